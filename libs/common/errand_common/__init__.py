@@ -1,0 +1,1 @@
+"""What every Errand service shares."""

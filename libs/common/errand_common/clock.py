@@ -1,0 +1,23 @@
+"""Time, handed in wherever it is needed so that tests and the simulator can move it."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    """The machine's clocks. A test's clock is a subclass that stands still until it is moved."""
+
+    def now_us(self) -> int:
+        """UTC microseconds since 1970: for records and for people, never for deciding what is late."""
+        return time.time_ns() // 1000
+
+    def boot_s(self) -> float:
+        """Seconds on a clock that neither jumps nor stops in suspend: for deadlines within one process."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def to_datetime(time_us: int) -> datetime:
+    """The aware datetime of UTC microseconds, exactly."""
+    return _EPOCH + timedelta(microseconds=time_us)

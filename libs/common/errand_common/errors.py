@@ -1,0 +1,121 @@
+"""The errors that cross the wire: each one gRPC code, one HTTP status and a reason from the contract's enum."""
+
+from datetime import timedelta
+from typing import ClassVar
+
+import grpc
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+DOMAIN = "errand"
+
+
+class ErrandError(Exception):
+    """What was asked, what was found, what to do. `reason` is an ErrorReason name without its prefix."""
+
+    code: ClassVar[grpc.StatusCode]
+    http_status: ClassVar[int]
+    default_reason: ClassVar[str]
+
+    def __init__(self, message: str, *, reason: str | None = None, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason or self.default_reason
+        self.retry_after = retry_after
+
+
+class Invalid(ErrandError):
+    """The request breaks a rule of the contract."""
+
+    code, http_status, default_reason = grpc.StatusCode.INVALID_ARGUMENT, 400, "INVALID"
+
+
+class Unauthenticated(ErrandError):
+    """No credential, or not a good one."""
+
+    code, http_status, default_reason = grpc.StatusCode.UNAUTHENTICATED, 401, "UNAUTHENTICATED"
+
+
+class Denied(ErrandError):
+    """A good credential that may not do this."""
+
+    code, http_status, default_reason = grpc.StatusCode.PERMISSION_DENIED, 403, "DENIED"
+
+
+class NotFound(ErrandError):
+    """No such thing, or not the caller's."""
+
+    code, http_status, default_reason = grpc.StatusCode.NOT_FOUND, 404, "NOT_FOUND"
+
+
+class Conflict(ErrandError):
+    """The thing is not in a state in which this can be done."""
+
+    code, http_status, default_reason = grpc.StatusCode.FAILED_PRECONDITION, 409, "WRONG_STATE"
+
+
+class Exhausted(ErrandError):
+    """A limit is reached; `retry_after` says when to come back."""
+
+    code, http_status, default_reason = grpc.StatusCode.RESOURCE_EXHAUSTED, 429, "EXHAUSTED"
+
+
+class Internal(ErrandError):
+    """A bug."""
+
+    code, http_status, default_reason = grpc.StatusCode.INTERNAL, 500, "INTERNAL"
+
+
+class Unavailable(ErrandError):
+    """Something that is needed does not answer; nothing was changed; try again."""
+
+    code, http_status, default_reason = grpc.StatusCode.UNAVAILABLE, 503, "UNAVAILABLE"
+
+
+_KINDS = (Invalid, Unauthenticated, Denied, NotFound, Conflict, Exhausted, Internal, Unavailable)
+_BY_CODE: dict[grpc.StatusCode, type[ErrandError]] = {kind.code: kind for kind in _KINDS}
+_STATUS_KEY = "grpc-status-details-bin"
+
+
+def to_status(error: ErrandError) -> status_pb2.Status:
+    """The google.rpc.Status of an error, with ErrorInfo and, where set, RetryInfo."""
+    details: list[any_pb2.Any] = [_pack(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN))]
+    if error.retry_after is not None:
+        info = error_details_pb2.RetryInfo()
+        info.retry_delay.FromTimedelta(error.retry_after)
+        details.append(_pack(info))
+    return status_pb2.Status(code=_rpc_code(error.code), message=error.message, details=details)
+
+
+def from_rpc_error(error: grpc.RpcError) -> ErrandError:
+    """The error that a failed call stands for; one without our ErrorInfo came from the transport: Unavailable."""
+    assert isinstance(error, grpc.Call | grpc.aio.AioRpcError)
+    code, message = error.code(), error.details() or ""
+    for key, value in error.trailing_metadata() or ():
+        if key == _STATUS_KEY:
+            return _from_status(status_pb2.Status.FromString(value), code)
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return Internal(f"the scheduler does not know this call ({message}); run the same version everywhere")
+    return Unavailable(f"the scheduler does not answer: {code.name}: {message}")
+
+
+def _from_status(status: status_pb2.Status, code: grpc.StatusCode) -> ErrandError:
+    reason, retry_after = "INTERNAL", None
+    for detail in status.details:
+        info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+        if detail.Unpack(info):
+            reason = info.reason
+        elif detail.Unpack(retry):
+            retry_after = retry.retry_delay.ToTimedelta()
+    kind = _BY_CODE.get(code, Internal)
+    return kind(status.message, reason=reason, retry_after=retry_after)
+
+
+def _pack(message: error_details_pb2.ErrorInfo | error_details_pb2.RetryInfo) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    return packed
+
+
+def _rpc_code(code: grpc.StatusCode) -> int:
+    return int(code_pb2.Code.Value(code.name))

@@ -1,0 +1,44 @@
+"""Logs: one JSON line per thing that happened, or the same for people."""
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+
+# Without the frames' local variables: they hold tokens, prompts and file contents.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
+LogFormat = Literal["json", "console"]
+
+
+def configure(*, service: str, log_format: LogFormat = "json", level: str = "info") -> None:
+    """Send structlog and the libraries' logging to stderr in one shape. Called once, by `__main__`."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[structlog.typing.Processor] = (
+        [_TRACEBACKS, structlog.processors.JSONRenderer()] if log_format == "json" else [_console()]
+    )
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[_drop_meta, *last]))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _console() -> structlog.dev.ConsoleRenderer:
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+
+
+def _drop_meta(
+    logger: structlog.typing.WrappedLogger, name: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    return structlog.stdlib.ProcessorFormatter.remove_processors_meta(logger, name, event)

@@ -1,0 +1,104 @@
+"""The closed sets of Errand's words, as they stand in SQL, JSON and logs."""
+
+from enum import StrEnum
+
+
+class TaskStatus(StrEnum):
+    """Where a task stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    WAITING = "waiting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """Whether only a follow-up takes the task out of it."""
+        return self in (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED)
+
+
+class AttemptPhase(StrEnum):
+    """How far one runner's go at a task has come; phases only rise."""
+
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+    PARKED = "parked"
+    LOST = "lost"
+    WITHDRAWN = "withdrawn"
+
+    @property
+    def final(self) -> bool:
+        """Whether the attempt never changes again."""
+        return self.rank == _FINAL_RANK
+
+    @property
+    def rank(self) -> int:
+        """Rises with every legal move; all final phases share the highest."""
+        return _LIVE_ORDER.index(self) if self in _LIVE_ORDER else _FINAL_RANK
+
+
+_LIVE_ORDER = (
+    AttemptPhase.OFFERED,
+    AttemptPhase.ACCEPTED,
+    AttemptPhase.STARTING,
+    AttemptPhase.RUNNING,
+    AttemptPhase.STOPPING,
+)
+_FINAL_RANK = len(_LIVE_ORDER)
+
+
+class FailureReason(StrEnum):
+    """Why an attempt failed."""
+
+    ENGINE = "engine"
+    IMAGE = "image"
+    SANDBOX = "sandbox"
+    CLONE = "clone"
+    MODEL_AUTH = "model_auth"
+    MODEL_UNAVAILABLE = "model_unavailable"
+    MODEL_REQUEST = "model_request"
+    MODEL_REFUSED = "model_refused"
+    CONTEXT = "context"
+    ALLOWANCE = "allowance"
+    PUSH = "push"
+    PULL_REQUEST = "pull_request"
+    REPOSITORY = "repository"
+    RUNNER_LOST = "runner_lost"
+    INTERNAL = "internal"
+
+
+class Role(StrEnum):
+    """Who said a message."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+SUMMARY_BYTES = 1024
+"""The most that an event's summary holds (architecture: bounds)."""
+
+
+def branch_of(task_id: str) -> str:
+    """The only branch that a task may push."""
+    return f"errand/{task_id}"
+
+
+def summarise(text: str, *, tail: bool = False) -> str:
+    """Cut `text` to an event's summary: its beginning, or its end where the end says more (a command's output)."""
+    raw = text.encode()
+    if len(raw) <= SUMMARY_BYTES:
+        return text
+    mark = "…"
+    room = SUMMARY_BYTES - len(mark.encode())
+    if tail:
+        return mark + raw[-room:].decode(errors="ignore")
+    return raw[:room].decode(errors="ignore") + mark

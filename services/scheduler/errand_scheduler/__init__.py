@@ -1,0 +1,1 @@
+"""Errand's scheduler."""

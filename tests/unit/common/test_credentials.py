@@ -1,0 +1,43 @@
+"""Secret files are their owner's alone and are never replaced."""
+
+import stat
+
+import pytest
+
+from errand_common.credentials import hash_token, new_token, read_secret, write_secret
+
+
+def test_a_secret_file_is_private_and_comes_back(tmp_path):
+    path = tmp_path / "deep" / "runner.token"
+    token = new_token("esv")
+
+    write_secret(path, token)
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert read_secret(path) == token
+
+
+def test_a_secret_file_is_never_replaced(tmp_path):
+    path = tmp_path / "token"
+    write_secret(path, "first")
+
+    with pytest.raises(FileExistsError):
+        write_secret(path, "second")
+    assert read_secret(path) == "first"
+
+
+def test_an_empty_secret_file_says_what_to_do(tmp_path):
+    path = tmp_path / "token"
+    path.touch()
+
+    with pytest.raises(ValueError, match="is empty; delete it"):
+        read_secret(path)
+
+
+def test_tokens_are_long_unlike_and_hashed_one_way():
+    first, second = new_token("ers"), new_token("ers")
+
+    assert first != second
+    assert len(first) >= 40
+    assert first not in hash_token(first)
+    assert hash_token(first) == hash_token(first) != hash_token(second)
