@@ -117,7 +117,11 @@ def _streaming(behaviour: Any, method: str, around: Around) -> Any:
     async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
         try:
             async with around(method, context):
-                async for response in behaviour(request, context):
+                responses = behaviour(request, context)
+                if inspect.isawaitable(responses):  # a handler that writes to the context itself, as gRPC's health does
+                    await responses
+                    return
+                async for response in responses:
                     yield response
         except Exception as exc:
             await _abort(context, method, exc)
