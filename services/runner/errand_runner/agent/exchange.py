@@ -1,0 +1,93 @@
+"""What goes to the model and what comes back: values, and the few ways in which it can fail."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from errand_runner.agent.facts import EndReason
+from errand_runner.agent.transcript import Block, Prefix
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call of the model."""
+
+    prefix: Prefix
+    messages: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A few words of a reply that is still coming."""
+
+    block_index: int
+    kind: Literal["text", "thinking"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a reply used, in the model service's own count; cache writes by how long they live."""
+
+    input: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    cache_read: int = 0
+    output: int = 0
+
+    @property
+    def prompt(self) -> int:
+        """All tokens of the request."""
+        return self.input + self.cache_write_5m + self.cache_write_1h + self.cache_read
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One whole reply; `blocks` are as received, unset fields left out, key order kept."""
+
+    blocks: Sequence[Block]
+    stop_reason: str
+    model: str
+    tokens: Tokens
+    refusal: str = ""
+
+
+class ModelError(Exception):
+    """The model did not reply; the message says what happened and what to do."""
+
+    reason: ClassVar[EndReason]
+
+
+class ModelUnavailable(ModelError):
+    """Worth repeating. `cause` is a few words for people; `retry_after_s` is what the service asked for."""
+
+    reason = EndReason.MODEL_UNAVAILABLE
+
+    def __init__(self, cause: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.retry_after_s = retry_after_s
+
+
+class KeyRefused(ModelError):
+    """The service does not accept the key, or the key may not use the model."""
+
+    reason = EndReason.MODEL_AUTH
+
+
+class QuotaReached(ModelError):
+    """The account's money or spend limit is used up; repeating does not help before a person acts."""
+
+    reason = EndReason.ALLOWANCE
+
+
+class RequestRefused(ModelError):
+    """The service will never accept this request."""
+
+    reason = EndReason.MODEL_REQUEST
+
+
+class ContextOverflow(ModelError):
+    """The conversation no longer fits the model."""
+
+    reason = EndReason.CONTEXT

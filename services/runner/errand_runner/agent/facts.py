@@ -1,0 +1,116 @@
+"""What comes up from a turn: each fact is made durable by the consumer before it asks for the next."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from errand_common.values import FailureReason, Role
+from errand_runner.agent.transcript import Prefix
+
+
+class EndReason(StrEnum):
+    """Why a turn ended: completed, or one of the failure reasons that a conversation can have."""
+
+    COMPLETED = "completed"
+    MODEL_REFUSED = FailureReason.MODEL_REFUSED
+    MODEL_AUTH = FailureReason.MODEL_AUTH
+    MODEL_UNAVAILABLE = FailureReason.MODEL_UNAVAILABLE
+    MODEL_REQUEST = FailureReason.MODEL_REQUEST
+    CONTEXT = FailureReason.CONTEXT
+    ALLOWANCE = FailureReason.ALLOWANCE
+
+    @property
+    def failure(self) -> FailureReason | None:
+        """The failure reason; None when completed."""
+        return None if self is EndReason.COMPLETED else FailureReason(self.value)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one reply cost; `cost_nanodollars` is None where the model's price is unknown."""
+
+    input_tokens: int
+    cache_write_tokens: int
+    cache_read_tokens: int
+    output_tokens: int
+    cost_nanodollars: int | None
+
+
+@dataclass(frozen=True)
+class PrefixFrozen:
+    """The conversation's fixed beginning was settled."""
+
+    prefix: Prefix
+
+
+@dataclass(frozen=True)
+class MessageAppended:
+    """The transcript grew; `content` is a JSON list of content blocks, byte for byte as sent or received.
+
+    `usage`, `model` and `stop_reason` are Claude's; None and empty for the user's messages.
+    """
+
+    message_id: str
+    role: Role
+    content: bytes
+    usage: Usage | None = None
+    model: str = ""
+    stop_reason: str = ""
+
+
+@dataclass(frozen=True)
+class TextDelta:
+    """A live piece of a message that may follow; transient. Without that message the piece was dropped."""
+
+    message_id: str
+    block_index: int
+    kind: Literal["text", "thinking"]
+    text: str
+
+
+@dataclass(frozen=True)
+class ToolStarted:
+    """A tool is about to run; `input` is JSON."""
+
+    tool_use_id: str
+    name: str
+    input: bytes
+
+
+@dataclass(frozen=True)
+class OutputDelta:
+    """A live piece of a tool's output, at most 4,000 characters; transient."""
+
+    tool_use_id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ToolFinished:
+    """A tool ended, or its interruption was found; `input` is JSON, `output` the JSON content of its result."""
+
+    tool_use_id: str
+    name: str
+    input: bytes
+    output: bytes
+    is_error: bool
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class ModelDelayed:
+    """The model's service asked for patience; the request is repeated after `delay_s`."""
+
+    cause: str
+    delay_s: float
+
+
+@dataclass(frozen=True)
+class TurnEnded:
+    """The last fact of a turn; `text` is Claude's last words when completed, else what happened and what to do."""
+
+    reason: EndReason
+    text: str
+
+
+Fact = PrefixFrozen | MessageAppended | TextDelta | ToolStarted | OutputDelta | ToolFinished | ModelDelayed | TurnEnded

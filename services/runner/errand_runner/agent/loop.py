@@ -1,0 +1,223 @@
+"""The loop: ask Claude, judge the reply, run what it asks for, until it asks for nothing more."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from errand_common.values import Role
+from errand_runner.agent.exchange import ModelError, ModelUnavailable, Piece, Reply, Request
+from errand_runner.agent.facts import (
+    EndReason,
+    Fact,
+    MessageAppended,
+    ModelDelayed,
+    OutputDelta,
+    PrefixFrozen,
+    TextDelta,
+    ToolFinished,
+    ToolStarted,
+    TurnEnded,
+    Usage,
+)
+from errand_runner.agent.judge import CUT_OFF, Action, Streak, judge
+from errand_runner.agent.model import Model
+from errand_runner.agent.prices import PriceList
+from errand_runner.agent.retry import Patience, next_delay
+from errand_runner.agent.tools import Outcome, Toolbox
+from errand_runner.agent.transcript import Block, Message, ToolCall, ToolResult, Transcript, encode
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agent:
+    """What a turn works with. `new_id` makes an id of a prefix; the last four are time and chance, injected."""
+
+    model: Model
+    tools: Toolbox
+    prices: PriceList
+    new_id: Callable[[str], str]
+    patience: Patience = field(default_factory=Patience)
+    max_requests: int = 300
+    now_s: Callable[[], float] = time.monotonic
+    today: Callable[[], date] = _today
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    chance: Callable[[], float] = random.random
+
+
+async def run_turn(agent: Agent, transcript: Transcript, said: Sequence[Block]) -> AsyncGenerator[Fact]:
+    """Runs one turn, from a person's words to Claude's last ones; gives facts, the last of them TurnEnded.
+
+    Asking for the next fact says that the one before is durable; only then does the turn act on it. `said` is empty
+    when a restarted runner goes on with a turn whose beginning the transcript holds. Closing the generator, or
+    cancelling, stops Claude's stream and kills the running tool. Raises SandboxGone. The transcript belongs to the turn
+    until it is over.
+    """
+    for step in _Turn(agent, transcript).steps(said):
+        async with aclosing(step) as facts:
+            async for fact in facts:
+                yield fact
+
+
+class _Turn:
+    def __init__(self, agent: Agent, transcript: Transcript) -> None:
+        self.agent = agent
+        self.transcript = transcript
+        self.requests = 0
+        self.streak = Streak()
+        self.message_id = ""
+        self.reply: Reply | None = None
+        self.ending: TurnEnded | None = None
+
+    def steps(self, said: Sequence[Block]) -> Iterator[AsyncGenerator[Fact]]:
+        """The story: each step runs to its end before the next is asked for."""
+        yield self.open(said)
+        while self.ending is None:
+            yield self.ask()
+            if self.reply is not None:
+                yield self.follow(self.reply)
+        yield self.close(self.ending)
+
+    async def open(self, said: Sequence[Block]) -> AsyncGenerator[Fact]:
+        """Records the prefix, answers what an interruption left open, and passes on the person's words."""
+        if not self.transcript.is_recorded:
+            yield PrefixFrozen(self.transcript.prefix)
+            self.transcript.is_recorded = True
+        answers = []
+        for call in self.transcript.open_calls:
+            result = self.transcript.recall(call)
+            answers.append(result.block())
+            if self.transcript.started(call):
+                yield _finished(call, result, duration_s=0.0)
+        if answers or said:
+            yield self.append(Role.USER, [*answers, *said])
+        elif (last := self.transcript.last) is not None and last.role is Role.ASSISTANT:
+            self.ending = TurnEnded(EndReason.COMPLETED, last.text)
+
+    async def ask(self) -> AsyncGenerator[Fact]:
+        """Asks Claude until there is a whole reply. What came of a broken one is void, and nothing of it is kept."""
+        self.reply = None
+        self.requests += 1
+        if self.requests > self.agent.max_requests:
+            words = (
+                f"Claude was asked {self.agent.max_requests} times, which is a turn's limit; send it on to continue."
+            )
+            self.ending = TurnEnded(EndReason.ALLOWANCE, words)
+            return
+        request = Request(self.transcript.prefix, self.transcript.wire())
+        started_s, failures = self.agent.now_s(), 0
+        while True:
+            self.message_id = self.agent.new_id("msg")
+            try:
+                async with aclosing(self.agent.model.stream(request)) as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, Piece):
+                            yield TextDelta(self.message_id, piece.block_index, piece.kind, piece.text)
+                        else:
+                            self.reply = piece
+                return
+            except ModelError as error:
+                failures += 1
+                delayed = self.delayed(error, failures, self.agent.now_s() - started_s)
+                if delayed is None:
+                    self.ending = TurnEnded(error.reason, str(error))
+                    return
+            yield delayed
+            await self.agent.sleep(delayed.delay_s)
+
+    async def follow(self, reply: Reply) -> AsyncGenerator[Fact]:
+        """Keeps the reply and does what follows from it."""
+        verdict = judge(reply, self.streak)
+        self.streak = self.streak.then(verdict.action)
+        if verdict.keep:
+            yield self.append_reply(reply, verdict.keep)
+        match verdict.action:
+            case Action.RUN:
+                async with aclosing(self.run_tools(verdict.calls)) as facts:
+                    async for fact in facts:
+                        yield fact
+            case Action.REFUSE_CALLS:
+                yield self.append(Role.USER, [_cut_off(call).block() for call in verdict.calls])
+            case Action.SAY:
+                yield self.append(Role.USER, [{"type": "text", "text": verdict.text}])
+            case Action.END:
+                self.ending = TurnEnded(verdict.reason, verdict.text)
+
+    async def run_tools(self, calls: Sequence[ToolCall]) -> AsyncGenerator[Fact]:
+        """Runs the calls one after the other and gives Claude all results in one message."""
+        answers = []
+        for call in calls:
+            yield ToolStarted(call.tool_use_id, call.name, encode(call.input))
+            started_s, outcome = self.agent.now_s(), None
+            async with aclosing(self.agent.tools.run(call)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Outcome):
+                        outcome = piece
+                    else:
+                        yield OutputDelta(call.tool_use_id, piece)
+            assert outcome is not None, "a tool ends with its outcome"
+            result = ToolResult.of_text(call.tool_use_id, outcome.text, is_error=outcome.is_error)
+            yield _finished(call, result, duration_s=self.agent.now_s() - started_s)
+            answers.append(result.block())
+        yield self.append(Role.USER, answers)
+
+    async def close(self, ending: TurnEnded) -> AsyncGenerator[Fact]:
+        """Says how it ended."""
+        yield ending
+
+    def delayed(self, error: ModelError, failures: int, spent_s: float) -> ModelDelayed | None:
+        """Decides on another try; None gives up."""
+        if not isinstance(error, ModelUnavailable):
+            return None
+        delay_s = next_delay(
+            self.agent.patience,
+            failures=failures,
+            spent_s=spent_s,
+            retry_after_s=error.retry_after_s,
+            chance=self.agent.chance(),
+        )
+        return None if delay_s is None else ModelDelayed(error.cause, delay_s)
+
+    def append(self, role: Role, content: Sequence[Block]) -> MessageAppended:
+        """Adds a message of ours; the transcript refuses what the API would, before anything is stored."""
+        message = Message(self.agent.new_id("msg"), role, encode(content))
+        self.transcript.append(message)
+        return MessageAppended(message.message_id, role, message.content)
+
+    def append_reply(self, reply: Reply, content: Sequence[Block]) -> MessageAppended:
+        """Adds what Claude said, under the id that its live pieces had."""
+        message = Message(self.message_id, Role.ASSISTANT, encode(content))
+        self.transcript.append(message)
+        return MessageAppended(
+            message.message_id,
+            message.role,
+            message.content,
+            usage=self.usage(reply),
+            model=reply.model,
+            stop_reason=reply.stop_reason,
+        )
+
+    def usage(self, reply: Reply) -> Usage:
+        """Prices a reply at today's price."""
+        tokens = reply.tokens
+        return Usage(
+            input_tokens=tokens.input,
+            cache_write_tokens=tokens.cache_write_5m + tokens.cache_write_1h,
+            cache_read_tokens=tokens.cache_read,
+            output_tokens=tokens.output,
+            cost_nanodollars=self.agent.prices.cost_nanodollars(reply.model, tokens, day=self.agent.today()),
+        )
+
+
+def _finished(call: ToolCall, result: ToolResult, *, duration_s: float) -> ToolFinished:
+    return ToolFinished(call.tool_use_id, call.name, encode(call.input), result.output, result.is_error, duration_s)
+
+
+def _cut_off(call: ToolCall) -> ToolResult:
+    return ToolResult.of_text(call.tool_use_id, CUT_OFF, is_error=True)

@@ -1,0 +1,67 @@
+"""What Claude is told: the same beginning for all tasks, and a first message with what is particular to one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from importlib.resources import files
+
+from errand_runner.agent.model import Model
+from errand_runner.agent.redact import Redactor
+from errand_runner.agent.tools import DEFINITIONS
+from errand_runner.agent.transcript import Block, Prefix
+
+# Nothing in it may change from day to day or task to task: every cache entry begins with it.
+SYSTEM = files(__package__).joinpath("system.md").read_text("utf-8")
+
+# A guide file is meant to be short; a longer one must not crowd out the work.
+_GUIDE_LIMIT = 32_000
+
+
+@dataclass(frozen=True)
+class Particulars:
+    """What is particular to a task; `guides` are the texts of files such as AGENTS.md by their name."""
+
+    project: str
+    branch: str
+    base_branch: str
+    workspace: str
+    day: date
+    guides: Mapping[str, str] = field(default_factory=dict)
+
+
+async def settle_prefix(model: Model, model_id: str) -> Prefix:
+    """Makes a new task's prefix: today's prompt and tools, and the settings that the model can take."""
+    abilities = await model.abilities(model_id)
+    return Prefix.freeze(
+        model=model_id,
+        max_tokens=abilities.max_tokens,
+        system=SYSTEM,
+        tools=DEFINITIONS,
+        thinking=abilities.thinking,
+    )
+
+
+def first_message(prompt: str, about: Particulars, redactor: Redactor) -> Sequence[Block]:
+    """Gives the content of a task's first message: where Claude is, the project's customs, then the person's words."""
+    lines = [
+        f"Today is {about.day:%A}, {about.day.isoformat()}.",
+        f"Project: {about.project}, cloned in {about.workspace}.",
+        f"Branch: {about.branch}, made from {about.base_branch}.",
+    ]
+    guides = [_guide(name, text) for name, text in sorted(about.guides.items()) if text.strip()]
+    return [_text(redactor, "\n".join(lines)), *(_text(redactor, guide) for guide in guides), _text(redactor, prompt)]
+
+
+def follow_up(words: str, redactor: Redactor) -> Sequence[Block]:
+    """Gives the content of a later message from the person."""
+    return [_text(redactor, words)]
+
+
+def _guide(name: str, text: str) -> str:
+    if len(text) > _GUIDE_LIMIT:
+        text = f"{text[:_GUIDE_LIMIT]}\n[The rest of {name} is left out here; read the file.]"
+    return f'<guide file="{name}">\n{text.strip()}\n</guide>'
+
+
+def _text(redactor: Redactor, text: str) -> Block:
+    return {"type": "text", "text": redactor.text(text)}

@@ -1,0 +1,94 @@
+"""The bash tool: a fresh shell for each command, in a working folder that is kept."""
+
+import shlex
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from errand_runner.agent.redact import Redactor
+from errand_runner.agent.tools.definitions import BashInput
+from errand_runner.agent.tools.outcome import Outcome
+from errand_runner.agent.tools.output import CommandOutput
+from errand_runner.sandbox.supervisor import Chunk, Exit, FileError, Supervisor
+
+# Nothing may wait for a person, and progress bars are noise.
+_ENVIRONMENT = {
+    "TERM": "dumb",
+    "PAGER": "cat",
+    "GIT_PAGER": "cat",
+    "GIT_EDITOR": "true",
+    "GIT_TERMINAL_PROMPT": "0",
+    "DEBIAN_FRONTEND": "noninteractive",
+    "PIP_PROGRESS_BAR": "off",
+    "TQDM_DISABLE": "1",
+}
+_LONGEST_FOLDER = 4_096
+
+
+class Bash:
+    """Runs commands, and remembers the folder that the last one ended in; after a restart, the workspace again."""
+
+    def __init__(self, supervisor: Supervisor, *, workspace: str, scratch: str, redactor: Redactor) -> None:
+        """`scratch` is a folder of the sandbox for the side channel by which a shell tells where it ended."""
+        self._supervisor = supervisor
+        self._workspace = workspace
+        self._folder_file = f"{scratch}/.errand-folder"
+        self._redactor = redactor
+        self.folder = workspace
+
+    async def run(self, given: BashInput) -> AsyncGenerator[str | Outcome]:
+        """Gives pieces of output as they come, then the outcome."""
+        output = CommandOutput(self._redactor)
+        ended: Exit | None = None
+        try:
+            async with aclosing(self._start(given)) as events:
+                async for event in events:
+                    if isinstance(event, Chunk):
+                        for piece in output.feed(event.fd, event.data):
+                            yield piece
+                    else:
+                        ended = event
+        except FileError as error:
+            yield self._not_started(error)
+            return
+        for piece in output.close():
+            yield piece
+        assert ended is not None, "the supervisor ends every command with Exit"
+        await self._follow()
+        yield _outcome(output.result(), ended, given.timeout_s)
+
+    def _start(self, given: BashInput) -> AsyncGenerator[Chunk | Exit]:
+        # On the command's own first line, so that the line numbers in bash's messages are right.
+        tell = f"trap {shlex.quote(f'pwd -P > {shlex.quote(self._folder_file)} 2>/dev/null')} EXIT; "
+        argv = ["bash", "-c", tell + given.command]
+        return self._supervisor.run(argv, cwd=self.folder, env=_ENVIRONMENT, timeout_s=given.timeout_s)
+
+    async def _follow(self) -> None:
+        """Takes over where the shell ended; one that was killed or took the trap away leaves the folder as it was."""
+        try:
+            told = await self._supervisor.read(self._folder_file, limit_bytes=_LONGEST_FOLDER)
+        except FileError:
+            return
+        folder = told.decode("utf-8", "replace").strip()
+        if folder.startswith("/"):
+            self.folder = folder
+
+    def _not_started(self, error: FileError) -> Outcome:
+        if error.name == "E2BIG":
+            return Outcome(
+                "The command is too long for the shell: write it to a file, then run that file.", is_error=True
+            )
+        was, self.folder = self.folder, self._workspace
+        return Outcome(
+            f"The command did not start in {was}: {error}. The working folder is {self.folder} now.", is_error=True
+        )
+
+
+def _outcome(text: str, ended: Exit, timeout_s: int) -> Outcome:
+    if ended.timed_out:
+        end = f"timed out after {timeout_s} s and was killed with all it started; do less at once, or raise timeout_s"
+    elif ended.signal is not None:
+        end = f"killed by signal {ended.signal} after {ended.duration_s:.1f} s"
+    else:
+        end = f"exit code {ended.code} after {ended.duration_s:.1f} s"
+    # A code other than 0 is an answer (grep found nothing, a test failed), not an error of the tool.
+    return Outcome(f"{text.rstrip() or '(no output)'}\n[{end}]", is_error=ended.timed_out or ended.signal is not None)

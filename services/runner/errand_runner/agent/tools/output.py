@@ -1,0 +1,141 @@
+"""Makes a command's bytes fit for reading: clean, redacted, live for people, head and tail for Claude."""
+
+import codecs
+import re
+from collections import deque
+
+from errand_runner.agent.redact import Redactor, StreamRedactor
+
+HEAD_CHARS = 10_000
+TAIL_CHARS = 20_000
+LINE_CHARS = 2_000
+# A command that floods its output fills neither the outbox nor a phone; the result has its end all the same.
+LIVE_CHARS = 256_000
+LIVE_PIECE_CHARS = 4_000
+
+_ESCAPES = re.compile(
+    r"\x1b(?:(?=\x1b)|\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\"
+    r"|[ -/]+[0-~]|[0-OQ-WYZ\\`-~])"
+)
+_OPEN_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*\x1b?|[PX^_][^\x1b]*\x1b?|[ -/]*)\Z")
+_LONGEST_ESCAPE = 4_096
+_CONTROLS = {code: None for code in range(0x20) if chr(code) not in "\t\n\r"} | {0x7F: None}
+
+
+def clean(text: str) -> str:
+    """Drops terminal escapes and control characters; line breaks become newlines."""
+    return _ESCAPES.sub("", text).translate(_CONTROLS).replace("\r\n", "\n").replace("\r", "\n")
+
+
+class CommandOutput:
+    """Takes the bytes of stdout and stderr as they come."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._streams = {fd: _Stream(redactor) for fd in (1, 2)}
+        self._digest = Digest()
+        self._live_left = LIVE_CHARS
+
+    def feed(self, fd: int, data: bytes) -> list[str]:
+        """Takes some bytes of a stream; gives the pieces to show now."""
+        return self._take(self._streams[fd].feed(data))
+
+    def close(self) -> list[str]:
+        """Ends both streams; gives the last pieces to show."""
+        return self._take("".join(stream.close() for stream in self._streams.values()))
+
+    def result(self) -> str:
+        """Gives what Claude reads; call it after `close`."""
+        return self._digest.text()
+
+    def _take(self, text: str) -> list[str]:
+        self._digest.feed(text)
+        live = text[: self._live_left].replace("\r\n", "\n").replace("\r", "\n")
+        self._live_left -= len(live)
+        return [live[at : at + LIVE_PIECE_CHARS] for at in range(0, len(live), LIVE_PIECE_CHARS)]
+
+
+class Digest:
+    """Keeps the head and the tail of a text of any length, and of each line what a terminal would still show."""
+
+    def __init__(self) -> None:
+        self._head: list[str] = []
+        self._head_left = HEAD_CHARS
+        self._tail: deque[str] = deque()
+        self._tail_chars = 0
+        self._line = ""
+        self._left_out_chars = 0
+        self._left_out_lines = 0
+
+    def feed(self, text: str) -> None:
+        """Takes more of the text."""
+        *lines, rest = text.split("\n")
+        for line in lines:
+            self._extend(line)
+            self._end_line()
+        self._extend(rest)
+
+    def text(self) -> str:
+        """Gives head and tail, with a word on what lies between them."""
+        tail = "\n".join([*self._tail, *([_shown(self._line)] if self._line else [])])
+        if not self._left_out_lines:
+            return "\n".join([*self._head, *([tail] if tail else [])])
+        gap = (
+            f"[... {self._left_out_lines:,} lines, {self._left_out_chars:,} characters left out here. "
+            "To see them, send the output to a file and read the part you need. ...]"
+        )
+        return "\n".join([*self._head, gap, tail])
+
+    def _extend(self, text: str) -> None:
+        # A progress bar overwrites its line by carriage returns: only what follows the last one with text counts.
+        # The bound keeps a line that never ends from filling the memory; the `+ 1` shows that it was cut.
+        line = self._line + text
+        if "\r" in line:
+            body = line.rstrip("\r")
+            line = body[body.rfind("\r") + 1 :] + line[len(body) :][:1]
+        self._line = line[: LINE_CHARS + 1]
+
+    def _end_line(self) -> None:
+        line, self._line = _shown(self._line), ""
+        if not self._tail and len(line) < self._head_left:
+            self._head.append(line)
+            self._head_left -= len(line) + 1
+            return
+        self._head_left = 0
+        self._tail.append(line)
+        self._tail_chars += len(line) + 1
+        while self._tail_chars > TAIL_CHARS:
+            dropped = len(self._tail.popleft()) + 1
+            self._tail_chars -= dropped
+            self._left_out_chars += dropped
+            self._left_out_lines += 1
+
+
+class _Stream:
+    """One stream's bytes to clean text, across cuts in characters, escapes and secrets."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._redactor = StreamRedactor(redactor)
+        self._held = ""
+
+    def feed(self, data: bytes) -> str:
+        text = self._held + self._decoder.decode(data)
+        text, self._held = _cut_at_open_escape(_ESCAPES.sub("", text))
+        return self._redactor.feed(text.translate(_CONTROLS))
+
+    def close(self) -> str:
+        rest = (self._held + self._decoder.decode(b"", final=True)).translate(_CONTROLS)
+        return self._redactor.feed(rest) + self._redactor.close()
+
+
+def _shown(line: str) -> str:
+    line = line.rstrip("\r")
+    return line if len(line) <= LINE_CHARS else f"{line[:LINE_CHARS]} [... line cut]"
+
+
+def _cut_at_open_escape(text: str) -> tuple[str, str]:
+    """Splits off an escape whose end has not come yet; one that never ends is let through."""
+    found = _OPEN_ESCAPE.search(text)
+    if found is None or len(text) - found.start() > _LONGEST_ESCAPE:
+        return text, ""
+    return text[: found.start()], found.group()

@@ -1,0 +1,66 @@
+"""Runs what Claude asks for: checks the call, picks the tool, and answers in every case."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from pydantic import ValidationError
+
+from errand_runner.agent.redact import Redactor
+from errand_runner.agent.tools.bash import Bash
+from errand_runner.agent.tools.definitions import INPUTS, BashInput, EditInput, Input, ReadInput, WriteInput
+from errand_runner.agent.tools.files import Files, Refused
+from errand_runner.agent.tools.outcome import Outcome
+from errand_runner.agent.transcript import ToolCall
+from errand_runner.sandbox.supervisor import FileError, Supervisor
+
+
+class Toolbox:
+    """One task's tools over one sandbox."""
+
+    def __init__(self, supervisor: Supervisor, *, workspace: str, redactor: Redactor, scratch: str = "/tmp") -> None:  # noqa: S108
+        """`workspace` is where the repository lies, `scratch` a writable folder; both are paths in the sandbox."""
+        self._bash = Bash(supervisor, workspace=workspace, scratch=scratch, redactor=redactor)
+        self._files = Files(supervisor, redactor)
+        self._redactor = redactor
+
+    async def run(self, call: ToolCall) -> AsyncGenerator[str | Outcome]:
+        """Gives live pieces of output, at most 4,000 characters each, and last the outcome.
+
+        What Claude can mend is an outcome with `is_error`; SandboxGone is raised. Closing the generator kills the
+        command.
+        """
+        given = _checked(call)
+        if isinstance(given, Outcome):
+            yield given
+        elif isinstance(given, BashInput):
+            async with aclosing(self._bash.run(given)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        else:
+            yield await self._on_files(given)
+
+    async def _on_files(self, given: Input) -> Outcome:
+        folder = self._bash.folder
+        try:
+            match given:
+                case ReadInput():
+                    outcome = await self._files.read(given, folder=folder)
+                case WriteInput():
+                    outcome = await self._files.write(given, folder=folder)
+                case EditInput():
+                    outcome = await self._files.edit(given, folder=folder)
+                case _:
+                    raise AssertionError(f"no tool takes {type(given).__name__}")
+        except (Refused, FileError) as error:
+            outcome = Outcome(str(error), is_error=True)
+        return Outcome(self._redactor.text(outcome.text), outcome.is_error)
+
+
+def _checked(call: ToolCall) -> Input | Outcome:
+    if call.name not in INPUTS:
+        return Outcome(f"There is no tool {call.name!r}; the tools are {', '.join(INPUTS)}.", is_error=True)
+    try:
+        return INPUTS[call.name].model_validate(call.input)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'input'}: {each['msg']}" for each in error.errors())
+        return Outcome(f"The input of {call.name} is not valid and nothing was run: {problems}.", is_error=True)

@@ -1,0 +1,228 @@
+"""The transcript with Claude: a fixed prefix, and messages that are only ever appended."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+from errand_common.values import Role
+
+Block = Mapping[str, object]
+
+INTERRUPTED = "The tool was interrupted; it may or may not have run: check the state before you go on."
+NOT_RUN = "The tool was not run: the work was interrupted before its turn came."
+
+
+class TranscriptError(ValueError):
+    """A message that Claude's API would refuse at this point of the transcript, or a record that is not one of ours."""
+
+
+def encode(value: object) -> bytes:
+    """Gives compact JSON in UTF-8; what UTF-8 cannot hold (a lone surrogate) becomes a question mark."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """The request without its messages: settled once per task, then sent unchanged, by newer releases too.
+
+    Claude's signed thoughts and its cache are bound to exactly what stands before them.
+    """
+
+    document: bytes
+
+    @classmethod
+    def freeze(
+        cls,
+        *,
+        model: str,
+        max_tokens: int,
+        system: str,
+        tools: Sequence[Block],
+        thinking: Block | None = None,
+        effort: str | None = None,
+    ) -> "Prefix":
+        """Settles a prefix; `thinking` and `effort` left out mean the model's own default."""
+        params: dict[str, object] = {"model": model, "max_tokens": max_tokens, "system": system, "tools": list(tools)}
+        if thinking is not None:
+            params["thinking"] = thinking
+        if effort is not None:
+            params["output_config"] = {"effort": effort}
+        return cls(encode(params))
+
+    @classmethod
+    def from_bytes(cls, document: bytes) -> "Prefix":
+        """Takes up a stored prefix; raises TranscriptError when it is none."""
+        prefix = cls(document)
+        if not isinstance(prefix.params.get("model"), str) or not isinstance(prefix.params.get("max_tokens"), int):
+            raise TranscriptError("the stored prefix names no model or no max_tokens; the record is damaged")
+        return prefix
+
+    def to_bytes(self) -> bytes:
+        """Gives what `from_bytes` takes, byte for byte."""
+        return self.document
+
+    @cached_property
+    def params(self) -> Mapping[str, object]:
+        """The request's parameters."""
+        params = json.loads(self.document)
+        if not isinstance(params, dict):
+            raise TranscriptError("the stored prefix is no JSON object; the record is damaged")
+        return params
+
+    @property
+    def model(self) -> str:
+        """The model's id."""
+        return cast(str, self.params["model"])
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """What Claude asks for: `tool_use_id` is Claude's own, unique within the task."""
+
+    tool_use_id: str
+    name: str
+    input: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    """What Claude is told: `output` is JSON, a string or a list of content blocks."""
+
+    tool_use_id: str
+    output: bytes
+    is_error: bool
+
+    @classmethod
+    def of_text(cls, tool_use_id: str, text: str, *, is_error: bool = False) -> "ToolResult":
+        """Makes a result of plain text."""
+        return cls(tool_use_id, encode(text), is_error)
+
+    def block(self) -> Block:
+        """The content block that carries it."""
+        block = {"type": "tool_result", "tool_use_id": self.tool_use_id, "content": json.loads(self.output)}
+        return block | {"is_error": True} if self.is_error else block
+
+
+@dataclass(frozen=True)
+class CallRecord:
+    """A tool call as it was stored: `result` is None when it had started and no end was recorded."""
+
+    tool_use_id: str
+    result: ToolResult | None
+
+
+@dataclass(frozen=True)
+class Message:
+    """One entry; `content` is a JSON list of content blocks, byte for byte as sent or received."""
+
+    message_id: str
+    role: Role
+    content: bytes
+
+    @cached_property
+    def blocks(self) -> Sequence[Block]:
+        """The content, read."""
+        blocks = json.loads(self.content)
+        if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+            raise TranscriptError(f"message {self.message_id} is no list of content blocks; the record is damaged")
+        return blocks
+
+    @cached_property
+    def calls(self) -> Sequence[ToolCall]:
+        """The tools that it asks for, in order."""
+        return calls_in(self.blocks) if self.role is Role.ASSISTANT else ()
+
+    @property
+    def text(self) -> str:
+        """Its words, without thoughts and tools."""
+        return "\n\n".join(str(block["text"]) for block in self.blocks if block.get("type") == "text")
+
+
+def calls_in(blocks: Iterable[Block]) -> tuple[ToolCall, ...]:
+    """Gives the tool calls among content blocks, in order."""
+    return tuple(
+        ToolCall(str(block["id"]), str(block["name"]), cast(Mapping[str, object], block["input"]))
+        for block in blocks
+        if block.get("type") == "tool_use"
+    )
+
+
+class Transcript:
+    """One task's conversation. It refuses what Claude's API would refuse, so that no bad message is ever stored."""
+
+    def __init__(self, prefix: Prefix) -> None:
+        """Begins an empty conversation whose prefix no one has recorded yet."""
+        self.prefix = prefix
+        self.is_recorded = False
+        self._messages: list[Message] = []
+        self._records: dict[str, CallRecord] = {}
+
+    @classmethod
+    def restore(cls, prefix: Prefix, messages: Iterable[Message], records: Iterable[CallRecord] = ()) -> "Transcript":
+        """Takes up a stored conversation; `records` are the tool calls of its last message, as far as they came."""
+        transcript = cls(prefix)
+        transcript.is_recorded = True
+        for message in messages:
+            transcript.append(message)
+        transcript._records = {record.tool_use_id: record for record in records}
+        return transcript
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        """What was said so far, oldest first."""
+        return tuple(self._messages)
+
+    @property
+    def last(self) -> Message | None:
+        """The newest message."""
+        return self._messages[-1] if self._messages else None
+
+    @property
+    def open_calls(self) -> Sequence[ToolCall]:
+        """The tool calls that wait for an answer."""
+        return self.last.calls if self.last else ()
+
+    def started(self, call: ToolCall) -> bool:
+        """Says whether the record shows that an open call had begun and not that it had ended."""
+        record = self._records.get(call.tool_use_id)
+        return record is not None and record.result is None
+
+    def recall(self, call: ToolCall) -> ToolResult:
+        """Answers an open call from the record: its result, or why there is none. It is never run again blindly."""
+        record = self._records.get(call.tool_use_id)
+        if record is None:
+            return ToolResult.of_text(call.tool_use_id, NOT_RUN, is_error=True)
+        return record.result or ToolResult.of_text(call.tool_use_id, INTERRUPTED, is_error=True)
+
+    def append(self, message: Message) -> None:
+        """Adds a message; raises TranscriptError, and changes nothing, where the API would refuse it."""
+        if not message.blocks:
+            raise TranscriptError(f"message {message.message_id} has no content; say something in it")
+        expected = [call.tool_use_id for call in self.open_calls]
+        if _answers(message) != expected:
+            found = ", ".join(_answers(message)) or "none"
+            raise TranscriptError(
+                f"the next message must first answer {', '.join(expected) or 'no call'}; found: {found}"
+            )
+        if message.role is Role.ASSISTANT and not self._messages:
+            raise TranscriptError("the first message must be the user's")
+        self._messages.append(message)
+
+    def wire(self) -> list[Block]:
+        """Gives the messages as a request carries them."""
+        return [{"role": message.role, "content": message.blocks} for message in self._messages]
+
+
+def _answers(message: Message) -> list[str]:
+    """Gives the calls that a message answers before it says anything else, in order."""
+    if message.role is Role.ASSISTANT:
+        return []
+    ids: list[str] = []
+    for place, block in enumerate(message.blocks):
+        if block.get("type") == "tool_result":
+            if place != len(ids):
+                raise TranscriptError(f"message {message.message_id} says something before it answers all calls")
+            ids.append(str(block.get("tool_use_id")))
+    return ids

@@ -1,0 +1,206 @@
+"""One attempt, from lease to outcome: open a sandbox, get the repository, talk with Claude, deliver."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from errand.v1 import event_pb2, task_pb2
+from errand.v1.runner_pb2 import Assignment
+from errand_common import wire
+from errand_common.clock import Clock
+from errand_common.errors import ErrandError
+from errand_common.ids import Ids
+from errand_common.values import AttemptPhase, FailureReason
+from errand_runner.agent.facts import EndReason, TurnEnded
+from errand_runner.agent.loop import Agent
+from errand_runner.agent.model import Model
+from errand_runner.agent.prices import PriceList
+from errand_runner.agent.redact import Redactor
+from errand_runner.agent.tools import Toolbox
+from errand_runner.broker.broker import Broker, Credential
+from errand_runner.dispatch import Dispatch
+from errand_runner.events import Deltas
+from errand_runner.lease import Leases
+from errand_runner.outbox import Log, OutboxError
+from errand_runner.pull_request import body_of, title_of
+from errand_runner.record import Recorder
+from errand_runner.sandbox.docker import Engine, EngineUnavailable, ImageMissing, Sandbox, SandboxFailed, SandboxSpec
+from errand_runner.sandbox.supervisor import SandboxGone
+from errand_runner.talk import restore, talk, what_was_said
+from errand_runner.worker import Outcome
+from errand_runner.workspace import REPOSITORY, Changes, GitFailed, Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """What every attempt of this runner works with."""
+
+    engine: Engine
+    model: Model
+    model_id: str
+    model_key: str
+    prices: PriceList
+    dispatch: Dispatch
+    deltas: Deltas
+    leases: Leases
+    clock: Clock
+    ids: Ids
+    image: str
+    socket_root: Path
+
+
+class AttemptFailed(Exception):
+    """The attempt cannot go on; `reason` is from the closed set, the message says what was found and what to do."""
+
+    def __init__(self, reason: FailureReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+async def run_attempt(means: Means, assignment: Assignment, log: Log, runner_id: str) -> Outcome:
+    """Work on an accepted attempt until it succeeds or fails. What it did is in its log; the workspace stays."""
+    recorder = Recorder(log, means.deltas, task_id=assignment.task.task_id)
+    try:
+        ended = await _Attempt(means, assignment, log, recorder, runner_id).run()
+    except AttemptFailed as exc:
+        return Outcome(AttemptPhase.FAILED, exc.reason, str(exc))
+    except (SandboxFailed, SandboxGone) as exc:
+        return Outcome(
+            AttemptPhase.FAILED, FailureReason.SANDBOX, f"the sandbox failed: {exc}; send the task on to retry"
+        )
+    except EngineUnavailable as exc:
+        return Outcome(AttemptPhase.FAILED, FailureReason.ENGINE, str(exc))
+    except ImageMissing as exc:
+        return Outcome(AttemptPhase.FAILED, FailureReason.IMAGE, str(exc))
+    except OutboxError as exc:
+        return Outcome(AttemptPhase.FAILED, FailureReason.INTERNAL, str(exc))
+    if ended.reason is EndReason.COMPLETED:
+        return Outcome(AttemptPhase.SUCCEEDED)
+    return Outcome(AttemptPhase.FAILED, FailureReason(ended.reason.value), ended.text)
+
+
+class _Attempt:
+    def __init__(self, means: Means, assignment: Assignment, log: Log, recorder: Recorder, runner_id: str) -> None:
+        self.means, self.assignment, self.log, self.recorder = means, assignment, log, recorder
+        self.runner_id = runner_id
+        self.task, self.project = assignment.task, assignment.project
+        self.redactor = Redactor([means.model_key])
+
+    async def run(self) -> TurnEnded:
+        """The story. Whatever the turn came to, what it committed is delivered."""
+        await self.recorder.phase(AttemptPhase.STARTING)
+        if not self.recorder.resumed:
+            await self.recorder.step(event_pb2.STEP_QUEUE, wire.seconds(self.assignment.queue_duration))
+        await self._borrow()
+        async with self._sandbox() as (sandbox, remote_url):
+            workspace = self._workspace(sandbox, remote_url)
+            await self._clone(workspace)
+            await self.recorder.phase(AttemptPhase.RUNNING)
+            ended = await self._turn(sandbox, workspace)
+            await self._deliver(workspace, ended)
+        return ended
+
+    @asynccontextmanager
+    async def _sandbox(self) -> AsyncIterator[tuple[Sandbox, str]]:
+        """The broker on its socket, then the container that sees nothing but that socket."""
+        started_s = self.means.clock.boot_s()
+        sandbox_id = self.means.ids.new("sbx")
+        socket_dir = self.means.socket_root / sandbox_id
+        broker = Broker(
+            socket_dir=socket_dir,
+            upstream_url=self.project.repo_url,
+            repository=self.project.repository,
+            push_refs=frozenset({f"refs/heads/{self.task.branch}"}),
+            lend=self._lend,
+            allow=lambda: self.means.leases.fresh(self.log.attempt_id),
+        )
+        spec = SandboxSpec(
+            sandbox_id=sandbox_id,
+            task_id=self.task.task_id,
+            runner_id=self.runner_id,
+            image=self.means.image,
+            socket_dir=socket_dir,
+        )
+        try:
+            async with broker, self.means.engine.open(spec) as sandbox:
+                await self.recorder.sandbox_opened(sandbox_id, sandbox.container_id)
+                await self.recorder.step(event_pb2.STEP_CONTAINER, self.means.clock.boot_s() - started_s)
+                yield sandbox, broker.remote_url
+        finally:
+            shutil.rmtree(socket_dir, ignore_errors=True)
+
+    def _workspace(self, sandbox: Sandbox, remote_url: str) -> Workspace:
+        return Workspace(
+            sandbox.supervisor,
+            remote_url=remote_url,
+            branch=self.task.branch,
+            default_branch=self.project.default_branch,
+        )
+
+    async def _clone(self, workspace: Workspace) -> None:
+        started_s = self.means.clock.boot_s()
+        try:
+            await workspace.prepare()
+        except GitFailed as exc:
+            message = f"{self.project.repository} could not be cloned: {exc}"
+            raise AttemptFailed(FailureReason.CLONE, message) from exc
+        await self.recorder.step(event_pb2.STEP_CLONE, self.means.clock.boot_s() - started_s)
+
+    async def _turn(self, sandbox: Sandbox, workspace: Workspace) -> TurnEnded:
+        await self.log.drained()
+        stored = await self.means.dispatch.transcript(self.assignment.attempt)
+        transcript = await restore(stored, model=self.means.model, model_id=self.means.model_id)
+        said = what_was_said(self.assignment, transcript, guides=await workspace.instructions(), redactor=self.redactor)
+        tools = Toolbox(sandbox.supervisor, workspace=REPOSITORY, redactor=self.redactor)
+        agent = Agent(model=self.means.model, tools=tools, prices=self.means.prices, new_id=self.means.ids.new)
+        return await talk(agent, transcript, said, recorder=self.recorder, clock=self.means.clock)
+
+    async def _deliver(self, workspace: Workspace, ended: TurnEnded) -> None:
+        """Push what was committed and see to the pull request. Nothing new: nothing to do."""
+        try:
+            await workspace.commit_rest(f"Leave off work in progress\n\nErrand task {self.task.task_id}")
+            changes = await workspace.changes()
+            if changes.commits == 0:
+                return
+            await self._push(workspace, changes)
+        except GitFailed as exc:
+            message = f"{self.task.branch} could not be pushed: {exc}; the work is kept in the workspace"
+            raise AttemptFailed(FailureReason.PUSH, message) from exc
+        await self._open_pull_request(changes, ended)
+
+    async def _push(self, workspace: Workspace, changes: Changes) -> None:
+        started_s = self.means.clock.boot_s()
+        if changes.commit != await workspace.pushed_commit():
+            await workspace.push()
+            await self.recorder.step(event_pb2.STEP_PUSH, self.means.clock.boot_s() - started_s)
+        diff_stat = task_pb2.DiffStat(files=changes.files, insertions=changes.insertions, deletions=changes.deletions)
+        await self.recorder.branch_pushed(self.task.branch, commit=changes.commit, diff_stat=diff_stat)
+
+    async def _open_pull_request(self, changes: Changes, ended: TurnEnded) -> None:
+        started_s = self.means.clock.boot_s()
+        try:
+            await self.means.dispatch.open_pull_request(
+                self.assignment.attempt,
+                title=title_of(self.task.prompt),
+                body=body_of(self.task, changes, ended.text),
+            )
+        except ErrandError as exc:
+            message = f"{self.task.branch} is pushed, but its pull request could not be opened: {exc.message}"
+            raise AttemptFailed(FailureReason.PULL_REQUEST, message) from exc
+        await self.recorder.step(event_pb2.STEP_PULL_REQUEST, self.means.clock.boot_s() - started_s)
+
+    async def _borrow(self) -> None:
+        """Ask once before the work starts: a missing right is told at once, and the value is masked from then on."""
+        try:
+            await self._lend()
+        except ErrandError as exc:
+            message = f"no credential for {self.project.repository}: {exc.message}"
+            raise AttemptFailed(FailureReason.REPOSITORY, message) from exc
+
+    async def _lend(self, *, refresh: bool = False) -> Credential:
+        """The repository's credential, for one use. Raises ErrandError."""
+        lent = await self.means.dispatch.lend_credential(self.assignment.attempt, refresh=refresh)
+        self.redactor.add(lent.password)
+        return Credential(lent.username, lent.password)

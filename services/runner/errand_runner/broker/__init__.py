@@ -1,0 +1,1 @@
+"""The sandbox's only way out, and the place where credentials are added."""

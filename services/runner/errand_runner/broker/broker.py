@@ -1,0 +1,108 @@
+"""One attempt's broker: the listener on the unix socket that its sandbox sees."""
+
+import asyncio
+from collections.abc import Callable, Set
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from aiohttp import web
+
+from errand_runner.broker.git_proxy import Credential, GitProxy, Lend
+
+__all__ = ["Broker", "Credential", "Lend"]
+
+SOCKET_NAME = "broker.sock"
+# Where the supervisor inside the sandbox listens and carries to the socket.
+_INSIDE = "http://127.0.0.1:3128"
+
+_PUSH_LIMIT_BYTES = 200 * 1024 * 1024
+# sockaddr_un holds 108 bytes, the last a NUL.
+_PATH_LIMIT_BYTES = 107
+# At the end of an attempt nothing is waited for.
+_SHUTDOWN_S = 0.5
+
+
+class Broker:
+    """Listens while its context lasts.
+
+    Whoever reaches the socket is taken for the sandbox, so its folder is bound into one container alone. `push_refs`
+    are full names. `allow` is asked for every request; while it says no, nothing passes and nothing is lent.
+    """
+
+    def __init__(
+        self,
+        *,
+        socket_dir: Path,
+        upstream_url: str,
+        repository: str,
+        push_refs: Set[str],
+        lend: Lend,
+        allow: Callable[[], bool] = lambda: True,
+        push_limit_bytes: int = _PUSH_LIMIT_BYTES,
+    ) -> None:
+        self._path = socket_dir / SOCKET_NAME
+        if len(bytes(self._path)) > _PATH_LIMIT_BYTES:
+            raise ValueError(f"{self._path} is too long for a socket; choose a shorter state folder")
+        self._upstream_url = upstream_url
+        self._repository = repository.removesuffix(".git")
+        self._push_refs = frozenset(push_refs)
+        self._lend = lend
+        self._allow = allow
+        self._push_limit_bytes = push_limit_bytes
+        self._stack = AsyncExitStack()
+
+    @property
+    def remote_url(self) -> str:
+        """The repository's address as git inside the sandbox sees it."""
+        return f"{_INSIDE}/git/{self._repository}.git"
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(
+                aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
+            )
+            await self._listen(stack, self._app(session))
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    def _app(self, session: aiohttp.ClientSession) -> web.Application:
+        proxy = GitProxy(
+            session=session,
+            upstream_url=self._upstream_url,
+            repository=self._repository,
+            push_refs=self._push_refs,
+            lend=self._lend,
+            allow=self._allow,
+            push_limit_bytes=self._push_limit_bytes,
+        )
+        app = web.Application()
+        app.router.add_route("*", "/{anything:.*}", proxy.handle)
+        return app
+
+    async def _listen(self, stack: AsyncExitStack, app: web.Application) -> None:
+        runner = web.AppRunner(
+            app,
+            auto_decompress=False,
+            handler_cancellation=True,
+            access_log=None,
+            shutdown_timeout=_SHUTDOWN_S,
+        )
+        stack.push_async_callback(runner.cleanup)
+        await runner.setup()
+        await asyncio.to_thread(self._make_folder)
+        await web.UnixSite(runner, self._path).start()
+        # The sandbox's uid, which is not ours, must connect; the folder alone decides who sees the socket.
+        await asyncio.to_thread(self._path.chmod, 0o666)
+
+    def _make_folder(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.chmod(0o711)
+        self._path.unlink(missing_ok=True)

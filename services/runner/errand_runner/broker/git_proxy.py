@@ -1,0 +1,222 @@
+"""Git's smart HTTP for one repository: what passes, with the credential added, and what is refused."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable, Set
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from errand_common.errors import ErrandError
+from errand_runner.broker import pktline, receive
+
+_UPLOAD, _RECEIVE = "git-upload-pack", "git-receive-pack"
+
+_REQUEST_HEADERS = ("Content-Type", "Accept", "Accept-Encoding", "Content-Length")
+_FETCH_HEADERS = (*_REQUEST_HEADERS, "Content-Encoding", "Git-Protocol")
+_RESPONSE_HEADERS = ("Content-Type", "Content-Encoding", "Content-Length", "Cache-Control", "Expires", "Pragma")
+
+# Commands of a push; git's own limit on refs is far below.
+_COMMANDS_LIMIT_BYTES = 64 * 1024
+_COMMANDS_S = 60.0
+# A request up to this size is kept, so that it can be sent again with a fresh credential.
+_REPLAY_LIMIT_BYTES = 1024 * 1024
+_CHUNK_BYTES = 256 * 1024
+# A server may count objects of a large repository for minutes before it says a word.
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=600)
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Credential:
+    """Lent for one use; never printed."""
+
+    username: str
+    password: str = field(repr=False)
+
+    def header(self) -> str:
+        """The value of an Authorization header."""
+        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+
+
+class Lend(Protocol):
+    """Gives the credential to use now; with `refresh`, one that is newer than the last, which was refused."""
+
+    def __call__(self, *, refresh: bool = False) -> Awaitable[Credential]: ...
+
+
+class Refused(Exception):
+    """An answer to the sandbox that says no; the words are shown by git as `remote: ...`."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class PushTooLarge(Exception):
+    """A push grew over its limit on the way."""
+
+
+class GitProxy:
+    """Handles every request of one sandbox's git."""
+
+    def __init__(
+        self,
+        *,
+        session: aiohttp.ClientSession,
+        upstream_url: str,
+        repository: str,
+        push_refs: Set[str],
+        lend: Lend,
+        allow: Callable[[], bool],
+        push_limit_bytes: int,
+    ) -> None:
+        self._session = session
+        self._upstream_url = upstream_url
+        self._push_refs = push_refs
+        self._lend = lend
+        self._allow = allow
+        self._push_limit_bytes = push_limit_bytes
+        # Compared as sent: no decoding, no dots resolved, nothing to be clever with.
+        self._bases = (f"/git/{repository}", f"/git/{repository.removesuffix('.git')}.git")
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        try:
+            if not self._allow():
+                raise Refused(403, "this task holds no lease at the moment, so nothing is lent to it; try again later")
+            return await self._route(request)
+        except Refused as refusal:
+            _log.info("git_refused", method=request.method, status=refusal.status, reason=str(refusal))
+            return web.Response(status=refusal.status, text=f"{refusal}\n")
+        except ErrandError as exc:
+            _log.warning("git_credential_not_lent", error=exc.message)
+            return web.Response(status=503, text=f"no credential can be lent now: {exc.message}\n")
+        except (aiohttp.ClientError, TimeoutError) as exc:
+            _log.warning("git_upstream_failed", error=repr(exc))
+            return web.Response(status=502, text=f"the git server did not answer: {type(exc).__name__}\n")
+
+    async def _route(self, request: web.Request) -> web.StreamResponse:
+        path, _, query = request.raw_path.partition("?")
+        base = next((base for base in self._bases if path.startswith(f"{base}/")), None)
+        if base is None:
+            raise Refused(403, f"this sandbox reaches one repository, at {self._bases[1]}, and not {path[:200]}")
+        match request.method, path.removeprefix(f"{base}/"), query:
+            case "GET", "info/refs", "service=git-upload-pack":
+                return await self._pass(request, f"/info/refs?{query}", headers=_FETCH_HEADERS)
+            case "GET", "info/refs", "service=git-receive-pack":
+                return await self._pass(request, f"/info/refs?{query}", headers=_REQUEST_HEADERS)
+            case "POST", "git-upload-pack", "":
+                return await self._pass(request, f"/{_UPLOAD}", headers=_FETCH_HEADERS)
+            case "POST", "git-receive-pack", "":
+                return await self._push(request)
+        raise Refused(403, "only git's smart HTTP passes here: fetch and push, nothing else (no LFS, no plain files)")
+
+    async def _push(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Content-Encoding", "identity") != "identity":
+            raise Refused(415, "an encoded push cannot be checked, so it is refused")
+        if (request.content_length or 0) > self._push_limit_bytes:
+            raise self._too_large()
+        try:
+            async with asyncio.timeout(_COMMANDS_S):
+                lines, head = await pktline.read_section(request.content.readexactly, limit_bytes=_COMMANDS_LIMIT_BYTES)
+            push = receive.judge(lines, allowed=self._push_refs)
+        except (pktline.Malformed, asyncio.IncompleteReadError) as exc:
+            raise Refused(400, f"this is no push that can be checked: {exc}") from exc
+        if push.refusal is None:
+            return await self._pass(request, f"/{_RECEIVE}", headers=_REQUEST_HEADERS, head=head)
+        _log.info("git_push_refused", reason=push.refusal, refs=len(push.refs))
+        # git reads no answer before it has sent its pack.
+        try:
+            async for _ in self._body(request, b""):
+                pass
+        except PushTooLarge as exc:
+            raise self._too_large() from exc
+        return web.Response(
+            body=receive.report_refusal(push),
+            content_type="application/x-git-receive-pack-result",
+            headers={"Cache-Control": "no-cache"},
+        )
+
+    async def _pass(
+        self, request: web.Request, path: str, *, headers: tuple[str, ...], head: bytes = b""
+    ) -> web.StreamResponse:
+        kept = {name: request.headers[name] for name in headers if name in request.headers}
+        whole = await self._whole_body(request, head)
+        for refresh in (False, True):
+            credential = await self._lend(refresh=refresh)
+            body = None if request.method == "GET" else whole if whole is not None else self._body(request, head)
+            try:
+                answer = await self._send(request.method, path, headers=kept, credential=credential, body=body)
+            except aiohttp.ClientError as exc:
+                if isinstance(exc.__cause__, PushTooLarge):
+                    raise self._too_large() from exc
+                raise
+            async with answer:
+                if answer.status != 401:
+                    return await self._answer(request, answer)
+            if whole is None:
+                # What was streamed is gone; git has to send it again.
+                await self._lend(refresh=True)
+                raise Refused(403, "the credential lent to this task had expired; it was renewed, so try once more")
+        # Passed on, a 401 would make git ask for a password that nobody inside has.
+        raise Refused(403, "the git server refuses the credential lent to this task, also a renewed one")
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: dict[str, str],
+        credential: Credential,
+        body: bytes | AsyncIterator[bytes] | None,
+    ) -> aiohttp.ClientResponse:
+        return await self._session.request(
+            method,
+            f"{self._upstream_url}{path}",
+            headers=headers | {"Authorization": credential.header()},
+            data=body,
+            allow_redirects=False,
+            timeout=_TIMEOUT,
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+        )
+
+    async def _answer(self, request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:
+        if 300 <= answer.status < 400:
+            raise Refused(502, "the git server redirects, which is not followed; was the repository renamed?")
+        kept = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
+        response = web.StreamResponse(status=answer.status, headers=kept)
+        await response.prepare(request)
+        try:
+            async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
+                await response.write(chunk)
+        except aiohttp.ClientError as exc:
+            # Too late for another answer: git must see that this one was cut off.
+            _log.warning("git_answer_cut_off", error=repr(exc))
+            if request.transport:
+                request.transport.abort()
+        return response
+
+    async def _whole_body(self, request: web.Request, head: bytes) -> bytes | None:
+        """The whole body where its length is told and small; None where it must be streamed."""
+        if request.method == "GET":
+            return b""
+        if request.content_length is None or request.content_length > _REPLAY_LIMIT_BYTES:
+            return None
+        return b"".join([chunk async for chunk in self._body(request, head)])
+
+    async def _body(self, request: web.Request, head: bytes) -> AsyncIterator[bytes]:
+        size = len(head)
+        if head:
+            yield head
+        async for chunk in request.content.iter_chunked(_CHUNK_BYTES):
+            size += len(chunk)
+            if size > self._push_limit_bytes:
+                raise PushTooLarge
+            yield chunk
+
+    def _too_large(self) -> Refused:
+        return Refused(413, f"a push from this sandbox may hold {self._push_limit_bytes >> 20} MiB; this one is larger")

@@ -1,0 +1,1 @@
+"""Locked-down containers, and the way into them."""

@@ -1,0 +1,72 @@
+"""What a supervisor answers, parsed from its frames; each parser raises BrokenFrame."""
+
+from dataclasses import dataclass
+
+from errand_runner.sandbox.frames import BrokenFrame, Frame
+
+
+class FileError(Exception):
+    """The sandbox's kernel refused: `name` is the errno's name (ENOENT), the message says what about."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Bytes that a command wrote; fd is 1 or 2."""
+
+    fd: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a command ended: by its own code or by a signal, one of the two."""
+
+    code: int | None
+    signal: int | None
+    timed_out: bool
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that ran to its end, with the first bytes of what it wrote."""
+
+    exit: Exit
+    stdout: bytes
+    stderr: bytes
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class Stat:
+    """What is known of a path, links followed."""
+
+    size_bytes: int
+    mtime_ns: int
+    is_dir: bool
+
+
+def chunk_of(frame: Frame) -> Chunk:
+    fd = frame.whole("fd")
+    if fd not in (1, 2) or not frame.body:
+        raise BrokenFrame("output that no command can write")
+    return Chunk(fd=fd, data=frame.body)
+
+
+def exit_of(frame: Frame) -> Exit:
+    code, signal = frame.whole_or_none("code"), frame.whole_or_none("signal")
+    if (code is None) == (signal is None) or not 0 <= (code if code is not None else signal or 0) <= 255:
+        raise BrokenFrame("an exit by neither or both of code and signal")
+    return Exit(code=code, signal=signal, timed_out=frame.flag("timed_out"), duration_s=frame.duration_s("duration_s"))
+
+
+def error_of(frame: Frame) -> FileError:
+    return FileError(frame.text("errno")[:40], frame.text("message")[:1000])
+
+
+def stat_of(frame: Frame) -> Stat:
+    return Stat(size_bytes=frame.whole("size"), mtime_ns=frame.whole("mtime_ns"), is_dir=frame.flag("is_dir"))

@@ -1,0 +1,25 @@
+"""How Errand's objects on a Docker engine are called and labelled."""
+
+
+class Label:
+    """Label keys; MANAGED is on every object, and the sweeper trusts labels alone."""
+
+    MANAGED = "errand.managed"
+    RUNNER = "errand.runner"
+    SANDBOX = "errand.sandbox"
+    TASK = "errand.task"
+    EXPIRES = "errand.expires"
+    UID = "errand.uid"
+
+
+def workspace_name(task_id: str) -> str:
+    """The volume that holds a task's clone; it outlives the containers."""
+    return f"errand-{task_id}"
+
+
+def lowest_free(base: int, taken: set[int]) -> int:
+    """The lowest number at or above base that is not taken."""
+    uid = base
+    while uid in taken:
+        uid += 1
+    return uid

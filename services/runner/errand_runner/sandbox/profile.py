@@ -1,0 +1,127 @@
+"""What a sandbox's container is allowed: the request that makes it, as a pure function."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from errand_runner.sandbox.names import Label, workspace_name
+
+WORKSPACE = "/workspace"
+HOME = "/workspace/home"
+GUEST_PATH = "/opt/errand/guest.py"
+BROKER_DIR = "/run/broker"
+# One port inside leads to the broker's socket.
+BROKER_PORT = 3128
+
+# Not private: every file that a task may write lies on its volume or in these.
+_TMPFS = {
+    "/tmp": "rw,exec,nosuid,nodev,size=512m,mode=1777",  # noqa: S108 - inside the container
+    "/run": "rw,noexec,nosuid,nodev,size=16m,mode=755",
+}
+
+# The host's out-of-memory killer takes a sandbox before any service.
+_OOM_SCORE = 500
+_OPEN_FILES = 8192
+
+_GIT_CONFIG = {
+    # No helper of the image may store or ask; the broker adds what is needed outside.
+    "credential.helper": "",
+    "safe.directory": "*",
+    # A detached gc would be killed with the command that started it.
+    "gc.autoDetach": "false",
+}
+
+
+@dataclass(frozen=True)
+class SandboxSpec:
+    """One sandbox as it is asked for. `lifetime_s` ends the container if no runner comes back to remove it."""
+
+    sandbox_id: str
+    task_id: str
+    runner_id: str
+    image: str
+    socket_dir: Path
+    memory_bytes: int = 4 << 30
+    cpus: float = 2.0
+    pids: int = 512
+    lifetime_s: int = 24 * 3600
+
+
+def environment() -> dict[str, str]:
+    """The variables that every command inherits. No secret is among them."""
+    settings = {
+        "HOME": HOME,
+        # No passwd entry has the sandbox's uid, and tools ask these first.
+        "USER": "errand",
+        "LOGNAME": "errand",
+        "PATH": f"{HOME}/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        "PAGER": "cat",
+        "GIT_PAGER": "cat",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_LFS_SKIP_SMUDGE": "1",
+        # Output is watched live.
+        "PYTHONUNBUFFERED": "1",
+        "PIP_PROGRESS_BAR": "off",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "GIT_CONFIG_COUNT": str(len(_GIT_CONFIG)),
+    }
+    for number, (key, value) in enumerate(_GIT_CONFIG.items()):
+        settings[f"GIT_CONFIG_KEY_{number}"] = key
+        settings[f"GIT_CONFIG_VALUE_{number}"] = value
+    return settings
+
+
+def container_config(spec: SandboxSpec, *, uid: int, guest: Path, expires: int) -> dict[str, object]:
+    """The body of the engine's container-create request. `guest` is a file on the host; `expires` is Unix time."""
+    return {
+        "Image": spec.image,
+        # A dead-man switch: with nobody left to remove it, the container ends by itself.
+        "Cmd": ["sleep", str(spec.lifetime_s)],
+        "Entrypoint": [],
+        "User": f"{uid}:{uid}",
+        "WorkingDir": WORKSPACE,
+        "Hostname": "sandbox",
+        "Env": [f"{name}={value}" for name, value in environment().items()],
+        "Labels": {
+            Label.MANAGED: "1",
+            Label.RUNNER: spec.runner_id,
+            Label.SANDBOX: spec.sandbox_id,
+            Label.TASK: spec.task_id,
+            Label.EXPIRES: str(expires),
+        },
+        "HostConfig": _host_config(spec, guest),
+    }
+
+
+def _host_config(spec: SandboxSpec, guest: Path) -> dict[str, object]:
+    return {
+        "NetworkMode": "none",
+        "Init": True,
+        "ReadonlyRootfs": True,
+        "CapDrop": ["ALL"],
+        "Privileged": False,
+        "SecurityOpt": ["no-new-privileges:true"],
+        "IpcMode": "private",
+        "CgroupnsMode": "private",
+        "PidsLimit": spec.pids,
+        "Memory": spec.memory_bytes,
+        # The same as memory: no swap.
+        "MemorySwap": spec.memory_bytes,
+        "NanoCpus": int(spec.cpus * 1_000_000_000),
+        "OomScoreAdj": _OOM_SCORE,
+        "Ulimits": [
+            {"Name": "nofile", "Soft": _OPEN_FILES, "Hard": _OPEN_FILES},
+            {"Name": "core", "Soft": 0, "Hard": 0},
+        ],
+        "Tmpfs": _TMPFS,
+        "Mounts": [
+            {"Type": "volume", "Source": workspace_name(spec.task_id), "Target": WORKSPACE},
+            {"Type": "bind", "Source": str(spec.socket_dir.absolute()), "Target": BROKER_DIR, "ReadOnly": True},
+            {"Type": "bind", "Source": str(guest.absolute()), "Target": GUEST_PATH, "ReadOnly": True},
+        ],
+        "LogConfig": {"Type": "none"},
+        "RestartPolicy": {"Name": "no"},
+    }

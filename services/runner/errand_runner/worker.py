@@ -1,0 +1,212 @@
+"""From what the scheduler wants to attempts at work: start, stop and forget, and tell how each ended."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from errand.v1 import runner_pb2 as pb
+from errand.v1 import task_pb2
+from errand_common import wire
+from errand_common.clock import Clock
+from errand_common.values import AttemptPhase, FailureReason
+from errand_runner.dispatch import Dispatch
+from errand_runner.events import Deltas
+from errand_runner.lease import Leases
+from errand_runner.outbox import Log, Outbox
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended; `reason` says in words what went wrong and what to do, empty when nothing did."""
+
+    phase: AttemptPhase
+    failure_reason: FailureReason | None = None
+    reason: str = ""
+
+
+RunAttempt = Callable[[pb.Assignment, Log, str], Awaitable[Outcome]]
+"""Works on an accepted attempt, writing to its log, for the runner with this id."""
+
+
+@dataclass
+class _Run:
+    """One attempt that this runner carries. The worker alone changes it."""
+
+    fence: int
+    stopped: bool
+    forgotten: bool = False
+    task: asyncio.Task[None] | None = None
+    work: asyncio.Task[Outcome] | None = None
+
+
+class Worker:
+    """All attempts of this runner, each a task of its own from offer to end."""
+
+    def __init__(
+        self,
+        *,
+        dispatch: Dispatch,
+        outbox: Outbox,
+        deltas: Deltas,
+        leases: Leases,
+        clock: Clock,
+        begin: Callable[[str], Awaitable[object]],
+        run_attempt: RunAttempt,
+    ) -> None:
+        self.dispatch, self.outbox = dispatch, outbox
+        self.deltas = deltas
+        self.attempts: tuple[tuple[str, int], ...] = ()
+        """The accepted attempts with their fences, replaced whole: the heartbeat's thread reads it."""
+        self._leases, self._clock = leases, clock
+        self._begin, self._run_attempt = begin, run_attempt
+        self._runs: dict[str, _Run] = {}
+        self._runner_id = ""
+        self._group = asyncio.TaskGroup()
+
+    async def run(self, until: Awaitable[object]) -> None:
+        """Carry attempts until `until` is done; then interrupt them, to be taken up by the next process."""
+        async with self._group:
+            await until
+            for run in self._runs.values():
+                if run.task is not None:
+                    run.task.cancel()
+
+    async def begin(self, runner_id: str) -> None:
+        """The scheduler said who this runner is: once, before any attempt, clear what an earlier process left."""
+        if not self._runner_id:
+            await self._begin(runner_id)
+            self._runner_id = runner_id
+
+    def held_attempts(self) -> list[pb.HeldAttempt]:
+        """All that this runner has written down and not seen ended."""
+        return [
+            pb.HeldAttempt(attempt=_ref(log.attempt_id, log.fence), last_sequence=log.last_sequence)
+            for log in self.outbox.logs.values()
+        ]
+
+    def want(self, wanted: Mapping[str, pb.Assignment]) -> None:
+        """Make what is carried equal to what is wanted. Idempotent."""
+        for attempt_id in [*self._runs, *self.outbox.logs]:
+            if attempt_id not in wanted:
+                self.forget(attempt_id)
+        for attempt_id, assignment in wanted.items():
+            if attempt_id not in self._runs:
+                self._start(assignment)
+            elif assignment.desired_state == pb.DESIRED_STATE_STOP:
+                self._stop(attempt_id)
+
+    def on_verdicts(self, verdicts: Sequence[pb.AttemptVerdict]) -> None:
+        """What the scheduler says of attempts that this runner has."""
+        for verdict in verdicts:
+            if verdict.verdict == pb.VERDICT_STOP:
+                self._stop(verdict.attempt.attempt_id)
+            elif verdict.verdict == pb.VERDICT_FORGET:
+                self.forget(verdict.attempt.attempt_id)
+
+    def forget(self, attempt_id: str) -> None:
+        """The attempt is over for the scheduler: end it and drop what is kept of it. Idempotent."""
+        run = self._runs.get(attempt_id)
+        if run is None:
+            self.outbox.forget(attempt_id)
+        elif not run.forgotten and run.task is not None:
+            run.forgotten = True
+            run.task.cancel()
+
+    def _stop(self, attempt_id: str) -> None:
+        """A person stopped it: its work ends at once, its end is still told."""
+        run = self._runs.get(attempt_id)
+        if run is not None and not run.stopped:
+            run.stopped = True
+            if run.work is not None:
+                run.work.cancel()
+
+    def _start(self, assignment: pb.Assignment) -> None:
+        attempt_id = assignment.attempt.attempt_id
+        stopped = assignment.desired_state == pb.DESIRED_STATE_STOP
+        run = self._runs[attempt_id] = _Run(assignment.attempt.fence, stopped)
+        run.task = self._group.create_task(self._carry(assignment, run), name=attempt_id)
+
+    async def _carry(self, assignment: pb.Assignment, run: _Run) -> None:
+        """One attempt, from offer to end."""
+        attempt_id = assignment.attempt.attempt_id
+        structlog.contextvars.bind_contextvars(task=assignment.task.task_id, attempt=attempt_id)
+        try:
+            known = (log := self.outbox.logs.get(attempt_id)) is not None and log.fence == run.fence
+            if assignment.phase == task_pb2.ATTEMPT_PHASE_OFFERED:
+                if not await self._accept(assignment):
+                    run.forgotten = True
+                    return
+                known = True
+            self.attempts = (*self.attempts, (attempt_id, run.fence))
+            outcome = await self._outcome(assignment, run) if known else _FORGOT
+            await self._finish(assignment.attempt, outcome)
+            run.forgotten = True
+        finally:
+            del self._runs[attempt_id]
+            self.attempts = tuple(pair for pair in self.attempts if pair[0] != attempt_id)
+            self._leases.drop(attempt_id)
+            if run.forgotten:
+                self.outbox.forget(attempt_id)
+
+    async def _accept(self, assignment: pb.Assignment) -> bool:
+        """Take the offer, written down first. False when it is gone."""
+        attempt = assignment.attempt
+        self.outbox.hold(attempt.attempt_id, attempt.fence)
+        asked_s = self._clock.boot_s()
+        (result,) = await self.dispatch.accept([attempt])
+        if result.error_reason:
+            structlog.get_logger().info("offer_gone", reason=result.error_reason)
+            return False
+        self._leases.renew((attempt.attempt_id,), asked_s=asked_s)
+        return True
+
+    async def _outcome(self, assignment: pb.Assignment, run: _Run) -> Outcome:
+        if not run.stopped:
+            async with asyncio.TaskGroup() as group:
+                log = self.outbox.logs[assignment.attempt.attempt_id]
+                run.work = group.create_task(self._guarded(assignment, log))
+        if run.work is None or run.work.cancelled():
+            return Outcome(AttemptPhase.CANCELLED, reason="stopped by a person")
+        return run.work.result()
+
+    async def _guarded(self, assignment: pb.Assignment, log: Log) -> Outcome:
+        """The edge of an attempt: whatever escapes from it ends it, and nothing else."""
+        try:
+            return await self._run_attempt(assignment, log, self._runner_id)
+        except Exception:
+            structlog.get_logger().exception("attempt_broke")
+            reason = "something broke inside the runner; its log has the cause under this attempt"
+            return Outcome(AttemptPhase.FAILED, FailureReason.INTERNAL, reason)
+
+    async def _finish(self, attempt: pb.AttemptRef, outcome: Outcome) -> None:
+        """Tell the end, after everything before it is safe. Returns once the scheduler has answered."""
+        log = self.outbox.logs.get(attempt.attempt_id)
+        if log is not None:
+            await log.drained()
+        told = pb.AttemptOutcome(
+            attempt=attempt,
+            phase=wire.number(task_pb2.AttemptPhase, outcome.phase),
+            failure_reason=wire.number(task_pb2.FailureReason, outcome.failure_reason),
+            reason=outcome.reason,
+            last_sequence=log.last_sequence if log is not None else 0,
+        )
+        result = await self.dispatch.finish(told)
+        structlog.get_logger().info(
+            "attempt_finished",
+            phase=outcome.phase,
+            failure_reason=outcome.failure_reason,
+            refused=result.error_reason or None,
+        )
+
+
+_FORGOT = Outcome(
+    AttemptPhase.FAILED,
+    FailureReason.RUNNER_LOST,
+    "the runner was restarted without its data folder and no longer has this attempt; send the task on to try again",
+)
+
+
+def _ref(attempt_id: str, fence: int) -> pb.AttemptRef:
+    return pb.AttemptRef(attempt_id=attempt_id, fence=fence)

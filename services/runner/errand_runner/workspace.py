@@ -1,0 +1,145 @@
+"""The clone inside a sandbox: made, taken up again, committed and pushed, always by git in the sandbox."""
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from errand_runner.sandbox.supervisor import FileError, Finished, Supervisor
+
+REPOSITORY = "/workspace/repo"
+"""Where the clone stands in every sandbox."""
+
+CLONE_S = 600.0
+PUSH_S = 300.0
+GIT_S = 60.0
+
+INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
+"""Files in which a repository speaks to agents."""
+
+AUTHOR = {"user.name": "Errand", "user.email": "errand@localhost"}
+"""Who commits, unless the model says otherwise; the address belongs to nobody."""
+
+INSTRUCTIONS_BYTES = 64 * 1024
+
+
+class GitFailed(Exception):
+    """A git command in the sandbox failed; the message holds what it said."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What the task's branch holds against the default branch."""
+
+    commit: str
+    commits: int
+    files: int
+    insertions: int
+    deletions: int
+
+
+class Workspace:
+    """One task's clone, seen through the supervisor of the sandbox that it is mounted in."""
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        *,
+        remote_url: str,
+        branch: str,
+        default_branch: str,
+        folder: str = REPOSITORY,
+    ) -> None:
+        self._supervisor, self._folder = supervisor, folder
+        self._remote_url, self._branch, self._default_branch = remote_url, branch, default_branch
+
+    async def prepare(self) -> None:
+        """Clone, or take up the clone of an earlier attempt, and check out the task's branch. Raises GitFailed."""
+        if await self._exists(f"{self._folder}/.git/HEAD"):
+            await self._git("remote", "set-url", "origin", self._remote_url)
+            await self._git("fetch", "--prune", "origin", timeout_s=CLONE_S)
+        else:
+            clone = ("clone", "--no-tags", "--branch", self._default_branch, self._remote_url, self._folder)
+            await self._git(*clone, cwd=str(PurePosixPath(self._folder).parent), timeout_s=CLONE_S)
+            for key, value in AUTHOR.items():
+                await self._git("config", key, value)
+        await self._check_out()
+
+    async def instructions(self) -> dict[str, str]:
+        """The texts in which the repository speaks to agents, by file name."""
+        found: dict[str, str] = {}
+        for name in INSTRUCTIONS:
+            try:
+                text = await self._supervisor.read(f"{self._folder}/{name}", limit_bytes=INSTRUCTIONS_BYTES)
+            except FileError:
+                continue
+            found[name] = text.decode(errors="replace")
+        return found
+
+    async def commit_rest(self, message: str) -> None:
+        """Commit what the model left uncommitted, untracked files too: nothing of a turn is lost. Raises GitFailed."""
+        if (await self._git("status", "--porcelain")).stdout:
+            await self._git("add", "--all")
+            await self._git("commit", "--quiet", "--no-verify", "--message", message)
+
+    async def changes(self) -> Changes:
+        """Measure the branch. Raises GitFailed."""
+        base = f"origin/{self._default_branch}"
+        commit = _commit(await self._git("rev-parse", "HEAD"))
+        count = (await self._git("rev-list", "--count", f"{base}..HEAD")).stdout.decode(errors="replace")
+        shortstat = (await self._git("diff", "--shortstat", f"{base}...HEAD")).stdout.decode(errors="replace")
+        return Changes(
+            commit,
+            commits=_count(count, r"^(\d{1,9})$"),
+            files=_count(shortstat, r"(\d{1,9}) files? changed"),
+            insertions=_count(shortstat, r"(\d{1,9}) insertion"),
+            deletions=_count(shortstat, r"(\d{1,9}) deletion"),
+        )
+
+    async def pushed_commit(self) -> str:
+        """Where the branch stood on the git host when it was last fetched or pushed; empty if it was not there."""
+        ref = f"refs/remotes/origin/{self._branch}"
+        found = await self._run("rev-parse", "--verify", "--quiet", ref)
+        return _commit(found) if found.exit.code == 0 else ""
+
+    async def push(self) -> None:
+        """Push the branch, never over commits of others. Raises GitFailed with what the git host said."""
+        await self._git("push", "--quiet", "origin", f"HEAD:refs/heads/{self._branch}", timeout_s=PUSH_S)
+
+    async def _check_out(self) -> None:
+        if (await self._run("rev-parse", "--verify", "--quiet", f"refs/heads/{self._branch}")).exit.code == 0:
+            await self._git("checkout", "--quiet", self._branch)
+        elif await self.pushed_commit():
+            await self._git("checkout", "--quiet", "-b", self._branch, "--track", f"origin/{self._branch}")
+        else:
+            await self._git("checkout", "--quiet", "-b", self._branch, "--no-track", f"origin/{self._default_branch}")
+
+    async def _exists(self, path: str) -> bool:
+        try:
+            await self._supervisor.stat(path)
+        except FileError:
+            return False
+        return True
+
+    async def _git(self, *arguments: str, cwd: str = "", timeout_s: float = GIT_S) -> Finished:
+        finished = await self._run(*arguments, cwd=cwd, timeout_s=timeout_s)
+        if finished.exit.timed_out:
+            raise GitFailed(f"git {arguments[0]} did not end within {timeout_s:.0f} s")
+        if finished.exit.code != 0:
+            said = (finished.stderr or finished.stdout).decode(errors="replace").strip()[-2000:]
+            raise GitFailed(f"git {arguments[0]}: {said}")
+        return finished
+
+    async def _run(self, *arguments: str, cwd: str = "", timeout_s: float = GIT_S) -> Finished:
+        return await self._supervisor.capture(["git", *arguments], cwd=cwd or self._folder, timeout_s=timeout_s)
+
+
+def _commit(finished: Finished) -> str:
+    text = finished.stdout.decode(errors="replace").strip()
+    if not re.fullmatch(r"[0-9a-f]{40,64}", text):
+        raise GitFailed(f"git rev-parse said {text[:80]!r}, which is no commit")
+    return text
+
+
+def _count(text: str, pattern: str) -> int:
+    found = re.search(pattern, text, re.MULTILINE)
+    return int(found[1]) if found else 0

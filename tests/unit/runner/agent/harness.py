@@ -1,0 +1,165 @@
+"""The real loop, the real SDK and a real supervisor process; Claude and time are scripted."""
+
+import itertools
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from errand_runner.agent.facts import Fact, MessageAppended, PrefixFrozen, ToolFinished, ToolStarted, TurnEnded
+from errand_runner.agent.loop import Agent, run_turn
+from errand_runner.agent.model import Model
+from errand_runner.agent.prices import PriceList
+from errand_runner.agent.prompt import follow_up, settle_prefix
+from errand_runner.agent.redact import Redactor
+from errand_runner.agent.tools import Toolbox
+from errand_runner.agent.transcript import CallRecord, Message, Prefix, ToolResult, Transcript
+from errand_runner.sandbox.supervisor import Supervisor
+from tests.standins.claude import ClaudeStandin, Script
+
+MODEL = "claude-sonnet-5-5"
+SECRET = "ghs_c0ffeec0ffeec0ffee"
+
+
+def make_model(claude: ClaudeStandin, *, key: str = "", request_limit_s: float = 20.0) -> Model:
+    return Model(api_key=key or claude.key, base_url=claude.url, request_limit_s=request_limit_s)
+
+
+class Time:
+    """Stands still but for the sleeps, which take no time."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    def now_s(self) -> float:
+        return sum(self.slept)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+@dataclass
+class Record:
+    """What a durable store would hold of the facts: the only thing that survives a crash."""
+
+    prefix: bytes = b""
+    messages: list[MessageAppended] = field(default_factory=list)
+    calls: dict[str, ToolFinished | None] = field(default_factory=dict)
+
+    def keep(self, fact: Fact) -> None:
+        match fact:
+            case PrefixFrozen():
+                self.prefix = fact.prefix.to_bytes()
+            case MessageAppended():
+                self.messages.append(fact)
+            case ToolStarted():
+                self.calls[fact.tool_use_id] = None
+            case ToolFinished():
+                self.calls[fact.tool_use_id] = fact
+
+    def restore(self) -> Transcript:
+        messages = [Message(fact.message_id, fact.role, fact.content) for fact in self.messages]
+        calls = [CallRecord(call, _result(finished)) for call, finished in self.calls.items()]
+        return Transcript.restore(Prefix.from_bytes(self.prefix), messages, calls)
+
+
+@dataclass
+class Errand:
+    """One task: a conversation, what it recorded, and everything around it."""
+
+    claude: ClaudeStandin
+    agent: Agent
+    transcript: Transcript
+    time: Time
+    folder: Path
+    record: Record = field(default_factory=Record)
+    facts: list[Fact] = field(default_factory=list)
+
+    async def turn(self, words: str) -> TurnEnded:
+        """Says something and lets the turn run to its end."""
+        said = follow_up(words, Redactor()) if words else ()
+        async with aclosing(run_turn(self.agent, self.transcript, said)) as facts:
+            async for fact in facts:
+                self.facts.append(fact)
+                self.record.keep(fact)
+        ended = self.facts[-1]
+        assert isinstance(ended, TurnEnded)
+        return ended
+
+    async def turn_until_crash(self, words: str, *, facts: int) -> bool:
+        """Runs until so many facts are kept, then loses all but the record. Says whether it ended before that."""
+        said = follow_up(words, Redactor()) if words else ()
+        async with aclosing(run_turn(self.agent, self.transcript, said)) as stream:
+            async for fact in stream:
+                self.record.keep(fact)
+                facts -= 1
+                if isinstance(fact, TurnEnded):
+                    return True
+                if facts == 0:
+                    break
+        if self.record.prefix:
+            self.transcript = self.record.restore()
+        else:
+            self.transcript = Transcript(self.transcript.prefix)
+        return False
+
+    @property
+    def messages(self) -> Sequence[Mapping[str, Any]]:
+        """The messages of the latest request."""
+        messages: Sequence[Mapping[str, Any]] = self.claude.requests[-1]["messages"]
+        return messages
+
+    @property
+    def results(self) -> Sequence[Mapping[str, Any]]:
+        """The tool results in the last message of the latest request."""
+        return [block for block in self.messages[-1]["content"] if block["type"] == "tool_result"]
+
+
+@asynccontextmanager
+async def errand(
+    script: Script,
+    supervisor: Supervisor,
+    folder: Path,
+    *,
+    max_requests: int = 50,
+    context_tokens: int = 1_000_000,
+    request_limit_s: float = 20.0,
+) -> AsyncGenerator[Errand]:
+    (folder / "work").mkdir()
+    (folder / "tmp").mkdir()
+    time, ids = Time(), itertools.count(1)
+    async with (
+        ClaudeStandin(script, context_tokens=context_tokens) as claude,
+        closing(make_model(claude, request_limit_s=request_limit_s)) as model,
+    ):
+        agent = Agent(
+            model=model,
+            tools=Toolbox(
+                supervisor,
+                workspace=str(folder / "work"),
+                scratch=str(folder / "tmp"),
+                redactor=Redactor([SECRET, claude.key]),
+            ),
+            prices=PriceList.load(),
+            new_id=lambda prefix: f"{prefix}_{next(ids)}",
+            max_requests=max_requests,
+            now_s=time.now_s,
+            today=lambda: date(2026, 11, 23),
+            sleep=time.sleep,
+            chance=lambda: 0.5,
+        )
+        yield Errand(claude, agent, Transcript(await settle_prefix(model, MODEL)), time, folder / "work")
+
+
+@asynccontextmanager
+async def closing(model: Model) -> AsyncGenerator[Model]:
+    try:
+        yield model
+    finally:
+        await model.close()
+
+
+def _result(finished: ToolFinished | None) -> ToolResult | None:
+    return ToolResult(finished.tool_use_id, finished.output, finished.is_error) if finished else None

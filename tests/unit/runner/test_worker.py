@@ -1,0 +1,226 @@
+"""An attempt that a runner took always comes to an end that the scheduler hears of."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from errand.v1 import runner_pb2 as pb
+from errand.v1 import task_pb2
+from errand_common.clock import Clock
+from errand_common.errors import Unavailable
+from errand_common.values import AttemptPhase, FailureReason
+from errand_runner.dispatch import Dispatch
+from errand_runner.events import Deltas
+from errand_runner.lease import Leases
+from errand_runner.outbox import Outbox
+from errand_runner.worker import Outcome, Worker
+from tests.unit.runner.scheduler_double import SchedulerDouble, serving
+
+ATTEMPT = "att_" + "0" * 26
+DONE = Outcome(AttemptPhase.SUCCEEDED)
+
+
+def assigned(phase=task_pb2.ATTEMPT_PHASE_OFFERED, desired_state=pb.DESIRED_STATE_RUN, fence=1):
+    assignment = pb.Assignment(
+        attempt=pb.AttemptRef(attempt_id=ATTEMPT, fence=fence), desired_state=desired_state, phase=phase
+    )
+    return {ATTEMPT: assignment}
+
+
+class Work:
+    """An attempt's work as a test wants it: it ends when told to, and knows how it was ended."""
+
+    def __init__(self) -> None:
+        self.started = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self.cancelled = False
+        self.runs = 0
+
+    async def __call__(self, assignment, log, runner_id):
+        self.runs += 1
+        self.started.set()
+        try:
+            await self.go_on.wait()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        return DONE
+
+
+@asynccontextmanager
+async def working(double, box, work):
+    async with serving(double) as stub, asyncio.TaskGroup() as group:
+        dispatch = Dispatch(stub, "token")
+        dispatch.enter("ses_1")
+        clock = Clock()
+        stop = asyncio.Event()
+
+        async def begin(runner_id):
+            pass
+
+        worker = Worker(
+            dispatch=dispatch,
+            outbox=box,
+            deltas=Deltas(box.changed),
+            leases=Leases(clock),
+            clock=clock,
+            begin=begin,
+            run_attempt=work,
+        )
+        running = group.create_task(worker.run(stop.wait()))
+        await asyncio.sleep(0)
+        yield worker
+        stop.set()
+        await running
+
+
+async def started(work):
+    async with asyncio.timeout(10):
+        await work.started.wait()
+
+
+async def gone(worker):
+    async with asyncio.timeout(10):
+        while worker.attempts or worker.outbox.logs:
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def box(tmp_path):
+    return Outbox(tmp_path)
+
+
+@pytest.fixture
+def work():
+    return Work()
+
+
+async def test_an_offer_is_written_down_accepted_worked_on_and_finished(box, work):
+    double = SchedulerDouble()
+    async with working(double, box, work) as worker:
+        worker.want(assigned())
+        await started(work)
+        assert double.accepted == [ATTEMPT]
+        assert list(box.logs) == [ATTEMPT]
+        assert worker.attempts == ((ATTEMPT, 1),)
+        work.go_on.set()
+        await double.until(lambda: double.outcomes)
+        await gone(worker)
+
+    assert [outcome.phase for outcome in double.outcomes] == [task_pb2.ATTEMPT_PHASE_SUCCEEDED]
+
+
+async def test_wanting_the_same_again_changes_nothing(box, work):
+    async with working(SchedulerDouble(), box, work) as worker:
+        worker.want(assigned())
+        await started(work)
+        worker.want(assigned(phase=task_pb2.ATTEMPT_PHASE_RUNNING))
+        await asyncio.sleep(0)
+
+        assert work.runs == 1
+
+
+async def test_an_offer_that_is_gone_is_forgotten_without_work(box, work):
+    double = SchedulerDouble()
+    double.refusals[ATTEMPT] = "LEASE_SUPERSEDED"
+    async with working(double, box, work) as worker:
+        worker.want(assigned())
+        await gone(worker)
+
+    assert (work.runs, double.outcomes) == (0, [])
+
+
+async def test_a_stop_ends_the_work_and_is_told(box, work):
+    double = SchedulerDouble()
+    async with working(double, box, work) as worker:
+        worker.want(assigned())
+        await started(work)
+        worker.want(assigned(task_pb2.ATTEMPT_PHASE_STOPPING, pb.DESIRED_STATE_STOP))
+        await double.until(lambda: double.outcomes)
+        await gone(worker)
+
+    assert work.cancelled
+    assert [outcome.phase for outcome in double.outcomes] == [task_pb2.ATTEMPT_PHASE_CANCELLED]
+
+
+async def test_a_stop_by_heartbeat_does_the_same(box, work):
+    double = SchedulerDouble()
+    async with working(double, box, work) as worker:
+        worker.want(assigned())
+        await started(work)
+        ref = pb.AttemptRef(attempt_id=ATTEMPT, fence=1)
+        worker.on_verdicts([pb.AttemptVerdict(attempt=ref, verdict=pb.VERDICT_STOP)])
+        await double.until(lambda: double.outcomes)
+
+    assert double.outcomes[0].phase == task_pb2.ATTEMPT_PHASE_CANCELLED
+
+
+async def test_an_attempt_that_is_no_longer_wanted_ends_in_silence(box, work):
+    double = SchedulerDouble()
+    async with working(double, box, work) as worker:
+        worker.want(assigned())
+        await started(work)
+        worker.want({})
+        await gone(worker)
+
+    assert work.cancelled
+    assert double.outcomes == []
+
+
+async def test_a_bug_in_an_attempt_fails_that_attempt_alone(box):
+    async def broken(assignment, log, runner_id):
+        raise ZeroDivisionError
+
+    double = SchedulerDouble()
+    async with working(double, box, broken) as worker:
+        worker.want(assigned())
+        await double.until(lambda: double.outcomes)
+
+    outcome = double.outcomes[0]
+    assert (outcome.phase, outcome.failure_reason) == (
+        task_pb2.ATTEMPT_PHASE_FAILED,
+        task_pb2.FAILURE_REASON_INTERNAL,
+    )
+
+
+async def test_an_end_is_repeated_until_it_is_answered(box, work):
+    double = SchedulerDouble()
+    double.failures["FinishAttempts"] = [Unavailable("away"), Unavailable("still away")]
+    work.go_on.set()
+    async with working(double, box, work) as worker:
+        worker.want(assigned())
+        await double.until(lambda: double.outcomes)
+        await gone(worker)
+
+    assert len(double.outcomes) == 1
+
+
+async def test_a_restarted_runner_takes_up_what_it_wrote_down(tmp_path, work):
+    double = SchedulerDouble()
+    async with working(double, Outbox(tmp_path), work) as worker:
+        worker.want(assigned())
+        await started(work)
+    assert double.outcomes == []
+
+    again = Work()
+    async with working(double, Outbox(tmp_path), again) as worker:
+        assert [held.attempt.attempt_id for held in worker.held_attempts()] == [ATTEMPT]
+        worker.want(assigned(phase=task_pb2.ATTEMPT_PHASE_RUNNING))
+        await started(again)
+        again.go_on.set()
+        await double.until(lambda: double.outcomes)
+
+    assert double.accepted == [ATTEMPT]
+    assert double.outcomes[0].phase == task_pb2.ATTEMPT_PHASE_SUCCEEDED
+
+
+async def test_a_runner_that_lost_its_folder_says_so_and_never_starts_over(box, work):
+    double = SchedulerDouble()
+    async with working(double, box, work) as worker:
+        worker.want(assigned(phase=task_pb2.ATTEMPT_PHASE_RUNNING))
+        await double.until(lambda: double.outcomes)
+
+    assert work.runs == 0
+    assert double.outcomes[0].failure_reason == task_pb2.FAILURE_REASON_RUNNER_LOST
+    assert FailureReason.RUNNER_LOST == "runner_lost"
