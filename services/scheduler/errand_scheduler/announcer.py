@@ -1,0 +1,75 @@
+"""Carries what was committed to the parts of the process that follow it."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from errand.v1.event_pb2 import Delta
+from errand_common.values import TaskStatus
+from errand_scheduler.auth import Authority
+from errand_scheduler.board import Board
+from errand_scheduler.hub import Hub
+from errand_scheduler.placer import Placer
+from errand_scheduler.rights import PushRights
+from errand_scheduler.runners import RunnerSessions
+from errand_scheduler.store.attempts import Attempt
+from errand_scheduler.store.notices import AttemptMoved, EventStored, Notice, SessionsEnded, SignedIn, TaskMoved
+
+log = structlog.get_logger()
+
+
+class Announcer:
+    """Runs on the loop, after each commit, in the order of commits. Before `connect` there is nobody to tell."""
+
+    def __init__(self) -> None:
+        self._connected = False
+
+    def connect(
+        self,
+        *,
+        hub: Hub[Delta],
+        board: Board,
+        sessions: RunnerSessions,
+        placer: Placer,
+        authority: Authority,
+        rights: PushRights,
+    ) -> None:
+        """Tell these from now on."""
+        self._hub = hub
+        self._board = board
+        self._sessions = sessions
+        self._placer = placer
+        self._authority = authority
+        self._rights = rights
+        self._connected = True
+
+    def announce(self, notices: Sequence[Notice]) -> None:
+        """Tell everybody concerned."""
+        if not self._connected:
+            return
+        for notice in notices:
+            self._tell(notice)
+
+    def _tell(self, notice: Notice) -> None:
+        match notice:
+            case EventStored(user_id=user_id, task_id=task_id):
+                self._hub.stored(user_id, task_id)
+            case AttemptMoved(attempt=attempt, old_phase=old):
+                log.info("attempt_moved", attempt_id=attempt.attempt_id, old=old, new=attempt.phase)
+                self._attempt_moved(attempt)
+            case TaskMoved(task_id=task_id, old=old, new=new, reason=reason):
+                log.info("task_moved", task_id=task_id, old=old, new=new, reason=reason)
+                if new is TaskStatus.PENDING and old is not TaskStatus.PENDING:
+                    self._placer.wake()
+            case SessionsEnded(family_id=family_id):
+                self._authority.revoke(family_id)
+                self._hub.end_family(family_id)
+            case SignedIn(user_id=user_id):
+                self._rights.forget(user_id)
+                self._placer.wake()
+
+    def _attempt_moved(self, attempt: Attempt) -> None:
+        self._board.apply(attempt)
+        self._sessions.wake(attempt.runner_id)
+        if attempt.phase.final:
+            self._placer.wake()

@@ -1,0 +1,139 @@
+"""The live attempts as memory knows them: who holds which, and when each was last heard of."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from errand_common.clock import Clock
+from errand_common.values import AttemptPhase
+from errand_scheduler.durations import Durations
+from errand_scheduler.lifecycle.decisions import Held, holds, on_held
+from errand_scheduler.lifecycle.turns import Holder
+from errand_scheduler.store.attempts import Attempt
+
+
+class Due(Enum):
+    """What an attempt's clock says."""
+
+    OFFER_EXPIRED = auto()
+    AWAY = auto()
+    BACK = auto()
+    LOST = auto()
+    STOP_OVERDUE = auto()
+
+
+@dataclass
+class _Entry:
+    attempt: Attempt
+    renewed_s: float
+    armed_s: float
+    heard: bool
+
+
+class Board:
+    """Follows what is committed. Leases live here alone: a heartbeat writes nothing."""
+
+    def __init__(self, clock: Clock, durations: Durations) -> None:
+        self._clock = clock
+        self._durations = durations
+        self._entries: dict[str, _Entry] = {}
+
+    def restore(self, live: Iterable[Attempt]) -> None:
+        """Take up the attempts of an earlier process: each has twice its lease to be heard of."""
+        now, now_us = self._clock.boot_s(), self._clock.now_us()
+        for attempt in live:
+            left_s = ((attempt.deadline_time or now_us) - now_us) / 1e6
+            least_s = 2 * self._durations.lease_s if attempt.phase is AttemptPhase.STOPPING else 0.0
+            self._entries[attempt.attempt_id] = _Entry(
+                attempt=attempt,
+                renewed_s=now + self._durations.lease_s,
+                armed_s=now + min(max(left_s, least_s), self._whole_s(attempt.phase)),
+                heard=False,
+            )
+
+    def forgive(self) -> None:
+        """Give every attempt time to be heard of again, after this process itself was away."""
+        later = self._clock.boot_s() + self._durations.lease_s
+        for entry in self._entries.values():
+            entry.renewed_s = later
+            entry.heard = False
+            entry.armed_s = max(entry.armed_s, later)
+
+    def apply(self, attempt: Attempt) -> None:
+        """Follow a move that was committed. Accepting an offer begins its lease."""
+        if attempt.phase.final:
+            self._entries.pop(attempt.attempt_id, None)
+            return
+        now = self._clock.boot_s()
+        entry = self._entries.get(attempt.attempt_id)
+        if entry is None or entry.attempt.phase is AttemptPhase.OFFERED:
+            entry = _Entry(attempt, renewed_s=now, armed_s=now + self._whole_s(attempt.phase), heard=True)
+            self._entries[attempt.attempt_id] = entry
+        elif entry.attempt.phase is not attempt.phase:
+            entry.armed_s = now + self._whole_s(attempt.phase)
+        entry.attempt = attempt
+
+    def renew(self, holder: Holder) -> Held:
+        """Renew a lease and say what the runner should do with the attempt."""
+        entry = self._entries.get(holder.attempt_id)
+        attempt = entry.attempt if entry else None
+        verdict = on_held(attempt, runner_id=holder.runner_id, fence=holder.fence)
+        if entry is not None and verdict is not Held.FORGET:
+            entry.renewed_s = self._clock.boot_s()
+            entry.heard = True
+        return verdict
+
+    def held(self, holder: Holder) -> Attempt | None:
+        """The holder's live attempt."""
+        entry = self._entries.get(holder.attempt_id)
+        if entry is None or not holds(entry.attempt, runner_id=holder.runner_id, fence=holder.fence):
+            return None
+        return entry.attempt
+
+    def lease_holds(self, attempt_id: str) -> bool:
+        """Whether the attempt's runner is to be thought present."""
+        entry = self._entries.get(attempt_id)
+        return entry is not None and self._silent_s(entry) <= self._durations.lease_s
+
+    def lease_renewed(self, attempt_id: str) -> bool:
+        """Whether this process heard of the attempt within its lease: what was only restored does not count."""
+        entry = self._entries.get(attempt_id)
+        return entry is not None and entry.heard and self._silent_s(entry) <= self._durations.lease_s
+
+    def of_task(self, task_id: str) -> Attempt | None:
+        """The task's live attempt."""
+        return next((entry.attempt for entry in self._entries.values() if entry.attempt.task_id == task_id), None)
+
+    def attempts(self) -> Iterator[Attempt]:
+        """Every live attempt."""
+        return (entry.attempt for entry in self._entries.values())
+
+    def due(self) -> list[tuple[Due, str]]:
+        """Every attempt whose time has come."""
+        found = ((self._due(entry), attempt_id) for attempt_id, entry in self._entries.items())
+        return [(due, attempt_id) for due, attempt_id in found if due is not None]
+
+    def _due(self, entry: _Entry) -> Due | None:
+        silent_s, now = self._silent_s(entry), self._clock.boot_s()
+        lapsed = silent_s > self._durations.lease_s
+        match entry.attempt.phase:
+            case AttemptPhase.OFFERED:
+                return Due.OFFER_EXPIRED if now >= entry.armed_s else None
+            case AttemptPhase.STOPPING:
+                return Due.STOP_OVERDUE if lapsed or now >= entry.armed_s else None
+        if silent_s > self._durations.lost_s:
+            return Due.LOST
+        if lapsed == entry.attempt.disconnected:
+            return None
+        return Due.AWAY if lapsed else Due.BACK
+
+    def _silent_s(self, entry: _Entry) -> float:
+        return self._clock.boot_s() - entry.renewed_s
+
+    def _whole_s(self, phase: AttemptPhase) -> float:
+        match phase:
+            case AttemptPhase.OFFERED:
+                return self._durations.offer_s
+            case AttemptPhase.STOPPING:
+                return self._durations.stop_s
+        return self._durations.lost_s

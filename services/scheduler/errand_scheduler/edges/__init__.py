@@ -1,0 +1,1 @@
+"""The RPC edges: they check the whole request, call one operation, and translate."""

@@ -1,0 +1,95 @@
+"""What every edge checks of a request before touching anything."""
+
+import base64
+import binascii
+
+from google.protobuf.message import Message
+
+from errand_common.errors import Invalid
+from errand_common.ids import is_id
+from errand_scheduler.store.paging import TOP, Place
+
+TEXT_BYTES = 64 * 1024
+"""The longest prompt or input."""
+_REQUEST_ID_LETTERS = 128
+
+
+def check_id(value: str, prefix: str, *, field: str) -> str:
+    """The id as given. Raises Invalid."""
+    if not is_id(value, prefix):
+        raise Invalid(f'{field} "{value[:64]}" is not an id; one looks like {prefix}_01j9z3k4m5n6p7q8r9s0t1v2w3')
+    return value
+
+
+def check_text(value: str, *, field: str) -> str:
+    """The text as given. Raises Invalid for a blank or too long one."""
+    if not value.strip():
+        raise Invalid(f"{field} is blank; write what to do")
+    size = len(value.encode())
+    if size > TEXT_BYTES:
+        raise Invalid(f"{field} has {size} bytes; the most is {TEXT_BYTES}")
+    return value
+
+
+def check_request_id(value: str) -> str:
+    """The request id as given, empty for none. Raises Invalid."""
+    if len(value) > _REQUEST_ID_LETTERS:
+        raise Invalid(f"request_id has {len(value)} characters; the most is {_REQUEST_ID_LETTERS}")
+    return value
+
+
+def page_size(asked: int, *, default: int, most: int) -> int:
+    """How many to list. Raises Invalid."""
+    if not 0 <= asked <= most:
+        raise Invalid(f"page_size is {asked}; it must be 1 to {most}, or 0 for {default}")
+    return asked or default
+
+
+def place_of(token: str) -> Place:
+    """Where a page of a newest-first list begins. Raises Invalid."""
+    if not token:
+        return TOP
+    time_us, _, key = _decode(token).partition(".")
+    if not time_us.isdecimal() or not key:
+        raise _bad_token(token)
+    return Place(time_us=int(time_us), key=key)
+
+
+def token_of(place: Place) -> str:
+    """The token that `place_of` reads."""
+    return _encode(f"{place.time_us}.{place.key}")
+
+
+def number_of(token: str) -> int:
+    """After which number a page of an oldest-first list begins. Raises Invalid."""
+    if not token:
+        return 0
+    number = _decode(token)
+    if not number.isdecimal() or len(number) > 18:
+        raise _bad_token(token)
+    return int(number)
+
+
+def token_of_number(number: int) -> str:
+    """The token that `number_of` reads."""
+    return _encode(str(number))
+
+
+def fingerprint(request: Message) -> bytes:
+    """The request's bytes, the same for the same request."""
+    return request.SerializeToString(deterministic=True)
+
+
+def _encode(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def _decode(token: str) -> str:
+    try:
+        return base64.b64decode(token, altchars=b"-_", validate=True).decode("ascii")
+    except (binascii.Error, ValueError) as exc:
+        raise _bad_token(token) from exc
+
+
+def _bad_token(token: str) -> Invalid:
+    return Invalid(f'page_token "{token[:64]}" is not one of this list; take it from the page before')

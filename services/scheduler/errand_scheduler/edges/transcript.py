@@ -1,0 +1,39 @@
+"""The transcript for an attempt that goes on with it."""
+
+from collections.abc import AsyncIterator
+
+from errand.v1 import dispatch_service_pb2 as pb
+from errand_common.values import Role
+from errand_scheduler import wire
+from errand_scheduler.store import messages, tasks, tool_calls
+from errand_scheduler.store.query import Query
+from errand_scheduler.store.reader import Reader
+from errand_scheduler.store.sizes import Size, fitting
+
+_READ_BYTES = 1024 * 1024
+_READ_ROWS = 100
+
+
+async def transcript(reader: Reader, task_id: str) -> AsyncIterator[pb.GetTranscriptResponse]:
+    """The prefix if it is settled, every message, then the tool calls that follow the last message if the model said
+    it; read in pieces, nothing held while sending."""
+    prefix = await reader.one(tasks.prefix(task_id))
+    if prefix is not None:
+        yield pb.GetTranscriptResponse(prefix=prefix)
+    after, last_role = 0, None
+    while (last := await _last_of_piece(reader, messages.sizes(task_id, after=after, limit=_READ_ROWS))) is not None:
+        for message in await reader.all(messages.between(task_id, after=after, last=last)):
+            yield pb.GetTranscriptResponse(message=wire.message(message))
+            last_role = message.role
+        after = last
+    if last_role is not Role.ASSISTANT:
+        return
+    while (last := await _last_of_piece(reader, tool_calls.sizes(task_id, after=after, limit=_READ_ROWS))) is not None:
+        for call in await reader.all(tool_calls.between(task_id, after=after, last=last)):
+            yield pb.GetTranscriptResponse(tool_call=wire.tool_call(call))
+        after = last
+
+
+async def _last_of_piece(reader: Reader, sizes: Query[Size]) -> int | None:
+    found = await reader.all(sizes)
+    return fitting(found, limit_bytes=_READ_BYTES) if found else None

@@ -1,0 +1,56 @@
+"""Facts in the form that events carry them."""
+
+from dataclasses import dataclass
+
+from errand.v1 import event_pb2, task_pb2
+from errand_common.values import AttemptPhase, FailureReason, TaskStatus, summarise
+from errand_common.wire import number
+
+
+@dataclass(frozen=True)
+class Fact:
+    """An EventBody as bytes, and its kind."""
+
+    kind: str
+    body: bytes
+
+
+def fact_of(body: event_pb2.EventBody) -> Fact:
+    """The fact of a body; `unknown` for a kind that is newer than this scheduler."""
+    return Fact(kind=body.WhichOneof("kind") or "unknown", body=body.SerializeToString())
+
+
+def task_moved(status: TaskStatus, reason: str, failure: FailureReason | None) -> Fact:
+    """The task's status, or the reason for it, changed."""
+    return fact_of(
+        event_pb2.EventBody(
+            task_status_changed=event_pb2.TaskStatusChanged(
+                status=number(task_pb2.TaskStatus, status),
+                status_reason=reason,
+                failure_reason=number(task_pb2.FailureReason, failure),
+            )
+        )
+    )
+
+
+def attempt_moved(phase: AttemptPhase, reason: str, runner_id: str) -> Fact:
+    """The attempt's phase changed."""
+    return fact_of(
+        event_pb2.EventBody(
+            attempt_phase_changed=event_pb2.AttemptPhaseChanged(
+                phase=number(task_pb2.AttemptPhase, phase),
+                reason=reason,
+                runner_id=runner_id,
+            )
+        )
+    )
+
+
+def input_added(input_id: str, text: str) -> Fact:
+    """A person added an input."""
+    return fact_of(event_pb2.EventBody(input_added=event_pb2.InputAdded(input_id=input_id, summary=summarise(text))))
+
+
+def pull_request_opened(url: str, number: int) -> Fact:
+    """The pull request is open."""
+    return fact_of(event_pb2.EventBody(pull_request_opened=event_pb2.PullRequestOpened(url=url, number=number)))

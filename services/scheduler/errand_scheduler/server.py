@@ -1,0 +1,193 @@
+"""The scheduler put together and served: leaves, core, edges, then the port."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import grpc
+import structlog
+from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # it ships no types
+from grpc_health.v1.health import aio as health  # type: ignore[import-untyped]
+from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
+
+from errand.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
+from errand.v1.dispatch_service_pb2_grpc import add_DispatchServiceServicer_to_server
+from errand.v1.event_pb2 import Delta
+from errand.v1.task_service_pb2_grpc import add_TaskServiceServicer_to_server
+from errand_common import contract, rpc
+from errand_common.clock import Clock
+from errand_common.ids import Ids
+from errand_common.service import StartError
+from errand_scheduler import first_start, tls
+from errand_scheduler.announcer import Announcer
+from errand_scheduler.auth import Authority, CallGuard
+from errand_scheduler.board import Board
+from errand_scheduler.config import SchedulerSettings
+from errand_scheduler.cursors import Cursors
+from errand_scheduler.durations import Durations
+from errand_scheduler.edges.account import AccountEdge
+from errand_scheduler.edges.dispatch import DispatchEdge
+from errand_scheduler.edges.task import TaskEdge
+from errand_scheduler.folder import DataFolder, locked
+from errand_scheduler.github import GitHub, open_github
+from errand_scheduler.hub import Hub
+from errand_scheduler.placer import Placer
+from errand_scheduler.rights import PushRights
+from errand_scheduler.runners import RunnerSessions
+from errand_scheduler.store import attempts
+from errand_scheduler.store.database import prepare
+from errand_scheduler.store.meta import Meta
+from errand_scheduler.store.reader import Reader, open_reader
+from errand_scheduler.store.writer import Writer, open_writer
+from errand_scheduler.sweeper import Sweeper
+from errand_scheduler.vault import open_vault
+
+log = structlog.get_logger()
+
+_SERVICES = [service.full_name for service in contract.services()]
+_STOP_GRACE_S = 5.0  # for unary calls; streams are told to end at once
+
+
+class Scheduler:
+    """Everything between the store and the port."""
+
+    def __init__(
+        self,
+        settings: SchedulerSettings,
+        clock: Clock,
+        *,
+        reader: Reader,
+        writer: Writer,
+        github: GitHub,
+        announcer: Announcer,
+        history: Meta,
+    ) -> None:
+        ids, durations = Ids(clock), Durations(settings.beat_seconds)
+        vault = open_vault(settings.keys_file)
+        self._hub: Hub[Delta] = Hub()
+        self._board = Board(clock, durations)
+        self._sessions = RunnerSessions(clock, ids, durations)
+        self._authority = Authority(reader, clock, settings.admitted)
+        rights = PushRights(reader, vault, github, clock, durations)
+        self._placer = Placer(
+            reader=reader,
+            writer=writer,
+            ids=ids,
+            clock=clock,
+            durations=durations,
+            board=self._board,
+            sessions=self._sessions,
+            rights=rights,
+        )
+        self._sweeper = Sweeper(writer, self._board, clock, durations)
+        self._guard = CallGuard(self._authority, contract.scopes(), ids)
+        self._health = health.HealthServicer()
+        self._reader = reader
+        announcer.connect(
+            hub=self._hub,
+            board=self._board,
+            sessions=self._sessions,
+            placer=self._placer,
+            authority=self._authority,
+            rights=rights,
+        )
+        self._tasks = TaskEdge(
+            reader=reader,
+            writer=writer,
+            ids=ids,
+            board=self._board,
+            hub=self._hub,
+            cursors=Cursors(history.epoch),
+            durations=durations,
+        )
+        self._accounts = AccountEdge(
+            reader=reader,
+            writer=writer,
+            ids=ids,
+            authority=self._authority,
+            vault=vault,
+            github=github,
+            rights=rights,
+            github_url=settings.github_url,
+        )
+        self._dispatch = DispatchEdge(
+            reader=reader,
+            writer=writer,
+            clock=clock,
+            durations=durations,
+            board=self._board,
+            sessions=self._sessions,
+            placer=self._placer,
+            hub=self._hub,
+            github=github,
+            rights=rights,
+        )
+
+    @asynccontextmanager
+    async def serving(self, listen: str, identity: tls.ServerIdentity) -> AsyncIterator[str]:
+        """Serve while the context lasts; gives the bound address. Raises StartError."""
+        self._board.restore(await self._reader.all(attempts.live()))
+        server = self._server()
+        address = _bind(server, listen, identity)
+        for name in _SERVICES:
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await server.start()
+        async with asyncio.TaskGroup() as watches:
+            running = [watches.create_task(self._placer.run()), watches.create_task(self._sweeper.run())]
+            self._placer.wake()
+            try:
+                yield address
+            finally:
+                await self._stop(server)
+                for task in running:
+                    task.cancel()
+
+    def _server(self) -> grpc.aio.Server:
+        server = rpc.server([rpc.Boundary(self._guard)])
+        add_TaskServiceServicer_to_server(self._tasks, server)
+        add_AccountServiceServicer_to_server(self._accounts, server)
+        add_DispatchServiceServicer_to_server(self._dispatch, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection([*_SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME], server)
+        return server
+
+    async def _stop(self, server: grpc.aio.Server) -> None:
+        await self._health.enter_graceful_shutdown()
+        self._hub.stop()
+        self._sessions.stop()
+        await server.stop(_STOP_GRACE_S)
+
+
+@asynccontextmanager
+async def scheduler(settings: SchedulerSettings, clock: Clock) -> AsyncIterator[str]:
+    """A scheduler that serves while the context lasts; gives its address. Raises StartError."""
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(locked(settings.data))
+        identity = tls.ensure(folder.tls)
+        prepare(folder.database)
+        announcer = Announcer()
+        writer = await stack.enter_async_context(open_writer(folder.database, clock, announcer.announce))
+        reader = await stack.enter_async_context(open_reader(folder.database))
+        github = await stack.enter_async_context(open_github(settings.github_api_url))
+        history = await first_start.ensure_history(writer)
+        await first_start.ensure_credentials(writer, Ids(clock), folder.credentials)
+        core = Scheduler(
+            settings, clock, reader=reader, writer=writer, github=github, announcer=announcer, history=history
+        )
+        address = await stack.enter_async_context(core.serving(settings.listen, identity))
+        _tell_address(folder, address)
+        yield address
+
+
+def _bind(server: grpc.aio.Server, listen: str, identity: tls.ServerIdentity) -> str:
+    credentials = grpc.ssl_server_credentials([(identity.key, identity.certificate)])
+    try:
+        port = server.add_secure_port(listen, credentials)
+    except RuntimeError as exc:
+        raise StartError(f"cannot listen on {listen}: {exc}; set ERRAND_LISTEN to a free address") from exc
+    return f"{listen.rpartition(':')[0]}:{port}"
+
+
+def _tell_address(folder: DataFolder, address: str) -> None:
+    folder.address.write_text(address + "\n")
+    log.info("scheduler_listens", address=address, data=str(folder.root))

@@ -1,0 +1,143 @@
+"""Attempts: one row for each runner's go at a task."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from errand_common.values import AttemptPhase, FailureReason
+from errand_scheduler.store.query import Query, number
+from errand_scheduler.store.transaction import Tx
+
+_SELECT = """
+    SELECT attempt_id, task_id, user_id, runner_id, fence, phase, reason, failure_reason, disconnected, deadline_time,
+    acked_sequence, created_time, accepted_time, completed_time
+    FROM attempts
+"""
+_LIVE = "phase IN ('offered', 'accepted', 'starting', 'running', 'stopping')"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt's row. `deadline_time` only re-arms a timer at start; it decides nothing while the process runs."""
+
+    attempt_id: str
+    task_id: str
+    user_id: str
+    runner_id: str
+    fence: int
+    phase: AttemptPhase
+    reason: str
+    failure_reason: FailureReason | None
+    disconnected: bool
+    deadline_time: int | None
+    acked_sequence: int
+    created_time: int
+    accepted_time: int | None
+    completed_time: int | None
+
+
+def by_id(attempt_id: str) -> Query[Attempt]:
+    """The attempt."""
+    return Query(f"{_SELECT} WHERE attempt_id = :id", _attempt, {"id": attempt_id})
+
+
+def live() -> Query[Attempt]:
+    """Every attempt that is not final."""
+    return Query(f"{_SELECT} WHERE {_LIVE}", _attempt)
+
+
+def live_of_task(task_id: str) -> Query[Attempt]:
+    """The task's attempt that is not final: at most one."""
+    return Query(f"{_SELECT} WHERE task_id = :task_id AND {_LIVE}", _attempt, {"task_id": task_id})
+
+
+def live_of_runner(runner_id: str) -> Query[Attempt]:
+    """The runner's attempts that are not final, oldest first."""
+    return Query(
+        f"{_SELECT} WHERE runner_id = :runner_id AND {_LIVE} ORDER BY created_time, attempt_id",
+        _attempt,
+        {"runner_id": runner_id},
+    )
+
+
+def last_fence(task_id: str) -> Query[int]:
+    """The highest fence that the task has had; 0 before the first."""
+    return Query("SELECT COALESCE(MAX(fence), 0) FROM attempts WHERE task_id = :task_id", number, {"task_id": task_id})
+
+
+def insert(tx: Tx, attempt: Attempt) -> None:
+    """Store a new attempt."""
+    tx.run(
+        """
+        INSERT INTO attempts (
+            attempt_id, task_id, user_id, runner_id, fence, phase, deadline_time, created_time
+        )
+        VALUES (:attempt_id, :task_id, :user_id, :runner_id, :fence, :phase, :deadline_time, :created_time)
+        """,
+        {
+            "attempt_id": attempt.attempt_id,
+            "task_id": attempt.task_id,
+            "user_id": attempt.user_id,
+            "runner_id": attempt.runner_id,
+            "fence": attempt.fence,
+            "phase": attempt.phase,
+            "deadline_time": attempt.deadline_time,
+            "created_time": attempt.created_time,
+        },
+    )
+
+
+def set_phase(tx: Tx, attempt: Attempt) -> None:
+    """Store how far the attempt has come."""
+    tx.run(
+        """
+        UPDATE attempts
+        SET phase = :phase, reason = :reason, failure_reason = :failure_reason, deadline_time = :deadline_time,
+            accepted_time = :accepted_time, completed_time = :completed_time, disconnected = :disconnected
+        WHERE attempt_id = :attempt_id
+        """,
+        {
+            "attempt_id": attempt.attempt_id,
+            "phase": attempt.phase,
+            "reason": attempt.reason,
+            "failure_reason": attempt.failure_reason,
+            "deadline_time": attempt.deadline_time,
+            "accepted_time": attempt.accepted_time,
+            "completed_time": attempt.completed_time,
+            "disconnected": attempt.disconnected,
+        },
+    )
+
+
+def set_disconnected(tx: Tx, attempt_id: str, *, disconnected: bool) -> None:
+    """Mark a live attempt whose runner is away, or back."""
+    tx.run(
+        "UPDATE attempts SET disconnected = :disconnected WHERE attempt_id = :attempt_id",
+        {"attempt_id": attempt_id, "disconnected": disconnected},
+    )
+
+
+def set_acked(tx: Tx, attempt_id: str, sequence: int) -> None:
+    """Note up to which event everything is stored."""
+    tx.run(
+        "UPDATE attempts SET acked_sequence = :sequence WHERE attempt_id = :attempt_id",
+        {"attempt_id": attempt_id, "sequence": sequence},
+    )
+
+
+def _attempt(row: sqlite3.Row) -> Attempt:
+    return Attempt(
+        attempt_id=row["attempt_id"],
+        task_id=row["task_id"],
+        user_id=row["user_id"],
+        runner_id=row["runner_id"],
+        fence=row["fence"],
+        phase=AttemptPhase(row["phase"]),
+        reason=row["reason"],
+        failure_reason=FailureReason(row["failure_reason"]) if row["failure_reason"] else None,
+        disconnected=bool(row["disconnected"]),
+        deadline_time=row["deadline_time"],
+        acked_sequence=row["acked_sequence"],
+        created_time=row["created_time"],
+        accepted_time=row["accepted_time"],
+        completed_time=row["completed_time"],
+    )

@@ -1,0 +1,105 @@
+"""Messages: the transcript with the model, byte for byte."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from errand_common.values import Role
+from errand_scheduler.store.query import Query, number
+from errand_scheduler.store.sizes import Size, size
+from errand_scheduler.store.transaction import Tx
+from errand_scheduler.store.usage import NO_USAGE, Usage, usage_of
+
+_SELECT = """
+    SELECT message_id, task_id, event_id, role, model, stop_reason, input_tokens, cache_write_tokens, cache_read_tokens,
+    output_tokens, cost_nanodollars, created_time, content
+    FROM messages
+"""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One entry of the transcript. `event_id` orders it."""
+
+    message_id: str
+    role: Role
+    content: bytes
+    model: str = ""
+    stop_reason: str = ""
+    usage: Usage | None = None
+    task_id: str = ""
+    event_id: int = 0
+    created_time: int = 0
+
+
+def sizes(task_id: str, *, after: int, limit: int) -> Query[Size]:
+    """Where the task's messages after an event are, and how large."""
+    return Query(
+        """
+        SELECT event_id, length(content) AS bytes FROM messages
+        WHERE task_id = :task_id AND event_id > :after
+        ORDER BY event_id
+        LIMIT :limit
+        """,
+        size,
+        {"task_id": task_id, "after": after, "limit": limit},
+    )
+
+
+def between(task_id: str, *, after: int, last: int) -> Query[Message]:
+    """The task's messages after one event and up to another, oldest first."""
+    return Query(
+        f"""
+        {_SELECT}
+        WHERE task_id = :task_id AND event_id > :after AND event_id <= :last
+        ORDER BY event_id
+        """,
+        _message,
+        {"task_id": task_id, "after": after, "last": last},
+    )
+
+
+def exists(message_id: str) -> Query[int]:
+    """One row if the id is taken."""
+    return Query("SELECT 1 FROM messages WHERE message_id = :message_id", number, {"message_id": message_id})
+
+
+def insert(tx: Tx, message: Message, *, task_id: str, attempt_id: str, event_id: int) -> None:
+    """Store a message beside its event. Raises sqlite3.IntegrityError for an id that is taken."""
+    tx.run(
+        """
+        INSERT INTO messages (
+            message_id, task_id, attempt_id, event_id, role, model, stop_reason, input_tokens, cache_write_tokens,
+            cache_read_tokens, output_tokens, cost_nanodollars, created_time, content
+        )
+        VALUES (
+            :message_id, :task_id, :attempt_id, :event_id, :role, :model, :stop_reason, :input_tokens,
+            :cache_write_tokens, :cache_read_tokens, :output_tokens, :cost_nanodollars, :now, :content
+        )
+        """,
+        {
+            "message_id": message.message_id,
+            "task_id": task_id,
+            "attempt_id": attempt_id,
+            "event_id": event_id,
+            "role": message.role,
+            "model": message.model,
+            "stop_reason": message.stop_reason,
+            "content": message.content,
+            "now": tx.now_us,
+            **(NO_USAGE if message.usage is None else message.usage.columns()),
+        },
+    )
+
+
+def _message(row: sqlite3.Row) -> Message:
+    return Message(
+        message_id=row["message_id"],
+        role=Role(row["role"]),
+        content=row["content"],
+        model=row["model"],
+        stop_reason=row["stop_reason"],
+        usage=None if row["input_tokens"] is None else usage_of(row),
+        task_id=row["task_id"],
+        event_id=row["event_id"],
+        created_time=row["created_time"],
+    )

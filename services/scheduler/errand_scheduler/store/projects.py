@@ -1,0 +1,87 @@
+"""Projects: repositories that a user works on."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from errand_scheduler.store.paging import Place
+from errand_scheduler.store.query import Query
+from errand_scheduler.store.transaction import Tx
+
+_SELECT = "SELECT project_id, user_id, repo_url, repository, default_branch, created_time FROM projects"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A repository of a user's."""
+
+    project_id: str
+    user_id: str
+    repo_url: str
+    repository: str
+    default_branch: str
+    created_time: int
+
+
+def by_id(project_id: str) -> Query[Project]:
+    """The project, whoever's it is."""
+    return Query(f"{_SELECT} WHERE project_id = :project_id", _project, {"project_id": project_id})
+
+
+def by_repository(user_id: str, repository: str) -> Query[Project]:
+    """The user's project of a repository; the case of the name does not matter."""
+    return Query(
+        f"{_SELECT} WHERE user_id = :user_id AND repository = :repository",
+        _project,
+        {"user_id": user_id, "repository": repository},
+    )
+
+
+def page(user_id: str, *, after: Place, limit: int) -> Query[Project]:
+    """The user's projects after a place, newest first."""
+    return Query(
+        f"""
+        {_SELECT}
+        WHERE user_id = :user_id AND (created_time, project_id) < (:after_time, :after_id)
+        ORDER BY created_time DESC, project_id DESC
+        LIMIT :limit
+        """,
+        _project,
+        {"user_id": user_id, "after_time": after.time_us, "after_id": after.key, "limit": limit},
+    )
+
+
+def insert(tx: Tx, project: Project) -> None:
+    """Store a new project."""
+    tx.run(
+        """
+        INSERT INTO projects (project_id, user_id, repo_url, repository, default_branch, created_time)
+        VALUES (:project_id, :user_id, :repo_url, :repository, :default_branch, :created_time)
+        """,
+        {
+            "project_id": project.project_id,
+            "user_id": project.user_id,
+            "repo_url": project.repo_url,
+            "repository": project.repository,
+            "default_branch": project.default_branch,
+            "created_time": project.created_time,
+        },
+    )
+
+
+def set_default_branch(tx: Tx, project_id: str, default_branch: str) -> None:
+    """Follow a repository whose default branch was changed."""
+    tx.run(
+        "UPDATE projects SET default_branch = :branch WHERE project_id = :project_id",
+        {"project_id": project_id, "branch": default_branch},
+    )
+
+
+def _project(row: sqlite3.Row) -> Project:
+    return Project(
+        project_id=row["project_id"],
+        user_id=row["user_id"],
+        repo_url=row["repo_url"],
+        repository=row["repository"],
+        default_branch=row["default_branch"],
+        created_time=row["created_time"],
+    )

@@ -1,0 +1,69 @@
+"""Service tokens: the credentials of gateways and runners, by hash."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from errand_scheduler.store.query import Query
+from errand_scheduler.store.transaction import Tx
+
+
+@dataclass(frozen=True)
+class ServiceToken:
+    """A service's credential. `scopes` are parted by spaces; `runner_id` is set for a runner's."""
+
+    service_token_id: str
+    name: str
+    token_hash: str
+    scopes: str
+    runner_id: str | None = None
+
+
+def by_hash(token_hash: str) -> Query[ServiceToken]:
+    """The token, unless it is revoked."""
+    return Query(
+        """
+        SELECT service_token_id, name, token_hash, scopes, runner_id FROM service_tokens
+        WHERE token_hash = :hash AND revoked_time IS NULL
+        """,
+        _service_token,
+        {"hash": token_hash},
+    )
+
+
+def insert(tx: Tx, token: ServiceToken) -> None:
+    """Store a new token."""
+    tx.run(
+        """
+        INSERT INTO service_tokens (service_token_id, name, token_hash, scopes, runner_id, created_time)
+        VALUES (:service_token_id, :name, :token_hash, :scopes, :runner_id, :now)
+        """,
+        {
+            "service_token_id": token.service_token_id,
+            "name": token.name,
+            "token_hash": token.token_hash,
+            "scopes": token.scopes,
+            "runner_id": token.runner_id,
+            "now": tx.now_us,
+        },
+    )
+
+
+def revoke_others(tx: Tx, *, name: str, token_hash: str) -> None:
+    """Revoke every token of that name but one."""
+    tx.run(
+        """
+        UPDATE service_tokens SET revoked_time = :now
+        WHERE name = :name AND token_hash != :hash AND revoked_time IS NULL
+        """,
+        {"name": name, "hash": token_hash, "now": tx.now_us},
+    )
+
+
+def _service_token(row: sqlite3.Row) -> ServiceToken:
+    return ServiceToken(
+        service_token_id=row["service_token_id"],
+        name=row["name"],
+        token_hash=row["token_hash"],
+        scopes=row["scopes"],
+        runner_id=row["runner_id"],
+    )

@@ -1,0 +1,64 @@
+"""Users: people known by their GitHub account."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from errand_scheduler.store.query import Query
+from errand_scheduler.store.transaction import Tx
+
+_SELECT = "SELECT user_id, github_id, github_username, created_time FROM users"
+
+
+@dataclass(frozen=True)
+class User:
+    """A person. The sealed token is asked for by itself."""
+
+    user_id: str
+    github_id: int
+    github_username: str
+    created_time: int
+
+
+def by_id(user_id: str) -> Query[User]:
+    """The user."""
+    return Query(f"{_SELECT} WHERE user_id = :user_id", _user, {"user_id": user_id})
+
+
+def by_github_id(github_id: int) -> Query[User]:
+    """The user of a GitHub account."""
+    return Query(f"{_SELECT} WHERE github_id = :github_id", _user, {"github_id": github_id})
+
+
+def sealed_github_token(user_id: str) -> Query[str]:
+    """The user's GitHub token as the vault sealed it."""
+    return Query(
+        "SELECT sealed_github_token FROM users WHERE user_id = :user_id", lambda row: str(row[0]), {"user_id": user_id}
+    )
+
+
+def upsert(tx: Tx, user: User, *, sealed_github_token: str) -> None:
+    """Store a new user, or the new name and token of one who is there."""
+    tx.run(
+        """
+        INSERT INTO users (user_id, github_id, github_username, sealed_github_token, created_time)
+        VALUES (:user_id, :github_id, :github_username, :token, :created_time)
+        ON CONFLICT (user_id)
+        DO UPDATE SET github_username = :github_username, sealed_github_token = :token
+        """,
+        {
+            "user_id": user.user_id,
+            "github_id": user.github_id,
+            "github_username": user.github_username,
+            "token": sealed_github_token,
+            "created_time": user.created_time,
+        },
+    )
+
+
+def _user(row: sqlite3.Row) -> User:
+    return User(
+        user_id=row["user_id"],
+        github_id=row["github_id"],
+        github_username=row["github_username"],
+        created_time=row["created_time"],
+    )

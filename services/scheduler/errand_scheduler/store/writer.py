@@ -1,0 +1,127 @@
+"""The only writer: one thread that commits, as one group, every operation that queued up during the last fsync."""
+
+import asyncio
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import structlog
+
+from errand_common.clock import Clock
+from errand_common.errors import Exhausted, Unavailable
+from errand_scheduler.store.connection import open_for_writing
+from errand_scheduler.store.group import Outcome, commit_group
+from errand_scheduler.store.notices import Notice
+from errand_scheduler.store.transaction import Tx
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+QUEUE_BYTES = 32 * 1024 * 1024
+"""How much may wait before callers are told to come back (architecture: bounds)."""
+_OP_BYTES = 512  # what an operation weighs beside the content that it carries
+_GROUP_OPS = 512  # bounds how long the first caller of a group waits for the last
+
+
+@dataclass(frozen=True)
+class _Op(Generic[T]):
+    fn: Callable[[Tx], T]
+    future: "asyncio.Future[T]"
+    weight_bytes: int
+
+
+class Writer:
+    """Runs `fn(tx)` operations. `on_commit` hears the notices of each group, on the loop, before its callers go on."""
+
+    def __init__(self, path: Path, clock: Clock, on_commit: Callable[[Sequence[Notice]], None]) -> None:
+        self._path = path
+        self._clock = clock
+        self._on_commit = on_commit
+        self._ops: deque[_Op[object]] = deque()
+        self._queued_bytes = 0
+        self._wake = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="writer")
+        self._loop = asyncio.get_running_loop()
+        self._closed = self._loop.create_future()
+
+    def start(self) -> None:
+        """Start the thread. The database must have been migrated."""
+        self._thread.start()
+
+    async def write(self, fn: Callable[[Tx], T], *, size_bytes: int = 0) -> T:
+        """Commit one operation and return its result; what it raises changes nothing and is raised here.
+
+        A caller that is cancelled does not take its operation back. `size_bytes` is the content that it carries.
+        Raises Exhausted when too much waits, Unavailable when the disk refuses.
+        """
+        op = _Op(fn, self._loop.create_future(), _OP_BYTES + size_bytes)
+        self._enqueue(op)
+        return await asyncio.shield(op.future)
+
+    async def close(self) -> None:
+        """Commit what is queued, then end the thread."""
+        if not self._thread.is_alive():
+            return
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        await self._closed
+        self._thread.join()
+
+    def _enqueue(self, op: _Op[T]) -> None:
+        with self._wake:
+            if self._closing:
+                raise Unavailable("the scheduler is stopping; try again")
+            if self._queued_bytes + op.weight_bytes > QUEUE_BYTES:
+                raise Exhausted("too much waits to be written; come back", retry_after=timedelta(seconds=1))
+            self._queued_bytes += op.weight_bytes
+            self._ops.append(op)  # type: ignore[arg-type]  # a queue of operations of every result
+            self._wake.notify()
+
+    def _run(self) -> None:
+        connection = open_for_writing(self._path)
+        try:
+            while group := self._next_group():
+                outcomes, notices = commit_group(connection, [op.fn for op in group], self._clock.now_us())
+                self._loop.call_soon_threadsafe(self._settle, group, outcomes, notices)
+        finally:
+            connection.close()
+            self._loop.call_soon_threadsafe(self._closed.set_result, None)
+
+    def _next_group(self) -> list[_Op[object]]:
+        """Waits for work; empty once closed and drained."""
+        with self._wake:
+            while not self._ops and not self._closing:
+                self._wake.wait()
+            group = [self._ops.popleft() for _ in range(min(len(self._ops), _GROUP_OPS))]
+            self._queued_bytes -= sum(op.weight_bytes for op in group)
+            return group
+
+    def _settle(self, group: Sequence[_Op[object]], outcomes: Sequence[Outcome], notices: Sequence[Notice]) -> None:
+        if notices:
+            self._on_commit(notices)
+        for op, outcome in zip(group, outcomes, strict=True):
+            if isinstance(outcome.error, sqlite3.Error):
+                log.error("write_failed", error=repr(outcome.error))
+            if outcome.error is None:
+                op.future.set_result(outcome.result)
+            else:
+                op.future.set_exception(outcome.error)
+
+
+@asynccontextmanager
+async def open_writer(path: Path, clock: Clock, on_commit: Callable[[Sequence[Notice]], None]) -> AsyncIterator[Writer]:
+    """A writer that runs while the context lasts, and ends with everything committed."""
+    writer = Writer(path, clock, on_commit)
+    writer.start()
+    try:
+        yield writer
+    finally:
+        await writer.close()

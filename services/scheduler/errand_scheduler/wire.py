@@ -1,0 +1,118 @@
+"""Rows as messages of the contract."""
+
+from errand.v1 import event_pb2, task_pb2
+from errand_common.wire import duration, number, timestamp
+from errand_scheduler.store.events import Event
+from errand_scheduler.store.inputs import Input
+from errand_scheduler.store.messages import Message
+from errand_scheduler.store.projects import Project
+from errand_scheduler.store.tasks import Task
+from errand_scheduler.store.tool_calls import ToolCall
+from errand_scheduler.store.usage import Usage
+from errand_scheduler.store.users import User
+
+
+def user(row: User) -> task_pb2.User:
+    """A person."""
+    return task_pb2.User(
+        user_id=row.user_id,
+        github_id=row.github_id,
+        github_username=row.github_username,
+        create_time=timestamp(row.created_time),
+    )
+
+
+def project(row: Project) -> task_pb2.Project:
+    """A project."""
+    return task_pb2.Project(
+        project_id=row.project_id,
+        repo_url=row.repo_url,
+        repository=row.repository,
+        default_branch=row.default_branch,
+        create_time=timestamp(row.created_time),
+    )
+
+
+def task(row: Task) -> task_pb2.Task:
+    """A task."""
+    return task_pb2.Task(
+        task_id=row.task_id,
+        project_id=row.project_id,
+        status=number(task_pb2.TaskStatus, row.status),
+        status_reason=row.status_reason,
+        prompt=row.prompt,
+        branch=row.branch,
+        pull_request_url=row.pull_request_url,
+        container_id=row.container_id,
+        failure_reason=number(task_pb2.FailureReason, row.failure_reason),
+        usage=usage(row.usage),
+        diff_stat=None
+        if row.diff_stat is None
+        else task_pb2.DiffStat(
+            files=row.diff_stat.files, insertions=row.diff_stat.insertions, deletions=row.diff_stat.deletions
+        ),
+        create_time=timestamp(row.created_time),
+        start_time=timestamp(row.started_time),
+        complete_time=timestamp(row.completed_time),
+    )
+
+
+def message(row: Message) -> task_pb2.Message:
+    """A message, its content byte for byte."""
+    return task_pb2.Message(
+        message_id=row.message_id,
+        task_id=row.task_id,
+        role=number(task_pb2.Role, row.role),
+        content=row.content,
+        usage=None if row.usage is None else usage(row.usage),
+        model=row.model,
+        stop_reason=row.stop_reason,
+        create_time=timestamp(row.created_time),
+    )
+
+
+def tool_call(row: ToolCall) -> task_pb2.ToolCall:
+    """A tool call, finished or not."""
+    return task_pb2.ToolCall(
+        tool_call_id=row.tool_call_id,
+        task_id=row.task_id,
+        tool_name=row.tool_name,
+        input=row.input,
+        output=row.output or b"",
+        is_error=row.is_error,
+        duration=None if row.duration_us is None else duration(row.duration_us / 1e6),
+        create_time=timestamp(row.created_time),
+    )
+
+
+def input_(row: Input) -> task_pb2.Input:
+    """What a person wrote."""
+    return task_pb2.Input(
+        input_id=row.input_id,
+        task_id=row.task_id,
+        text=row.text,
+        taken=row.taken_message_id is not None,
+        create_time=timestamp(row.created_time),
+    )
+
+
+def event(row: Event, *, cursor: str) -> event_pb2.Event:
+    """An event, its body as it came."""
+    return event_pb2.Event(
+        cursor=cursor,
+        task_id=row.task_id,
+        attempt_id=row.attempt_id or "",
+        create_time=timestamp(row.created_time),
+        body=event_pb2.EventBody.FromString(row.body),
+    )
+
+
+def usage(row: Usage) -> task_pb2.Usage:
+    """What was used; the cost is left out where it is not known."""
+    return task_pb2.Usage(
+        input_tokens=row.input_tokens,
+        cache_write_tokens=row.cache_write_tokens,
+        cache_read_tokens=row.cache_read_tokens,
+        output_tokens=row.output_tokens,
+        cost_nanodollars=row.cost_nanodollars,
+    )
