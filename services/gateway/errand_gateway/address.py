@@ -1,0 +1,63 @@
+"""Where the gateway is: the socket it listens on, and the address it is known by."""
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from errand_common.service import StartError
+from errand_gateway.config import split_address
+
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
+
+
+@dataclass(frozen=True)
+class PublicAddress:
+    """How browsers reach the gateway, without a final slash."""
+
+    url: str
+
+    @property
+    def origin(self) -> str:
+        """What a browser sends as `Origin` from our own pages."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}".lower()
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach it over TLS."""
+        return self.url.startswith("https://")
+
+
+def public_address(url: str | None, bound: str) -> PublicAddress:
+    """The address that was set, else one at which this machine reaches what was bound."""
+    host, port = split_address(bound)
+    reachable = f"127.0.0.1:{port}" if host in _EVERYWHERE else bound
+    return PublicAddress(url or f"http://{reachable}")
+
+
+def listen(address: str) -> socket.socket:
+    """A listening socket at `host:port`. Raises StartError."""
+    host, port = split_address(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as exc:
+        raise StartError(f"cannot listen on ERRAND_LISTEN={address}: {exc}; choose a free port, or 0 for any") from exc
+
+
+def bound_address(listener: socket.socket) -> str:
+    """The `host:port` that a socket got."""
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def write_address(path: Path, address: str) -> None:
+    """Write the bound address, whole or not at all. Raises StartError."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_text(f"{address}\n")
+        os.replace(part, path)
+    except OSError as exc:
+        raise StartError(f"cannot write ERRAND_ADDRESS_FILE={path}: {exc}; make the folder or unset it") from exc

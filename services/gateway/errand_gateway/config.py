@@ -1,0 +1,111 @@
+"""What the gateway is told by its environment."""
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
+
+from errand_common.config import Settings
+
+
+class GatewaySettings(Settings):
+    """The gateway's settings."""
+
+    listen: str = Field(
+        default="127.0.0.1:8080",
+        alias="ERRAND_LISTEN",
+        description="host:port to serve on; port 0 takes a free one",
+        examples=["127.0.0.1:8080"],
+    )
+    address_file: Path | None = Field(
+        default=None,
+        alias="ERRAND_ADDRESS_FILE",
+        description="where to write the host:port that was bound",
+        examples=["/run/errand/gateway.address"],
+    )
+    public_url: str | None = Field(
+        default=None,
+        alias="ERRAND_PUBLIC_URL",
+        description="how browsers reach the gateway; unset: http:// and the bound address",
+        examples=["https://errand.example.org"],
+    )
+    scheduler: str = Field(
+        default="127.0.0.1:7443",
+        alias="ERRAND_SCHEDULER",
+        description="host:port of the scheduler",
+        examples=["127.0.0.1:7443"],
+    )
+    ca_file: Path = Field(
+        alias="ERRAND_CA_FILE",
+        description="the scheduler's CA certificate, PEM",
+        examples=["/var/lib/errand/ca.pem"],
+    )
+    token_file: Path = Field(
+        alias="ERRAND_TOKEN_FILE",
+        description="the gateway's service token",
+        examples=["/var/lib/errand/gateway.token"],
+    )
+    github_url: str = Field(
+        default="https://github.com",
+        alias="ERRAND_GITHUB_URL",
+        description="where people sign in",
+        examples=["https://github.com"],
+    )
+    github_client_id: str = Field(
+        alias="ERRAND_GITHUB_CLIENT_ID",
+        description="the id of this Errand's app at GitHub",
+        examples=["Iv23liAbCdEfGhIjKlMn"],
+    )
+    github_client_secret: SecretStr = Field(
+        alias="ERRAND_GITHUB_CLIENT_SECRET",
+        description="the secret of this Errand's app at GitHub",
+        examples=["<the secret from the app's settings page>"],
+    )
+    app_redirects: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("errand://signed-in",),
+        alias="ERRAND_APP_REDIRECTS",
+        description="comma-separated addresses that a signed-in app may be sent back to",
+        examples=["errand://signed-in,https://app.example.org/signed-in"],
+    )
+
+    @field_validator("listen")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        split_address(value)
+        return value
+
+    @field_validator("public_url", "github_url")
+    @classmethod
+    def _is_web_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value.rstrip("/"))
+        # Reading the port checks it.
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+            raise ValueError("it must be http:// or https://, a host and perhaps a port")
+        if parts.username or parts.path or parts.query or parts.fragment:
+            raise ValueError("it must hold nothing after the host and the port")
+        return value.rstrip("/")
+
+    @field_validator("app_redirects", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("app_redirects")
+    @classmethod
+    def _are_absolute(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for redirect in value:
+            if not urlsplit(redirect).scheme or "#" in redirect:
+                raise ValueError(f"{redirect!r} must be an address with a scheme and without a #fragment")
+        return value
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of `host:port` or `[v6]:port`. Raises ValueError."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("it must be host:port")
+    return host.removeprefix("[").removesuffix("]"), int(port)

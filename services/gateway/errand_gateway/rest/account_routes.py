@@ -1,0 +1,53 @@
+"""What belongs to a user: /v1/me and /v1/projects."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from errand_gateway.problems import RESPONSES
+from errand_gateway.rest.models import CreateProjectResponse, GetMeResponse, ListProjectsResponse
+from errand_gateway.rest.parameters import PageSize, PageToken, SessionToken
+from errand_gateway.scheduler.accounts import Accounts
+from errand_gateway.scheduler.connection import JsonObject
+from errand_gateway.text import Text
+
+
+class CreateProject(BaseModel):
+    """Asks for a repository as a project."""
+
+    repository: Text
+
+
+class AccountRoutes:
+    """Translates; the scheduler judges."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+
+    def router(self) -> APIRouter:
+        router = APIRouter(prefix="/v1", tags=["account"], responses=RESPONSES)
+        add = router.add_api_route
+        add("/me", self.get_me, response_model=GetMeResponse, response_model_exclude_unset=True)
+        add("/projects", self.list_projects, response_model=ListProjectsResponse, response_model_exclude_unset=True)
+        add(
+            "/projects",
+            self.create_project,
+            methods=["POST"],
+            status_code=201,
+            response_model=CreateProjectResponse,
+            response_model_exclude_unset=True,
+        )
+        return router
+
+    async def get_me(self, token: SessionToken) -> JsonObject:
+        """Reads the calling user."""
+        return await self._accounts.get_me(token)
+
+    async def list_projects(
+        self, token: SessionToken, page_size: PageSize = 0, page_token: PageToken = ""
+    ) -> JsonObject:
+        """Lists the caller's projects, newest first."""
+        return await self._accounts.list_projects(token, page_size=page_size, page_token=page_token)
+
+    async def create_project(self, token: SessionToken, body: CreateProject) -> JsonObject:
+        """Adds a repository as a project; adding it again returns the project that is there."""
+        return await self._accounts.create_project(token, repository=body.repository)

@@ -1,0 +1,184 @@
+"""What REST answers: the contract's messages as JSON. Fields that are not set are left out."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field, JsonValue
+
+Instant = Annotated[str, Field(description="RFC 3339, UTC", json_schema_extra={"format": "date-time"})]
+Seconds = Annotated[float, Field(description="Seconds")]
+Verbatim = Annotated[str, Field(description="JSON text, character for character as it is stored")]
+
+
+class User(BaseModel):
+    """A person known by the GitHub account."""
+
+    user_id: str
+    github_id: int
+    github_username: str
+    create_time: Instant | None = None
+
+
+class Project(BaseModel):
+    """A repository that a user works on."""
+
+    project_id: str
+    repo_url: str
+    repository: str
+    default_branch: str
+    create_time: Instant | None = None
+
+
+class Usage(BaseModel):
+    """What was used of the model."""
+
+    input_tokens: int
+    cache_write_tokens: int
+    cache_read_tokens: int
+    output_tokens: int
+    cost_nanodollars: int | None = None
+
+
+class DiffStat(BaseModel):
+    """What a task's branch changes."""
+
+    files: int
+    insertions: int
+    deletions: int
+
+
+class Task(BaseModel):
+    """One conversation about one project."""
+
+    task_id: str
+    project_id: str
+    status: str
+    status_reason: str
+    prompt: str
+    branch: str
+    pull_request_url: str
+    container_id: str
+    failure_reason: str
+    usage: Usage | None = None
+    diff_stat: DiffStat | None = None
+    create_time: Instant | None = None
+    start_time: Instant | None = None
+    complete_time: Instant | None = None
+
+
+class Input(BaseModel):
+    """What a person added while a task lives."""
+
+    input_id: str
+    task_id: str
+    text: str
+    taken: bool
+    create_time: Instant | None = None
+
+
+class Message(BaseModel):
+    """One entry of the transcript with the model."""
+
+    message_id: str
+    task_id: str
+    role: str
+    content: Verbatim
+    usage: Usage | None = None
+    model: str
+    stop_reason: str
+    create_time: Instant | None = None
+
+
+class ToolCall(BaseModel):
+    """One tool run."""
+
+    tool_call_id: str
+    task_id: str
+    tool_name: str
+    input: Verbatim
+    output: Verbatim
+    is_error: bool
+    duration: Seconds | None = None
+    create_time: Instant | None = None
+
+
+class Event(BaseModel):
+    """One durable fact about a task. Ignore a `kind` that you do not know."""
+
+    cursor: str
+    task_id: str
+    attempt_id: str
+    create_time: Instant | None = None
+    kind: str = Field(description="The name of the fact in the contract's EventBody")
+    detail: dict[str, JsonValue] = Field(description="The fact's own fields, as in the contract")
+
+
+class GetMeResponse(BaseModel):
+    """Who is calling."""
+
+    user: User
+
+
+class CreateProjectResponse(BaseModel):
+    """The project as stored."""
+
+    project: Project
+
+
+class ListProjectsResponse(BaseModel):
+    """A page of projects, newest first."""
+
+    projects: list[Project]
+    next_page_token: str
+
+
+class CreateTaskResponse(BaseModel):
+    """The task as created, or as it stands when the Idempotency-Key was seen before."""
+
+    task: Task
+
+
+class GetTaskResponse(BaseModel):
+    """One task."""
+
+    task: Task
+
+
+class ListTasksResponse(BaseModel):
+    """A page of tasks, newest first."""
+
+    tasks: list[Task]
+    next_page_token: str
+
+
+class AddInputResponse(BaseModel):
+    """The input as stored, and the task after it."""
+
+    input: Input
+    task: Task
+
+
+class StopTaskResponse(BaseModel):
+    """The task as it stands after the stop."""
+
+    task: Task
+
+
+class ListEventsResponse(BaseModel):
+    """A page of events, oldest first."""
+
+    events: list[Event]
+    has_more: bool
+
+
+class ListMessagesResponse(BaseModel):
+    """A page of messages, oldest first."""
+
+    messages: list[Message]
+    next_page_token: str
+
+
+class ListToolCallsResponse(BaseModel):
+    """A page of tool calls, oldest first."""
+
+    tool_calls: list[ToolCall]
+    next_page_token: str

@@ -1,0 +1,106 @@
+"""AccountService as plain values."""
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from errand.v1.account_service_pb2 import (
+    CompleteSignInRequest,
+    CreateProjectRequest,
+    EndSessionRequest,
+    GetMeRequest,
+    ListProjectsRequest,
+    RefreshSessionRequest,
+    SessionTokens,
+)
+from errand_common.errors import Denied, Unauthenticated, Unavailable
+from errand_common.wire import duration, seconds
+from errand_gateway.scheduler.connection import Connection, JsonObject
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class GitHubTokens:
+    """What GitHub gave at the end of the dance; `access_s` is how long it lives, none for ever."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(default="", repr=False)
+    access_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session's tokens and how long each lives from now."""
+
+    access_token: str = field(repr=False)
+    access_s: float
+    refresh_token: str = field(repr=False)
+    refresh_s: float
+
+
+class Accounts:
+    """Methods with a token act as that session; the others as the gateway. All raise ErrandError."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def complete_sign_in(self, tokens: GitHubTokens, *, client: str) -> tuple[str, Session]:
+        """Hand GitHub's tokens over; returns the user's id and the new session."""
+        request = CompleteSignInRequest(
+            github_access_token=tokens.access_token,
+            github_refresh_token=tokens.refresh_token,
+            github_access_duration=duration(tokens.access_s),
+            client=client,
+        )
+        try:
+            response = await self._connection.ask(
+                self._connection.accounts.CompleteSignIn, request, token=await self._connection.service_token()
+            )
+        except (Unauthenticated, Denied) as exc:
+            if exc.reason not in ("UNAUTHENTICATED", "DENIED"):
+                raise
+            # The only credential in this call is the gateway's own: the person cannot help it.
+            log.error("service_token_refused", reason=exc.reason)
+            raise Unavailable("the scheduler refused this gateway; its owner finds why in its log") from exc
+        return response.user.user_id, _session(response.tokens)
+
+    async def refresh(self, refresh_token: str) -> Session:
+        """Turn a refresh token, once, into new tokens."""
+        request = RefreshSessionRequest(refresh_token=refresh_token)
+        response = await self._connection.ask(
+            self._connection.accounts.RefreshSession, request, token=await self._connection.service_token()
+        )
+        return _session(response.tokens)
+
+    async def end_session(self, token: str) -> None:
+        """End the session at once."""
+        await self._connection.ask(self._connection.accounts.EndSession, EndSessionRequest(), token=token)
+
+    async def get_me(self, token: str) -> JsonObject:
+        """Read the calling user."""
+        return await self._connection.read(self._connection.accounts.GetMe, GetMeRequest(), token=token)
+
+    async def user_id(self, token: str) -> str:
+        """Who the session belongs to."""
+        response = await self._connection.ask(self._connection.accounts.GetMe, GetMeRequest(), token=token)
+        return response.user.user_id
+
+    async def create_project(self, token: str, *, repository: str) -> JsonObject:
+        """Add a repository as a project, or return the one that is there."""
+        request = CreateProjectRequest(repository=repository)
+        return await self._connection.read(self._connection.accounts.CreateProject, request, token=token)
+
+    async def list_projects(self, token: str, *, page_size: int, page_token: str) -> JsonObject:
+        """List the caller's projects, newest first."""
+        request = ListProjectsRequest(page_size=page_size, page_token=page_token)
+        return await self._connection.read(self._connection.accounts.ListProjects, request, token=token)
+
+
+def _session(tokens: SessionTokens) -> Session:
+    return Session(
+        access_token=tokens.access_token,
+        access_s=seconds(tokens.access_duration),
+        refresh_token=tokens.refresh_token,
+        refresh_s=seconds(tokens.refresh_duration),
+    )

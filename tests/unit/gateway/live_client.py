@@ -1,0 +1,76 @@
+"""A phone's end of the live socket."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any, Self
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+Said = dict[str, Any]
+
+_PATIENCE_S = 10.0
+
+
+class LiveClient:
+    """Says and hears JSON; every wait is bounded."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    async def say(self, **message: object) -> Self:
+        await self.connection.send(json.dumps(message))
+        return self
+
+    async def hear(self) -> Said:
+        async with asyncio.timeout(_PATIENCE_S):
+            said: Said = json.loads(await self.connection.recv())
+        return said
+
+    async def hear_kind(self, kind: str) -> Said:
+        """The next message, which must be of this kind."""
+        said = await self.hear()
+        assert said["type"] == kind, said
+        return said
+
+    async def hear_cursors(self, count: int) -> list[str]:
+        """The cursors of the next events; whatever else is said between them is passed over."""
+        cursors: list[str] = []
+        while len(cursors) < count:
+            said = await self.hear()
+            if said["type"] == "event":
+                cursors.append(said["event"]["cursor"])
+        return cursors
+
+    async def hear_until(self, kind: str) -> list[Said]:
+        """Everything up to the first of this kind, and it."""
+        heard = [await self.hear()]
+        while heard[-1]["type"] != kind:
+            heard.append(await self.hear())
+        return heard
+
+    async def closed(self) -> tuple[int, list[Said]]:
+        """The close code, and what was still said before."""
+        said: list[Said] = []
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                said.append(await self.hear())
+        code = self.connection.close_code
+        assert code is not None
+        return code, said
+
+
+@contextlib.asynccontextmanager
+async def live(
+    url: str, token: str | None = None, *, greeted: bool = True, **headers: str
+) -> AsyncIterator[LiveClient]:
+    """Connect; with `greeted` the hello is heard."""
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    async with connect(url, additional_headers=headers, proxy=None, max_size=None) as connection:
+        client = LiveClient(connection)
+        if greeted:
+            await client.hear_kind("hello")
+        yield client

@@ -1,0 +1,238 @@
+"""A small scheduler in memory behind real gRPC and TLS: it remembers what it was asked, and refuses on demand."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+
+from errand.v1 import account_service_pb2 as accounts
+from errand.v1 import task_pb2 as nouns
+from errand.v1 import task_service_pb2 as tasks
+from errand.v1.account_service_pb2_grpc import AccountServiceServicer, add_AccountServiceServicer_to_server
+from errand.v1.task_service_pb2_grpc import TaskServiceServicer, add_TaskServiceServicer_to_server
+from errand_common import rpc
+from errand_common.errors import NotFound, Unauthenticated
+from errand_common.wire import duration, timestamp
+from tests.unit.gateway.history_double import History
+from tests.unit.gateway.scheduler_tls import certificates
+
+SERVICE_TOKEN = "egw_the-gateways-own-token"
+NOON_US = 1_764_000_000_123_456
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a method was asked, and under which credential."""
+
+    method: str
+    token: str
+    request_id: str
+    request: Message
+
+
+class SchedulerDouble:
+    """One user with one project. `refusals` maps a method to what it answers instead."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.refusals: dict[str, Exception] = {}
+        self.sessions: set[str] = set()
+        self.users: dict[str, str] = {}
+        self.tasks: dict[str, nouns.Task] = {}
+        self.messages: list[nouns.Message] = []
+        self.tool_calls: list[nouns.ToolCall] = []
+        self.history = History()
+        self.port = 0
+        self._server: grpc.aio.Server | None = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        """Listen; after a stop, on the same port and with the same memory."""
+        made = certificates()
+        self._server = rpc.server([rpc.Boundary(self._around)])
+        add_TaskServiceServicer_to_server(_Tasks(self), self._server)
+        add_AccountServiceServicer_to_server(_Accounts(self), self._server)
+        credentials = grpc.ssl_server_credentials([(made.key, made.certificate)])
+        self.port = self._server.add_secure_port(f"127.0.0.1:{self.port}", credentials)
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """Drop everything at once, open streams too."""
+        if self._server is not None:
+            await self._server.stop(grace=None)
+            self._server = None
+
+    def new_session(self, user_id: str = "usr_ada") -> str:
+        token = f"ers_session-{len(self.users) + 1}-of-{user_id}"
+        self.sessions.add(token)
+        self.users[token] = user_id
+        return token
+
+    def revoke(self, token: str) -> None:
+        self.sessions.discard(token)
+        self.history.end_session(token)
+
+    def asked(self, method: str) -> list[Call]:
+        return [call for call in self.calls if call.method == method]
+
+    def record(self, method: str, request: Message, context: Context) -> str:
+        """Remember the call; returns its token. Raises what it is told to refuse with."""
+        metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
+        token = metadata.get("authorization", "").removeprefix("Bearer ")
+        self.calls.append(Call(method, token, metadata.get("x-request-id", ""), request))
+        if method in self.refusals:
+            raise self.refusals[method]
+        return token
+
+    def user(self, method: str, request: Message, context: Context) -> str:
+        """`record` for a method that acts as a user."""
+        token = self.record(method, request, context)
+        if token not in self.sessions:
+            raise Unauthenticated("the session is unknown or over; sign in again")
+        return token
+
+    def user_message(self, token: str) -> nouns.User:
+        return nouns.User(
+            user_id=self.users[token],
+            github_id=2**40,
+            github_username="ada",
+            create_time=timestamp(NOON_US),
+        )
+
+    @asynccontextmanager
+    async def _around(self, method: str, context: Context) -> AsyncIterator[None]:
+        yield
+
+
+class _Accounts(AccountServiceServicer):
+    def __init__(self, double: SchedulerDouble) -> None:
+        self._double = double
+
+    def _service(self, method: str, request: Message, context: Context) -> None:
+        if self._double.record(method, request, context) != SERVICE_TOKEN:
+            raise Unauthenticated("not a service token")
+
+    def _tokens(self) -> accounts.SessionTokens:
+        return accounts.SessionTokens(
+            access_token=self._double.new_session(),
+            access_duration=duration(3600.0),
+            refresh_token=f"err_refresh-{len(self._double.users)}",
+            refresh_duration=duration(86400.0),
+        )
+
+    async def CompleteSignIn(self, request: accounts.CompleteSignInRequest, context: Context) -> Any:
+        self._service("CompleteSignIn", request, context)
+        tokens = self._tokens()
+        user = self._double.user_message(tokens.access_token)
+        return accounts.CompleteSignInResponse(user=user, tokens=tokens)
+
+    async def RefreshSession(self, request: accounts.RefreshSessionRequest, context: Context) -> Any:
+        self._service("RefreshSession", request, context)
+        return accounts.RefreshSessionResponse(tokens=self._tokens())
+
+    async def EndSession(self, request: accounts.EndSessionRequest, context: Context) -> Any:
+        self._double.revoke(self._double.user("EndSession", request, context))
+        return accounts.EndSessionResponse()
+
+    async def GetMe(self, request: accounts.GetMeRequest, context: Context) -> Any:
+        token = self._double.user("GetMe", request, context)
+        return accounts.GetMeResponse(user=self._double.user_message(token))
+
+    async def CreateProject(self, request: accounts.CreateProjectRequest, context: Context) -> Any:
+        self._double.user("CreateProject", request, context)
+        return accounts.CreateProjectResponse(project=_project(request.repository))
+
+    async def ListProjects(self, request: accounts.ListProjectsRequest, context: Context) -> Any:
+        self._double.user("ListProjects", request, context)
+        return accounts.ListProjectsResponse(projects=[_project("ada/engine")], next_page_token="older")
+
+
+class _Tasks(TaskServiceServicer):
+    def __init__(self, double: SchedulerDouble) -> None:
+        self._double = double
+
+    def _task(self, task_id: str) -> nouns.Task:
+        task = self._double.tasks.get(task_id)
+        if task is None:
+            raise NotFound(f"there is no task {task_id}")
+        return task
+
+    async def CreateTask(self, request: tasks.CreateTaskRequest, context: Context) -> Any:
+        self._double.user("CreateTask", request, context)
+        task = new_task(f"tsk_{len(self._double.tasks) + 1}", request.project_id, request.prompt)
+        self._double.tasks[task.task_id] = task
+        return tasks.CreateTaskResponse(task=task)
+
+    async def GetTask(self, request: tasks.GetTaskRequest, context: Context) -> Any:
+        self._double.user("GetTask", request, context)
+        return tasks.GetTaskResponse(task=self._task(request.task_id))
+
+    async def ListTasks(self, request: tasks.ListTasksRequest, context: Context) -> Any:
+        self._double.user("ListTasks", request, context)
+        return tasks.ListTasksResponse(tasks=list(self._double.tasks.values()), next_page_token="older")
+
+    async def AddInput(self, request: tasks.AddInputRequest, context: Context) -> Any:
+        self._double.user("AddInput", request, context)
+        added = nouns.Input(
+            input_id="inp_1", task_id=request.task_id, text=request.text, create_time=timestamp(NOON_US)
+        )
+        return tasks.AddInputResponse(input=added, task=self._task(request.task_id))
+
+    async def StopTask(self, request: tasks.StopTaskRequest, context: Context) -> Any:
+        self._double.user("StopTask", request, context)
+        task = self._task(request.task_id)
+        task.status = nouns.TASK_STATUS_CANCELLED
+        return tasks.StopTaskResponse(task=task)
+
+    async def WatchEvents(
+        self, request: tasks.WatchEventsRequest, context: Context
+    ) -> AsyncIterator[tasks.WatchEventsResponse]:
+        token = self._double.user("WatchEvents", request, context)
+        if request.task_id:
+            self._task(request.task_id)
+        async for response in self._double.history.watch(token, request.task_id, request.after_cursor):
+            yield response
+
+    async def ListEvents(self, request: tasks.ListEventsRequest, context: Context) -> Any:
+        self._double.user("ListEvents", request, context)
+        return tasks.ListEventsResponse(events=self._double.history.events, has_more=True)
+
+    async def ListMessages(self, request: tasks.ListMessagesRequest, context: Context) -> Any:
+        self._double.user("ListMessages", request, context)
+        return tasks.ListMessagesResponse(messages=self._double.messages, next_page_token="newer")
+
+    async def ListToolCalls(self, request: tasks.ListToolCallsRequest, context: Context) -> Any:
+        self._double.user("ListToolCalls", request, context)
+        return tasks.ListToolCallsResponse(tool_calls=self._double.tool_calls, next_page_token="newer")
+
+
+def new_task(task_id: str, project_id: str = "prj_1", prompt: str = "do it") -> nouns.Task:
+    """A pending task."""
+    return nouns.Task(
+        task_id=task_id,
+        project_id=project_id,
+        status=nouns.TASK_STATUS_PENDING,
+        status_reason="waits for a runner",
+        prompt=prompt,
+        branch=f"errand/{task_id}",
+        usage=nouns.Usage(input_tokens=3),
+        create_time=timestamp(NOON_US),
+    )
+
+
+def _project(repository: str) -> nouns.Project:
+    return nouns.Project(
+        project_id="prj_1",
+        repo_url=f"https://github.com/{repository}.git",
+        repository=repository,
+        default_branch="main",
+        create_time=timestamp(NOON_US),
+    )

@@ -1,0 +1,34 @@
+"""A client that neither reads nor leaves does not hold its connection for ever."""
+
+import asyncio
+from typing import ClassVar
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from websockets.asyncio.client import connect
+
+from errand_gateway.address import bound_address, listen
+from errand_gateway.live.protocol import LiveProtocol
+
+
+class _Hasty(LiveProtocol):
+    linger_s: ClassVar[float] = 0.1
+
+
+async def _floods_then_leaves(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.send", "bytes": b"x" * 32 * 1024 * 1024})
+
+
+async def test_what_a_client_does_not_read_is_thrown_away_in_the_end() -> None:
+    server = uvicorn.Server(uvicorn.Config(_floods_then_leaves, ws=_Hasty, lifespan="off", log_config=None))
+    with listen("127.0.0.1:0") as listener:
+        serving = asyncio.create_task(server._serve([listener]))
+        async with connect(f"ws://{bound_address(listener)}", proxy=None, max_size=1, max_queue=1) as client:
+            client.transport.pause_reading()
+            async with asyncio.timeout(10):
+                while server.server_state.connections:
+                    await asyncio.sleep(0.01)
+            client.transport.abort()
+        server.should_exit = True
+        await serving

@@ -1,0 +1,178 @@
+"""REST says what the scheduler says, under the caller's own token."""
+
+import pytest
+
+from errand.v1 import task_pb2 as nouns
+from errand.v1.event_pb2 import Event, EventBody, ToolCallFinished
+from errand_common.wire import duration, timestamp
+from tests.unit.gateway.gateway_under_test import Running
+from tests.unit.gateway.scheduler_double import NOON_US, SchedulerDouble, new_task
+
+NOON = "2025-11-24T16:00:00.123456Z"
+
+
+async def test_me_is_the_owner_of_the_token(gateway: Running, scheduler: SchedulerDouble) -> None:
+    async with gateway.client(scheduler.new_session()) as client:
+        answer = await client.get("/v1/me")
+
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "user": {"user_id": "usr_ada", "github_id": 2**40, "github_username": "ada", "create_time": NOON}
+    }
+
+
+async def test_a_project_is_created_and_listed(gateway: Running, scheduler: SchedulerDouble) -> None:
+    async with gateway.client(scheduler.new_session()) as client:
+        created = await client.post("/v1/projects", json={"repository": "ada/engine"})
+        listed = await client.get("/v1/projects", params={"page_size": 7, "page_token": "next"})
+
+    project = {
+        "project_id": "prj_1",
+        "repo_url": "https://github.com/ada/engine.git",
+        "repository": "ada/engine",
+        "default_branch": "main",
+        "create_time": NOON,
+    }
+    assert (created.status_code, created.json()) == (201, {"project": project})
+    assert listed.json() == {"projects": [project], "next_page_token": "older"}
+    assert _page(scheduler, "ListProjects") == (7, "next")
+
+
+async def test_a_task_is_created_read_and_listed(gateway: Running, scheduler: SchedulerDouble) -> None:
+    async with gateway.client(scheduler.new_session()) as client:
+        created = await client.post("/v1/tasks", json={"project_id": "prj_1", "prompt": "mäke it so 🚀"})
+        read = await client.get("/v1/tasks/tsk_1")
+        listed = await client.get("/v1/tasks", params={"page_size": 3, "page_token": "p"})
+
+    task = created.json()["task"]
+    assert created.status_code == 201
+    assert task["prompt"] == "mäke it so 🚀"
+    assert task["status"] == "pending"
+    assert task["usage"]["input_tokens"] == 3
+    assert "diff_stat" not in task, "what is not set is left out"
+    assert read.json() == {"task": task}
+    assert listed.json() == {"tasks": [task], "next_page_token": "older"}
+    assert _page(scheduler, "ListTasks") == (3, "p")
+
+
+async def test_an_input_is_added_and_a_task_stopped(gateway: Running, scheduler: SchedulerDouble) -> None:
+    scheduler.tasks["tsk_1"] = new_task("tsk_1")
+    async with gateway.client(scheduler.new_session()) as client:
+        added = await client.post("/v1/tasks/tsk_1/inputs", json={"text": "also that"})
+        stopped = await client.post("/v1/tasks/tsk_1/stop")
+
+    assert added.status_code == 201
+    assert added.json()["input"] == {
+        "input_id": "inp_1",
+        "task_id": "tsk_1",
+        "text": "also that",
+        "taken": False,
+        "create_time": NOON,
+    }
+    assert added.json()["task"]["task_id"] == "tsk_1"
+    assert (stopped.status_code, stopped.json()["task"]["status"]) == (200, "cancelled")
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "body"),
+    [
+        ("/v1/tasks", "CreateTask", {"project_id": "prj_1", "prompt": "go"}),
+        ("/v1/tasks/tsk_0/inputs", "AddInput", {"text": "go"}),
+    ],
+)
+async def test_the_idempotency_key_reaches_the_scheduler(
+    gateway: Running, scheduler: SchedulerDouble, path: str, method: str, body: dict[str, str]
+) -> None:
+    scheduler.tasks["tsk_0"] = new_task("tsk_0")
+    async with gateway.client(scheduler.new_session()) as client:
+        await client.post(path, json=body, headers={"Idempotency-Key": "tap-42"})
+        await client.post(path, json=body)
+
+    keys = [call.request.request_id for call in scheduler.asked(method)]  # type: ignore[attr-defined]
+    assert keys == ["tap-42", ""]
+
+
+async def test_an_impossible_idempotency_key_is_refused(gateway: Running, scheduler: SchedulerDouble) -> None:
+    async with gateway.client(scheduler.new_session()) as client:
+        for key in ("x" * 129, "two words"):
+            answer = await client.post(
+                "/v1/tasks", json={"project_id": "p", "prompt": "go"}, headers={"Idempotency-Key": key}
+            )
+            assert answer.status_code == 400
+    assert not scheduler.asked("CreateTask")
+
+
+async def test_events_come_as_kind_and_detail(gateway: Running, scheduler: SchedulerDouble) -> None:
+    finished = ToolCallFinished(tool_call_id="toolu_1", tool_name="bash", summary="ok", duration=duration(1.5))
+    scheduler.history.append(
+        Event(
+            task_id="tsk_1",
+            attempt_id="att_1",
+            create_time=timestamp(NOON_US),
+            body=EventBody(tool_call_finished=finished),
+        )
+    )
+    async with gateway.client(scheduler.new_session()) as client:
+        answer = await client.get("/v1/tasks/tsk_1/events", params={"after_cursor": "1.0", "page_size": 500})
+
+    assert answer.json() == {
+        "events": [
+            {
+                "cursor": "1.1",
+                "task_id": "tsk_1",
+                "attempt_id": "att_1",
+                "create_time": NOON,
+                "kind": "tool_call_finished",
+                "detail": {
+                    "tool_call_id": "toolu_1",
+                    "tool_name": "bash",
+                    "summary": "ok",
+                    "is_error": False,
+                    "duration": 1.5,
+                },
+            }
+        ],
+        "has_more": True,
+    }
+    asked = scheduler.asked("ListEvents")[0].request
+    assert (asked.task_id, asked.after_cursor, asked.page_size) == ("tsk_1", "1.0", 500)  # type: ignore[attr-defined]
+
+
+async def test_content_is_the_stored_json_character_for_character(gateway: Running, scheduler: SchedulerDouble) -> None:
+    content = '[ {"type":"text",  "text":"caf\\u00e9 é 🚀\\n", "n": 1.0e5, "a":1, "a":2} ]'.encode()
+    scheduler.messages.append(
+        nouns.Message(message_id="msg_1", task_id="tsk_1", role=nouns.ROLE_ASSISTANT, content=content, model="claude")
+    )
+    scheduler.tool_calls.append(
+        nouns.ToolCall(tool_call_id="toolu_1", task_id="tsk_1", tool_name="bash", input=content, output=b'"done"')
+    )
+    async with gateway.client(scheduler.new_session()) as client:
+        messages = await client.get("/v1/tasks/tsk_1/messages", params={"page_size": 9, "page_token": "m"})
+        calls = await client.get("/v1/tasks/tsk_1/tool_calls", params={"page_size": 8, "page_token": "t"})
+
+    message, call = messages.json()["messages"][0], calls.json()["tool_calls"][0]
+    assert message["content"].encode() == content
+    assert (message["role"], "usage" in message, messages.json()["next_page_token"]) == ("assistant", False, "newer")
+    assert (call["input"].encode(), call["output"]) == (content, '"done"')
+    assert "duration" not in call, "it still runs"
+    assert _page(scheduler, "ListMessages") == (9, "m")
+    assert _page(scheduler, "ListToolCalls") == (8, "t")
+
+
+async def test_the_callers_own_token_and_request_id_reach_the_scheduler(
+    gateway: Running, scheduler: SchedulerDouble
+) -> None:
+    ada, bob = scheduler.new_session("usr_ada"), scheduler.new_session("usr_bob")
+    async with gateway.client() as client:
+        for token in (ada, bob):
+            await client.get("/v1/me", headers={"Authorization": f"Bearer {token}", "X-Request-Id": f"r-{token}"})
+
+    assert [(call.token, call.request_id) for call in scheduler.asked("GetMe")] == [
+        (ada, f"r-{ada}"),
+        (bob, f"r-{bob}"),
+    ]
+
+
+def _page(scheduler: SchedulerDouble, method: str) -> tuple[int, str]:
+    request = scheduler.asked(method)[0].request
+    return request.page_size, request.page_token  # type: ignore[attr-defined]
