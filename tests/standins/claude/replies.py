@@ -1,0 +1,101 @@
+"""What a script may answer: a reply, whole or cut, or a failure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True)
+class Text:
+    """Words."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Thinking:
+    """A thought; it is signed for its place in the conversation, and shown when the request asks for summaries."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ToolUse:
+    """A tool call; without an id it gets a fresh one."""
+
+    name: str
+    input: Mapping[str, object]
+    id: str = ""
+    cut_after_chars: int | None = None
+    """How much of the input's JSON is sent, as when the output limit ends it; all of it when None."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Any other block, sent verbatim in one piece."""
+
+    block: Mapping[str, object]
+
+
+Block = Text | Thinking | ToolUse | Raw
+
+
+class Cut(StrEnum):
+    """How a stream may end before its time."""
+
+    END_OF_FILE = "end_of_file"
+    ABORT = "abort"
+    ERROR_EVENT = "error_event"
+    SILENCE = "silence"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A streamed message. `stop_reason` left empty follows from the blocks; `pace_s` lies between two pieces."""
+
+    blocks: Sequence[Block]
+    stop_reason: str = ""
+    refusal: str = ""
+    pace_s: float = 0.0
+    cut: Cut | None = None
+    cut_after_events: int = 4
+
+    @property
+    def natural_stop_reason(self) -> str:
+        """The stop reason to send."""
+        return self.stop_reason or (
+            "tool_use" if any(isinstance(block, ToolUse) for block in self.blocks) else "end_turn"
+        )
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An HTTP error in the API's shape."""
+
+    status: int
+    type: str
+    message: str
+    error_code: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def body(self) -> dict[str, object]:
+        """The JSON to send."""
+        error: dict[str, object] = {"type": self.type, "message": self.message}
+        if self.error_code:
+            error["details"] = {"error_code": self.error_code}
+        return {"type": "error", "error": error}
+
+
+OVERLOADED = Failure(529, "overloaded_error", "Overloaded")
+
+
+def invalid(message: str) -> Failure:
+    """A request that the API refuses."""
+    return Failure(400, "invalid_request_error", message)
+
+
+def rate_limited(retry_after_s: float) -> Failure:
+    """Too many requests."""
+    headers = {"retry-after": f"{retry_after_s:g}"}
+    return Failure(429, "rate_limit_error", "This request would exceed your rate limit.", headers=headers)

@@ -1,0 +1,32 @@
+"""GitHub having a bad day, on request."""
+
+from collections import deque
+from collections.abc import Mapping
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from tests.standins.github.rest_errors import ApiError
+
+
+class Faults:
+    """`outage` answers everything with 502; `deny_next` refuses REST calls to come, one each."""
+
+    def __init__(self) -> None:
+        self.outage = False
+        self._denials: deque[ApiError] = deque()
+
+    def deny_next(self, status: int, message: str, headers: Mapping[str, str]) -> None:
+        self._denials.append(ApiError(status, message, headers=headers))
+
+    def raise_denial(self) -> None:
+        """Raises the oldest denial that is still to come, and forgets it."""
+        if self._denials:
+            raise self._denials.popleft()
+
+    @web.middleware
+    async def outage_middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not self.outage:
+            return await handler(request)
+        page = "<html><body><h1>502 Bad Gateway</h1>The server returned an invalid response.</body></html>"
+        return web.Response(status=502, text=page, content_type="text/html")

@@ -1,0 +1,144 @@
+"""The stand-in as a whole: one port for web, REST and git."""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from tests.standins.github.access import Access
+from tests.standins.github.accounts import Accounts, Client
+from tests.standins.github.clock import Clock, utc_now
+from tests.standins.github.content import Content
+from tests.standins.github.control import Control
+from tests.standins.github.faults import Faults
+from tests.standins.github.pulls import PullRequest, PullRequests
+from tests.standins.github.pulls_api import PullsApi
+from tests.standins.github.rate import RateLimit
+from tests.standins.github.repositories import Repositories, Repository
+from tests.standins.github.repositories_api import RepositoriesApi
+from tests.standins.github.rest import RestFrame
+from tests.standins.github.rights import Right, RightName
+from tests.standins.github.sign_in import SignIn
+from tests.standins.github.smart_http import SmartHttp
+from tests.standins.github.token_exchange import TokenExchange
+
+# GitHub's limit for a signed-in person, calls an hour.
+_RATE_LIMIT = 5000
+# Exchanges still open when the stand-in ends get this long.
+_SHUTDOWN_S = 1.0
+
+
+class GitHubStandin:
+    """`async with GitHubStandin(root) as github`; repositories lie in `root`, everything else is in memory.
+
+    `port` 0 takes a free one. With `auto_consent` off, signing in shows a page with a form.
+    """
+
+    def __init__(self, root: Path, *, port: int = 0, auto_consent: bool = True, now: Clock = utc_now) -> None:
+        self.control_key = secrets.token_urlsafe(24)
+        self._port = port
+        self._accounts = Accounts(now)
+        self._repositories = Repositories(root.absolute(), now)
+        self._pulls = PullRequests(now)
+        self._faults = Faults()
+        self._rate_limit = RateLimit(_RATE_LIMIT, now)
+        self._sign_in = SignIn(self._accounts, auto_consent=auto_consent)
+        self._runner = web.AppRunner(
+            self._application(), access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_S
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        """The web address, without a final slash. The stand-in must be running."""
+        host, port = self._runner.addresses[0][:2]
+        return f"http://{host}:{port}"
+
+    @property
+    def api_url(self) -> str:
+        """The REST address, without a final slash."""
+        return f"{self.url}/api/v3"
+
+    def clone_url(self, full_name: str) -> str:
+        return f"{self.url}/{full_name}.git"
+
+    def add_user(self, login: str) -> None:
+        """Idempotent."""
+        self._accounts.add_user(login)
+
+    def sign_in_as(self, login: str) -> None:
+        """From now on this person is the one in the browser."""
+        self._accounts.add_user(login)
+        self._sign_in.current = login
+
+    def add_client(self, client_id: str, secret: str, redirect_uris: Iterable[str]) -> None:
+        """Registers an OAuth app, or replaces one."""
+        self._accounts.add_client(Client(id=client_id, secret=secret, redirect_uris=tuple(redirect_uris)))
+
+    async def add_repository(
+        self, full_name: str, content: Content, *, default_branch: str = "main", private: bool = True
+    ) -> Repository:
+        """Makes `owner/name`; see `content` for what can fill it. A copy keeps its source's default branch."""
+        return await self._repositories.add(full_name, content, default_branch=default_branch, private=private)
+
+    def grant(self, login: str, full_name: str, right: RightName) -> None:
+        """Gives a person a right on a repository, in place of an earlier one."""
+        self._accounts.add_user(login)
+        self._repositories.grant(login, full_name, Right[right.upper()])
+
+    def issue_token(self, login: str, scopes: Iterable[str] = ("repo",)) -> str:
+        """A token without the sign-in, as a person makes one in their settings."""
+        return self._accounts.issue_token(login, scopes).value
+
+    def revoke_token(self, token: str) -> None:
+        """At once and for good; idempotent."""
+        self._accounts.revoke_token(token)
+
+    def tokens_issued(self) -> list[str]:
+        """Every token ever handed out, revoked ones too, oldest first."""
+        return self._accounts.tokens_issued()
+
+    def pull_requests(self, full_name: str) -> list[PullRequest]:
+        """Newest first. Raises ValueError for an unknown repository."""
+        repository = self._repositories.find(full_name)
+        if repository is None:
+            raise ValueError(f"no repository {full_name}; call add_repository first")
+        return self._pulls.all(repository)
+
+    def outage(self, on: bool) -> None:
+        """While on, everything answers 502."""
+        self._faults.outage = on
+
+    def deny_next(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        """Refuses one REST call to come; each call of this adds one more."""
+        self._faults.deny_next(status, message, headers or {})
+
+    def limit_rate(self, calls_per_hour: int) -> None:
+        """Calls already made in this hour count."""
+        self._rate_limit.limit = calls_per_hour
+
+    def _application(self) -> web.Application:
+        access = Access(self._accounts, self._repositories)
+        frame = RestFrame(self._accounts, self._rate_limit, self._faults)
+        rest = web.Application(middlewares=[frame.middleware])
+        rest.add_routes(RepositoriesApi(self._repositories, access).routes())
+        rest.add_routes(PullsApi(self._pulls, access).routes())
+        application = web.Application(middlewares=[self._faults.outage_middleware])
+        application.add_routes(self._sign_in.routes())
+        application.add_routes(TokenExchange(self._accounts).routes())
+        application.add_routes(Control(self._accounts, self.control_key).routes())
+        application.add_subapp("/api/v3", rest)
+        application.add_routes(SmartHttp(self._accounts, self._repositories).routes())
+        return application
