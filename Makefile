@@ -1,0 +1,66 @@
+# Errand: every command of this repository. `make help` lists them.
+.DEFAULT_GOAL := help
+.SUFFIXES:
+SHELL := /bin/bash
+
+PYTHON := .venv/bin/python
+OURS := libs services tests
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+.PHONY: demo
+demo: image ## Run a real errand through all three services (REPO=<git url> PROMPT="..." with ANTHROPIC_API_KEY: your own)
+	@$(PYTHON) -m tests.demo --repo "$$REPO" --prompt "$$PROMPT"
+
+.PHONY: test
+test: check image ## Prove every promise once; ten minutes on 2 cores beyond the first image build
+	$(PYTHON) -m pytest tests/integration tests/e2e
+
+.PHONY: check
+check: venv ## Lint, types, import rules, contract and unit tests; a minute
+	.venv/bin/ruff check $(OURS)
+	.venv/bin/ruff format --check $(OURS)
+	.venv/bin/mypy $(OURS)
+	.venv/bin/lint-imports
+	.venv/bin/buf lint protos
+	$(PYTHON) -m pytest tests/unit
+
+.PHONY: bench
+bench: image ## Measure, beside a peer or ceiling of the same run; table and bench.json
+	@$(PYTHON) -m tests.bench
+
+.PHONY: venv
+venv: .venv/.ready ## Make the virtual environment and the gRPC stubs
+
+.venv/.ready: requirements-dev.txt pyproject.toml libs/common/pyproject.toml libs/common/hatch_build.py \
+		$(wildcard services/*/pyproject.toml) $(wildcard protos/errand/v1/*.proto)
+	@scripts/venv
+
+.PHONY: engine
+engine: venv ## See to a Docker engine: installs and starts docker.io where none answers (root; ERRAND_NO_INSTALL=1 forbids it)
+	@scripts/engine
+
+.PHONY: image
+image: engine ## Build the sandbox image, once
+	@services/runner/image/build
+
+.PHONY: format
+format: venv ## Put the code into the shape that `make check` wants
+	.venv/bin/ruff check --fix $(OURS)
+	.venv/bin/ruff format $(OURS)
+
+.PHONY: lock
+lock: ## Lock the dependencies anew, with hashes and without naming a host
+	python3 -m venv .cache/lock
+	.cache/lock/bin/pip install --quiet uv
+	for name in requirements requirements-dev; do \
+		.cache/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+			--no-emit-index-url --no-emit-find-links --upgrade $$name.in --output-file $$name.txt; \
+	done
+
+.PHONY: clean
+clean: ## Remove what was made here (not the engine, not the image)
+	rm -rf .venv .cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis bench.json libs/common/errand
+	find $(OURS) -name __pycache__ -type d -prune -exec rm -rf {} +

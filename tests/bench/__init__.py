@@ -1,0 +1,1 @@
+"""Measurements beside a peer or a ceiling of the same run."""

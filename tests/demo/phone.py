@@ -1,0 +1,173 @@
+"""What a phone does: sign in with GitHub, talk REST, follow the live socket."""
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+from websockets.asyncio.client import connect
+
+REDIRECT = "errand://signed-in"
+HOPS = 10
+
+Json = dict[str, Any]
+
+
+class Refused(Exception):
+    """The gateway answered with a problem; `problem` is its body."""
+
+    def __init__(self, status: int, problem: Json) -> None:
+        super().__init__(f"{status} {problem.get('title')}: {problem.get('detail')}")
+        self.status, self.problem = status, problem
+
+
+@dataclass
+class Phone:
+    """A signed-in phone."""
+
+    http: httpx2.AsyncClient
+    gateway_url: str
+    access_token: str = ""
+    refresh_token: str = ""
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, gateway_url: str) -> AsyncIterator[Self]:
+        """A phone that is not signed in yet."""
+        async with httpx2.AsyncClient(timeout=30.0, follow_redirects=False) as http:
+            yield cls(http, gateway_url)
+
+    async def sign_in(self) -> None:
+        """The OAuth dance of RFC 8252: the app's own PKCE pair, the system browser's redirects, the one-time code."""
+        verifier = secrets.token_urlsafe(48)
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        start = httpx2.URL(
+            f"{self.gateway_url}/auth/start",
+            params={
+                "client": "mobile",
+                "redirect": REDIRECT,
+                "code_challenge": challenge,
+                "code_challenge_method": "S256",
+            },
+        )
+        code = await self._follow(start)
+        await self._take_tokens(grant_type="authorization_code", code=code, code_verifier=verifier)
+
+    async def refresh(self) -> None:
+        """Trade the refresh token for new tokens."""
+        await self._take_tokens(grant_type="refresh_token", refresh_token=self.refresh_token)
+
+    async def get(self, path: str, **params: str) -> Json:
+        """GET a resource. Raises Refused."""
+        return self._body(await self.http.get(self.gateway_url + path, params=params, headers=self._headers()))
+
+    async def post(self, path: str, body: Json | None = None, *, key: str | None = None) -> Json:
+        """POST with an idempotency key. Raises Refused."""
+        headers = self._headers() | {"Idempotency-Key": key or secrets.token_hex(16)}
+        return self._body(await self.http.post(self.gateway_url + path, json=body or {}, headers=headers))
+
+    async def me(self) -> Json:
+        """Who is signed in."""
+        return dict((await self.get("/v1/me"))["user"])
+
+    async def add_project(self, repository: str) -> Json:
+        """Add `owner/name`, or find it added."""
+        return dict((await self.post("/v1/projects", {"repository": repository}))["project"])
+
+    async def create_task(self, project: Json, prompt: str, *, key: str | None = None) -> Json:
+        """Post a task."""
+        body = {"project_id": project["project_id"], "prompt": prompt}
+        return dict((await self.post("/v1/tasks", body, key=key))["task"])
+
+    async def task(self, task: Json) -> Json:
+        """A task as it stands now."""
+        return dict((await self.get(f"/v1/tasks/{task['task_id']}"))["task"])
+
+    async def add_input(self, task: Json, text: str) -> Json:
+        """Send a task further; returns the task after it."""
+        return dict((await self.post(f"/v1/tasks/{task['task_id']}/inputs", {"text": text}))["task"])
+
+    async def stop(self, task: Json) -> Json:
+        """Stop a task; returns it as it then stands."""
+        return dict((await self.post(f"/v1/tasks/{task['task_id']}/stop"))["task"])
+
+    async def messages(self, task: Json) -> list[Json]:
+        """A task's transcript."""
+        return await self.pages(f"/v1/tasks/{task['task_id']}/messages", "messages")
+
+    async def tool_calls(self, task: Json) -> list[Json]:
+        """A task's tool calls."""
+        return await self.pages(f"/v1/tasks/{task['task_id']}/tool_calls", "tool_calls")
+
+    @asynccontextmanager
+    async def live(self, task: Json, *, cursor: str = "") -> AsyncIterator[AsyncIterator[Json]]:
+        """The live socket, subscribed to one task from a cursor: everything that the gateway sends, as it comes."""
+        url = self.gateway_url.replace("http", "ws", 1) + "/v1/live"
+        async with connect(url, additional_headers=self._headers(), max_size=4 * 1024 * 1024) as socket:
+
+            async def messages() -> AsyncIterator[Json]:
+                async for message in socket:
+                    yield json.loads(message)
+
+            await socket.send(json.dumps({"type": "subscribe", "task_id": task["task_id"], "cursor": cursor}))
+            yield messages()
+
+    async def pages(self, path: str, field: str) -> list[Json]:
+        """All of a paged list."""
+        items: list[Json] = []
+        token = ""
+        while True:
+            page = await self.get(path, **({"page_token": token} if token else {}))
+            items += page[field]
+            token = page.get("next_page_token", "")
+            if not token:
+                return items
+
+    async def events(self, task: Json) -> list[Json]:
+        """All durable events of a task."""
+        items: list[Json] = []
+        while True:
+            after = {"after_cursor": items[-1]["cursor"]} if items else {}
+            page = await self.get(f"/v1/tasks/{task['task_id']}/events", **after)
+            items += page["events"]
+            if not page["has_more"]:
+                return items
+
+    async def _follow(self, url: httpx2.URL) -> str:
+        """Follow redirects as a browser does, until one leads back into the app with the one-time code."""
+        async with httpx2.AsyncClient(timeout=30.0, follow_redirects=False) as browser:
+            for _ in range(HOPS):
+                response = await browser.get(url)
+                if not response.is_redirect:
+                    raise Refused(response.status_code, {"title": "the sign-in stopped", "detail": response.text[:500]})
+                url = url.join(response.headers["location"])
+                if str(url).startswith(REDIRECT):
+                    return _code(url)
+        raise Refused(310, {"title": "the sign-in went in circles", "detail": f"{HOPS} redirects"})
+
+    async def _take_tokens(self, **form: str) -> None:
+        tokens = self._body(await self.http.post(f"{self.gateway_url}/auth/token", json=form))
+        self.access_token, self.refresh_token = tokens["access_token"], tokens["refresh_token"]
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.access_token}"} if self.access_token else {}
+
+    def _body(self, response: httpx2.Response) -> Json:
+        body: Json = response.json() if response.content else {}
+        if response.status_code >= 400:
+            raise Refused(response.status_code, body)
+        return body
+
+
+def _code(url: httpx2.URL) -> str:
+    """The one-time code in the address that leads back into the app. Raises Refused with what stands in its place."""
+    answer = {key: values[0] for key, values in parse_qs(urlsplit(str(url)).query).items()}
+    if "code" not in answer:
+        raise Refused(400, {"title": "the sign-in was refused", "detail": answer})
+    return answer["code"]

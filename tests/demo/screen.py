@@ -1,0 +1,137 @@
+"""What the phone shows, in a terminal: states, Claude's words as they arrive, every command with its output."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Json = dict[str, Any]
+
+OUTPUT_LINES = 12
+
+_STEPS = {
+    "queue": "queue",
+    "container": "container",
+    "clone": "clone",
+    "first_word": "first word",
+    "push": "push",
+    "pull_request": "pull request",
+}
+
+
+@dataclass
+class Screen:
+    """Prints messages of the live socket, each once; knows how to sum up a task's events."""
+
+    console: Console
+    _writing: str = field(default="", init=False)
+    _spoken: set[str] = field(default_factory=set, init=False)
+
+    def show(self, message: Json) -> None:
+        """One message of the live socket; kinds that it does not know are passed over."""
+        if message["type"] == "delta":
+            self._delta(message["delta"])
+        elif message["type"] == "event":
+            self._event(message["event"])
+
+    def note(self, text: str, style: str = "bold") -> None:
+        """A line of the demo's own."""
+        self._end_words()
+        self.console.print(Text(text, style=style))
+
+    def _delta(self, delta: Json) -> None:
+        if delta["kind"] == "output":
+            return
+        if self._writing != delta["subject_id"]:
+            self._end_words()
+            self._writing = delta["subject_id"]
+            self.console.print(Text("  claude  ", style="bold magenta"), end="")
+        self._spoken.add(delta["subject_id"])
+        style = "dim italic" if delta["kind"] == "thinking" else ""
+        self.console.print(Text(delta["text"], style=style), end="", soft_wrap=True)
+
+    def _end_words(self) -> None:
+        if self._writing:
+            self.console.print()
+            self._writing = ""
+
+    def _event(self, event: Json) -> None:
+        detail = event["detail"]
+        self._end_words()
+        match event["kind"]:
+            case "task_status_changed":
+                reason = f"  ({detail['status_reason']})" if detail["status_reason"] else ""
+                self._line("task", f"{detail['status']}{reason}", "bold cyan")
+            case "attempt_phase_changed":
+                self._line("attempt", detail["phase"], "cyan")
+            case "step_finished":
+                self._line("step", f"{_STEPS.get(detail['step'], detail['step'])} {detail['duration']:.2f} s", "dim")
+            case "message_appended" if detail["role"] == "assistant" and detail["message_id"] not in self._spoken:
+                self._line("claude", detail["summary"], "magenta")
+            case "tool_call_started":
+                self._line(detail["tool_name"], f"$ {detail['summary']}", "bold yellow")
+            case "tool_call_finished":
+                self._finished(detail)
+            case "model_delayed":
+                self._line("waiting", f"{detail['reason']}; again in {detail['delay']:.0f} s", "yellow")
+            case "branch_pushed":
+                self._line("pushed", f"{detail['branch']} at {detail['commit'][:10]}", "bold green")
+            case "pull_request_opened":
+                self._line("pull request", detail["url"], "bold green")
+
+    def _finished(self, detail: Json) -> None:
+        lines = detail["summary"].strip().splitlines()
+        for line in lines[-OUTPUT_LINES:]:
+            self.console.print(Text(f"          │ {line}", style="dim"))
+        word, style = ("failed", "red") if detail["is_error"] else ("done", "green")
+        self.console.print(Text(f"          └ {word} in {detail['duration']:.2f} s", style=style))
+
+    def _line(self, label: str, text: str, style: str) -> None:
+        self.console.print(Text(f"  {label:>6}  ", style="dim") + Text(text, style=style))
+
+
+def summary(console: Console, task: Json, events: Iterable[Json], *, wall_s: float) -> None:
+    """The finish card: what changed, where it is, what it cost, where the time went."""
+    known = list(events)
+    usage, diff = task["usage"], task.get("diff_stat", {})
+    cost = usage.get("cost_nanodollars")
+    facts = Table.grid(padding=(0, 2))
+    facts.add_row("result", task["status"])
+    facts.add_row("branch", task["branch"])
+    facts.add_row("changes", f"{diff.get('files', 0)} files, +{diff.get('insertions', 0)} -{diff.get('deletions', 0)}")
+    facts.add_row("pull request", task["pull_request_url"])
+    cached = f"{usage['cache_read_tokens']:,} read from and {usage['cache_write_tokens']:,} written to the cache"
+    facts.add_row("tokens", f"{usage['input_tokens']:,} in, {usage['output_tokens']:,} out, {cached}")
+    facts.add_row("cost", "unknown" if cost is None else f"${cost / 1e9:.4f}")
+    console.print(facts)
+    console.print(_time_table(known, wall_s))
+
+
+def _time_table(events: list[Json], wall_s: float) -> Table:
+    table = Table(title="where the time went, in seconds", title_justify="left", box=None, padding=(0, 2))
+    turns = _turns(events)
+    table.add_column("")
+    for number in range(len(turns)):
+        table.add_column(f"turn {number + 1}", justify="right")
+    for step, label in _STEPS.items():
+        table.add_row(label, *(f"{turn.get(step, 0.0):.2f}" for turn in turns))
+        if step == "first_word":
+            table.add_row("tools", *(f"{turn.get('tools', 0.0):.2f}" for turn in turns))
+    table.add_row("all turns, wall", f"{wall_s:.2f}")
+    return table
+
+
+def _turns(events: list[Json]) -> list[dict[str, float]]:
+    """Seconds by step, for each attempt in order."""
+    turns: dict[str, dict[str, float]] = {}
+    for event in events:
+        detail, attempt_id = event["detail"], event.get("attempt_id", "")
+        if event["kind"] == "step_finished":
+            turns.setdefault(attempt_id, {})[detail["step"]] = detail["duration"]
+        elif event["kind"] == "tool_call_finished":
+            turn = turns.setdefault(attempt_id, {})
+            turn["tools"] = turn.get("tools", 0.0) + detail["duration"]
+    return list(turns.values())

@@ -1,0 +1,1 @@
+"""Prices and discounts, in whole cents."""

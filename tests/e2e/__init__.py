@@ -1,0 +1,1 @@
+"""Whole errands: three real services, real containers, stand-ins for Claude and GitHub."""

@@ -1,0 +1,115 @@
+"""A person can stop a task at once, a runner can die under it, and either way it goes on from where it was."""
+
+import asyncio
+import subprocess
+
+import pytest
+
+from tests.demo.stack import REPOSITORY
+from tests.e2e.watching import event, final, run, send_on, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SCRIPT = "run-command"
+
+
+def containers(task):
+    command = ["docker", "ps", "--quiet", "--filter", f"label=errand.task={task['task_id']}"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+
+async def started(phone, project, command):
+    """A task whose command runs."""
+    task = await phone.create_task(project, f"Run: {command}")
+    await until(phone, task, event("tool_call_started"))
+    return task
+
+
+async def no_container(task):
+    async with asyncio.timeout(15):
+        while containers(task):
+            await asyncio.sleep(0.1)
+
+
+async def test_a_stop_ends_a_running_command_and_its_container(phone, project):
+    task = await started(phone, project, "sleep 600")
+
+    await phone.stop(task)
+    await until(phone, task, final)
+
+    stopped = await phone.task(task)
+    assert stopped["status"] == "cancelled"
+    await no_container(task)
+
+
+async def test_a_stopped_task_can_be_sent_on(phone, project):
+    task = await started(phone, project, "echo kept > ../note; sleep 600")
+    await phone.stop(task)
+    await until(phone, task, final)
+
+    task = await send_on(phone, task, "Run: cat ../note")
+
+    assert task["status"] == "completed"
+    messages = await phone.messages(task)
+    assert "kept" in messages[-1]["content"]
+
+
+async def test_stopping_what_is_over_changes_nothing(phone, project):
+    task = await run(phone, project, "Run: true")
+
+    again = await phone.stop(task)
+
+    assert again["status"] == "completed"
+
+
+async def test_a_pending_task_is_stopped_without_any_runner(stack, phone, project):
+    await stack.processes.stop("runner")
+    task = await phone.create_task(project, "Run: true")
+    assert task["status"] == "pending"
+
+    stopped = await phone.stop(task)
+    await stack.start_runner()
+
+    assert stopped["status"] == "cancelled"
+
+
+async def test_a_runner_that_is_killed_takes_its_task_up_again(stack, phone, project):
+    task = await started(phone, project, "sleep 600")
+
+    await stack.processes.kill("runner")
+    await stack.start_runner()
+    await until(phone, task, final)
+
+    ended = await phone.task(task)
+    messages = await phone.messages(task)
+    assert ended["status"] == "completed"
+    assert "may or may not have run" in messages[-1]["content"]
+
+
+async def test_a_scheduler_that_is_killed_loses_nothing(stack, phone, project):
+    task = await started(phone, project, "sleep 3; echo survived")
+
+    await stack.processes.kill("scheduler")
+    await stack.start_scheduler()
+    await until(phone, task, final)
+
+    calls = await phone.tool_calls(task)
+    assert (await phone.task(task))["status"] == "completed"
+    assert ["survived" in call["output"] for call in calls] == [True]
+
+
+async def test_a_failed_clone_says_what_happened_and_the_prompt_is_not_lost(stack, phone, project):
+    bare = stack.folder / "github" / f"{REPOSITORY}.git"
+    head = (bare / "HEAD").read_text()
+    away = bare.with_name("away.git")
+    bare.rename(away)
+    task = await run(phone, project, "Run: echo here")
+    away.rename(bare)
+
+    assert (task["status"], task["failure_reason"]) == ("failed", "clone")
+    assert REPOSITORY in task["status_reason"]
+    assert (bare / "HEAD").read_text() == head
+    task = await send_on(phone, task, "Run: echo again")
+    messages = await phone.messages(task)
+    assert "echo here" in messages[0]["content"]
+    assert "echo again" in messages[0]["content"]
