@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -66,11 +68,24 @@ class LiveClient:
 async def live(
     url: str, token: str | None = None, *, greeted: bool = True, **headers: str
 ) -> AsyncIterator[LiveClient]:
-    """Connect; with `greeted` the hello is heard."""
+    """Connect; with `greeted` the hello is heard. The machine keeps little of what the client has not read."""
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
-    async with connect(url, additional_headers=headers, proxy=None, max_size=None) as connection:
+    async with connect(
+        url, sock=narrow_socket(url), additional_headers=headers, proxy=None, max_size=None, ping_interval=None
+    ) as connection:
         client = LiveClient(connection)
         if greeted:
             await client.hear_kind("hello")
         yield client
+
+
+def narrow_socket(url: str) -> socket.socket:
+    """A connected socket with a small receive buffer, so that a client that does not read is soon noticed."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.connect((parts.hostname, parts.port or 80))
+    narrow.setblocking(False)
+    return narrow

@@ -9,6 +9,7 @@ from websockets.asyncio.client import connect
 
 from errand_gateway.address import bound_address, listen
 from errand_gateway.live.protocol import LiveProtocol
+from tests.unit.gateway.live_client import narrow_socket
 
 
 class _Hasty(LiveProtocol):
@@ -24,7 +25,8 @@ async def test_what_a_client_does_not_read_is_thrown_away_in_the_end() -> None:
     server = uvicorn.Server(uvicorn.Config(_floods_then_leaves, ws=_Hasty, lifespan="off", log_config=None))
     with listen("127.0.0.1:0") as listener:
         serving = asyncio.create_task(server._serve([listener]))
-        async with connect(f"ws://{bound_address(listener)}", proxy=None, max_size=1, max_queue=1) as client:
+        url = f"ws://{bound_address(listener)}"
+        async with connect(url, sock=narrow_socket(url), proxy=None, max_size=None) as client:
             client.transport.pause_reading()
             async with asyncio.timeout(10):
                 while server.server_state.connections:

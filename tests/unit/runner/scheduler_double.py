@@ -12,24 +12,25 @@ from errand.v1.dispatch_service_pb2_grpc import (
     DispatchServiceStub,
     add_DispatchServiceServicer_to_server,
 )
-from errand.v1.runner_pb2 import AttemptEvent, ItemResult
+from errand.v1.event_pb2 import Delta
+from errand.v1.runner_pb2 import AttemptEvent, AttemptOutcome, ItemResult
 from errand_common import rpc
 from errand_common.errors import ErrandError
 
 
-class SchedulerDouble(DispatchServiceServicer):  # the calls that no test makes are left out
+class SchedulerDouble(DispatchServiceServicer):
     """`failures` are raised by the next calls of a method, one each; `refusals` answer an attempt's items."""
 
     def __init__(self) -> None:
         self.accepted: list[str] = []
-        self.outcomes: list[object] = []
+        self.outcomes: list[AttemptOutcome] = []
         self.events: dict[str, dict[int, AttemptEvent]] = defaultdict(dict)
-        self.deltas: list[object] = []
+        self.deltas: list[Delta] = []
         self.failures: dict[str, list[ErrandError]] = defaultdict(list)
         self.refusals: dict[str, str] = {}
         self.drop_acks = 0
         self.lose_batches = 0
-        self.lost: list[object] = []
+        self.lost: list[pb.AttemptBatch] = []
         self.changed = asyncio.Condition()
 
     async def until(self, condition) -> None:
@@ -95,7 +96,7 @@ async def serving(double: SchedulerDouble):
         yield
 
     server = rpc.server([rpc.Boundary(around)])
-    add_DispatchServiceServicer_to_server(double, server)  # type: ignore[no-untyped-call]
+    add_DispatchServiceServicer_to_server(double, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

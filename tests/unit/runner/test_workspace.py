@@ -123,5 +123,5 @@ async def test_a_repository_that_is_not_there_says_what_git_said(supervisor, tmp
         folder=str(tmp_path / "repo"),
     )
 
-    with pytest.raises(GitFailed, match="git clone: .*none.git"):
+    with pytest.raises(GitFailed, match=r"git clone: .*none\.git"):
         await missing.prepare()

@@ -17,7 +17,7 @@ class LiveProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: ASGISendEvent) -> None:
         if message["type"] == "websocket.close":
-            pass
+            self.writable.set()
         await super().send(message)
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:

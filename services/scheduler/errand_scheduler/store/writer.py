@@ -1,7 +1,6 @@
 """The only writer: one thread that commits, as one group, every operation that queued up during the last fsync."""
 
 import asyncio
-import sqlite3
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -107,9 +106,10 @@ class Writer:
     def _settle(self, group: Sequence[_Op[object]], outcomes: Sequence[Outcome], notices: Sequence[Notice]) -> None:
         if notices:
             self._on_commit(notices)
+        refused = next((outcome.error for outcome in outcomes if isinstance(outcome.error, Unavailable)), None)
+        if refused is not None:
+            log.error("write_refused", operations=len(group), error=refused.message)
         for op, outcome in zip(group, outcomes, strict=True):
-            if isinstance(outcome.error, sqlite3.Error):
-                log.error("write_failed", error=repr(outcome.error))
             if outcome.error is None:
                 op.future.set_result(outcome.result)
             else:

@@ -133,6 +133,13 @@ async def test_a_secret_is_masked_in_output_and_files(tools: Tools) -> None:
     assert (tools.folder / "leak").read_text() == f"x{SECRET}z\n"
 
 
+async def test_a_secret_in_a_path_is_masked(tools: Tools) -> None:
+    assert SECRET not in (await tools("read", path=SECRET)).text
+    await tools("bash", command=f"mkdir {SECRET}; cd {SECRET}")
+    (tools.folder / SECRET).rmdir()
+    assert MASK in (await tools("bash", command="pwd")).text
+
+
 async def test_reading_gives_numbered_lines_and_pages(tools: Tools) -> None:
     (tools.folder / "file").write_text("".join(f"line {number}\n" for number in range(1, 6)))
     assert (await tools("read", path="file", line_count=2)).text.splitlines() == [

@@ -35,24 +35,27 @@ class Toolbox:
         elif isinstance(given, BashInput):
             async with aclosing(self._bash.run(given)) as pieces:
                 async for piece in pieces:
-                    yield piece
+                    yield self._masked(piece) if isinstance(piece, Outcome) else piece
         else:
-            yield await self._on_files(given)
+            yield self._masked(await self._on_files(given))
 
     async def _on_files(self, given: Input) -> Outcome:
         folder = self._bash.folder
         try:
             match given:
                 case ReadInput():
-                    outcome = await self._files.read(given, folder=folder)
+                    return await self._files.read(given, folder=folder)
                 case WriteInput():
-                    outcome = await self._files.write(given, folder=folder)
+                    return await self._files.write(given, folder=folder)
                 case EditInput():
-                    outcome = await self._files.edit(given, folder=folder)
+                    return await self._files.edit(given, folder=folder)
                 case _:
                     raise AssertionError(f"no tool takes {type(given).__name__}")
         except (Refused, FileError) as error:
-            outcome = Outcome(str(error), is_error=True)
+            return Outcome(str(error), is_error=True)
+
+    def _masked(self, outcome: Outcome) -> Outcome:
+        """Masks once more what the tools wrap around content, such as a path in an error."""
         return Outcome(self._redactor.text(outcome.text), outcome.is_error)
 
 

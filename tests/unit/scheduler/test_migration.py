@@ -1,0 +1,78 @@
+"""Migrations: whole steps, forward only."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from errand_common.service import StartError
+from errand_scheduler.store.connection import open_for_writing
+from errand_scheduler.store.database import prepare
+from errand_scheduler.store.migration import migrate, steps
+
+NAMED_BY_THE_USER = {
+    "users": {"github_id", "github_username", "sealed_github_token", "created_time"},
+    "projects": {"user_id", "repo_url", "default_branch", "created_time"},
+    "tasks": {
+        "user_id", "project_id", "status", "prompt", "container_id", "started_time", "completed_time", "created_time",
+    },
+    "messages": {"task_id", "role", "content", "created_time"},
+    "tool_calls": {"task_id", "tool_name", "input", "output", "duration_us", "created_time"},
+}  # fmt: skip
+
+
+def columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
+
+
+def version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def test_a_new_database_has_the_tables_that_were_asked_for(tmp_path: Path) -> None:
+    prepare(tmp_path / "db")
+    connection = open_for_writing(tmp_path / "db")
+    for table, wanted in NAMED_BY_THE_USER.items():
+        assert wanted <= columns(connection, table), table
+    assert all(row["strict"] for row in connection.execute("PRAGMA table_list") if row["schema"] == "main"
+               and not row["name"].startswith("sqlite_"))  # fmt: skip
+    connection.close()
+
+
+def test_steps_are_numbered_without_a_hole() -> None:
+    assert [number for number, _ in steps()] == list(range(1, len(steps()) + 1))
+
+
+def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
+    def form() -> list[str]:
+        prepare(tmp_path / "db")
+        with closing(open_for_writing(tmp_path / "db")) as connection:
+            return [*connection.iterdump(), str(version(connection))]
+
+    assert form() == form()
+
+
+def test_a_newer_database_is_not_touched(tmp_path: Path) -> None:
+    prepare(tmp_path / "db")
+    connection = open_for_writing(tmp_path / "db")
+    connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    with pytest.raises(StartError, match="version 999"):
+        prepare(tmp_path / "db")
+
+
+def test_a_step_that_fails_leaves_nothing_of_itself(tmp_path: Path) -> None:
+    connection = open_for_writing(tmp_path / "db")
+    with pytest.raises(sqlite3.Error):
+        migrate(connection, [(1, "CREATE TABLE a (x TEXT) STRICT;"), (2, "CREATE TABLE b (x TEXT) STRICT; NONSENSE;")])
+    assert version(connection) == 1
+    assert columns(connection, "a") == {"x"}
+    assert columns(connection, "b") == set()
+    connection.close()
+
+
+def test_a_file_that_is_no_database_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "db").write_bytes(b"something else entirely, and long enough to be looked at" * 50)
+    with pytest.raises(StartError, match="cannot be opened"):
+        prepare(tmp_path / "db")
