@@ -61,7 +61,8 @@ def _spec(stack: Stack) -> SandboxSpec:
     return SandboxSpec(
         sandbox_id=ids.new("sbx"),
         task_id=ids.new("tsk"),
-        runner_id=stack.runner_ids()[0],
+        # Not the stack's runner, which sweeps what it does not know.
+        runner_id=ids.new("rnr"),
         image=stack.image,
         socket_dir=sockets,
     )

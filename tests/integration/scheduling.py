@@ -1,7 +1,7 @@
 """A scheduler on a real port, a GitHub beside it, a signed-in person, and a runner that does what it is told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -135,6 +135,8 @@ class Stack:
     address: str
     channel: grpc.aio.Channel
     github: GitHubStandin
+    stop: Callable[[], Awaitable[None]]
+    """Stops the scheduler, as a signal would, while the channel stays."""
 
     @property
     def gateway_token(self) -> str:
@@ -179,11 +181,11 @@ class Stack:
 @asynccontextmanager
 async def stack(data: Path, github: GitHubStandin, *, beat_s: float = 0.5) -> AsyncIterator[Stack]:
     """A scheduler over TLS for as long as the context lasts."""
-    async with AsyncExitStack() as parts:
-        address = await parts.enter_async_context(scheduler(settings(data, github, beat_s=beat_s), Clock()))
+    async with AsyncExitStack() as channels, AsyncExitStack() as server:
+        address = await server.enter_async_context(scheduler(settings(data, github, beat_s=beat_s), Clock()))
         ca = (data / "tls" / "ca.pem").read_bytes()
-        channel = await parts.enter_async_context(rpc.channel(address, ca=ca))
-        yield Stack(data=data, address=address, channel=channel, github=github)
+        channel = await channels.enter_async_context(rpc.channel(address, ca=ca))
+        yield Stack(data=data, address=address, channel=channel, github=github, stop=server.aclose)
 
 
 @asynccontextmanager

@@ -78,7 +78,10 @@ async def test_every_method_asks_for_its_scope(running: Stack) -> None:
         good = holders[scopes[path]]
         for token in {*holders.values()} - {good}:
             assert await code_quietly(running, path, method, token) == grpc.StatusCode.PERMISSION_DENIED, path
-        assert await code_quietly(running, path, method, good) not in {*REFUSED, grpc.StatusCode.INTERNAL} or path.endswith(
+        assert await code_quietly(running, path, method, good) not in {
+            *REFUSED,
+            grpc.StatusCode.INTERNAL,
+        } or path.endswith(
             "/RefreshSession"  # which refuses the empty refresh token, not the caller
         ), path
 
@@ -139,9 +142,7 @@ async def test_a_refresh_token_works_once_and_its_reuse_ends_the_family(running:
 
 
 async def get_me(person: Person) -> account_service_pb2.GetMeResponse:
-    return await person.accounts.GetMe(
-        account_service_pb2.GetMeRequest(), metadata=person.metadata, timeout=DEADLINE_S
-    )
+    return await person.accounts.GetMe(account_service_pb2.GetMeRequest(), metadata=person.metadata, timeout=DEADLINE_S)
 
 
 async def end_session(person: Person) -> None:

@@ -13,7 +13,7 @@ from errand_common.clock import Clock
 from errand_common.errors import ErrandError
 from errand_common.ids import Ids
 from errand_common.values import AttemptPhase, FailureReason
-from errand_runner.agent.facts import EndReason, TurnEnded
+from errand_runner.agent.facts import TurnEnded
 from errand_runner.agent.loop import Agent
 from errand_runner.agent.model import Model
 from errand_runner.agent.prices import PriceList
@@ -76,9 +76,9 @@ async def run_attempt(means: Means, assignment: Assignment, log: Log, runner_id:
         return Outcome(AttemptPhase.FAILED, FailureReason.IMAGE, str(exc))
     except OutboxError as exc:
         return Outcome(AttemptPhase.FAILED, FailureReason.INTERNAL, str(exc))
-    if ended.reason is EndReason.COMPLETED:
+    if ended.reason.failure is None:
         return Outcome(AttemptPhase.SUCCEEDED)
-    return Outcome(AttemptPhase.FAILED, FailureReason(ended.reason.value), ended.text)
+    return Outcome(AttemptPhase.FAILED, ended.reason.failure, ended.text)
 
 
 class _Attempt:

@@ -12,7 +12,10 @@ from errand_common import wire
 from errand_common.values import AttemptPhase, Role, summarise
 from errand_runner.agent import facts
 from errand_runner.events import DELTA_BYTES, Deltas
-from errand_runner.outbox import Log
+from errand_runner.outbox import Log, OutboxError
+
+EVENT_BYTES = 2 * 1024 * 1024
+"""The largest event with its content: well below a gRPC message, which one too large would block for ever."""
 
 _DELTA_KINDS = {"text": pb.DELTA_KIND_TEXT, "thinking": pb.DELTA_KIND_THINKING}
 
@@ -124,7 +127,11 @@ class Recorder:
         event = AttemptEvent(sequence=self._log.next_sequence, body=body, message=message, tool_call=tool_call)
         if prefix:
             event.prefix = prefix
-        await self._log.append(event.SerializeToString())
+        record = event.SerializeToString()
+        if len(record) > EVENT_BYTES:
+            found = f"an event of {len(record)} bytes, more than the {EVENT_BYTES} that the scheduler takes"
+            raise OutboxError(f"{found}; ask for less at a time and send the task on")
+        await self._log.append(record)
 
     def _pass_by(self, subject_id: str, kind: "pb.DeltaKind.ValueType", text: str) -> None:
         room = DELTA_BYTES // 4

@@ -13,9 +13,8 @@ from errand_common.values import Role
 from errand_runner.agent.facts import MessageAppended, TextDelta, TurnEnded
 from errand_runner.agent.loop import Agent, run_turn
 from errand_runner.agent.model import Model
-from errand_runner.agent.prompt import SYSTEM, Particulars, first_message, follow_up
+from errand_runner.agent.prompt import Particulars, first_message, follow_up, settle_prefix
 from errand_runner.agent.redact import Redactor
-from errand_runner.agent.tools import DEFINITIONS
 from errand_runner.agent.transcript import Block, CallRecord, Message, Prefix, ToolResult, Transcript
 from errand_runner.record import Recorder
 from errand_runner.workspace import REPOSITORY
@@ -33,16 +32,7 @@ async def restore(stored: Sequence[pb.GetTranscriptResponse], *, model: Model, m
     """The task's transcript: from the scheduler's record, or a new one whose prefix suits what the model can."""
     prefix = next((item.prefix for item in stored if item.HasField("prefix")), None)
     if prefix is None:
-        abilities = await model.abilities(model_id)
-        return Transcript(
-            Prefix.freeze(
-                model=model_id,
-                max_tokens=abilities.max_tokens,
-                system=SYSTEM,
-                tools=DEFINITIONS,
-                thinking=abilities.thinking,
-            )
-        )
+        return Transcript(await settle_prefix(model, model_id))
     messages = [_message(item.message) for item in stored if item.HasField("message")]
     calls = [_call(item.tool_call) for item in stored if item.HasField("tool_call")]
     return Transcript.restore(Prefix.from_bytes(prefix), messages, calls)

@@ -22,7 +22,10 @@ async def _floods_then_leaves(scope: Scope, receive: Receive, send: Send) -> Non
 
 
 async def test_what_a_client_does_not_read_is_thrown_away_in_the_end() -> None:
-    server = uvicorn.Server(uvicorn.Config(_floods_then_leaves, ws=_Hasty, lifespan="off", log_config=None))
+    config = uvicorn.Config(
+        _floods_then_leaves, ws=_Hasty, ws_per_message_deflate=False, lifespan="off", log_config=None
+    )
+    server = uvicorn.Server(config)
     with listen("127.0.0.1:0") as listener:
         serving = asyncio.create_task(server._serve([listener]))
         url = f"ws://{bound_address(listener)}"

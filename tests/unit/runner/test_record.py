@@ -1,0 +1,114 @@
+"""Facts become events whole: content byte for byte, summaries short, transient pieces never on disk."""
+
+import json
+
+import pytest
+
+from errand.v1 import event_pb2, task_pb2
+from errand.v1.runner_pb2 import AttemptEvent
+from errand_common.values import SUMMARY_BYTES, AttemptPhase, Role
+from errand_runner.agent import facts
+from errand_runner.events import Deltas
+from errand_runner.outbox import Outbox, OutboxError
+from errand_runner.record import EVENT_BYTES, Recorder
+
+ATTEMPT = "att_" + "0" * 26
+
+
+@pytest.fixture
+def box(tmp_path):
+    return Outbox(tmp_path)
+
+
+@pytest.fixture
+def deltas(box):
+    return Deltas(box.changed)
+
+
+@pytest.fixture
+def recorder(box, deltas):
+    return Recorder(box.hold(ATTEMPT, 1), deltas, task_id="tsk_1")
+
+
+def written(box):
+    return [AttemptEvent.FromString(record) for record in box.logs[ATTEMPT].after(0, limit_bytes=1 << 30)]
+
+
+async def test_a_message_keeps_its_bytes_and_its_summary_is_its_words(box, recorder):
+    content = b'[{"type":"thinking","thinking":"hm","signature":"x"}, {"text":"I look.","type":"text"}]'
+    usage = facts.Usage(1, 2, 3, 4, cost_nanodollars=None)
+    await recorder.fact(facts.MessageAppended("msg_1", Role.ASSISTANT, content, usage, "claude-x", "tool_use"))
+
+    (event,) = written(box)
+    assert event.message.content == content
+    assert (event.message.role, event.message.model) == (task_pb2.ROLE_ASSISTANT, "claude-x")
+    assert event.body.message_appended.summary == "I look."
+    assert event.body.message_appended.usage.cache_read_tokens == 3
+    assert not event.body.message_appended.usage.HasField("cost_nanodollars")
+
+
+async def test_a_persons_message_names_the_inputs_that_it_carries(box, recorder):
+    said = facts.MessageAppended("msg_1", Role.USER, b'[{"type":"text","text":"hi"}]')
+    await recorder.fact(said, input_ids=["inp_1", "inp_2"])
+
+    assert list(written(box)[0].body.message_appended.input_ids) == ["inp_1", "inp_2"]
+
+
+async def test_a_tool_call_is_told_when_it_starts_and_when_it_ends(box, recorder):
+    given = json.dumps({"command": "pytest -q"}).encode()
+    await recorder.fact(facts.ToolStarted("toolu_1", "bash", given))
+    output = json.dumps("x" * 5000 + "end").encode()
+    await recorder.fact(facts.ToolFinished("toolu_1", "bash", given, output, is_error=False, duration_s=1.5))
+
+    started, finished = written(box)
+    assert started.body.tool_call_started.summary == "pytest -q"
+    assert started.tool_call.output == b""
+    assert len(finished.body.tool_call_finished.summary.encode()) <= SUMMARY_BYTES
+    assert finished.body.tool_call_finished.summary.endswith("end")
+    assert finished.tool_call.output == output
+    assert finished.tool_call.duration.ToTimedelta().total_seconds() == 1.5
+
+
+async def test_pieces_pass_by_and_are_not_written_down(box, deltas, recorder):
+    await recorder.fact(facts.TextDelta("msg_1", 0, "text", "I "))
+    await recorder.fact(facts.OutputDelta("toolu_1", "o" * 10_000))
+
+    assert written(box) == []
+    pieces = deltas.take()
+    assert pieces[0] == event_pb2.Delta(task_id="tsk_1", subject_id="msg_1", kind=event_pb2.DELTA_KIND_TEXT, text="I ")
+    assert "".join(piece.text for piece in pieces[1:]) == "o" * 10_000
+    assert all(len(piece.text.encode()) <= 16 * 1024 for piece in pieces)
+
+
+async def test_phases_only_rise_also_over_a_restart(box, deltas, recorder, tmp_path):
+    await recorder.phase(AttemptPhase.STARTING)
+    await recorder.phase(AttemptPhase.RUNNING)
+    box.close()
+    again = Outbox(tmp_path)
+    resumed = Recorder(again.logs[ATTEMPT], deltas, task_id="tsk_1")
+    await resumed.phase(AttemptPhase.STARTING)
+    await resumed.phase(AttemptPhase.RUNNING)
+
+    assert resumed.resumed
+    assert not recorder.resumed
+    assert [event.body.attempt_phase_changed.phase for event in written(again)] == [
+        task_pb2.ATTEMPT_PHASE_STARTING,
+        task_pb2.ATTEMPT_PHASE_RUNNING,
+    ]
+
+
+async def test_events_are_numbered_without_a_hole(box, recorder):
+    for _ in range(3):
+        await recorder.step(event_pb2.STEP_CLONE, 0.1)
+
+    assert [event.sequence for event in written(box)] == [1, 2, 3]
+
+
+async def test_an_event_that_no_message_can_carry_ends_the_attempt_with_words(box, recorder):
+    content = json.dumps([{"type": "text", "text": "x" * EVENT_BYTES}]).encode()
+
+    with pytest.raises(OutboxError, match="more than the"):
+        await recorder.fact(facts.MessageAppended("msg_1", Role.USER, content))
+    await recorder.step(event_pb2.STEP_CLONE, 0.1)
+
+    assert [event.sequence for event in written(box)] == [1]
