@@ -17,10 +17,12 @@ from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
 from errand.v1.task_service_pb2_grpc import TaskServiceStub
 from errand_common import rpc
 from errand_common.clock import Clock
+from errand_common.errors import from_rpc_error
 from errand_common.ids import Ids
 from errand_scheduler.config import SchedulerSettings
 from errand_scheduler.server import scheduler
 from tests.standins.github import GitHubStandin
+from tests.standins.github.git import git
 
 if TYPE_CHECKING:  # the stubs of the aio flavour are known to the type checker alone
     from errand.v1.account_service_pb2_grpc import AccountServiceAsyncStub
@@ -174,6 +176,14 @@ class Stack:
             accounts=AccountServiceStub(self.channel),
         )
 
+    async def push(self, branch: str) -> None:
+        """The branch as a push would leave it at GitHub, one commit on."""
+        heads = (self.data.parent / "github").rglob("HEAD")
+        bare = next(head.parent for head in heads if (head.parent / "objects").is_dir())
+        tree = await git("rev-parse", "main^{tree}", directory=bare)
+        commit = await git("commit-tree", "-p", "main", "-m", "green", tree, directory=bare)
+        await git("update-ref", f"refs/heads/{branch}", commit, directory=bare)
+
     def runner(self, nonce: str = "process-1", slots: int = 2) -> "ScriptedRunner":
         return ScriptedRunner(DispatchServiceStub(self.channel), self.runner_token, nonce=nonce, slots=slots)
 
@@ -205,7 +215,7 @@ class ScriptedRunner:
         self.nonce = nonce
         self.slots = slots
         self.session_id = ""
-        self._sequences: dict[str, int] = {}
+        self.last_sequences: dict[str, int] = {}
         self._batch_number = 0
 
     async def __aenter__(self) -> Self:
@@ -256,10 +266,18 @@ class ScriptedRunner:
         request = dispatch.HeartbeatRequest(session_id=self.session_id, attempts=refs)
         return await self.stub.Heartbeat(request, metadata=self.metadata, timeout=DEADLINE_S)
 
+    async def beat_error(self, *refs: runner_pb2.AttemptRef) -> str:
+        """The reason why a heartbeat is refused."""
+        try:
+            await self.beat(*refs)
+        except grpc.aio.AioRpcError as exc:
+            return from_rpc_error(exc).reason
+        return ""
+
     async def send(self, ref: runner_pb2.AttemptRef, *events: runner_pb2.AttemptEvent) -> dispatch.AttemptAck:
         """Numbers the events and sends them as one batch."""
         for event in events:
-            event.sequence = self._sequences[ref.attempt_id] = self.last_sequence(ref) + 1
+            event.sequence = self.last_sequences[ref.attempt_id] = self.last_sequence(ref) + 1
         return await self.send_as_is(ref, *events)
 
     async def send_as_is(self, ref: runner_pb2.AttemptRef, *events: runner_pb2.AttemptEvent) -> dispatch.AttemptAck:
@@ -281,7 +299,7 @@ class ScriptedRunner:
         return answer
 
     def last_sequence(self, ref: runner_pb2.AttemptRef) -> int:
-        return self._sequences.get(ref.attempt_id, 0)
+        return self.last_sequences.get(ref.attempt_id, 0)
 
     async def finish(
         self,

@@ -18,7 +18,6 @@ from tests.integration.scheduling import (
     stack,
     tool_events,
 )
-from tests.standins.github.git import git
 
 
 @pytest.fixture
@@ -178,7 +177,7 @@ async def test_a_pull_request_is_opened_as_the_user_and_told_once(running: Stack
         )
         assert lent.username == "x-access-token"
         assert lent.password in running.github.tokens_issued()
-        await push_branch(running, task.branch)
+        await running.push(task.branch)
         request = dispatch.OpenPullRequestRequest(
             session_id=runner.session_id, attempt=ref, title="Green", body="Now it is."
         )
@@ -205,12 +204,3 @@ async def test_deltas_reach_watchers_and_are_not_kept(running: Stack) -> None:
         assert seen.delta == delta
         watch.cancel()
         await runner.finish(ref)
-
-
-async def push_branch(running: Stack, branch: str) -> None:
-    """The branch as a push would leave it at GitHub, one commit on."""
-    directory = running.data.parent / "github"
-    bare = next(path for path in directory.rglob("HEAD") if (path.parent / "objects").is_dir()).parent
-    tree = await git("rev-parse", "main^{tree}", directory=bare)
-    commit = await git("commit-tree", "-p", "main", "-m", "green", tree, directory=bare)
-    await git("update-ref", f"refs/heads/{branch}", commit, directory=bare)

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import TypeAlias
 
 import grpc
+import structlog
 
-from errand.v1.dispatch_service_pb2 import AttemptBatch, StreamEventsRequest, StreamEventsResponse
+from errand.v1.dispatch_service_pb2 import AttemptAck, AttemptBatch, StreamEventsRequest, StreamEventsResponse
 from errand.v1.event_pb2 import Delta
 from errand.v1.runner_pb2 import AttemptEvent, AttemptRef
 from errand_common import rpc
-from errand_common.errors import ErrandError, Unavailable
+from errand_common.errors import ErrandError
 from errand_runner.dispatch import Dispatch
 from errand_runner.outbox import Outbox
 
@@ -110,20 +111,24 @@ class EventStream:
         async for response in _responses(call):
             self._window.release()
             for ack in response.acks:
-                self._on_ack(ack.attempt_id, ack.acked_sequence, ack.error_reason)
+                self._on_ack(ack)
 
-    def _on_ack(self, attempt_id: str, acked_sequence: int, error_reason: str) -> None:
-        log = self._outbox.logs.get(attempt_id)
-        if error_reason == "LEASE_SUPERSEDED":
-            self._on_superseded(attempt_id)
+    def _on_ack(self, ack: AttemptAck) -> None:
+        log = self._outbox.logs.get(ack.attempt_id)
         if log is None:
             return
-        log.ack(acked_sequence)
-        if error_reason == "EVENT_GAP":
-            self._sent[attempt_id] = log.acked_sequence
-            self._outbox.changed.set()
-        elif error_reason and error_reason != "LEASE_SUPERSEDED":
-            raise Unavailable(f"the scheduler refused events of {attempt_id}: {error_reason}")
+        log.ack(ack.acked_sequence)
+        match ack.error_reason:
+            case "":
+                return
+            case "LEASE_SUPERSEDED":
+                self._on_superseded(ack.attempt_id)
+            case "EVENT_GAP":
+                self._sent[ack.attempt_id] = log.acked_sequence
+                self._outbox.changed.set()
+            case reason:
+                structlog.get_logger().error("events_refused", attempt=ack.attempt_id, reason=reason)
+                log.refuse(ack.error_message)
 
     def _next_batch(self) -> StreamEventsRequest | None:
         batches: list[AttemptBatch] = []

@@ -38,7 +38,8 @@ class Log:
         self._unacked_bytes = sum(map(len, self.recovered))
         self._reserved = len(self.recovered)
         self._acked = asyncio.Event()
-        self._broken: OutboxError | None = None
+        self.broken: OutboxError | None = None
+        """Why the log takes nothing more."""
 
     @property
     def last_sequence(self) -> int:
@@ -57,8 +58,8 @@ class Log:
         """
         while self._unacked_bytes > UNACKED_BYTES:
             await self._next_ack()
-        if self._broken is not None:
-            raise self._broken
+        if self.broken is not None:
+            raise self.broken
         self._reserved += 1
         written = asyncio.get_running_loop().run_in_executor(self._disk, _write, self._descriptor, record)
         written.add_done_callback(lambda done: self._on_written(done, record))
@@ -91,6 +92,14 @@ class Log:
         while self.acked_sequence < self._reserved:
             await self._next_ack()
 
+    def refuse(self, reason: str) -> None:
+        """The scheduler will never take what is not acknowledged: the attempt ends at its next append."""
+        self.broken = OutboxError(f"the scheduler refuses what the attempt tells: {reason}")
+        self._unacked.clear()
+        self._unacked_bytes = 0
+        self._reserved = self.acked_sequence
+        self._acked.set()
+
     def close(self) -> None:
         """Keep what is on disk for the next process."""
         os.close(self._descriptor)
@@ -102,11 +111,11 @@ class Log:
     def _on_written(self, done: "asyncio.Future[None]", record: bytes) -> None:
         if (failure := done.exception()) is not None:
             # What followed it in the queue would leave a hole: this log takes nothing more.
-            self._broken = self._broken or OutboxError(
-                f"{self._path.name}: an earlier event was not written: {failure}"
-            )
+            self.broken = self.broken or OutboxError(f"{self._path.name}: an earlier event was not written: {failure}")
             self._reserved = self.last_sequence
             self._acked.set()
+            return
+        if self.broken is not None:
             return
         self._unacked.append(record)
         self._unacked_bytes += len(record)

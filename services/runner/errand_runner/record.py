@@ -14,8 +14,8 @@ from errand_runner.agent import facts
 from errand_runner.events import DELTA_BYTES, Deltas
 from errand_runner.outbox import Log, OutboxError
 
-EVENT_BYTES = 2 * 1024 * 1024
-"""The largest event with its content: well below a gRPC message, which one too large would block for ever."""
+EVENT_BYTES = 1024 * 1024
+"""The largest event with its content (contract: Message.content)."""
 
 _DELTA_KINDS = {"text": pb.DELTA_KIND_TEXT, "thinking": pb.DELTA_KIND_THINKING}
 

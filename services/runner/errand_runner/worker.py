@@ -185,6 +185,8 @@ class Worker:
         log = self.outbox.logs.get(attempt.attempt_id)
         if log is not None:
             await log.drained()
+            if log.broken is not None:
+                outcome = Outcome(AttemptPhase.FAILED, FailureReason.INTERNAL, str(log.broken))
         told = pb.AttemptOutcome(
             attempt=attempt,
             phase=wire.number(task_pb2.AttemptPhase, outcome.phase),

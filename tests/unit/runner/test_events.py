@@ -10,7 +10,7 @@ from errand.v1.runner_pb2 import AttemptEvent
 from errand_common.errors import ErrandError
 from errand_runner.dispatch import Dispatch
 from errand_runner.events import Deltas, EventStream
-from errand_runner.outbox import Outbox
+from errand_runner.outbox import Outbox, OutboxError
 from tests.unit.runner.scheduler_double import SchedulerDouble, serving
 
 ATTEMPT = "att_" + "0" * 26
@@ -122,6 +122,23 @@ async def test_an_attempt_that_is_over_is_told_to_its_worker(box):
                 await asyncio.sleep(0.01)
 
     assert superseded == [ATTEMPT]
+
+
+async def test_an_event_that_is_refused_for_good_ends_its_attempt_and_no_other(box):
+    double = SchedulerDouble()
+    double.refusals[ATTEMPT] = "INVALID"
+    refused, other = box.hold(ATTEMPT, 1), box.hold(OTHER, 1)
+    async with sending(double, box):
+        await append(refused, 1)
+        await append(other, 1)
+        await drained(refused, other)
+        with pytest.raises(OutboxError, match="refuses what the attempt tells"):
+            await append(refused, 1)
+        await append(other, 1)
+        await drained(other)
+
+    assert refused.last_sequence == 0
+    assert sorted(double.events[OTHER]) == [1, 2]
 
 
 async def test_words_that_come_together_travel_together(box):

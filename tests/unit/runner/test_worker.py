@@ -184,6 +184,21 @@ async def test_a_bug_in_an_attempt_fails_that_attempt_alone(box):
     )
 
 
+async def test_an_attempt_whose_events_were_refused_never_succeeds(box):
+    async def told(assignment, log, runner_id):
+        await log.append(b"what the scheduler will not take")
+        log.refuse("it is too large")
+        return DONE
+
+    double = SchedulerDouble()
+    async with working(double, box, told) as worker:
+        worker.want(assigned())
+        await double.until(lambda: double.outcomes)
+
+    assert double.outcomes[0].phase == task_pb2.ATTEMPT_PHASE_FAILED
+    assert "it is too large" in double.outcomes[0].reason
+
+
 async def test_an_end_is_repeated_until_it_is_answered(box, work):
     double = SchedulerDouble()
     double.failures["FinishAttempts"] = [Unavailable("away"), Unavailable("still away")]

@@ -1,0 +1,121 @@
+"""A stop works in every phase, with a runner and without one."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from errand.v1 import dispatch_service_pb2 as dispatch
+from errand.v1 import runner_pb2, task_pb2
+from tests.integration.scheduling import (
+    Person,
+    ScriptedRunner,
+    Stack,
+    github_with_repository,
+    inputs_event,
+    phase_event,
+    stack,
+)
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Stack]:
+    async with (
+        github_with_repository(tmp_path / "github") as github,
+        stack(tmp_path / "data", github, beat_s=0.2) as each,
+    ):
+        yield each
+
+
+async def new_task(running: Stack) -> tuple[Person, task_pb2.Task]:
+    person = await running.sign_in()
+    return person, await person.create((await person.add_project()).project_id)
+
+
+async def until_removed(runner: ScriptedRunner, ref: runner_pb2.AttemptRef) -> None:
+    while ref.attempt_id not in (await runner.next_change()).removed_attempt_ids:
+        continue
+
+
+async def test_a_pending_task_is_stopped_at_once(running: Stack) -> None:
+    person, task = await new_task(running)
+    assert (await person.stop(task.task_id)).status == task_pb2.TASK_STATUS_CANCELLED
+    async with running.runner() as runner:
+        assert list(runner.snapshot.assignments) == []
+        other = await person.create(task.project_id)
+        assert (await runner.next_assignment()).task.task_id == other.task_id
+
+
+async def test_an_offered_task_is_stopped_at_once_and_the_offer_is_gone(running: Stack) -> None:
+    person, task = await new_task(running)
+    async with running.runner() as runner:
+        ref = (await runner.next_assignment()).attempt
+        assert (await person.stop(task.task_id)).status == task_pb2.TASK_STATUS_CANCELLED
+        assert (await runner.accept(ref)).error_reason == "LEASE_SUPERSEDED"
+        await until_removed(runner, ref)
+
+
+async def test_a_running_task_is_stopped_by_its_runner(running: Stack) -> None:
+    person, task = await new_task(running)
+    async with running.runner() as runner:
+        ref = (await runner.take()).attempt
+        await runner.send(ref, phase_event(task_pb2.ATTEMPT_PHASE_RUNNING))
+        for _ in range(2):
+            assert (await person.stop(task.task_id)).status == task_pb2.TASK_STATUS_RUNNING
+        told = await runner.next_assignment()
+        assert told.attempt == ref
+        assert told.desired_state == runner_pb2.DESIRED_STATE_STOP
+        verdicts = (await runner.beat(ref)).verdicts
+        assert [(each.attempt, each.verdict) for each in verdicts] == [(ref, runner_pb2.VERDICT_STOP)]
+        assert (await runner.finish(ref, task_pb2.ATTEMPT_PHASE_CANCELLED)).error_reason == ""
+        await until_removed(runner, ref)
+    stopped = await person.task(task.task_id)
+    assert stopped.status == task_pb2.TASK_STATUS_CANCELLED
+    assert stopped.HasField("complete_time")
+
+
+async def test_nothing_is_lent_to_an_attempt_that_is_being_stopped(running: Stack) -> None:
+    person, task = await new_task(running)
+    async with running.runner() as runner:
+        ref = (await runner.take()).attempt
+        request = dispatch.LendCredentialRequest(session_id=runner.session_id, attempt=ref)
+        await runner.stub.LendCredential(request, metadata=runner.metadata)
+        await person.stop(task.task_id)
+        with pytest.raises(Exception, match="may not act"):
+            await runner.stub.LendCredential(request, metadata=runner.metadata)
+
+
+async def test_a_task_whose_runner_is_away_is_stopped_at_once(running: Stack) -> None:
+    person, task = await new_task(running)
+    async with running.runner() as runner:
+        ref = (await runner.take()).attempt
+        watch = person.watch(task.task_id)
+        while "not heard of" not in (await watch.next()).event.body.task_status_changed.status_reason:
+            continue
+        watch.cancel()
+        assert (await person.stop(task.task_id)).status == task_pb2.TASK_STATUS_CANCELLED
+        assert [each.verdict for each in (await runner.beat(ref)).verdicts] == [runner_pb2.VERDICT_FORGET]
+        assert (await runner.finish(ref)).error_reason == "LEASE_SUPERSEDED"
+
+
+async def test_a_stop_that_the_runner_never_answers_is_done_when_its_lease_ends(running: Stack) -> None:
+    person, task = await new_task(running)
+    async with running.runner() as runner:
+        await runner.take()
+        assert (await person.stop(task.task_id)).status == task_pb2.TASK_STATUS_RUNNING
+        stopped = await person.until_status(task.task_id, task_pb2.TASK_STATUS_CANCELLED)
+        assert "without its runner" in stopped.status_reason
+
+
+async def test_a_stopped_task_goes_on_with_a_follow_up(running: Stack) -> None:
+    person, task = await new_task(running)
+    async with running.runner() as runner:
+        first = await runner.take()
+        await runner.send(first.attempt, inputs_event(first))
+        await person.stop(task.task_id)
+        await person.add_input(task.task_id, "rather this")
+        await runner.finish(first.attempt, task_pb2.ATTEMPT_PHASE_CANCELLED)
+        second = await runner.take()
+        while second.attempt == first.attempt:
+            second = await runner.take()
+        assert [each.text for each in second.inputs] == ["rather this"]
