@@ -27,7 +27,7 @@ class Screen:
     """Prints messages of the live socket, each once; knows how to sum up a task's events."""
 
     console: Console
-    _writing: str = field(default="", init=False)
+    _writing: tuple[str, str] | None = field(default=None, init=False)
     _spoken: set[str] = field(default_factory=set, init=False)
 
     def show(self, message: Json) -> None:
@@ -45,9 +45,9 @@ class Screen:
     def _delta(self, delta: Json) -> None:
         if delta["kind"] == "output":
             return
-        if self._writing != delta["subject_id"]:
+        if self._writing != (delta["subject_id"], delta["kind"]):
             self._end_words()
-            self._writing = delta["subject_id"]
+            self._writing = (delta["subject_id"], delta["kind"])
             self.console.print(Text("  claude  ", style="bold magenta"), end="")
         self._spoken.add(delta["subject_id"])
         style = "dim italic" if delta["kind"] == "thinking" else ""
@@ -56,7 +56,7 @@ class Screen:
     def _end_words(self) -> None:
         if self._writing:
             self.console.print()
-            self._writing = ""
+            self._writing = None
 
     def _event(self, event: Json) -> None:
         detail = event["detail"]
@@ -72,7 +72,8 @@ class Screen:
             case "message_appended" if detail["role"] == "assistant" and detail["message_id"] not in self._spoken:
                 self._line("claude", detail["summary"], "magenta")
             case "tool_call_started":
-                self._line(detail["tool_name"], f"$ {detail['summary']}", "bold yellow")
+                sign = "$ " if detail["tool_name"] == "bash" else ""
+                self._line(detail["tool_name"], f"{sign}{detail['summary']}", "bold yellow")
             case "tool_call_finished":
                 self._finished(detail)
             case "model_delayed":
@@ -83,7 +84,7 @@ class Screen:
                 self._line("pull request", detail["url"], "bold green")
 
     def _finished(self, detail: Json) -> None:
-        lines = detail["summary"].strip().splitlines()
+        lines = detail["summary"].strip("\n").splitlines()
         for line in lines[-OUTPUT_LINES:]:
             self.console.print(Text(f"          │ {line}", style="dim"))
         word, style = ("failed", "red") if detail["is_error"] else ("done", "green")
@@ -103,8 +104,9 @@ def summary(console: Console, task: Json, events: Iterable[Json], *, wall_s: flo
     facts.add_row("branch", task["branch"])
     facts.add_row("changes", f"{diff.get('files', 0)} files, +{diff.get('insertions', 0)} -{diff.get('deletions', 0)}")
     facts.add_row("pull request", task["pull_request_url"])
-    cached = f"{usage['cache_read_tokens']:,} read from and {usage['cache_write_tokens']:,} written to the cache"
-    facts.add_row("tokens", f"{usage['input_tokens']:,} in, {usage['output_tokens']:,} out, {cached}")
+    read, written = usage["cache_read_tokens"], usage["cache_write_tokens"]
+    given = usage["input_tokens"] + read + written
+    facts.add_row("tokens", f"{given:,} in ({read:,} from the cache), {usage['output_tokens']:,} out")
     facts.add_row("cost", "unknown" if cost is None else f"${cost / 1e9:.4f}")
     console.print(facts)
     console.print(_time_table(known, wall_s))

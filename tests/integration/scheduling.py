@@ -223,8 +223,7 @@ class ScriptedRunner:
         self.watch = self.stub.WatchAssignments(
             dispatch.WatchAssignmentsRequest(session_id=self.session_id), metadata=self.metadata
         )
-        self.snapshot = await self.watch.read()
-        assert isinstance(self.snapshot, dispatch.WatchAssignmentsResponse)
+        self.snapshot = await self.next_change()
         assert self.snapshot.snapshot
         self._backlog = list(self.snapshot.assignments)
         self.stream = self.stub.StreamEvents(metadata=self.metadata)
@@ -246,6 +245,11 @@ class ScriptedRunner:
         assert isinstance(change, dispatch.WatchAssignmentsResponse)
         return change
 
+    async def rest_of_watch(self) -> None:
+        """Reads until the stream of assignments ends."""
+        while True:
+            await self.next_change()
+
     async def next_assignment(self) -> runner_pb2.Assignment:
         """The next one that is new or changed."""
         while not self._backlog:
@@ -261,6 +265,20 @@ class ScriptedRunner:
         assignment = await self.next_assignment()
         assert (await self.accept(assignment.attempt)).error_reason == ""
         return assignment
+
+    @asynccontextmanager
+    async def beating(self, *refs: runner_pb2.AttemptRef) -> AsyncIterator[None]:
+        """Heartbeats as a runner sends them, for as long as the context lasts."""
+
+        async def beat() -> None:
+            while True:
+                await self.beat(*refs)
+                await asyncio.sleep(0.05)
+
+        async with asyncio.TaskGroup() as group:
+            heart = group.create_task(beat())
+            yield
+            heart.cancel()
 
     async def beat(self, *refs: runner_pb2.AttemptRef) -> dispatch.HeartbeatResponse:
         request = dispatch.HeartbeatRequest(session_id=self.session_id, attempts=refs)

@@ -184,7 +184,8 @@ async def test_a_page_of_messages_ends_at_a_mebibyte(running: Stack) -> None:
         for size in (700_000, 700_000, 200_000, 1024 * 1024):
             await runner.send(ref, message_event(task_pb2.ROLE_USER, b"x" * size))
         await runner.finish(ref)
-    sizes, token = [], ""
+    token = ""
+    sizes: list[list[int]] = []
     while not sizes or token:
         request = pb.ListMessagesRequest(task_id=task.task_id, page_token=token)
         page = await person.tasks.ListMessages(request, metadata=person.metadata)

@@ -16,8 +16,8 @@ from errand_common.errors import Unauthenticated, from_rpc_error
 from tests.integration.scheduling import DEADLINE_S, Person, Stack, github_with_repository, stack
 
 if TYPE_CHECKING:
-    Streamed = grpc.aio.StreamStreamCall[bytes, bytes]
-    Answers = grpc.aio.UnaryStreamCall[bytes, bytes]
+    Bidirectional = grpc.aio.StreamStreamMultiCallable[bytes, bytes]
+    Stream = grpc.aio.UnaryStreamMultiCallable[bytes, bytes]
     Unary = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
 
 REFUSED = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
@@ -38,13 +38,13 @@ def methods() -> Iterator[tuple[str, MethodDescriptor]]:
 async def code_of(stack: Stack, path: str, method: MethodDescriptor, token: str | None) -> grpc.StatusCode:
     """What a call with an empty request, or with none in a stream, is answered; OK where it just goes on."""
     metadata = () if token is None else rpc.bearer(token)
-    requests: Iterator[bytes] = iter(())
     try:
         if method.client_streaming:
-            streamed: Streamed = stack.channel.stream_stream(path)(requests, metadata=metadata, timeout=DEADLINE_S)
-            await streamed.read()
+            bidirectional: Bidirectional = stack.channel.stream_stream(path)
+            await bidirectional(iter(()), metadata=metadata, timeout=DEADLINE_S).read()
         elif method.server_streaming:
-            answers: Answers = stack.channel.unary_stream(path)(b"", metadata=metadata, timeout=DEADLINE_S)
+            stream: Stream = stack.channel.unary_stream(path)
+            answers = stream(b"", metadata=metadata, timeout=DEADLINE_S)
             await answers.read()
             answers.cancel()
         else:
