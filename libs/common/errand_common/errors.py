@@ -17,6 +17,9 @@ class ErrandError(Exception):
     http_status: ClassVar[int]
     default_reason: ClassVar[str]
 
+    transport: str = ""
+    """What gRPC said where no scheduler answered: addresses and TLS troubles, for logs and not for clients."""
+
     def __init__(self, message: str, *, reason: str | None = None, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
         self.message = message
@@ -90,13 +93,15 @@ def to_status(error: ErrandError) -> status_pb2.Status:
 def from_rpc_error(error: grpc.RpcError) -> ErrandError:
     """The error that a failed call stands for; one without our ErrorInfo came from the transport: Unavailable."""
     assert isinstance(error, grpc.Call | grpc.aio.AioRpcError)
-    code, message = error.code(), error.details() or ""
+    code = error.code()
     for key, value in error.trailing_metadata() or ():
         if key == _STATUS_KEY:
             return _from_status(status_pb2.Status.FromString(value), code)
     if code is grpc.StatusCode.UNIMPLEMENTED:
-        return Internal(f"the scheduler does not know this call ({message}); run the same version everywhere")
-    return Unavailable(f"the scheduler does not answer: {code.name}: {message}")
+        return Internal("the scheduler does not know this call; run the same version everywhere")
+    away = Unavailable("the scheduler does not answer; try again")
+    away.transport = f"{code.name}: {error.details()}"
+    return away
 
 
 def _from_status(status: status_pb2.Status, code: grpc.StatusCode) -> ErrandError:

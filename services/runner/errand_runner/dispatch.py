@@ -94,6 +94,7 @@ class Dispatch:
         return await self._answered(call)
 
     async def _answered(self, call: Callable[[str], Awaitable[Answer]]) -> Answer:
+        log = structlog.get_logger()
         backoff = Backoff(random.Random())  # noqa: S311  # jitter, not a secret
         while True:
             await self._live.wait()
@@ -103,7 +104,7 @@ class Dispatch:
             except ErrandError as exc:
                 if not _passing(exc):
                     raise
-                structlog.get_logger().info("dispatch_call_repeated", reason=exc.reason, cause=exc.message)
+                log.info("dispatch_call_repeated", reason=exc.reason, cause=exc.message, transport=exc.transport)
                 await asyncio.sleep(backoff.next_s())
 
 

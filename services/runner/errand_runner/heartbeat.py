@@ -44,6 +44,7 @@ class Heart:
         self._stopped.set()
 
     def _beat_until_stopped(self) -> None:
+        log = structlog.get_logger()
         while not self._stopped.is_set():
             try:
                 with rpc.renamed_errors():
@@ -52,7 +53,7 @@ class Heart:
                 self._on_superseded()
                 return
             except ErrandError as exc:
-                structlog.get_logger().warning("heartbeat_unanswered", reason=exc.reason, cause=exc.message)
+                log.warning("heartbeat_unanswered", reason=exc.reason, cause=exc.message, transport=exc.transport)
             self._stopped.wait(self._leases.beat_s)
 
     def _beat(self) -> None:

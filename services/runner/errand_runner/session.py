@@ -54,7 +54,7 @@ class Sessions:
             except (Unauthenticated, Denied) as exc:
                 raise StartError(f"the scheduler refuses this runner: {exc.message}; see ERRAND_TOKEN_FILE") from exc
             except ErrandError as exc:
-                self._log.warning("session_broken", reason=exc.reason, cause=exc.message)
+                self._log.warning("session_broken", reason=exc.reason, cause=exc.message, transport=exc.transport)
             await asyncio.sleep(backoff.next_s())
 
     async def _one_session(self, backoff: Backoff) -> None:

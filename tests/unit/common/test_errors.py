@@ -69,8 +69,11 @@ async def test_a_bug_leaves_as_internal_without_its_words():
 
 async def test_a_server_that_is_away_is_unavailable():
     async with grpc.aio.insecure_channel("127.0.0.1:1") as channel:
-        with pytest.raises(errors.Unavailable), rpc.renamed_errors():
+        with pytest.raises(errors.Unavailable) as caught, rpc.renamed_errors():
             await TaskServiceStub(channel).GetTask(pb.GetTaskRequest(), timeout=5)
+
+    assert "127.0.0.1" in caught.value.transport
+    assert "127.0.0.1" not in caught.value.message
 
 
 async def test_a_call_that_the_server_lacks_is_final():
