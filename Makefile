@@ -25,7 +25,7 @@ check: venv ## Lint, types, import rules, contract and unit tests; a minute
 	.venv/bin/mypy $(OURS)
 	.venv/bin/lint-imports
 	.venv/bin/buf lint protos
-	$(PYTHON) -m pytest tests/unit
+	$(PYTHON) -m pytest tests/unit -n 2 -q
 
 .PHONY: bench
 bench: image ## Measure, beside a peer or ceiling of the same run; table and bench.json
