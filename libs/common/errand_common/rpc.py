@@ -38,6 +38,9 @@ _CLIENT = [
     ("grpc.enable_retries", 0),
 ]
 
+REQUEST_ID = "x-request-id"
+"""The call metadata under which a request's id travels, so that one id finds it in every service's log."""
+
 Around = Callable[[str, grpc.aio.ServicerContext[Any, Any]], AbstractAsyncContextManager[None]]
 
 
@@ -134,5 +137,6 @@ async def _abort(context: grpc.aio.ServicerContext[Any, Any], method: str, error
         raise error
     if not isinstance(error, ErrandError):
         structlog.get_logger().exception("method_failed", method=method)
-        error = Internal("something broke inside the scheduler; its log has the cause under this call")
+        request_id = structlog.contextvars.get_contextvars().get("request_id", "of this call")
+        error = Internal(f"something broke inside the scheduler; its log has the cause under request id {request_id}")
     await context.abort_with_status(rpc_status.to_status(to_status(error)))

@@ -1,5 +1,6 @@
 """Who may call what: the credential's owner is looked up, and must hold the scope that the method asks for."""
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 import grpc
 import structlog
 
+from errand_common import rpc
 from errand_common.clock import Clock
 from errand_common.credentials import hash_token
 from errand_common.errors import Denied, Unauthenticated
@@ -21,6 +23,7 @@ OPEN = frozenset({"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
 ANY_CREDENTIAL = frozenset({"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"})
 """Methods of gRPC's own that any credential may call."""
 
+_FIT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _NOBODY = Caller(name="nobody", scopes=frozenset())
 _CACHED = 10_000  # credentials remembered before starting over
 _FOR_EVER = 2**63 - 1
@@ -100,7 +103,7 @@ class CallGuard:
     async def __call__(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[None]:
         """Raises Unauthenticated or Denied before the handler runs."""
         # Bound without being reset: each call has a task, and so a context, of its own.
-        structlog.contextvars.bind_contextvars(request_id=self._ids.new("req"), method=method)
+        structlog.contextvars.bind_contextvars(request_id=_request_id(context) or self._ids.new("req"), method=method)
         if method not in OPEN:
             caller = await self._authority.resolve(bearer_token(context))
             structlog.contextvars.bind_contextvars(caller=caller.name)
@@ -118,6 +121,14 @@ class CallGuard:
             raise Denied(f"{method} declares no scope; nobody may call it")
         if scope not in caller.scopes:
             raise Denied(f"{caller.name} does not hold the scope {scope} that {method} asks for")
+
+
+def _request_id(context: grpc.aio.ServicerContext[Any, Any]) -> str | None:
+    """The caller's own id of the request, where it is fit for a log."""
+    for key, value in context.invocation_metadata() or ():
+        if key == rpc.REQUEST_ID and isinstance(value, str) and _FIT.fullmatch(value):
+            return value
+    return None
 
 
 def bearer_token(context: grpc.aio.ServicerContext[Any, Any]) -> str:

@@ -86,8 +86,7 @@ class Placer:
         plan = placement.plan(
             ready, self._sessions.seats(self._board.attempts()), busy, affinity_s=self._durations.affinity_s
         )
-        for task_id, runner_id in plan.offers:
-            await self._offer(task_id, runner_id)
+        await asyncio.gather(*(self._offer(task_id, runner_id) for task_id, runner_id in plan.offers))
         for task in pending:
             reason = (plan.reasons | reasons).get(task.task_id, task.status_reason)
             if reason != task.status_reason:

@@ -6,9 +6,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc
 import structlog
-from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # it ships no types
-from grpc_health.v1.health import aio as health  # type: ignore[import-untyped]
-from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health
+from grpc_reflection.v1alpha import reflection
 
 from errand.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 from errand.v1.dispatch_service_pb2_grpc import add_DispatchServiceServicer_to_server

@@ -64,15 +64,15 @@ async def test_an_operation_that_fails_fails_alone(world: World) -> None:
 async def test_a_cancelled_caller_does_not_take_its_operation_back(world: World) -> None:
     gate = Gate()
     held = await gate.hold(world)
-    caller = asyncio.ensure_future(world.writer.write(note))
+    caller, neighbour = (asyncio.ensure_future(world.writer.write(note)) for _ in range(2))
     await asyncio.sleep(0)
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
         await caller
     gate.opened.set()
-    await held
-    await world.writer.write(lambda tx: None)
-    assert await world.reader.one(AUDITS) == 1
+    async with asyncio.timeout(10):
+        await asyncio.gather(held, neighbour)
+    assert await world.reader.one(AUDITS) == 2
 
 
 async def test_an_answer_comes_after_the_commit(world: World) -> None:

@@ -137,7 +137,7 @@ class Connection:
 def call_metadata(token: str) -> tuple[tuple[str, str], ...]:
     """The caller's credential, and the request's id so that one line here can be found there."""
     request_id = structlog.contextvars.get_contextvars().get("request_id")
-    return (*rpc.bearer(token), ("x-request-id", request_id)) if request_id else rpc.bearer(token)
+    return (*rpc.bearer(token), (rpc.REQUEST_ID, request_id)) if request_id else rpc.bearer(token)
 
 
 def _read_ca(path: Path) -> bytes | str:
