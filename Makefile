@@ -62,5 +62,5 @@ lock: ## Lock the dependencies anew, with hashes and without naming a host
 
 .PHONY: clean
 clean: ## Remove what was made here (not the engine, not the image)
-	rm -rf .venv .cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis bench.json libs/common/errand
+	rm -rf .venv .cache/lock .mypy_cache .ruff_cache .import_linter_cache .hypothesis bench.json libs/common/errand
 	find $(OURS) -name __pycache__ -type d -prune -exec rm -rf {} +

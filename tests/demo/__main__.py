@@ -10,7 +10,7 @@ import time
 from rich.console import Console
 
 from tests.demo.outside import NotThere, check_out_branch, diff_of, run_tests
-from tests.demo.phone import Phone, Refused
+from tests.demo.phone import Phone, Refused, is_final
 from tests.demo.processes import ProcessFailed
 from tests.demo.screen import Json, Screen, summary
 from tests.demo.stack import REPOSITORY, SEED, Claude, Stack, open_stack
@@ -71,6 +71,7 @@ async def _demo(console: Console, *, repo: str, prompt: str) -> None:
 async def _first_turn(screen: Screen, phone: Phone, project: Json, prompt: str) -> Json:
     screen.note(f"“{prompt}”", "bold blue")
     task = await phone.create_task(project, prompt)
+    screen.note(f"  task {task['task_id']}", "dim")
     return await _follow(screen, phone, task, cursor="")
 
 
@@ -87,7 +88,7 @@ async def _follow(screen: Screen, phone: Phone, task: Json, *, cursor: str) -> J
         async with asyncio.timeout(TURN_S), phone.live(task, cursor=cursor) as messages:
             async for message in messages:
                 screen.show(message)
-                if _status(message) in ("completed", "failed", "cancelled"):
+                if is_final(message):
                     break
     except TimeoutError as exc:
         raise DemoFailed(f"the task did not end within {TURN_S:.0f} s") from exc
@@ -95,11 +96,6 @@ async def _follow(screen: Screen, phone: Phone, task: Json, *, cursor: str) -> J
     if task["status"] != "completed":
         raise DemoFailed(f"the task is {task['status']}: {task['status_reason']}")
     return task
-
-
-def _status(message: Json) -> str:
-    event = message.get("event", {})
-    return str(event["detail"]["status"]) if event.get("kind") == "task_status_changed" else ""
 
 
 def _look(stack: Stack, task: Json, project: Json, *, seeded: bool) -> str:

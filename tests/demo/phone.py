@@ -18,6 +18,14 @@ HOPS = 10
 
 Json = dict[str, Any]
 
+FINAL = ("completed", "failed", "cancelled")
+
+
+def is_final(message: Json) -> bool:
+    """Whether a message of the live socket says that its task came to rest."""
+    event = message.get("event", {})
+    return event.get("kind") == "task_status_changed" and event["detail"]["status"] in FINAL
+
 
 class Refused(Exception):
     """The gateway answered with a problem; `problem` is its body."""

@@ -5,8 +5,9 @@ import subprocess
 
 import pytest
 
+from tests.demo.phone import is_final
 from tests.demo.stack import REPOSITORY
-from tests.e2e.watching import event, final, run, send_on, until
+from tests.e2e.watching import event, run, send_on, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -35,7 +36,7 @@ async def test_a_stop_ends_a_running_command_and_its_container(phone, project):
     task = await started(phone, project, "sleep 600")
 
     await phone.stop(task)
-    await until(phone, task, final)
+    await until(phone, task, is_final)
 
     stopped = await phone.task(task)
     assert stopped["status"] == "cancelled"
@@ -45,7 +46,7 @@ async def test_a_stop_ends_a_running_command_and_its_container(phone, project):
 async def test_a_stopped_task_can_be_sent_on(phone, project):
     task = await started(phone, project, "echo kept > ../note; sleep 600")
     await phone.stop(task)
-    await until(phone, task, final)
+    await until(phone, task, is_final)
 
     task = await send_on(phone, task, "Run: cat ../note")
 
@@ -78,7 +79,7 @@ async def test_a_runner_that_is_killed_takes_its_task_up_again(stack, phone, pro
 
     await stack.processes.kill("runner")
     await stack.start_runner()
-    await until(phone, task, final)
+    await until(phone, task, is_final)
 
     ended = await phone.task(task)
     messages = await phone.messages(task)
@@ -91,7 +92,7 @@ async def test_a_scheduler_that_is_killed_loses_nothing(stack, phone, project):
 
     await stack.processes.kill("scheduler")
     await stack.start_scheduler()
-    await until(phone, task, final)
+    await until(phone, task, is_final)
 
     calls = await phone.tool_calls(task)
     assert (await phone.task(task))["status"] == "completed"

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from tests.demo.phone import Json, Phone
+from tests.demo.phone import Json, Phone, is_final
 
 TASK_S = 60.0
 
@@ -29,20 +29,10 @@ def event(kind: str, **detail: object) -> Callable[[Json], bool]:
     return seen
 
 
-def final(message: Json) -> bool:
-    """A message that says that the task came to rest."""
-    found = message.get("event", {})
-    return found.get("kind") == "task_status_changed" and found["detail"]["status"] in (
-        "completed",
-        "failed",
-        "cancelled",
-    )
-
-
 async def run(phone: Phone, project: Json, prompt: str) -> Json:
     """Post a task and wait until it is final."""
     task = await phone.create_task(project, prompt)
-    await until(phone, task, final)
+    await until(phone, task, is_final)
     return await phone.task(task)
 
 
@@ -50,5 +40,5 @@ async def send_on(phone: Phone, task: Json, text: str) -> Json:
     """Post a follow-up and wait until the task is final again."""
     cursor = (await phone.events(task))[-1]["cursor"]
     await phone.add_input(task, text)
-    await until(phone, task, final, cursor=cursor)
+    await until(phone, task, is_final, cursor=cursor)
     return await phone.task(task)

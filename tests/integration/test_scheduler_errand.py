@@ -69,8 +69,8 @@ async def test_an_errand_goes_from_prompt_to_record(running: Stack) -> None:
     assert done.container_id == "c0ffee"
     assert done.usage == task_pb2.Usage(input_tokens=20, cache_read_tokens=10, output_tokens=14, cost_nanodollars=2000)
     assert done.diff_stat == task_pb2.DiffStat(files=1, insertions=2, deletions=3)
-    assert done.HasField("start_time")
-    assert done.HasField("complete_time")
+    assert done.HasField("started_time")
+    assert done.HasField("completed_time")
 
     messages = await person.tasks.ListMessages(
         task_service_pb2.ListMessagesRequest(task_id=task.task_id), metadata=person.metadata
@@ -122,7 +122,7 @@ async def test_a_follow_up_goes_on_with_the_same_conversation(running: Stack) ->
 
         added = await person.add_input(task.task_id, "try again")
         assert added.task.status == task_pb2.TASK_STATUS_PENDING
-        assert not added.task.HasField("complete_time")
+        assert not added.task.HasField("completed_time")
         second = await runner.take()
         assert second.attempt.fence > first.attempt.fence
         assert [each.text for each in second.inputs] == ["try again"]

@@ -71,7 +71,7 @@ async def test_a_running_task_is_stopped_by_its_runner(running: Stack) -> None:
         await until_removed(runner, ref)
     stopped = await person.task(task.task_id)
     assert stopped.status == task_pb2.TASK_STATUS_CANCELLED
-    assert stopped.HasField("complete_time")
+    assert stopped.HasField("completed_time")
 
 
 async def test_nothing_is_lent_to_an_attempt_that_is_being_stopped(running: Stack) -> None:

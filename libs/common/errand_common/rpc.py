@@ -15,7 +15,7 @@ SERVER_NAME = "errand-scheduler"
 """The name in the scheduler's certificate, whatever address it is dialled at."""
 
 MESSAGE_BYTES = 4 * 1024 * 1024
-"""The largest message, both ways (architecture: bounds)."""
+"""The largest message, both ways (ARCHITECTURE.md, Bounds)."""
 
 # Half-open connections are found by keepalive; `http2.ping_timeout_ms` is what counts, not `keepalive_timeout_ms` alone
 # (measured with grpcio 1.85: 64 s against 8 s).

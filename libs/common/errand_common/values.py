@@ -84,7 +84,7 @@ class Role(StrEnum):
 
 
 SUMMARY_BYTES = 1024
-"""The most that an event's summary holds (architecture: bounds)."""
+"""The most that an event's summary holds (ARCHITECTURE.md, Bounds)."""
 
 
 def branch_of(task_id: str) -> str:
@@ -92,13 +92,13 @@ def branch_of(task_id: str) -> str:
     return f"errand/{task_id}"
 
 
-def summarise(text: str, *, tail: bool = False) -> str:
-    """Cut `text` to an event's summary: its beginning, or its end where the end says more (a command's output)."""
+def summarise(text: str, *, limit_bytes: int = SUMMARY_BYTES, tail: bool = False) -> str:
+    """Cut `text` to its beginning, or to its end where the end says more (a command's output)."""
     raw = text.encode()
-    if len(raw) <= SUMMARY_BYTES:
+    if len(raw) <= limit_bytes:
         return text
     mark = "…"
-    room = SUMMARY_BYTES - len(mark.encode())
+    room = limit_bytes - len(mark.encode())
     if tail:
         return mark + raw[-room:].decode(errors="ignore")
     return raw[:room].decode(errors="ignore") + mark

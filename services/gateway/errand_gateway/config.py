@@ -40,12 +40,12 @@ class GatewaySettings(Settings):
     ca_file: Path = Field(
         alias="ERRAND_CA_FILE",
         description="the scheduler's CA certificate, PEM",
-        examples=["/var/lib/errand/ca.pem"],
+        examples=["/var/lib/errand/scheduler/tls/ca.pem"],
     )
     token_file: Path = Field(
         alias="ERRAND_TOKEN_FILE",
         description="the gateway's service token",
-        examples=["/var/lib/errand/gateway.token"],
+        examples=["/var/lib/errand/scheduler/credentials/gateway.token"],
     )
     github_url: str = Field(
         default="https://github.com",

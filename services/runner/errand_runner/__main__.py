@@ -4,6 +4,7 @@ import asyncio
 import os
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -13,6 +14,7 @@ from errand_common.clock import Clock
 from errand_common.credentials import read_secret
 from errand_common.ids import Ids
 from errand_common.service import StartError
+from errand_runner import doorway
 from errand_runner.agent.model import Model
 from errand_runner.agent.prices import PriceList
 from errand_runner.attempt import Means, run_attempt
@@ -34,6 +36,7 @@ def main() -> None:
 async def _run(stop: asyncio.Event) -> None:
     settings = config.load(RunnerSettings)
     log.configure(service="runner", log_format=settings.log_format)
+    _check_path(settings.data.resolve())
     try:
         async with Engine.connect(state_dir=settings.data.resolve()) as engine:
             await _serve(settings, engine, stop)
@@ -85,6 +88,14 @@ async def _serve(settings: RunnerSettings, engine: Engine, stop: asyncio.Event) 
             await worker.run(_until(stop, sessions))
     await model.close()
     outbox.close()
+
+
+def _check_path(data: Path) -> None:
+    """A socket's path has 107 bytes (unix(7)); the sandboxes' sockets lie three folders below the data folder."""
+    deepest = data / "s" / Ids(Clock()).new("sbx") / doorway.SOCKET_NAME
+    if (size := len(bytes(deepest))) > doorway.SOCKET_PATH_BYTES:
+        most = len(bytes(data)) - (size - doorway.SOCKET_PATH_BYTES)
+        raise StartError(f"ERRAND_DATA={data} is too long for the sockets in it; choose a path of at most {most} bytes")
 
 
 async def _until(stop: asyncio.Event, sessions: Sessions) -> None:

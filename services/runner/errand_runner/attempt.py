@@ -9,7 +9,7 @@ from pathlib import Path
 from errand.v1 import event_pb2, task_pb2
 from errand.v1.runner_pb2 import Assignment
 from errand_common import wire
-from errand_common.clock import Clock
+from errand_common.clock import Clock, to_datetime
 from errand_common.errors import ErrandError
 from errand_common.ids import Ids
 from errand_common.values import AttemptPhase, FailureReason
@@ -152,7 +152,13 @@ class _Attempt:
         await self.log.drained()
         stored = await self.means.dispatch.transcript(self.assignment.attempt)
         transcript = await restore(stored, model=self.means.model, model_id=self.means.model_id)
-        said = what_was_said(self.assignment, transcript, guides=await workspace.instructions(), redactor=self.redactor)
+        said = what_was_said(
+            self.assignment,
+            transcript,
+            guides=await workspace.guides(),
+            day=to_datetime(self.means.clock.now_us()).date(),
+            redactor=self.redactor,
+        )
         tools = Toolbox(sandbox.supervisor, workspace=REPOSITORY, redactor=self.redactor)
         agent = Agent(model=self.means.model, tools=tools, prices=self.means.prices, new_id=self.means.ids.new)
         return await talk(agent, transcript, said, recorder=self.recorder, clock=self.means.clock)

@@ -104,7 +104,7 @@ class Dispatch:
             except ErrandError as exc:
                 if not _passing(exc):
                     raise
-                log.info("dispatch_call_repeated", reason=exc.reason, cause=exc.message, transport=exc.transport)
+                log.info("dispatch_call_repeated", reason=exc.reason, error=exc.message, transport=exc.transport)
                 await asyncio.sleep(backoff.next_s())
 
 

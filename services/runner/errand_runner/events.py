@@ -17,13 +17,13 @@ from errand_runner.dispatch import Dispatch
 from errand_runner.outbox import Outbox
 
 BATCH_BYTES = 1024 * 1024
-"""The largest batch (architecture: bounds)."""
+"""The largest batch (ARCHITECTURE.md, Bounds)."""
 
 WINDOW = 4
-"""Batches that may be under way without an ack (architecture: bounds)."""
+"""Batches that may be under way without an ack (ARCHITECTURE.md, Bounds)."""
 
-DELTA_BYTES = 16 * 1024
-"""The largest piece of transient text (contract: Delta.text)."""
+DELTA_CHARACTERS = 16 * 1024 // 4
+"""The largest piece of transient text, whatever its characters weigh (contract: Delta.text)."""
 
 DELTA_PAUSE_S = 0.05
 """Transient pieces alone are sent at most so often: messages cost, not events."""
@@ -46,7 +46,7 @@ class Deltas:
         """Hand over a piece. Never waits."""
         last = self._waiting[-1] if self._waiting else None
         joined = last is not None and (last.subject_id, last.kind) == (delta.subject_id, delta.kind)
-        if last is not None and joined and len(last.text) + len(delta.text) <= DELTA_BYTES // 4:
+        if last is not None and joined and len(last.text) + len(delta.text) <= DELTA_CHARACTERS:
             last.text += delta.text
         else:
             self._waiting.append(delta)
@@ -127,7 +127,7 @@ class EventStream:
                 self._sent[ack.attempt_id] = log.acked_sequence
                 self._outbox.changed.set()
             case reason:
-                structlog.get_logger().error("events_refused", attempt=ack.attempt_id, reason=reason)
+                structlog.get_logger().error("events_refused", attempt_id=ack.attempt_id, reason=reason)
                 log.refuse(ack.error_message)
 
     def _next_batch(self) -> StreamEventsRequest | None:

@@ -53,7 +53,7 @@ class Heart:
                 self._on_superseded()
                 return
             except ErrandError as exc:
-                log.warning("heartbeat_unanswered", reason=exc.reason, cause=exc.message, transport=exc.transport)
+                log.warning("heartbeat_unanswered", reason=exc.reason, error=exc.message, transport=exc.transport)
             self._stopped.wait(self._leases.beat_s)
 
     def _beat(self) -> None:

@@ -3,7 +3,7 @@
 from errand_common.clock import Clock
 
 PUSH_BEATS = 6
-"""A push or a lent credential needs a lease renewed within so many beats (architecture 5.8)."""
+"""A push or a lent credential needs a lease renewed within so many beats (ARCHITECTURE.md, Bounds)."""
 
 
 class Leases:

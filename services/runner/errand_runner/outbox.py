@@ -13,7 +13,7 @@ from pathlib import Path
 from errand_common.ids import is_id
 
 UNACKED_BYTES = 64 * 1024 * 1024
-"""What one attempt may have written ahead of the scheduler; then its appends wait (architecture: bounds)."""
+"""What one attempt may have written ahead of the scheduler; then its appends wait (ARCHITECTURE.md, Bounds)."""
 
 _HEADER = struct.Struct(">II")  # length and CRC-32 of the record that follows
 _FILE = re.compile(r"^(?P<attempt_id>att_[0-9a-z]{26})\.(?P<fence>\d+)$")

@@ -1,6 +1,7 @@
 """What a pull request says: the model's own words, and a footer of facts."""
 
 from errand.v1.task_pb2 import Task
+from errand_common.values import summarise
 from errand_runner.workspace import Changes
 
 TITLE_CHARACTERS = 72
@@ -21,11 +22,6 @@ def title_of(prompt: str) -> str:
 
 def body_of(task: Task, changes: Changes, words: str) -> str:
     """The body, in Markdown: good enough to review from alone."""
-    prompt = _cut("\n".join(f"> {line}" for line in task.prompt.splitlines()), PROMPT_BYTES)
+    prompt = summarise("\n".join(f"> {line}" for line in task.prompt.splitlines()), limit_bytes=PROMPT_BYTES)
     facts = f"{changes.commits} commits, {changes.files} files, +{changes.insertions} -{changes.deletions}"
-    return f"{_cut(words, WORDS_BYTES)}\n\n---\n{prompt}\n\nErrand task `{task.task_id}`: {facts}.\n"
-
-
-def _cut(text: str, limit_bytes: int) -> str:
-    raw = text.encode()
-    return text if len(raw) <= limit_bytes else raw[:limit_bytes].decode(errors="ignore") + "…"
+    return f"{summarise(words, limit_bytes=WORDS_BYTES)}\n\n---\n{prompt}\n\nErrand task `{task.task_id}`: {facts}.\n"

@@ -11,7 +11,7 @@ from errand.v1.runner_pb2 import AttemptEvent
 from errand_common import wire
 from errand_common.values import AttemptPhase, Role, summarise
 from errand_runner.agent import facts
-from errand_runner.events import DELTA_BYTES, Deltas
+from errand_runner.events import DELTA_CHARACTERS, Deltas
 from errand_runner.outbox import Log, OutboxError
 
 EVENT_BYTES = 1024 * 1024
@@ -134,9 +134,8 @@ class Recorder:
         await self._log.append(record)
 
     def _pass_by(self, subject_id: str, kind: "pb.DeltaKind.ValueType", text: str) -> None:
-        room = DELTA_BYTES // 4
-        for start in range(0, len(text), room):
-            piece = text[start : start + room]
+        for start in range(0, len(text), DELTA_CHARACTERS):
+            piece = text[start : start + DELTA_CHARACTERS]
             self._deltas.add(pb.Delta(task_id=self._task_id, subject_id=subject_id, kind=kind, text=piece))
 
 
@@ -166,7 +165,7 @@ def _text(content: bytes) -> str:
 def _input_summary(input_json: bytes) -> str:
     """What a person wants to see of a tool's input: the command, else the path, else all of it."""
     value = json.loads(input_json)
-    for key in ("command", "file_path", "path"):
+    for key in ("command", "path"):
         if isinstance(value, dict) and isinstance(value.get(key), str):
             return summarise(value[key])
     return summarise(input_json.decode(errors="replace"))

@@ -23,10 +23,6 @@ from errand_runner.worker import Worker
 VERSION = "0.1.0"
 
 
-class SessionEnded(Exception):
-    """This session is over; open the next."""
-
-
 class Sessions:
     """Keeps one session open at a time, for as long as the runner lives."""
 
@@ -54,7 +50,7 @@ class Sessions:
             except (Unauthenticated, Denied) as exc:
                 raise StartError(f"the scheduler refuses this runner: {exc.message}; see ERRAND_TOKEN_FILE") from exc
             except ErrandError as exc:
-                self._log.warning("session_broken", reason=exc.reason, cause=exc.message, transport=exc.transport)
+                self._log.warning("session_broken", reason=exc.reason, error=exc.message, transport=exc.transport)
             await asyncio.sleep(backoff.next_s())
 
     async def _one_session(self, backoff: Backoff) -> None:
@@ -66,7 +62,7 @@ class Sessions:
         self._leases.renew(tuple(kept), asked_s=asked_s)
         await self._worker.begin(session.runner_id)
         self._worker.on_verdicts(session.verdicts)
-        self._log.info("session_opened", session=session.session_id, runner=session.runner_id)
+        self._log.info("session_opened", session_id=session.session_id, runner_id=session.runner_id)
         superseded = asyncio.Event()
         heart = self._heart(session.session_id, superseded)
         heart.start()
@@ -78,7 +74,7 @@ class Sessions:
         finally:
             heart.stop()
             self._worker.dispatch.leave()
-        self._log.info("session_closed", session=session.session_id)
+        self._log.info("session_closed", session_id=session.session_id)
 
     async def _open(self) -> pb.OpenSessionResponse:
         dispatch = self._worker.dispatch

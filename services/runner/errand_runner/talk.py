@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date
 
 from errand.v1 import dispatch_service_pb2 as pb
 from errand.v1 import event_pb2, runner_pb2, task_pb2
@@ -39,7 +39,7 @@ async def restore(stored: Sequence[pb.GetTranscriptResponse], *, model: Model, m
 
 
 def what_was_said(
-    assignment: runner_pb2.Assignment, transcript: Transcript, *, guides: dict[str, str], redactor: Redactor
+    assignment: runner_pb2.Assignment, transcript: Transcript, *, guides: dict[str, str], day: date, redactor: Redactor
 ) -> Said:
     """The inputs that no message carries yet, as blocks; a task's first comes with what Claude should know."""
     blocks: list[Block] = []
@@ -52,7 +52,7 @@ def what_was_said(
                 branch=assignment.task.branch,
                 base_branch=assignment.project.default_branch,
                 workspace=REPOSITORY,
-                day=datetime.now(UTC).date(),
+                day=day,
                 guides=guides,
             )
             blocks.extend(first_message(given.text, about, redactor))

@@ -36,7 +36,7 @@ class _Run:
 
     fence: int
     stopped: bool
-    forgotten: bool = False
+    over: bool = False
     task: asyncio.Task[None] | None = None
     work: asyncio.Task[Outcome] | None = None
 
@@ -110,8 +110,8 @@ class Worker:
         run = self._runs.get(attempt_id)
         if run is None:
             self.outbox.forget(attempt_id)
-        elif not run.forgotten and run.task is not None:
-            run.forgotten = True
+        elif not run.over and run.task is not None:
+            run.over = True
             run.task.cancel()
 
     def _stop(self, attempt_id: str) -> None:
@@ -131,23 +131,23 @@ class Worker:
     async def _carry(self, assignment: pb.Assignment, run: _Run) -> None:
         """One attempt, from offer to end."""
         attempt_id = assignment.attempt.attempt_id
-        structlog.contextvars.bind_contextvars(task=assignment.task.task_id, attempt=attempt_id)
+        structlog.contextvars.bind_contextvars(task_id=assignment.task.task_id, attempt_id=attempt_id)
         try:
             known = (log := self.outbox.logs.get(attempt_id)) is not None and log.fence == run.fence
             if assignment.phase == task_pb2.ATTEMPT_PHASE_OFFERED:
                 if not await self._accept(assignment):
-                    run.forgotten = True
+                    run.over = True
                     return
                 known = True
             self.attempts = (*self.attempts, (attempt_id, run.fence))
             outcome = await self._outcome(assignment, run) if known else _FORGOT
             await self._finish(assignment.attempt, outcome)
-            run.forgotten = True
+            run.over = True
         finally:
             del self._runs[attempt_id]
             self.attempts = tuple(pair for pair in self.attempts if pair[0] != attempt_id)
             self._leases.drop(attempt_id)
-            if run.forgotten:
+            if run.over:
                 self.outbox.forget(attempt_id)
 
     async def _accept(self, assignment: pb.Assignment) -> bool:

@@ -13,13 +13,13 @@ CLONE_S = 600.0
 PUSH_S = 300.0
 GIT_S = 60.0
 
-INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
+GUIDES = ("AGENTS.md", "CLAUDE.md")
 """Files in which a repository speaks to agents."""
 
 AUTHOR = {"user.name": "Errand", "user.email": "errand@localhost"}
 """Who commits, unless the model says otherwise; the address belongs to nobody."""
 
-INSTRUCTIONS_BYTES = 64 * 1024
+GUIDE_BYTES = 64 * 1024
 
 
 class GitFailed(Exception):
@@ -64,12 +64,12 @@ class Workspace:
                 await self._git("config", key, value)
         await self._check_out()
 
-    async def instructions(self) -> dict[str, str]:
+    async def guides(self) -> dict[str, str]:
         """The texts in which the repository speaks to agents, by file name."""
         found: dict[str, str] = {}
-        for name in INSTRUCTIONS:
+        for name in GUIDES:
             try:
-                text = await self._supervisor.read(f"{self._folder}/{name}", limit_bytes=INSTRUCTIONS_BYTES)
+                text = await self._supervisor.read(f"{self._folder}/{name}", limit_bytes=GUIDE_BYTES)
             except FileError:
                 continue
             found[name] = text.decode(errors="replace")

@@ -10,7 +10,7 @@ from errand_common.config import Settings
 class SchedulerSettings(Settings):
     """Read from the environment."""
 
-    data: Path = Field(Path("data"), alias="ERRAND_DATA", examples=["/var/lib/errand"])
+    data: Path = Field(Path("data/scheduler"), alias="ERRAND_DATA", examples=["/var/lib/errand/scheduler"])
     listen: str = Field("127.0.0.1:7443", alias="ERRAND_LISTEN", examples=["0.0.0.0:7443"], pattern=r"^.+:\d+$")
     github_url: str = Field("https://github.com", alias="ERRAND_GITHUB_URL", examples=["https://github.com"])
     github_api_url: str = Field(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Durations:
-    """Seconds, from the length of one beat (architecture: dispatch)."""
+    """Seconds, from the length of one beat (ARCHITECTURE.md, Bounds)."""
 
     beat_s: float
 

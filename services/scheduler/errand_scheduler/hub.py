@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 DeltaT = TypeVar("DeltaT")
 
 BUFFER_BYTES = 64 * 1024
-"""What a slow watcher may have waiting before deltas are dropped (architecture: bounds)."""
+"""What a slow watcher may have waiting before deltas are dropped (ARCHITECTURE.md, Bounds)."""
 
 
 class Subscription(Generic[DeltaT]):

@@ -18,7 +18,7 @@ def user(row: User) -> task_pb2.User:
         user_id=row.user_id,
         github_id=row.github_id,
         github_username=row.github_username,
-        create_time=timestamp(row.created_time),
+        created_time=timestamp(row.created_time),
     )
 
 
@@ -29,7 +29,7 @@ def project(row: Project) -> task_pb2.Project:
         repo_url=row.repo_url,
         repository=row.repository,
         default_branch=row.default_branch,
-        create_time=timestamp(row.created_time),
+        created_time=timestamp(row.created_time),
     )
 
 
@@ -51,9 +51,9 @@ def task(row: Task) -> task_pb2.Task:
         else task_pb2.DiffStat(
             files=row.diff_stat.files, insertions=row.diff_stat.insertions, deletions=row.diff_stat.deletions
         ),
-        create_time=timestamp(row.created_time),
-        start_time=timestamp(row.started_time),
-        complete_time=timestamp(row.completed_time),
+        created_time=timestamp(row.created_time),
+        started_time=timestamp(row.started_time),
+        completed_time=timestamp(row.completed_time),
     )
 
 
@@ -67,7 +67,7 @@ def message(row: Message) -> task_pb2.Message:
         usage=None if row.usage is None else usage(row.usage),
         model=row.model,
         stop_reason=row.stop_reason,
-        create_time=timestamp(row.created_time),
+        created_time=timestamp(row.created_time),
     )
 
 
@@ -81,7 +81,7 @@ def tool_call(row: ToolCall) -> task_pb2.ToolCall:
         output=row.output or b"",
         is_error=row.is_error,
         duration=None if row.duration_us is None else duration(row.duration_us / 1e6),
-        create_time=timestamp(row.created_time),
+        created_time=timestamp(row.created_time),
     )
 
 
@@ -92,7 +92,7 @@ def input_(row: Input) -> task_pb2.Input:
         task_id=row.task_id,
         text=row.text,
         taken=row.taken_message_id is not None,
-        create_time=timestamp(row.created_time),
+        created_time=timestamp(row.created_time),
     )
 
 
@@ -102,7 +102,7 @@ def event(row: Event, *, cursor: str) -> event_pb2.Event:
         cursor=cursor,
         task_id=row.task_id,
         attempt_id=row.attempt_id or "",
-        create_time=timestamp(row.created_time),
+        created_time=timestamp(row.created_time),
         body=event_pb2.EventBody.FromString(row.body),
     )
 

@@ -10,7 +10,7 @@ def test_a_task_reads_as_the_contract_names_it():
     task = task_pb2.Task(
         task_id="tsk_1",
         status=task_pb2.TASK_STATUS_RUNNING,
-        create_time=wire.timestamp(1_700_000_000_123_456),
+        created_time=wire.timestamp(1_700_000_000_123_456),
         usage=task_pb2.Usage(input_tokens=7, cost_nanodollars=0),
     )
 
@@ -18,7 +18,7 @@ def test_a_task_reads_as_the_contract_names_it():
 
     assert shown["status"] == "running"
     assert shown["failure_reason"] == ""
-    assert shown["create_time"] == "2023-11-14T22:13:20.123456Z"
+    assert shown["created_time"] == "2023-11-14T22:13:20.123456Z"
     assert shown["usage"] == {
         "input_tokens": 7,
         "cache_write_tokens": 0,
@@ -26,7 +26,7 @@ def test_a_task_reads_as_the_contract_names_it():
         "output_tokens": 0,
         "cost_nanodollars": 0,
     }
-    assert "complete_time" not in shown
+    assert "completed_time" not in shown
     assert "diff_stat" not in shown
 
 

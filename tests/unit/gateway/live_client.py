@@ -46,13 +46,6 @@ class LiveClient:
                 cursors.append(said["event"]["cursor"])
         return cursors
 
-    async def hear_until(self, kind: str) -> list[Said]:
-        """Everything up to the first of this kind, and it."""
-        heard = [await self.hear()]
-        while heard[-1]["type"] != kind:
-            heard.append(await self.hear())
-        return heard
-
     async def closed(self) -> tuple[int, list[Said]]:
         """The close code, and what was still said before."""
         said: list[Said] = []

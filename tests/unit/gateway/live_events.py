@@ -12,7 +12,7 @@ def happen(scheduler: SchedulerDouble, count: int = 1, *, task_id: str = "tsk_1"
             Event(
                 task_id=task_id,
                 attempt_id="att_1",
-                create_time=timestamp(NOON_US),
+                created_time=timestamp(NOON_US),
                 body=EventBody(message_appended=MessageAppended(message_id="msg_1", summary=summary)),
             )
         ).cursor

@@ -104,7 +104,7 @@ class SchedulerDouble:
             user_id=self.users[token],
             github_id=2**40,
             github_username="ada",
-            create_time=timestamp(NOON_US),
+            created_time=timestamp(NOON_US),
         )
 
     @asynccontextmanager
@@ -182,7 +182,7 @@ class _Tasks(TaskServiceServicer):
     async def AddInput(self, request: tasks.AddInputRequest, context: Context) -> Any:
         self._double.user("AddInput", request, context)
         added = nouns.Input(
-            input_id="inp_1", task_id=request.task_id, text=request.text, create_time=timestamp(NOON_US)
+            input_id="inp_1", task_id=request.task_id, text=request.text, created_time=timestamp(NOON_US)
         )
         return tasks.AddInputResponse(input=added, task=self._task(request.task_id))
 
@@ -224,7 +224,7 @@ def new_task(task_id: str, project_id: str = "prj_1", prompt: str = "do it") -> 
         prompt=prompt,
         branch=f"errand/{task_id}",
         usage=nouns.Usage(input_tokens=3),
-        create_time=timestamp(NOON_US),
+        created_time=timestamp(NOON_US),
     )
 
 
@@ -234,5 +234,5 @@ def _project(repository: str) -> nouns.Project:
         repo_url=f"https://github.com/{repository}.git",
         repository=repository,
         default_branch="main",
-        create_time=timestamp(NOON_US),
+        created_time=timestamp(NOON_US),
     )

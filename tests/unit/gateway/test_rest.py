@@ -17,7 +17,7 @@ async def test_me_is_the_owner_of_the_token(gateway: Running, scheduler: Schedul
 
     assert answer.status_code == 200
     assert answer.json() == {
-        "user": {"user_id": "usr_ada", "github_id": 2**40, "github_username": "ada", "create_time": NOON}
+        "user": {"user_id": "usr_ada", "github_id": 2**40, "github_username": "ada", "created_time": NOON}
     }
 
 
@@ -31,7 +31,7 @@ async def test_a_project_is_created_and_listed(gateway: Running, scheduler: Sche
         "repo_url": "https://github.com/ada/engine.git",
         "repository": "ada/engine",
         "default_branch": "main",
-        "create_time": NOON,
+        "created_time": NOON,
     }
     assert (created.status_code, created.json()) == (201, {"project": project})
     assert listed.json() == {"projects": [project], "next_page_token": "older"}
@@ -67,7 +67,7 @@ async def test_an_input_is_added_and_a_task_stopped(gateway: Running, scheduler:
         "task_id": "tsk_1",
         "text": "also that",
         "taken": False,
-        "create_time": NOON,
+        "created_time": NOON,
     }
     assert added.json()["task"]["task_id"] == "tsk_1"
     assert (stopped.status_code, stopped.json()["task"]["status"]) == (200, "cancelled")
@@ -108,7 +108,7 @@ async def test_events_come_as_kind_and_detail(gateway: Running, scheduler: Sched
         Event(
             task_id="tsk_1",
             attempt_id="att_1",
-            create_time=timestamp(NOON_US),
+            created_time=timestamp(NOON_US),
             body=EventBody(tool_call_finished=finished),
         )
     )
@@ -121,7 +121,7 @@ async def test_events_come_as_kind_and_detail(gateway: Running, scheduler: Sched
                 "cursor": "1.1",
                 "task_id": "tsk_1",
                 "attempt_id": "att_1",
-                "create_time": NOON,
+                "created_time": NOON,
                 "kind": "tool_call_finished",
                 "detail": {
                     "tool_call_id": "toolu_1",

@@ -42,7 +42,7 @@ async def test_a_clone_starts_the_tasks_branch_from_the_default_branch(workspace
     await workspace.prepare()
 
     assert git("branch", "--show-current", cwd=folder) == BRANCH
-    assert await workspace.instructions() == {"AGENTS.md": "Run make test.\n"}
+    assert await workspace.guides() == {"AGENTS.md": "Run make test.\n"}
     changes = await workspace.changes()
     assert (changes.commits, changes.files, changes.insertions) == (0, 0, 0)
 

@@ -18,7 +18,7 @@ from errand_gateway.live.messages import (
     hello,
     parse,
 )
-from errand_gateway.live.outbox import Outbox
+from errand_gateway.live.send_queue import SendQueue
 from errand_gateway.live.subscription import Subscription
 from errand_gateway.scheduler.tasks import Tasks
 
@@ -31,14 +31,14 @@ class Conversation:
         self._tasks = tasks
         self._limits = limits
         self._token = token
-        self._outbox = Outbox(websocket, limits)
+        self._queue = SendQueue(websocket, limits)
         self._subscriptions: dict[str | None, asyncio.Task[None]] = {}
 
     async def run(self, user_id: str) -> None:
         """Ends by WebSocketDisconnect or Closing, in a group."""
-        await self._outbox.put(hello(user_id=user_id, heartbeat_s=self._limits.heartbeat_s))
+        await self._queue.put(hello(user_id=user_id, heartbeat_s=self._limits.heartbeat_s))
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._outbox.run())
+            group.create_task(self._queue.run())
             group.create_task(self._beat())
             while True:
                 await self._hear(group)
@@ -46,13 +46,13 @@ class Conversation:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self._limits.heartbeat_s)
-            self._outbox.offer(HEARTBEAT)
+            self._queue.offer(HEARTBEAT)
 
     async def _hear(self, group: asyncio.TaskGroup) -> None:
         try:
             await self._answer(parse(await receive_text(self._websocket)), group)
         except ErrandError as exc:
-            await self._outbox.put(error_message(exc))
+            await self._queue.put(error_message(exc))
 
     async def _answer(self, heard: Heard, group: asyncio.TaskGroup) -> None:
         match heard:
@@ -61,7 +61,7 @@ class Conversation:
             case Unsubscribe():
                 await self._unsubscribe(heard.task_id)
             case Ping():
-                await self._outbox.put(HEARTBEAT)
+                await self._queue.put(HEARTBEAT)
             case Authenticate():
                 raise Invalid("this connection is authenticated already; open another for another session")
             case _:
@@ -72,7 +72,7 @@ class Conversation:
         if len(self._subscriptions) >= self._limits.subscriptions:
             raise Exhausted(f"this connection has {self._limits.subscriptions} subscriptions, the most; end one first")
         subscription = Subscription(
-            self._tasks, self._outbox, self._limits, token=self._token, task_id=asked.task_id, cursor=asked.cursor
+            self._tasks, self._queue, self._limits, token=self._token, task_id=asked.task_id, cursor=asked.cursor
         )
         task = group.create_task(subscription.run())
         self._subscriptions[asked.task_id] = task

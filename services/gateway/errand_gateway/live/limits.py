@@ -15,11 +15,11 @@ class LiveLimits:
     authenticate_s: float = 10.0
     heartbeat_s: float = 15.0
     send_s: float = 10.0
-    """A client that takes nothing for so long is cut off (architecture 10)."""
+    """A client that takes nothing for so long is cut off (ARCHITECTURE.md, Bounds)."""
     goodbye_s: float = 2.0
     first_retry_s: float = 0.25
     longest_retry_s: float = 5.0
-    outbox: int = 64
+    waiting: int = 64
     subscriptions: int = 64
     sockets: int = 20
     """For each user."""

@@ -10,7 +10,7 @@ from errand_common.errors import ErrandError, Exhausted, Unauthenticated, Unavai
 from errand_gateway.live.closing import Closing, refused
 from errand_gateway.live.limits import LiveLimits
 from errand_gateway.live.messages import subscription_error, watched_message
-from errand_gateway.live.outbox import Outbox
+from errand_gateway.live.send_queue import SendQueue
 from errand_gateway.scheduler.tasks import Tasks, Watched
 
 log = structlog.get_logger()
@@ -20,10 +20,10 @@ class Subscription:
     """Its place is after what was last put out, so a watch that is opened again leaves no gap and repeats nothing."""
 
     def __init__(
-        self, tasks: Tasks, outbox: Outbox, limits: LiveLimits, *, token: str, task_id: str | None, cursor: str
+        self, tasks: Tasks, queue: SendQueue, limits: LiveLimits, *, token: str, task_id: str | None, cursor: str
     ) -> None:
         self._tasks = tasks
-        self._outbox = outbox
+        self._queue = queue
         self._limits = limits
         self._token = token
         self._task_id = task_id
@@ -40,7 +40,7 @@ class Subscription:
             except (Unavailable, Exhausted) as exc:
                 await self._pause(exc)
             except ErrandError as exc:
-                await self._outbox.put(subscription_error(exc, task_id=self._task_id, retrying=False))
+                await self._queue.put(subscription_error(exc, task_id=self._task_id, retrying=False))
                 return
 
     async def _follow(self) -> None:
@@ -54,15 +54,15 @@ class Subscription:
     async def _pass_on(self, watched: Watched) -> None:
         message = watched_message(watched, task_id=self._task_id)
         if watched.cursor is None:
-            self._outbox.offer(message)
+            self._queue.offer(message)
             return
-        await self._outbox.put(message)
+        await self._queue.put(message)
         self._cursor = watched.cursor or self._cursor
 
     async def _pause(self, error: ErrandError) -> None:
         if not self._failures:
             log.info("watch_interrupted", task_id=self._task_id, reason=error.reason)
-            await self._outbox.put(subscription_error(error, task_id=self._task_id, retrying=True))
+            await self._queue.put(subscription_error(error, task_id=self._task_id, retrying=True))
         asked_s = error.retry_after.total_seconds() if error.retry_after else 0.0
         await asyncio.sleep(asked_s + retry_delay_s(self._failures, self._limits))
         self._failures += 1

@@ -15,7 +15,7 @@ class User(BaseModel):
     user_id: str
     github_id: int
     github_username: str
-    create_time: Instant | None = None
+    created_time: Instant | None = None
 
 
 class Project(BaseModel):
@@ -25,7 +25,7 @@ class Project(BaseModel):
     repo_url: str
     repository: str
     default_branch: str
-    create_time: Instant | None = None
+    created_time: Instant | None = None
 
 
 class Usage(BaseModel):
@@ -60,9 +60,9 @@ class Task(BaseModel):
     failure_reason: str
     usage: Usage | None = None
     diff_stat: DiffStat | None = None
-    create_time: Instant | None = None
-    start_time: Instant | None = None
-    complete_time: Instant | None = None
+    created_time: Instant | None = None
+    started_time: Instant | None = None
+    completed_time: Instant | None = None
 
 
 class Input(BaseModel):
@@ -72,7 +72,7 @@ class Input(BaseModel):
     task_id: str
     text: str
     taken: bool
-    create_time: Instant | None = None
+    created_time: Instant | None = None
 
 
 class Message(BaseModel):
@@ -85,7 +85,7 @@ class Message(BaseModel):
     usage: Usage | None = None
     model: str
     stop_reason: str
-    create_time: Instant | None = None
+    created_time: Instant | None = None
 
 
 class ToolCall(BaseModel):
@@ -98,7 +98,7 @@ class ToolCall(BaseModel):
     output: Verbatim
     is_error: bool
     duration: Seconds | None = None
-    create_time: Instant | None = None
+    created_time: Instant | None = None
 
 
 class Event(BaseModel):
@@ -107,7 +107,7 @@ class Event(BaseModel):
     cursor: str
     task_id: str
     attempt_id: str
-    create_time: Instant | None = None
+    created_time: Instant | None = None
     kind: str = Field(description="The name of the fact in the contract's EventBody")
     detail: dict[str, JsonValue] = Field(description="The fact's own fields, as in the contract")
 

@@ -26,7 +26,7 @@ ResponseT = TypeVar("ResponseT", bound=Message)
 JsonObject = dict[str, Json]
 
 CALL_S = 10.0
-"""How long one call may take (protocol study: append calls)."""
+"""How long one call may take; those behind which the scheduler asks GitHub take the longest."""
 
 _READY_S = 2.0
 _LOOK_S = 0.5

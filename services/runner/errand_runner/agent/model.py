@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -59,14 +59,11 @@ class Model:
         *,
         api_key: str,
         base_url: str,
-        headers: Mapping[str, str] | None = None,
         request_limit_s: float = _REQUEST_LIMIT_S,
     ) -> None:
-        """Takes all by argument, so that the environment decides nothing; `headers` serve other services' needs."""
+        """Takes all by argument, so that the environment decides nothing."""
         # Retries are ours: the SDK's would be invisible to people and obey any retry-after.
-        self._client = anthropic.AsyncAnthropic(
-            api_key=api_key, base_url=base_url, default_headers=headers, timeout=_TIMEOUT, max_retries=0
-        )
+        self._client = anthropic.AsyncAnthropic(api_key=api_key, base_url=base_url, timeout=_TIMEOUT, max_retries=0)
         self._request_limit_s = request_limit_s
 
     async def close(self) -> None:

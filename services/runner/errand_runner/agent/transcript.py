@@ -41,14 +41,11 @@ class Prefix:
         system: str,
         tools: Sequence[Block],
         thinking: Block | None = None,
-        effort: str | None = None,
     ) -> "Prefix":
-        """Settles a prefix; `thinking` and `effort` left out mean the model's own default."""
+        """Settles a prefix; `thinking` left out means the model's own default."""
         params: dict[str, object] = {"model": model, "max_tokens": max_tokens, "system": system, "tools": list(tools)}
         if thinking is not None:
             params["thinking"] = thinking
-        if effort is not None:
-            params["output_config"] = {"effort": effort}
         return cls(encode(params))
 
     @classmethod

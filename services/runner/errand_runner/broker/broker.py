@@ -10,17 +10,15 @@ from typing import Self
 import aiohttp
 from aiohttp import web
 
+from errand_runner import doorway
 from errand_runner.broker.git_proxy import Credential, GitProxy, Lend
 
 __all__ = ["Broker", "Credential", "Lend"]
 
-SOCKET_NAME = "broker.sock"
 # Where the supervisor inside the sandbox listens and carries to the socket.
-_INSIDE = "http://127.0.0.1:3128"
+_INSIDE = f"http://127.0.0.1:{doorway.PORT}"
 
 _PUSH_LIMIT_BYTES = 200 * 1024 * 1024
-# sockaddr_un holds 108 bytes, the last a NUL.
-_PATH_LIMIT_BYTES = 107
 # At the end of an attempt nothing is waited for.
 _SHUTDOWN_S = 0.5
 
@@ -40,11 +38,11 @@ class Broker:
         repository: str,
         push_refs: Set[str],
         lend: Lend,
-        allow: Callable[[], bool] = lambda: True,
+        allow: Callable[[], bool],
         push_limit_bytes: int = _PUSH_LIMIT_BYTES,
     ) -> None:
-        self._path = socket_dir / SOCKET_NAME
-        if len(bytes(self._path)) > _PATH_LIMIT_BYTES:
+        self._path = socket_dir / doorway.SOCKET_NAME
+        if len(bytes(self._path)) > doorway.SOCKET_PATH_BYTES:
             raise ValueError(f"{self._path} is too long for a socket; choose a shorter state folder")
         self._upstream_url = upstream_url
         self._repository = repository.removesuffix(".git")

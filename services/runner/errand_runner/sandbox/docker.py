@@ -19,6 +19,7 @@ import requests
 import structlog
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
+from errand_runner import doorway
 from errand_runner.sandbox import guest, profile
 from errand_runner.sandbox.completion import to_the_end
 from errand_runner.sandbox.exec_stream import ExecStream, open_exec_stream
@@ -58,12 +59,11 @@ class SandboxFailed(Exception):
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A live sandbox. `env` is what every command in it inherits."""
+    """A live sandbox."""
 
     sandbox_id: str
     container_id: str
     supervisor: Supervisor
-    env: Mapping[str, str]
 
 
 class Engine:
@@ -101,8 +101,8 @@ class Engine:
             container_id = await self._start(spec, uid)
             async with self._supervise(container_id, spec) as supervisor:
                 await _prepare(supervisor, spec)
-                _log.info("sandbox_opened", sandbox=spec.sandbox_id, task=spec.task_id, uid=uid)
-                yield Sandbox(spec.sandbox_id, container_id, supervisor, profile.environment())
+                _log.info("sandbox_opened", sandbox_id=spec.sandbox_id, task_id=spec.task_id, uid=uid)
+                yield Sandbox(spec.sandbox_id, container_id, supervisor)
         finally:
             await to_the_end(self._remove_last(spec.sandbox_id))
 
@@ -161,7 +161,7 @@ class Engine:
         try:
             await self._call(self._stop, self._remove_container_now, sandbox_id)
         except (EngineUnavailable, SandboxFailed) as exc:
-            _log.warning("sandbox_not_removed", sandbox=sandbox_id, error=str(exc))
+            _log.warning("sandbox_not_removed", sandbox_id=sandbox_id, error=str(exc))
 
     async def _call(self, executor: Executor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a blocking call. Cancelling waits for its end: its thread cannot be stopped, and _CALL_S bounds it."""
@@ -221,8 +221,8 @@ class Engine:
             "-I",
             "-S",
             profile.GUEST_PATH,
-            str(profile.BROKER_PORT),
-            f"{profile.BROKER_DIR}/broker.sock",
+            str(doorway.PORT),
+            f"{doorway.FOLDER}/{doorway.SOCKET_NAME}",
         ]
         exec_id: str = self._client.exec_create(container_id, argv, stdin=True)["Id"]
         raw = self._client.exec_start(exec_id, socket=True)

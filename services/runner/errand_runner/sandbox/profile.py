@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from errand_runner import doorway
 from errand_runner.sandbox.names import Label, workspace_name
 
 WORKSPACE = "/workspace"
 HOME = "/workspace/home"
 GUEST_PATH = "/opt/errand/guest.py"
-BROKER_DIR = "/run/broker"
-# One port inside leads to the broker's socket.
-BROKER_PORT = 3128
 
 # Not private: every file that a task may write lies on its volume or in these.
 _TMPFS = {
@@ -119,7 +117,7 @@ def _host_config(spec: SandboxSpec, guest: Path) -> dict[str, object]:
         "Tmpfs": _TMPFS,
         "Mounts": [
             {"Type": "volume", "Source": workspace_name(spec.task_id), "Target": WORKSPACE},
-            {"Type": "bind", "Source": str(spec.socket_dir.absolute()), "Target": BROKER_DIR, "ReadOnly": True},
+            {"Type": "bind", "Source": str(spec.socket_dir.absolute()), "Target": doorway.FOLDER, "ReadOnly": True},
             {"Type": "bind", "Source": str(guest.absolute()), "Target": GUEST_PATH, "ReadOnly": True},
         ],
         "LogConfig": {"Type": "none"},

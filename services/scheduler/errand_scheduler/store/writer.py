@@ -23,7 +23,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 QUEUE_BYTES = 32 * 1024 * 1024
-"""How much may wait before callers are told to come back (architecture: bounds)."""
+"""How much may wait before callers are told to come back (ARCHITECTURE.md, Bounds)."""
 _OP_BYTES = 512  # what an operation weighs beside the content that it carries
 _GROUP_OPS = 512  # bounds how long the first caller of a group waits for the last
 

@@ -8,13 +8,13 @@ from errand_gateway.live.closing import Closing, slow
 from errand_gateway.live.limits import LiveLimits
 
 
-class Outbox:
+class SendQueue:
     """When it is full, `put` waits, and so does whoever reads from the scheduler for it."""
 
     def __init__(self, websocket: WebSocket, limits: LiveLimits) -> None:
         self._websocket = websocket
         self._send_s = limits.send_s
-        self._waiting: asyncio.Queue[str] = asyncio.Queue(limits.outbox)
+        self._waiting: asyncio.Queue[str] = asyncio.Queue(limits.waiting)
 
     async def put(self, message: str) -> None:
         """Send in turn; waits for room."""
