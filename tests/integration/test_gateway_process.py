@@ -58,7 +58,7 @@ async def test_it_starts_before_its_scheduler_and_stops_when_told(
 
     log = written.decode()
     assert process.returncode == 0, log
-    for event in ("gateway_listening", "scheduler_ca_awaited", "signed_in", "live_opened", "service_stopped"):
+    for event in ("gateway_listening", "file_awaited", "signed_in", "live_opened", "service_stopped"):
         assert f'"{event}"' in log
     secrets = [
         SERVICE_TOKEN,

@@ -1,9 +1,18 @@
 """Bearer tokens: made, hashed, compared, and kept in files that only their owner may read."""
 
+import asyncio
 import hashlib
 import os
 import secrets
 from pathlib import Path
+
+import structlog
+
+PEM_END = b"-----END CERTIFICATE-----"
+"""How a certificate's file ends."""
+
+_LOOK_S = 0.5
+_LOOKS_PER_LINE = 20
 
 
 def new_token(prefix: str) -> str:
@@ -24,6 +33,33 @@ def write_secret(path: Path, secret: str) -> None:
         file.write(secret + "\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+async def awaited(path: Path, *, setting: str, ending: bytes) -> bytes:
+    """A file that the scheduler makes at its first start, once it is whole, which is to say ends with `ending`.
+
+    Waits for ever, and says so in the log every 10 s: services start in any order.
+    """
+    looks = 0
+    while True:
+        found = await asyncio.to_thread(_whole, path, ending)
+        if isinstance(found, bytes):
+            return found
+        if looks % _LOOKS_PER_LINE == 0:
+            structlog.get_logger().warning("file_awaited", setting=setting, path=str(path), found=found)
+        looks += 1
+        await asyncio.sleep(_LOOK_S)
+
+
+def _whole(path: Path, ending: bytes) -> bytes | str:
+    """The content, or in words why there is none yet."""
+    try:
+        content = path.read_bytes()
+    except OSError as exc:
+        return str(exc)
+    if content.endswith(b"\n") and content.rstrip().endswith(ending):
+        return content
+    return "it is still being written, or was written by hand without a last newline"
 
 
 def read_secret(path: Path) -> str:

@@ -1,10 +1,11 @@
 """Secret files are their owner's alone and are never replaced."""
 
+import asyncio
 import stat
 
 import pytest
 
-from errand_common.credentials import hash_token, new_token, read_secret, write_secret
+from errand_common.credentials import PEM_END, awaited, hash_token, new_token, read_secret, write_secret
 
 
 def test_a_secret_file_is_private_and_comes_back(tmp_path):
@@ -41,3 +42,15 @@ def test_tokens_are_long_unlike_and_hashed_one_way():
     assert len(first) >= 40
     assert first not in hash_token(first)
     assert hash_token(first) == hash_token(first) != hash_token(second)
+
+
+async def test_a_file_is_awaited_until_it_is_whole(tmp_path):
+    path = tmp_path / "ca.pem"
+    waiting = asyncio.ensure_future(awaited(path, setting="ERRAND_CA_FILE", ending=PEM_END))
+    await asyncio.sleep(0)
+    path.write_bytes(b"-----BEGIN CERTIFICATE-----\nMIIB")
+    assert not waiting.done()
+    path.write_bytes(whole := b"-----BEGIN CERTIFICATE-----\nMIIB\n" + PEM_END + b"\n")
+
+    async with asyncio.timeout(5):
+        assert await waiting == whole

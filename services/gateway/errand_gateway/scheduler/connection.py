@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from errand.v1.account_service_pb2_grpc import AccountServiceStub
 from errand.v1.task_service_pb2_grpc import TaskServiceStub
 from errand_common import rpc
-from errand_common.credentials import read_secret
+from errand_common.credentials import PEM_END, awaited, read_secret
 from errand_common.errors import Unavailable
 from errand_common.wire import Json, to_json
 
@@ -29,9 +29,6 @@ CALL_S = 10.0
 """How long one call may take; those behind which the scheduler asks GitHub take the longest."""
 
 _READY_S = 2.0
-_LOOK_S = 0.5
-_LOOKS_PER_LINE = 20
-_PEM_END = b"-----END CERTIFICATE-----"
 
 log = structlog.get_logger()
 
@@ -54,7 +51,7 @@ class Connection:
 
     async def open(self) -> None:
         """Wait for the scheduler's CA, then make the channel, which connects and reconnects by itself."""
-        channel = rpc.channel(self._address, ca=await self._wait_for_ca())
+        channel = rpc.channel(self._address, ca=await awaited(self._ca_file, setting="ERRAND_CA_FILE", ending=PEM_END))
         self._open = _Open(channel, TaskServiceStub(channel), AccountServiceStub(channel))
         channel.get_state(try_to_connect=True)
         log.info("scheduler_channel_opened", address=self._address)
@@ -122,28 +119,8 @@ class Connection:
             raise Unavailable(message, retry_after=timedelta(seconds=1))
         return self._open
 
-    async def _wait_for_ca(self) -> bytes:
-        looks = 0
-        while True:
-            found = await asyncio.to_thread(_read_ca, self._ca_file)
-            if isinstance(found, bytes):
-                return found
-            if looks % _LOOKS_PER_LINE == 0:
-                log.warning("scheduler_ca_awaited", setting="ERRAND_CA_FILE", path=str(self._ca_file), found=found)
-            looks += 1
-            await asyncio.sleep(_LOOK_S)
-
 
 def call_metadata(token: str) -> tuple[tuple[str, str], ...]:
     """The caller's credential, and the request's id so that one line here can be found there."""
     request_id = structlog.contextvars.get_contextvars().get("request_id")
     return (*rpc.bearer(token), (rpc.REQUEST_ID, request_id)) if request_id else rpc.bearer(token)
-
-
-def _read_ca(path: Path) -> bytes | str:
-    """The certificate, or in words why there is none yet."""
-    try:
-        pem = path.read_bytes()
-    except OSError as exc:
-        return str(exc)
-    return pem if _PEM_END in pem else "not a whole certificate"
