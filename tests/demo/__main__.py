@@ -42,7 +42,8 @@ def main() -> None:
 
 
 async def _demo(console: Console, *, repo: str, prompt: str) -> None:
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)  # type: ignore[union-attr]
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, asyncio.current_task().cancel)  # type: ignore[union-attr]
     screen = Screen(console)
     claude = _real_claude() if repo else None
     repository = f"octo/{_name_of(repo)}" if repo else REPOSITORY
@@ -63,7 +64,9 @@ async def _demo(console: Console, *, repo: str, prompt: str) -> None:
         wall_s = time.monotonic() - started_s
         screen.note(f"\nLooking from outside: {_look(stack, task, project, seeded=not repo)}\n", "bold green")
         summary(console, task, await phone.events(task), wall_s=wall_s)
-        if repo:
+        if not repo:
+            screen.note("\nClaude and GitHub were stand-ins: nothing was spent, and the address above is gone.", "dim")
+        else:
             clone = stack.folder / "outside"
             console.print("\n" + diff_of(clone, project["default_branch"]), markup=False)
 

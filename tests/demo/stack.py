@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from errand_common.credentials import write_secret
+from errand_runner.sandbox.completion import to_the_end
 from errand_runner.sandbox.docker import Engine
 from tests.demo.processes import Processes
 
@@ -184,7 +185,8 @@ async def open_stack(
         await stack.start_runner()
         yield stack
     finally:
-        await _clear(stack)
+        # One more Ctrl-C must not leave half of it running.
+        await to_the_end(_clear(stack))
 
 
 async def _clear(stack: Stack) -> None:

@@ -16,10 +16,14 @@ class StartError(Exception):
 
 def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """Run `main(stop)` until it returns; SIGTERM and SIGINT set `stop`. Exits 2, with words, on a wrong start."""
+    wrong: list[BaseException] = []
     try:
         asyncio.run(_with_signals(main))
     except* (ConfigError, StartError) as group:
-        for error in _leaves(group):
+        # Told below: before Python 3.11.4 what is raised here leaves in a group of its own.
+        wrong = _leaves(group)
+    if wrong:
+        for error in wrong:
             print(error, file=sys.stderr)
         sys.exit(2)
 

@@ -81,6 +81,7 @@ class EventStream:
         """Raises ErrandError when the stream breaks. What was not acknowledged is sent again by the next one."""
         with rpc.renamed_errors():
             call = self._dispatch.stub.StreamEvents(metadata=self._dispatch.metadata)
+            failure: BaseException | None = None
             try:
                 async with asyncio.TaskGroup() as group:
                     reader = group.create_task(self._read_acks(call))
@@ -88,9 +89,12 @@ class EventStream:
                     await reader
                     writer.cancel()
             except* (grpc.RpcError, ErrandError) as broken:
-                raise broken.exceptions[0] from broken
+                # Raised below: before Python 3.11.4 what is raised here leaves in a group of its own.
+                failure = broken.exceptions[0]
             finally:
                 call.cancel()
+            if failure is not None:
+                raise failure
 
     async def _write_batches(self, call: _Call) -> None:
         self._outbox.changed.set()

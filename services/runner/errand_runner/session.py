@@ -143,6 +143,7 @@ async def _until_one_ends(*parts: Coroutine[object, object, object]) -> None:
         finally:
             ended.set()
 
+    failure: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(run(part)) for part in parts]
@@ -150,7 +151,10 @@ async def _until_one_ends(*parts: Coroutine[object, object, object]) -> None:
             for task in tasks:
                 task.cancel()
     except* ErrandError as broken:
-        raise broken.exceptions[0] from broken
+        # Raised below: before Python 3.11.4 what is raised here leaves in a group of its own.
+        failure = broken.exceptions[0]
+    if failure is not None:
+        raise failure
 
 
 def _in_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
