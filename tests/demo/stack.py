@@ -55,7 +55,9 @@ class Stack:
     async def start_github(self, repository: str, content: str) -> None:
         """The GitHub stand-in with one user, one app and one repository."""
         redirect = "http://127.0.0.1/auth/callback"
-        options = ("--user", USER, "--client-id", CLIENT_ID, "--client-secret", self.client_secret)
+        secret_file = self.folder / "github.secret"
+        write_secret(secret_file, self.client_secret)
+        options = ("--user", USER, "--client-id", CLIENT_ID, "--client-secret-file", str(secret_file))
         await self.processes.start(
             "github",
             "tests.standins.github",

@@ -5,6 +5,7 @@ Every place is searched for the secrets, and for a word that must be found there
 
 import json
 import subprocess
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -86,6 +87,15 @@ async def test_not_in_database_or_outbox(stack, task, secrets):
     assert KNOWN.encode() in database
     assert KNOWN.encode() in outbox
     assert holds(database + outbox, secrets) == []
+
+
+async def test_not_in_the_list_of_processes(stack, secrets):
+    listed = b""
+    for process in stack.processes.running.values():
+        listed += Path(f"/proc/{process.pid}/cmdline").read_bytes()
+
+    assert b"errand_runner" in listed
+    assert holds(listed, secrets) == []
 
 
 async def test_not_in_any_log_and_no_prompt_either(stack, task, secrets):

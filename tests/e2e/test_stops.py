@@ -85,6 +85,8 @@ async def test_a_runner_that_is_killed_takes_its_task_up_again(stack, phone, pro
     messages = await phone.messages(task)
     assert ended["status"] == "completed"
     assert "may or may not have run" in messages[-1]["content"]
+    await no_container(task)
+    assert list((stack.folder / "runner" / "s").iterdir()) == []
 
 
 async def test_a_scheduler_that_is_killed_loses_nothing(stack, phone, project):

@@ -1,6 +1,7 @@
 """Real git in a real sandbox, through the broker, to a real git server; and raw requests for what git never sends."""
 
 import asyncio
+import contextlib
 import gzip
 import io
 import secrets
@@ -368,6 +369,47 @@ async def test_the_socket_is_open_to_the_sandbox_alone_and_replaces_a_stale_one(
             async with unix_http(state_dir) as http:
                 await http.get("/")
         (state_dir / "s/broker.sock").touch()
+
+
+async def test_a_length_without_its_body_does_not_reach_the_git_host(state_dir: Path, lender: Lender) -> None:
+    heads: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    upstream = await asyncio.start_server(answer, "127.0.0.1", 0)
+    host, port = upstream.sockets[0].getsockname()
+    broker = Broker(
+        socket_dir=state_dir / "s",
+        upstream_url=f"http://{host}:{port}/octo/demo.git",
+        repository=OWNER_AND_NAME,
+        push_refs=PUSH_REFS,
+        lend=lender,
+        allow=lambda: True,
+    )
+    async with upstream, broker:
+        request = "GET /git/octo/demo.git/info/refs?service=git-upload-pack HTTP/1.1\r\nHost: x\r\n"
+        assert await raw_status(state_dir, f"{request}Content-Length: 1000\r\n\r\n") == 200
+
+    assert len(heads) == 1
+    assert "content-length" not in heads[0].lower()
+
+
+async def test_one_sandbox_cannot_take_the_runners_descriptors(state_dir: Path, broker: Broker) -> None:
+    connections = [await asyncio.open_unix_connection(state_dir / "s/broker.sock") for _ in range(60)]
+    try:
+        refused = 0
+        for reader, _ in connections:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    refused += await reader.read(1) == b""
+        assert refused == 60 - 32
+    finally:
+        for _, writer in connections:
+            writer.close()
 
 
 def test_a_path_too_long_for_a_socket_is_refused_at_once(tmp_path: Path, lender: Lender) -> None:

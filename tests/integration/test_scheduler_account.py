@@ -1,5 +1,6 @@
 """Signing in, projects, and what requests must look like."""
 
+import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -167,7 +168,8 @@ async def test_a_request_that_breaks_a_rule_changes_nothing(running: Stack) -> N
     for size in (-1, 101):
         request = pb.ListTasksRequest(page_size=size)
         await is_invalid(person.tasks.ListTasks(request, metadata=person.metadata, timeout=DEADLINE_S))
-    for token in ("x", "!!", "AAAA", "LTE="):
+    beyond = base64.urlsafe_b64encode(b"9" * 40 + b".tsk_x").decode()
+    for token in ("x", "!!", "AAAA", "LTE=", beyond):
         request = pb.ListTasksRequest(page_token=token)
         await is_invalid(person.tasks.ListTasks(request, metadata=person.metadata, timeout=DEADLINE_S))
         messages = pb.ListMessagesRequest(task_id=task_id, page_token=token)

@@ -218,3 +218,14 @@ async def test_a_task_whose_user_may_no_longer_push_fails(tmp_path: Path) -> Non
             assert failed.failure_reason == task_pb2.FAILURE_REASON_REPOSITORY
             assert "may not push" in failed.status_reason
             assert list(runner.snapshot.assignments) == []
+
+
+async def test_many_long_inputs_come_a_message_at_a_time(running: Stack) -> None:
+    person, task = await new_task(running)
+    for _ in range(70):
+        await person.add_input(task.task_id, "x" * 64 * 1024)
+    async with running.runner() as runner:
+        assignment = await runner.next_assignment()
+
+    assert assignment.inputs[0].text == task.prompt
+    assert sum(len(each.text) for each in assignment.inputs) <= 128 * 1024

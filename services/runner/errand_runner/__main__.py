@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
@@ -37,7 +38,7 @@ def main() -> None:
 async def _run(stop: asyncio.Event) -> None:
     settings = config.load(RunnerSettings)
     log.configure(service="runner", log_format=settings.log_format)
-    _check_path(settings.data.resolve())
+    _check_path(settings)
     try:
         async with Engine.connect(state_dir=settings.data.resolve()) as engine:
             await _until(stop, _serve(settings, engine))
@@ -49,6 +50,7 @@ async def _serve(settings: RunnerSettings, engine: Engine) -> None:
     """Works until it is cancelled; what is at work then is taken up by the next start."""
     ca = await awaited(settings.ca_file, setting="ERRAND_CA_FILE", ending=PEM_END)
     token = (await awaited(settings.token_file, setting="ERRAND_TOKEN_FILE", ending=b"")).decode().strip()
+    await asyncio.to_thread(_make_socket_root, _socket_root(settings))
     clock, outbox = Clock(), Outbox(settings.data / "outbox")
     model = Model(api_key=settings.model_key.get_secret_value(), base_url=settings.model_url)
     structlog.get_logger().info("runner_started", scheduler=settings.scheduler, slots=settings.slots)
@@ -96,7 +98,7 @@ def _means(
         clock=clock,
         ids=Ids(clock),
         image=settings.image,
-        socket_root=settings.data.resolve() / "s",
+        socket_root=_socket_root(settings),
     )
 
 
@@ -108,12 +110,24 @@ async def _sweep(engine: Engine, runner_id: str) -> None:
         raise Unavailable(str(exc)) from exc
 
 
-def _check_path(data: Path) -> None:
-    """A socket's path has 107 bytes (unix(7)); the sandboxes' sockets lie three folders below the data folder."""
-    deepest = data / "s" / Ids(Clock()).new("sbx") / doorway.SOCKET_NAME
-    if (size := len(bytes(deepest))) > doorway.SOCKET_PATH_BYTES:
-        most = len(bytes(data)) - (size - doorway.SOCKET_PATH_BYTES)
-        raise StartError(f"ERRAND_DATA={data} is too long for the sockets in it; choose a path of at most {most} bytes")
+def _socket_root(settings: RunnerSettings) -> Path:
+    """Where the sandboxes' socket folders lie; short, for a socket's path has 107 bytes (unix(7))."""
+    return settings.data.resolve() / "s"
+
+
+def _make_socket_root(root: Path) -> None:
+    """Empty, without what a process that was killed left, and closed to other people of this host: whoever reaches a
+    socket is taken for its sandbox. The engine, being root, passes."""
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True, mode=0o700)
+
+
+def _check_path(settings: RunnerSettings) -> None:
+    deepest = _socket_root(settings) / Ids(Clock()).new("sbx") / doorway.SOCKET_NAME
+    excess = len(bytes(deepest)) - doorway.SOCKET_PATH_BYTES
+    if excess > 0:
+        most = len(bytes(settings.data.resolve())) - excess
+        raise StartError(f"ERRAND_DATA={settings.data} is too long for sockets in it; its path may have {most} bytes")
 
 
 async def _until(stop: asyncio.Event, serving: Coroutine[None, None, None]) -> None:

@@ -155,6 +155,7 @@ class _Attempt:
         said = what_was_said(
             self.assignment,
             transcript,
+            taken=self.recorder.taken,
             guides=await workspace.guides(),
             day=to_datetime(self.means.clock.now_us()).date(),
             redactor=self.redactor,

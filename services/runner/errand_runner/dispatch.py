@@ -10,7 +10,7 @@ import structlog
 from errand.v1 import dispatch_service_pb2 as pb
 from errand.v1.runner_pb2 import AttemptOutcome, AttemptRef, ItemResult
 from errand_common import rpc
-from errand_common.errors import Conflict, ErrandError, Unavailable
+from errand_common.errors import Conflict, ErrandError, Exhausted, Internal, Unavailable
 from errand_runner.backoff import Backoff
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Dispatch:
             request = pb.FinishAttemptsRequest(session_id=session_id, outcomes=[outcome])
             return (await self.stub.FinishAttempts(request, metadata=self.metadata, timeout=CALL_S)).results[0]
 
-        return await self._answered(call)
+        return await self._answered(call, despite=Internal)
 
     async def transcript(self, attempt: AttemptRef) -> list[pb.GetTranscriptResponse]:
         """The task's transcript, whole."""
@@ -93,7 +93,10 @@ class Dispatch:
 
         return await self._answered(call)
 
-    async def _answered(self, call: Callable[[str], Awaitable[Answer]]) -> Answer:
+    async def _answered(
+        self, call: Callable[[str], Awaitable[Answer]], *, despite: type[ErrandError] | None = None
+    ) -> Answer:
+        """The answer, whichever session gives it. Repeats after what passes, and after `despite`."""
         log = structlog.get_logger()
         backoff = Backoff(random.Random())  # noqa: S311  # jitter, not a secret
         while True:
@@ -102,7 +105,7 @@ class Dispatch:
                 with rpc.renamed_errors():
                     return await call(self._session_id)
             except ErrandError as exc:
-                if not _passing(exc):
+                if not _passing(exc) and (despite is None or not isinstance(exc, despite)):
                     raise
                 log.info("dispatch_call_repeated", reason=exc.reason, error=exc.message, transport=exc.transport)
                 await asyncio.sleep(backoff.next_s())
@@ -110,4 +113,5 @@ class Dispatch:
 
 def _passing(error: ErrandError) -> bool:
     """Whether the same call may succeed later: the scheduler or GitHub is away, or another session has begun."""
-    return isinstance(error, Unavailable) or (isinstance(error, Conflict) and error.reason == "SESSION_SUPERSEDED")
+    superseded = isinstance(error, Conflict) and error.reason == "SESSION_SUPERSEDED"
+    return superseded or isinstance(error, Unavailable | Exhausted)

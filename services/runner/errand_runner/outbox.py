@@ -148,7 +148,8 @@ class Outbox:
     def forget(self, attempt_id: str) -> None:
         """Drop an attempt that is over for the scheduler. Unknown ones are ignored."""
         if (log := self.logs.pop(attempt_id, None)) is not None:
-            log.close()
+            # After what is still queued for it: a number closed earlier may belong to another file by then.
+            self._disk.submit(log.close)
             (self._folder / f"{log.attempt_id}.{log.fence}").unlink(missing_ok=True)
 
     def close(self) -> None:

@@ -29,6 +29,8 @@ class Recorder:
         self._phase = max(
             (_phase(body) for body in earlier), key=lambda phase: phase.rank, default=AttemptPhase.OFFERED
         )
+        self.taken = {input_id for body in earlier for input_id in body.message_appended.input_ids}
+        """The inputs that a message of this attempt carries already, stored by the scheduler or not yet."""
         self.resumed = bool(earlier)
         """Whether an earlier process of this runner began the attempt."""
 

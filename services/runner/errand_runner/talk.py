@@ -1,6 +1,6 @@
 """One turn with Claude, as an attempt sees it: take up the transcript, say what the person wrote, record every fact."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date
@@ -39,11 +39,18 @@ async def restore(stored: Sequence[pb.GetTranscriptResponse], *, model: Model, m
 
 
 def what_was_said(
-    assignment: runner_pb2.Assignment, transcript: Transcript, *, guides: dict[str, str], day: date, redactor: Redactor
+    assignment: runner_pb2.Assignment,
+    transcript: Transcript,
+    *,
+    taken: Set[str],
+    guides: dict[str, str],
+    day: date,
+    redactor: Redactor,
 ) -> Said:
     """The inputs that no message carries yet, as blocks; a task's first comes with what Claude should know."""
     blocks: list[Block] = []
-    for given in assignment.inputs:
+    inputs = [given for given in assignment.inputs if given.input_id not in taken]
+    for given in inputs:
         if transcript.messages or blocks:
             blocks.extend(follow_up(given.text, redactor))
         else:
@@ -56,7 +63,7 @@ def what_was_said(
                 guides=guides,
             )
             blocks.extend(first_message(given.text, about, redactor))
-    return Said(blocks, [given.input_id for given in assignment.inputs])
+    return Said(blocks, [given.input_id for given in inputs])
 
 
 async def talk(agent: Agent, transcript: Transcript, said: Said, *, recorder: Recorder, clock: Clock) -> TurnEnded:

@@ -10,6 +10,7 @@ from errand.v1 import runner_pb2 as pb
 from errand.v1 import task_pb2
 from errand_common import wire
 from errand_common.clock import Clock
+from errand_common.errors import ErrandError
 from errand_common.values import AttemptPhase, FailureReason
 from errand_runner.dispatch import Dispatch
 from errand_runner.events import Deltas
@@ -143,6 +144,9 @@ class Worker:
             outcome = await self._outcome(assignment, run) if known else _FORGOT
             await self._finish(assignment.attempt, outcome)
             run.over = True
+        except (ErrandError, OSError):
+            # It alone is put down; what is wanted comes again and takes it up.
+            structlog.get_logger().exception("attempt_not_carried")
         finally:
             del self._runs[attempt_id]
             self.attempts = tuple(pair for pair in self.attempts if pair[0] != attempt_id)

@@ -55,13 +55,11 @@ class Workspace:
     async def prepare(self) -> None:
         """Clone, or take up the clone of an earlier attempt, and check out the task's branch. Raises GitFailed."""
         if await self._exists(f"{self._folder}/.git/HEAD"):
+            await self._unlock()
             await self._git("remote", "set-url", "origin", self._remote_url)
             await self._git("fetch", "--prune", "origin", timeout_s=CLONE_S)
         else:
-            clone = ("clone", "--no-tags", "--branch", self._default_branch, self._remote_url, self._folder)
-            await self._git(*clone, cwd=str(PurePosixPath(self._folder).parent), timeout_s=CLONE_S)
-            for key, value in AUTHOR.items():
-                await self._git("config", key, value)
+            await self._clone()
         await self._check_out()
 
     async def guides(self) -> dict[str, str]:
@@ -77,6 +75,7 @@ class Workspace:
 
     async def commit_rest(self, message: str) -> None:
         """Commit what the model left uncommitted, untracked files too: nothing of a turn is lost. Raises GitFailed."""
+        await self._unlock()
         if (await self._git("status", "--porcelain")).stdout:
             await self._git("add", "--all")
             await self._git("commit", "--quiet", "--no-verify", "--message", message)
@@ -104,6 +103,23 @@ class Workspace:
     async def push(self) -> None:
         """Push the branch, never over commits of others. Raises GitFailed with what the git host said."""
         await self._git("push", "--quiet", "origin", f"HEAD:refs/heads/{self._branch}", timeout_s=PUSH_S)
+
+    async def _unlock(self) -> None:
+        """Nothing runs in the sandbox now: a lock is what a git that was killed left behind."""
+        locks = ["find", f"{self._folder}/.git", "-name", "*.lock", "-type", "f", "-delete"]
+        await self._supervisor.capture(locks, cwd=self._folder, timeout_s=GIT_S)
+
+    async def _clone(self) -> None:
+        """Beside its place, then moved there: what stands there is whole, however an earlier attempt ended."""
+        part, parent = f"{self._folder}.part", str(PurePosixPath(self._folder).parent)
+        await self._supervisor.capture(["rm", "-rf", part, self._folder], cwd=parent, timeout_s=GIT_S)
+        clone = ("clone", "--no-tags", "--branch", self._default_branch, self._remote_url, part)
+        await self._git(*clone, cwd=parent, timeout_s=CLONE_S)
+        for key, value in AUTHOR.items():
+            await self._git("config", key, value, cwd=part)
+        moved = await self._supervisor.capture(["mv", part, self._folder], cwd=parent, timeout_s=GIT_S)
+        if moved.exit.code != 0:
+            raise GitFailed(f"mv: {moved.stderr.decode(errors='replace').strip()[-2000:]}")
 
     async def _check_out(self) -> None:
         if (await self._run("rev-parse", "--verify", "--quiet", f"refs/heads/{self._branch}")).exit.code == 0:

@@ -119,7 +119,10 @@ class GitHub:
         response = await self._call("GET", f"/repos/{proposal.repository}/pulls", token, params=params)
         if response.status_code != httpx2.codes.OK:
             return None
-        found = cast(list[_Json], response.json())
+        try:
+            found = cast(list[_Json], response.json())
+        except ValueError as exc:
+            raise GitHubUnavailable("GitHub's list of pull requests is not JSON; try again") from exc
         return _pull_request(found[0]) if found else None
 
     async def _call(

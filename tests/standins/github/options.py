@@ -39,7 +39,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     parser.add_argument("--ask-consent", action="store_true", help="show a page at sign-in instead of consenting")
     parser.add_argument("--user", action="append", default=[], help="a person; may be given again")
     parser.add_argument("--client-id", default="", help="the OAuth app")
-    parser.add_argument("--client-secret", default="")
+    parser.add_argument("--client-secret-file", type=Path, help="holds the app's secret, which no process list shows")
     parser.add_argument("--redirect-uri", action="append", default=[], help="may be given again")
     parser.add_argument(
         "--repo",
@@ -50,15 +50,15 @@ def read_options(arguments: Sequence[str]) -> Options:
         help="a repository and what every person may do with it: read, push or admin",
     )
     found = parser.parse_args(arguments)
-    if found.client_id and not (found.client_secret and found.redirect_uri):
-        parser.error("--client-id needs --client-secret and --redirect-uri")
+    if found.client_id and not (found.client_secret_file and found.redirect_uri):
+        parser.error("--client-id needs --client-secret-file and --redirect-uri")
     return Options(
         root=found.root,
         port=found.port,
         ask_consent=found.ask_consent,
         users=tuple(found.user),
         client_id=found.client_id,
-        client_secret=found.client_secret,
+        client_secret=found.client_secret_file.read_text().strip() if found.client_secret_file else "",
         redirect_uris=tuple(found.redirect_uri),
         repositories=tuple(found.repo),
     )

@@ -125,6 +125,21 @@ async def test_the_attempt_blocks_when_too_much_is_unacknowledged(tmp_path):
     assert log.last_sequence == 3
 
 
+async def test_what_was_still_queued_for_a_forgotten_log_never_reaches_another(tmp_path):
+    for round_number in range(50):
+        box = Outbox(tmp_path / str(round_number))
+        log = box.hold(ATTEMPT, 1)
+        appending = [asyncio.ensure_future(log.append(b"first" * 50_000)) for _ in range(3)]
+        await asyncio.sleep(0)
+        box.forget(ATTEMPT)
+        other = box.hold(OTHER, 1)
+        await other.append(b"other")
+        await asyncio.gather(*appending, return_exceptions=True)
+        box.close()
+
+        assert Outbox(tmp_path / str(round_number)).logs[OTHER].recovered == [b"other"]
+
+
 @contextmanager
 def file_size_limit(limit_bytes):
     """The kernel refuses writes past a size, in part, as it does on a full disk."""

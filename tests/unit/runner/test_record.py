@@ -97,6 +97,14 @@ async def test_phases_only_rise_also_over_a_restart(box, deltas, recorder, tmp_p
     ]
 
 
+async def test_a_restarted_recorder_knows_the_inputs_that_were_taken(box, deltas, recorder, tmp_path):
+    said = facts.MessageAppended("msg_1", Role.USER, b'[{"type":"text","text":"hi"}]')
+    await recorder.fact(said, input_ids=["inp_1"])
+    box.close()
+
+    assert Recorder(Outbox(tmp_path).logs[ATTEMPT], deltas, task_id="tsk_1").taken == {"inp_1"}
+
+
 async def test_events_are_numbered_without_a_hole(box, recorder):
     for _ in range(3):
         await recorder.step(event_pb2.STEP_CLONE, 0.1)

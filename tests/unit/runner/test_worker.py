@@ -8,7 +8,7 @@ import pytest
 from errand.v1 import runner_pb2 as pb
 from errand.v1 import task_pb2
 from errand_common.clock import Clock
-from errand_common.errors import Unavailable
+from errand_common.errors import Exhausted, Internal, Unavailable
 from errand_common.values import AttemptPhase
 from errand_runner.dispatch import Dispatch
 from errand_runner.events import Deltas
@@ -121,6 +121,28 @@ async def test_wanting_the_same_again_changes_nothing(box, work):
         assert work.runs == 1
 
 
+async def test_a_full_scheduler_is_asked_again(box, work):
+    double = SchedulerDouble()
+    double.failures["AcceptAttempts"] = [Exhausted("too much at once")]
+    async with working(double, box, work) as worker:
+        worker.want(assigned())
+        await started(work)
+
+
+async def test_an_offer_that_cannot_be_taken_puts_down_that_attempt_alone(box, work):
+    double = SchedulerDouble()
+    double.failures["AcceptAttempts"] = [Internal("a bug")]
+    async with working(double, box, work) as worker:
+        worker.want(assigned())
+        async with asyncio.timeout(10):
+            while double.failures["AcceptAttempts"]:
+                await asyncio.sleep(0.01)
+        worker.want(assigned())
+        await started(work)
+
+    assert double.accepted == [ATTEMPT]
+
+
 async def test_an_offer_that_is_gone_is_forgotten_without_work(box, work):
     double = SchedulerDouble()
     double.refusals[ATTEMPT] = "LEASE_SUPERSEDED"
@@ -201,7 +223,7 @@ async def test_an_attempt_whose_events_were_refused_never_succeeds(box):
 
 async def test_an_end_is_repeated_until_it_is_answered(box, work):
     double = SchedulerDouble()
-    double.failures["FinishAttempts"] = [Unavailable("away"), Unavailable("still away")]
+    double.failures["FinishAttempts"] = [Unavailable("away"), Exhausted("full"), Internal("a bug that passes")]
     work.go_on.set()
     async with working(double, box, work) as worker:
         worker.want(assigned())

@@ -125,3 +125,25 @@ async def test_a_repository_that_is_not_there_says_what_git_said(supervisor, tmp
 
     with pytest.raises(GitFailed, match=r"git clone: .*none\.git"):
         await missing.prepare()
+
+
+async def test_a_lock_that_a_killed_git_left_does_not_hold_up_the_work(workspace, folder):
+    await workspace.prepare()
+    (folder / "new.txt").write_text("kept")
+    (folder / ".git" / "index.lock").touch()
+    await workspace.commit_rest("Leave off")
+    (folder / ".git" / "HEAD.lock").touch()
+
+    await workspace.prepare()
+
+    assert (await workspace.changes()).commits == 1
+
+
+async def test_a_clone_that_was_broken_off_is_made_anew(workspace, folder):
+    part = folder.with_name("repo.part")
+    git("init", "--quiet", str(part), cwd=folder.parent)
+
+    await workspace.prepare()
+
+    assert git("branch", "--show-current", cwd=folder) == BRANCH
+    assert not part.exists()

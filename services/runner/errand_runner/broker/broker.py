@@ -21,6 +21,13 @@ _INSIDE = f"http://127.0.0.1:{doorway.PORT}"
 _PUSH_LIMIT_BYTES = 200 * 1024 * 1024
 # At the end of an attempt nothing is waited for.
 _SHUTDOWN_S = 0.5
+_CONNECTIONS = 32
+
+
+class _HangUp(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.abort()
 
 
 class Broker:
@@ -96,7 +103,14 @@ class Broker:
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         await asyncio.to_thread(self._make_folder)
-        await web.UnixSite(runner, self._path).start()
+        serve = runner.server
+        assert serve is not None  # set up above
+        loop = asyncio.get_running_loop()
+        # Each costs the runner a descriptor, and one sandbox must not take those of the others.
+        server = await loop.create_unix_server(
+            lambda: serve() if len(serve.connections) < _CONNECTIONS else _HangUp(), str(self._path)
+        )
+        stack.callback(server.close)
         # The sandbox's uid, which is not ours, must connect; the folder alone decides who sees the socket.
         await asyncio.to_thread(self._path.chmod, 0o666)
 

@@ -145,6 +145,9 @@ class GitProxy:
         self, request: web.Request, path: str, *, headers: tuple[str, ...], head: bytes = b""
     ) -> web.StreamResponse:
         kept = {name: request.headers[name] for name in headers if name in request.headers}
+        if request.method == "GET":
+            # A length without its body would make the git host take the next request for that body.
+            kept.pop("Content-Length", None)
         whole = await self._whole_body(request, head)
         for refresh in (False, True):
             credential = await self._lend(refresh=refresh)

@@ -1,5 +1,6 @@
 """What a runner should have: a snapshot, then changes, computed from the database each time something moved."""
 
+import itertools
 from collections.abc import AsyncIterator
 
 from errand.v1 import dispatch_service_pb2 as pb
@@ -12,7 +13,10 @@ from errand_scheduler import wire
 from errand_scheduler.runners import RunnerSession
 from errand_scheduler.store import attempts, inputs, projects, tasks
 from errand_scheduler.store.attempts import Attempt
+from errand_scheduler.store.inputs import Input
 from errand_scheduler.store.reader import Reader
+
+_INPUT_BYTES = 128 * 1024  # JSON may make six bytes of one, and a message holds 1 MiB
 
 
 async def assignments(
@@ -53,6 +57,12 @@ def _check(session: RunnerSession, watch_number: int) -> None:
         raise Conflict("another session or watch of this runner replaced this one", reason="SESSION_SUPERSEDED")
 
 
+def _fitting(untaken: list[Input]) -> list[Input]:
+    """The oldest, as many as one message to the model holds; the rest is for the next attempt."""
+    sizes = itertools.accumulate(len(each.text.encode()) for each in untaken)
+    return [each for each, size in zip(untaken, sizes, strict=True) if size <= _INPUT_BYTES]
+
+
 async def _assignment(reader: Reader, clock: Clock, attempt: Attempt) -> runner_pb2.Assignment:
     task = await reader.one(tasks.by_id(attempt.task_id))
     assert task is not None  # foreign key
@@ -65,6 +75,6 @@ async def _assignment(reader: Reader, clock: Clock, attempt: Attempt) -> runner_
         phase=number(task_pb2.AttemptPhase, attempt.phase),
         task=wire.task(task),
         project=wire.project(project),
-        inputs=[wire.input_(each) for each in await reader.all(inputs.untaken(attempt.task_id))],
+        inputs=[wire.input_(each) for each in _fitting(await reader.all(inputs.untaken(attempt.task_id)))],
         queue_duration=duration(max(clock.now_us() - task.queue_time, 0) / 1e6),
     )

@@ -50,7 +50,7 @@ def place_of(token: str) -> Place:
     if not token:
         return TOP
     time_us, _, key = _decode(token).partition(".")
-    if not time_us.isdecimal() or not key:
+    if not time_us.isdecimal() or len(time_us) > 18 or not key:
         raise _bad_token(token)
     return Place(time_us=int(time_us), key=key)
 

@@ -40,7 +40,9 @@ async def test_it_serves_what_its_options_say_and_stops_when_asked(tmp_path: Pat
     folder.mkdir()
     (folder / "a.txt").write_text("a\n")
     options = ["--root", str(tmp_path / "root"), "--user", "octo", "--repo", f"octo/demo={folder}:push"]
-    app = ["--client-id", "app-1", "--client-secret", "secret", "--redirect-uri", "http://127.0.0.1/cb"]
+    secret_file = tmp_path / "secret"
+    secret_file.write_text("secret\n")
+    app = ["--client-id", "app-1", "--client-secret-file", str(secret_file), "--redirect-uri", "http://127.0.0.1/cb"]
     async with standin(*options, *app) as process, httpx2.AsyncClient(trust_env=False) as client:
         at = await ready(process)
         back = await client.get(f"{at['url']}/login/oauth/authorize?client_id=app-1&scope=repo")
