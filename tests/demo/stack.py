@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from errand_common.credentials import write_secret
-from errand_runner.sandbox.completion import to_the_end
+from errand_common.tasks import to_the_end
 from errand_runner.sandbox.docker import Engine
 from tests.demo.processes import Processes
 

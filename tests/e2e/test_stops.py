@@ -1,6 +1,7 @@
 """A person can stop a task at once, a runner can die under it, and either way it goes on from where it was."""
 
 import asyncio
+import signal
 import subprocess
 
 import pytest
@@ -99,6 +100,19 @@ async def test_a_scheduler_that_is_killed_loses_nothing(stack, phone, project):
     calls = await phone.tool_calls(task)
     assert (await phone.task(task))["status"] == "completed"
     assert ["survived" in call["output"] for call in calls] == [True]
+
+
+async def test_services_that_are_stopped_at_once_stop(stack):
+    for pause_s in (0.0, 0.05, 0.2):
+        runner = stack.processes.running["runner"]
+        scheduler = asyncio.ensure_future(stack.processes.stop("scheduler"))
+        await asyncio.sleep(pause_s)
+        await stack.processes.stop("runner")
+        await scheduler
+        await stack.start_scheduler()
+        await stack.start_runner()
+
+        assert runner.returncode != -signal.SIGKILL, "it did not stop when asked, so it was killed"
 
 
 async def test_a_failed_clone_says_what_happened_and_the_prompt_is_not_lost(stack, phone, project):

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from errand_common.credentials import PEM_END, awaited
 from errand_common.errors import Unavailable
 from errand_common.ids import Ids
 from errand_common.service import StartError
+from errand_common.tasks import until_one_ends
 from errand_runner import doorway
 from errand_runner.agent.model import Model
 from errand_runner.agent.prices import PriceList
@@ -41,7 +41,7 @@ async def _run(stop: asyncio.Event) -> None:
     _check_path(settings)
     try:
         async with Engine.connect(state_dir=settings.data.resolve()) as engine:
-            await _until(stop, _serve(settings, engine))
+            await until_one_ends(stop.wait(), _serve(settings, engine))
     except EngineUnavailable as exc:
         raise StartError(str(exc)) from exc
 
@@ -128,13 +128,6 @@ def _check_path(settings: RunnerSettings) -> None:
     if excess > 0:
         most = len(bytes(settings.data.resolve())) - excess
         raise StartError(f"ERRAND_DATA={settings.data} is too long for sockets in it; its path may have {most} bytes")
-
-
-async def _until(stop: asyncio.Event, serving: Coroutine[None, None, None]) -> None:
-    async with asyncio.TaskGroup() as group:
-        service_task = group.create_task(serving)
-        await stop.wait()
-        service_task.cancel()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from errand.v1.dispatch_service_pb2 import AttemptAck, AttemptBatch, StreamEvent
 from errand.v1.event_pb2 import Delta
 from errand.v1.runner_pb2 import AttemptEvent, AttemptRef
 from errand_common import rpc
-from errand_common.errors import ErrandError
+from errand_common.tasks import until_one_ends
 from errand_runner.dispatch import Dispatch
 from errand_runner.outbox import Outbox
 
@@ -81,20 +81,10 @@ class EventStream:
         """Raises ErrandError when the stream breaks. What was not acknowledged is sent again by the next one."""
         with rpc.renamed_errors():
             call = self._dispatch.stub.StreamEvents(metadata=self._dispatch.metadata)
-            failure: BaseException | None = None
             try:
-                async with asyncio.TaskGroup() as group:
-                    reader = group.create_task(self._read_acks(call))
-                    writer = group.create_task(self._write_batches(call))
-                    await reader
-                    writer.cancel()
-            except* (grpc.RpcError, ErrandError) as broken:
-                # Raised below: before Python 3.11.4 what is raised here leaves in a group of its own.
-                failure = broken.exceptions[0]
+                await until_one_ends(self._read_acks(call), self._write_batches(call))
             finally:
                 call.cancel()
-            if failure is not None:
-                raise failure
 
     async def _write_batches(self, call: _Call) -> None:
         self._outbox.changed.set()
@@ -106,8 +96,8 @@ class EventStream:
                 try:
                     await call.write(request)
                 except asyncio.InvalidStateError:
-                    # The stream has ended; the reader learns how.
-                    return
+                    # The stream has ended; the reader learns how, and ends this too.
+                    await asyncio.get_running_loop().create_future()
                 if not request.batches:
                     await asyncio.sleep(DELTA_PAUSE_S)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -13,6 +13,7 @@ from errand_common import rpc, wire
 from errand_common.clock import Clock
 from errand_common.errors import Denied, ErrandError, Unauthenticated
 from errand_common.service import StartError
+from errand_common.tasks import until_one_ends
 from errand_runner.backoff import Backoff
 from errand_runner.dispatch import CALL_S
 from errand_runner.events import EventStream
@@ -68,7 +69,7 @@ class Sessions:
         heart.start()
         self._worker.dispatch.enter(session.session_id)
         try:
-            await _until_one_ends(
+            await until_one_ends(
                 self._follow(session.session_id), self._events(session.session_id).run(), superseded.wait()
             )
         finally:
@@ -131,30 +132,6 @@ def apply(change: pb.WatchAssignmentsResponse, wanted: Mapping[str, Assignment])
     for attempt_id in change.removed_attempt_ids:
         kept.pop(attempt_id, None)
     return kept | {assignment.attempt.attempt_id: assignment for assignment in change.assignments}
-
-
-async def _until_one_ends(*parts: Coroutine[object, object, object]) -> None:
-    """When one part of a session ends, all of it does; the first error is raised."""
-    ended = asyncio.Event()
-
-    async def run(part: Coroutine[object, object, object]) -> None:
-        try:
-            await part
-        finally:
-            ended.set()
-
-    failure: BaseException | None = None
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(run(part)) for part in parts]
-            await ended.wait()
-            for task in tasks:
-                task.cancel()
-    except* ErrandError as broken:
-        # Raised below: before Python 3.11.4 what is raised here leaves in a group of its own.
-        failure = broken.exceptions[0]
-    if failure is not None:
-        raise failure
 
 
 def _in_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:

@@ -19,9 +19,9 @@ import requests
 import structlog
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
+from errand_common.tasks import to_the_end
 from errand_runner import doorway
 from errand_runner.sandbox import guest, profile
-from errand_runner.sandbox.completion import to_the_end
 from errand_runner.sandbox.exec_stream import ExecStream, open_exec_stream
 from errand_runner.sandbox.names import Label, lowest_free, workspace_name
 from errand_runner.sandbox.profile import SandboxSpec

@@ -1,0 +1,69 @@
+"""Of tasks that belong together, the first to end ends all; errors and cancellations arrive as they are."""
+
+import asyncio
+
+import pytest
+
+from errand_common.errors import Unavailable
+from errand_common.tasks import until_one_ends
+
+
+async def for_ever(cancelled):
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        cancelled.append(True)
+
+
+async def fail_when(gate):
+    await gate.wait()
+    raise Unavailable("away")
+
+
+async def test_the_first_to_end_ends_all():
+    cancelled: list[bool] = []
+
+    async with asyncio.timeout(5):
+        await until_one_ends(asyncio.sleep(0), for_ever(cancelled))
+
+    assert cancelled == [True]
+
+
+async def test_an_error_arrives_as_it_is():
+    gate = asyncio.Event()
+    cancelled: list[bool] = []
+    gate.set()
+
+    with pytest.raises(Unavailable, match="away"):
+        await until_one_ends(for_ever(cancelled), fail_when(gate))
+
+    assert cancelled == [True]
+
+
+async def test_a_cancellation_ends_all_and_stays_one():
+    cancelled: list[bool] = []
+    task = asyncio.ensure_future(until_one_ends(for_ever(cancelled), for_ever(cancelled)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert task.cancelled()
+    assert cancelled == [True, True]
+
+
+async def test_a_cancellation_at_the_moment_of_an_error_is_not_lost():
+    for turns_between in range(4):
+        gate = asyncio.Event()
+        task = asyncio.ensure_future(until_one_ends(fail_when(gate), for_ever([])))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        gate.set()
+        for _ in range(turns_between):
+            await asyncio.sleep(0)
+        if task.done():
+            continue
+        task.cancel()
+        await asyncio.wait([task])
+
+        assert task.cancelled(), f"lost with {turns_between} turns of the loop between"
