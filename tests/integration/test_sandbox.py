@@ -98,7 +98,8 @@ async def test_a_sandbox_has_a_workspace_and_tools_but_no_rights(engine: Engine,
         assert "Read-only file system" in await sh(sandbox, "touch /usr/file")
         assert await sh(sandbox, "touch /run/broker/file") != ""
         assert await sh(sandbox, "ls /sys/class/net") == "lo\n"
-        assert "Read-only file system" in await sh(sandbox, "echo > /opt/errand/guest.py")
+        assert "Read-only file system" in await sh(sandbox, "echo > /opt/errand/__main__.py")
+        assert "Read-only file system" in await sh(sandbox, "touch /opt/errand/guest/more.py")
 
 
 async def test_git_works_on_a_fresh_volume(engine: Engine, make_spec: MakeSpec) -> None:

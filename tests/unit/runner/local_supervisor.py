@@ -1,12 +1,13 @@
-"""A real supervisor on this host: guest.py as a child process over pipes, no Docker."""
+"""A real supervisor on this host: the guest as a child process over pipes, no Docker."""
 
 import asyncio
 import sys
+import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from errand_runner.sandbox import guest
+from errand_runner.sandbox.guest_install import install_guest
 from errand_runner.sandbox.supervisor import Supervisor
 
 
@@ -23,13 +24,14 @@ async def local_supervisor(home: Path, **environment: str) -> AsyncGenerator[Sup
         **environment,
     }
     pipe = asyncio.subprocess.PIPE
-    command = (sys.executable, "-I", "-S", str(Path(guest.__file__)))
-    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, env=env)
-    assert process.stdout
-    assert process.stdin
-    try:
-        async with Supervisor(process.stdout, process.stdin) as connected:
-            yield connected
-    finally:
-        async with asyncio.timeout(10):
-            await process.wait()
+    with tempfile.TemporaryDirectory() as state_dir:
+        command = (sys.executable, "-I", "-S", str(install_guest(Path(state_dir))))
+        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, env=env)
+        assert process.stdout
+        assert process.stdin
+        try:
+            async with Supervisor(process.stdout, process.stdin) as connected:
+                yield connected
+        finally:
+            async with asyncio.timeout(10):
+                await process.wait()

@@ -8,7 +8,7 @@ from errand_runner.sandbox.names import Label, workspace_name
 
 WORKSPACE = "/workspace"
 HOME = "/workspace/home"
-GUEST_PATH = "/opt/errand/guest.py"
+GUEST_FOLDER = "/opt/errand"
 
 # Not private: every file that a task may write lies on its volume or in these.
 _TMPFS = {
@@ -73,7 +73,7 @@ def environment() -> dict[str, str]:
 
 
 def container_config(spec: SandboxSpec, *, uid: int, guest: Path, expires: int) -> dict[str, object]:
-    """The body of the engine's container-create request. `guest` is a file on the host; `expires` is Unix time."""
+    """The body of the engine's container-create request. `guest` is a folder of the host; `expires` is Unix time."""
     return {
         "Image": spec.image,
         # A dead-man switch: with nobody left to remove it, the container ends by itself.
@@ -118,7 +118,7 @@ def _host_config(spec: SandboxSpec, guest: Path) -> dict[str, object]:
         "Mounts": [
             {"Type": "volume", "Source": workspace_name(spec.task_id), "Target": WORKSPACE},
             {"Type": "bind", "Source": str(spec.socket_dir.absolute()), "Target": doorway.FOLDER, "ReadOnly": True},
-            {"Type": "bind", "Source": str(guest.absolute()), "Target": GUEST_PATH, "ReadOnly": True},
+            {"Type": "bind", "Source": str(guest.absolute()), "Target": GUEST_FOLDER, "ReadOnly": True},
         ],
         "LogConfig": {"Type": "none"},
         "RestartPolicy": {"Name": "no"},

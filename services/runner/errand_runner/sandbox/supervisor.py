@@ -1,6 +1,6 @@
 """The runner's end of the line into a sandbox: run commands, read and write files.
 
-`guest.py` is the other end. Nothing here knows Docker: a Supervisor works over any pair of streams.
+`guest` is the other end. Nothing here knows Docker: a Supervisor works over any pair of streams.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ WRITE_LIMIT_BYTES = 16 * 1024 * 1024
 
 # Output under way per job. A slow reader stops its own job, and no other.
 _WINDOW_BYTES = 1024 * 1024
-# Charged per frame of output beside its bytes, on both ends (guest.FRAME_COST_BYTES).
+# Charged per frame of output beside its bytes, on both ends (guest/job.py has the same).
 _FRAME_COST_BYTES = 256
 
 _HELLO_S = 15.0

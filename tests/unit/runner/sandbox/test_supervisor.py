@@ -1,6 +1,5 @@
 """Running commands and moving files through a real supervisor process."""
 
-import ast
 import asyncio
 import os
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from errand_runner.sandbox import guest
+from errand_runner.sandbox.guest.job import DRAIN_S
 from errand_runner.sandbox.supervisor import Chunk, Exit, FileError, Finished, SandboxGone, Supervisor
 
 PYTHON = sys.executable
@@ -192,7 +191,7 @@ async def test_a_job_that_ends_unread_is_told_whole_later(supervisor: Supervisor
         assert isinstance(first, Chunk)
         size += len(first.data)
         # Longer than a dead job's pipes are kept open for a job that is being read.
-        await asyncio.sleep(guest.DRAIN_S + 0.5)
+        await asyncio.sleep(DRAIN_S + 0.5)
         async for item in items:
             size += len(item.data) if isinstance(item, Chunk) else 0
     assert size == 1_100_000
@@ -263,7 +262,3 @@ async def test_an_exit_comes_last(supervisor: Supervisor) -> None:
     items = [item async for item in supervisor.run(["echo", "hi"], cwd="/", timeout_s=20)]
     assert isinstance(items[-1], Exit)
     assert items[:-1] == [Chunk(1, b"hi\n")]
-
-
-def test_the_guest_runs_on_python_3_8() -> None:
-    ast.parse(Path(guest.__file__).read_text(), feature_version=(3, 8))

@@ -1,0 +1,7 @@
+"""Sandboxes on a Docker engine. The only imports of the Docker SDK."""
+
+from errand_runner.sandbox.docker.engine import Engine, Sandbox
+from errand_runner.sandbox.docker.errors import EngineUnavailable, ImageMissing, SandboxFailed
+from errand_runner.sandbox.profile import SandboxSpec
+
+__all__ = ["Engine", "EngineUnavailable", "ImageMissing", "Sandbox", "SandboxFailed", "SandboxSpec"]

@@ -1,0 +1,70 @@
+"""The volumes that hold tasks' clones, and the uid that belongs to each."""
+
+import random
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import docker
+from docker.errors import NotFound
+
+from errand_runner.sandbox.docker.errors import SandboxFailed
+from errand_runner.sandbox.names import Label, lowest_free, workspace_name
+
+# Uids below belong to the host's people and services. A uid belongs to a volume, so that no two sandboxes that live at
+# once share the kernel's per-user quotas, and a kept volume opens again under the uid that owns its files.
+_FIRST_UID = 200_000
+_UID_TRIES = 20
+
+
+class Workspaces:
+    """Every call blocks, and raises what the SDK raises."""
+
+    def __init__(self, client: docker.APIClient) -> None:
+        self._client = client
+
+    def open(self, task_id: str, *, runner_id: str) -> int:
+        """The uid of the task's volume, which is made if there is none. Raises SandboxFailed."""
+        name = workspace_name(task_id)
+        with suppress(NotFound):
+            return _uid_of(self._client.inspect_volume(name))
+        spread = 0
+        for _ in range(_UID_TRIES):
+            uid = lowest_free(_FIRST_UID + spread, set(self._uids().values()))
+            labels = {
+                Label.MANAGED: "1",
+                Label.RUNNER: runner_id,
+                Label.TASK: task_id,
+                Label.UID: str(uid),
+            }
+            self._client.create_volume(name=name, labels=labels)
+            # The engine has no lock for this: whoever sees that another took the same uid at the same moment gives way.
+            if [taken for other, taken in self._uids().items() if other != name].count(uid) == 0:
+                return uid
+            self._client.remove_volume(name)
+            spread = random.randrange(1000)  # noqa: S311 - spreads rivals, protects nothing
+        raise SandboxFailed(f"no free uid for the workspace of {task_id} in {_UID_TRIES} tries")
+
+    def remove(self, name: str) -> None:
+        """Deletes a volume; without one, nothing."""
+        with suppress(NotFound):
+            self._client.remove_volume(name)
+
+    def names(self, runner_id: str) -> list[str]:
+        """The volumes that this runner made."""
+        return [volume["Name"] for volume in self._volumes({Label.MANAGED: "1", Label.RUNNER: runner_id})]
+
+    def _uids(self) -> dict[str, int]:
+        volumes = self._volumes({Label.MANAGED: "1"})
+        return {volume["Name"]: _uid_of(volume) for volume in volumes}
+
+    def _volumes(self, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+        wanted = [f"{key}={value}" for key, value in labels.items()]
+        return self._client.volumes(filters={"label": wanted})["Volumes"] or []
+
+
+def _uid_of(volume: Mapping[str, Any]) -> int:
+    try:
+        return int(volume["Labels"][Label.UID])
+    except (KeyError, TypeError, ValueError) as exc:
+        raise SandboxFailed(f"volume {volume.get('Name')} is not one that Errand made; remove or rename it") from exc

@@ -1,0 +1,97 @@
+"""The sandbox's only way out: a local port, carried to the broker's unix socket."""
+
+from __future__ import annotations
+
+import functools
+import selectors
+import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .loop import Loop
+
+LINK_BUFFER_BYTES = 256 * 1024
+
+
+class Forwarder:
+    """Listens on 127.0.0.1:port; each connection is joined to one of the socket at path."""
+
+    def __init__(self, loop: Loop, port: int, path: str) -> None:
+        self.loop = loop
+        self.path = path
+        self.listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(("127.0.0.1", port))
+        self.listener.listen(128)
+        self.listener.setblocking(False)
+        loop.watch(self.listener.fileno(), selectors.EVENT_READ, self.accept)
+
+    def accept(self, events: int) -> None:
+        try:
+            client, _ = self.listener.accept()
+        except OSError:
+            return
+        broker = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            broker.setblocking(False)
+            client.setblocking(False)
+            broker.connect(self.path)
+        except OSError:
+            client.close()
+            broker.close()
+            return
+        Link(self.loop, client, broker)
+
+
+class Link:
+    """Two joined sockets. Each has a buffer of what is still to be written to it."""
+
+    def __init__(self, loop: Loop, one: socket.socket, other: socket.socket) -> None:
+        self.loop = loop
+        self.peer = {one: other, other: one}
+        self.buffer = {one: bytearray(), other: bytearray()}
+        self.at_end: set[socket.socket] = set()
+        self.watch()
+
+    def watch(self) -> None:
+        for side, peer in self.peer.items():
+            events = selectors.EVENT_WRITE if self.buffer[side] else 0
+            if side not in self.at_end and len(self.buffer[peer]) < LINK_BUFFER_BYTES:
+                events |= selectors.EVENT_READ
+            self.loop.watch(side.fileno(), events, functools.partial(self.move, side))
+
+    def move(self, side: socket.socket, ready: int) -> None:
+        try:
+            if ready & selectors.EVENT_WRITE:
+                self.push(side)
+            if ready & selectors.EVENT_READ:
+                self.pull(side)
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.close()
+            return
+        if len(self.at_end) == 2 and not any(self.buffer.values()):
+            self.close()
+        else:
+            self.watch()
+
+    def pull(self, side: socket.socket) -> None:
+        data = side.recv(LINK_BUFFER_BYTES)
+        peer = self.peer[side]
+        if not data:
+            self.at_end.add(side)
+        self.buffer[peer] += data
+        self.push(peer)
+
+    def push(self, side: socket.socket) -> None:
+        buffer = self.buffer[side]
+        if buffer:
+            del buffer[: side.send(bytes(buffer))]
+        if not buffer and self.peer[side] in self.at_end:
+            side.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        for side in self.peer:
+            self.loop.forget(side.fileno())
+            side.close()

@@ -1,0 +1,46 @@
+"""What the runner may ask for."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from .channel import Channel
+from .files import Files
+from .jobs import Jobs
+
+if TYPE_CHECKING:
+    from .channel import Head, Operation
+    from .loop import Loop
+
+VERSION = 1
+
+
+class Operations:
+    """Answers the runner's frames. To add an operation, write it beside its likes and name it in `self.by_name`."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.channel = Channel(loop, self.answer)
+        self.jobs = Jobs(loop, self.channel)
+        files = Files(self.channel)
+        self.by_name: dict[str, Operation] = {
+            "hello": self.hello,
+            "run": self.jobs.run,
+            "more": self.jobs.more,
+            "kill": self.jobs.kill,
+            "read": files.read,
+            "write": files.write,
+            "stat": files.stat,
+        }
+
+    def answer(self, head: Head, body: bytes) -> None:
+        try:
+            self.by_name[head["op"]](head, body)
+        except OSError as error:
+            self.channel.fail(head["id"], error)
+        except ValueError as error:
+            # A path with a NUL or a lone surrogate in it.
+            self.channel.fail(head["id"], OSError(errno.EINVAL, str(error)))
+
+    def hello(self, head: Head, body: bytes) -> None:
+        self.channel.send({"op": "hello", "id": head["id"], "version": VERSION})
