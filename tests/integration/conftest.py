@@ -1,11 +1,64 @@
 """What the integration tests share: the sandbox image."""
 
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator, Iterator
+from pathlib import Path
+
+import aiohttp
 import pytest
 
+from errand_runner.broker.broker import Broker
+from errand_runner.sandbox.docker import Sandbox
 from tests.demo.stack import image_tag
+from tests.integration.brokering import Lender, make_broker, open_sandbox, unix_http
+from tests.integration.git_backend import GitBackend, serve
 
 
 @pytest.fixture(scope="session")
 def sandbox_image() -> str:
     """The tag of the sandbox image, which `make image` built."""
     return image_tag()
+
+
+@pytest.fixture
+def state_dir() -> Iterator[Path]:
+    # Short: a socket's path holds 108 bytes.
+    path = Path(tempfile.mkdtemp(prefix="errand-"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def password() -> str:
+    return f"ghs_{secrets.token_hex(20)}"
+
+
+@pytest.fixture
+async def backend(tmp_path: Path, password: str) -> AsyncGenerator[GitBackend]:
+    async with serve(tmp_path, password=password) as server:
+        yield server
+
+
+@pytest.fixture
+def lender(password: str) -> Lender:
+    return Lender([password])
+
+
+@pytest.fixture
+async def broker(state_dir: Path, backend: GitBackend, lender: Lender) -> AsyncGenerator[Broker]:
+    async with make_broker(state_dir, backend, lender) as listening:
+        yield listening
+
+
+@pytest.fixture
+async def http(broker: Broker, state_dir: Path) -> AsyncGenerator[aiohttp.ClientSession]:
+    async with unix_http(state_dir) as session:
+        yield session
+
+
+@pytest.fixture
+async def sandbox(state_dir: Path, sandbox_image: str, broker: Broker) -> AsyncGenerator[Sandbox]:
+    async with open_sandbox(state_dir, sandbox_image) as opened:
+        yield opened

@@ -62,65 +62,26 @@ class Scheduler:
         announcer: Announcer,
         history: Meta,
     ) -> None:
-        ids, durations = Ids(clock), Durations(settings.beat_seconds)
-        vault = open_vault(settings.keys_file)
+        self._settings, self._clock, self._ids = settings, clock, Ids(clock)
+        self._reader, self._writer, self._github, self._history = reader, writer, github, history
+        self._durations = Durations(settings.beat_seconds)
+        self._vault = open_vault(settings.keys_file)
         self._hub: Hub[Delta] = Hub()
-        self._board = Board(clock, durations)
-        self._sessions = RunnerSessions(clock, ids, durations)
+        self._board = Board(clock, self._durations)
+        self._sessions = RunnerSessions(clock, self._ids, self._durations)
         self._authority = Authority(reader, clock, settings.admitted)
-        rights = PushRights(reader, vault, github, clock, durations)
-        self._placer = Placer(
-            reader=reader,
-            writer=writer,
-            ids=ids,
-            clock=clock,
-            durations=durations,
-            board=self._board,
-            sessions=self._sessions,
-            rights=rights,
-        )
-        self._sweeper = Sweeper(writer, self._board, clock, durations)
-        self._guard = CallGuard(self._authority, contract.scopes(), ids)
+        self._rights = PushRights(reader, self._vault, github, clock, self._durations)
+        self._placer = self._make_placer()
+        self._sweeper = Sweeper(writer, self._board, clock, self._durations)
+        self._guard = CallGuard(self._authority, contract.scopes(), self._ids)
         self._health = health.HealthServicer()
-        self._reader = reader
         announcer.connect(
             hub=self._hub,
             board=self._board,
             sessions=self._sessions,
             placer=self._placer,
             authority=self._authority,
-            rights=rights,
-        )
-        self._tasks = TaskEdge(
-            reader=reader,
-            writer=writer,
-            ids=ids,
-            board=self._board,
-            hub=self._hub,
-            cursors=Cursors(history.epoch),
-            durations=durations,
-        )
-        self._accounts = AccountEdge(
-            reader=reader,
-            writer=writer,
-            ids=ids,
-            authority=self._authority,
-            vault=vault,
-            github=github,
-            rights=rights,
-            github_url=settings.github_url,
-        )
-        self._dispatch = DispatchEdge(
-            reader=reader,
-            writer=writer,
-            clock=clock,
-            durations=durations,
-            board=self._board,
-            sessions=self._sessions,
-            placer=self._placer,
-            hub=self._hub,
-            github=github,
-            rights=rights,
+            rights=self._rights,
         )
 
     @asynccontextmanager
@@ -144,12 +105,61 @@ class Scheduler:
 
     def _server(self) -> grpc.aio.Server:
         server = rpc.server([rpc.Boundary(self._guard)])
-        add_TaskServiceServicer_to_server(self._tasks, server)
-        add_AccountServiceServicer_to_server(self._accounts, server)
-        add_DispatchServiceServicer_to_server(self._dispatch, server)
+        add_TaskServiceServicer_to_server(self._make_task_edge(), server)
+        add_AccountServiceServicer_to_server(self._make_account_edge(), server)
+        add_DispatchServiceServicer_to_server(self._make_dispatch_edge(), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection([*_SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME], server)
         return server
+
+    def _make_placer(self) -> Placer:
+        return Placer(
+            reader=self._reader,
+            writer=self._writer,
+            ids=self._ids,
+            clock=self._clock,
+            durations=self._durations,
+            board=self._board,
+            sessions=self._sessions,
+            rights=self._rights,
+        )
+
+    def _make_task_edge(self) -> TaskEdge:
+        return TaskEdge(
+            reader=self._reader,
+            writer=self._writer,
+            ids=self._ids,
+            board=self._board,
+            hub=self._hub,
+            cursors=Cursors(self._history.epoch),
+            durations=self._durations,
+        )
+
+    def _make_account_edge(self) -> AccountEdge:
+        return AccountEdge(
+            reader=self._reader,
+            writer=self._writer,
+            ids=self._ids,
+            authority=self._authority,
+            vault=self._vault,
+            github=self._github,
+            rights=self._rights,
+            github_url=self._settings.github_url,
+        )
+
+    def _make_dispatch_edge(self) -> DispatchEdge:
+        return DispatchEdge(
+            reader=self._reader,
+            writer=self._writer,
+            clock=self._clock,
+            durations=self._durations,
+            board=self._board,
+            sessions=self._sessions,
+            placer=self._placer,
+            hub=self._hub,
+            github=self._github,
+            rights=self._rights,
+        )
 
     async def _stop(self, server: grpc.aio.Server) -> None:
         await self._health.enter_graceful_shutdown()
