@@ -25,6 +25,10 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     """The connection of the writer's thread; made and used there alone. Creates the file."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.row_factory = sqlite3.Row
-    for pragma in (*_WRITER_PRAGMAS, *_PRAGMAS):
-        connection.execute(pragma)
+    try:
+        for pragma in (*_WRITER_PRAGMAS, *_PRAGMAS):
+            connection.execute(pragma)
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
