@@ -49,9 +49,9 @@ async def _measure() -> Table:
 async def _rounds(table: Table, stack: Stack, phone: Phone, project: dict[str, object], sandbox: Sandbox) -> None:
     for number in range(ROUNDS):
         print(f"round {number + 1} of {ROUNDS}", flush=True)
-        measure_memory(table, stack)
         await measure_start(table, stack, phone, project)
         await measure_tool_call(table, sandbox)
+        measure_memory(table, stack)
 
 
 def _spec(stack: Stack) -> SandboxSpec:
