@@ -14,6 +14,7 @@ from errand_runner.sandbox.docker import Sandbox
 from tests.demo.stack import image_tag
 from tests.integration.brokering import Lender, make_broker, open_sandbox, unix_http
 from tests.integration.git_backend import GitBackend, serve
+from tests.integration.scheduling import Stack, github_with_repository, stack
 
 
 @pytest.fixture(scope="session")
@@ -62,3 +63,11 @@ async def http(broker: Broker, state_dir: Path) -> AsyncGenerator[aiohttp.Client
 async def sandbox(state_dir: Path, sandbox_image: str, broker: Broker) -> AsyncGenerator[Sandbox]:
     async with open_sandbox(state_dir, sandbox_image) as opened:
         yield opened
+
+
+@pytest.fixture
+async def running(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Stack]:
+    """A scheduler with a GitHub beside it, at the pace of the module's BEAT_S if it has one."""
+    pace = {"beat_s": request.module.BEAT_S} if hasattr(request.module, "BEAT_S") else {}
+    async with github_with_repository(tmp_path / "github") as github, stack(tmp_path / "data", github, **pace) as each:
+        yield each

@@ -375,3 +375,9 @@ def tool_events(call_id: str) -> tuple[runner_pb2.AttemptEvent, runner_pb2.Attem
         runner_pb2.AttemptEvent(body=event_pb2.EventBody(tool_call_started=started), tool_call=call),
         runner_pb2.AttemptEvent(body=event_pb2.EventBody(tool_call_finished=finished), tool_call=done),
     )
+
+
+async def new_task(running: Stack) -> tuple[Person, task_pb2.Task]:
+    """A person who has signed in, and a pending task of theirs."""
+    person = await running.sign_in()
+    return person, await person.create((await person.add_project()).project_id)

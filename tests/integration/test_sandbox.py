@@ -1,10 +1,8 @@
 """Real containers: what a sandbox can do, what it cannot, and that none is left behind."""
 
 import asyncio
-import shutil
 import socket
 import subprocess
-import tempfile
 from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 
@@ -29,14 +27,6 @@ MakeSpec = Callable[..., SandboxSpec]
 @pytest.fixture
 def ids() -> Ids:
     return Ids(Clock())
-
-
-@pytest.fixture
-def state_dir() -> Iterator[Path]:
-    # Short: a socket's path holds 108 bytes.
-    path = Path(tempfile.mkdtemp(prefix="errand-"))
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Signing in, projects, and what requests must look like."""
 
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 import grpc
 import pytest
@@ -18,16 +17,8 @@ from tests.integration.scheduling import (
     REPOSITORY,
     Person,
     Stack,
-    github_with_repository,
     message_event,
-    stack,
 )
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[Stack]:
-    async with github_with_repository(tmp_path / "github") as github, stack(tmp_path / "data", github) as each:
-        yield each
 
 
 async def refusal(call: Awaitable[object]) -> ErrandError:

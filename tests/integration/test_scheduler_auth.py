@@ -1,7 +1,6 @@
 """Who may call what, over the wire: every method with every kind of credential."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import grpc
@@ -13,7 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from errand.v1 import account_service_pb2
 from errand_common import contract, rpc
 from errand_common.errors import Unauthenticated, from_rpc_error
-from tests.integration.scheduling import DEADLINE_S, Person, Stack, github_with_repository, stack
+from tests.integration.scheduling import DEADLINE_S, Person, Stack
 
 if TYPE_CHECKING:
     Bidirectional = grpc.aio.StreamStreamMultiCallable[bytes, bytes]
@@ -21,12 +20,6 @@ if TYPE_CHECKING:
     Unary = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
 
 REFUSED = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[Stack]:
-    async with github_with_repository(tmp_path / "github") as github, stack(tmp_path / "data", github) as each:
-        yield each
 
 
 def methods() -> Iterator[tuple[str, MethodDescriptor]]:

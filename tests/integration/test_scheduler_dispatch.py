@@ -1,6 +1,5 @@
 """What runners may rely on: sessions, offers, events and leases."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
@@ -10,27 +9,15 @@ from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import event_pb2, runner_pb2, task_pb2
 from errand_common.errors import ErrandError, from_rpc_error
 from tests.integration.scheduling import (
-    Person,
     Stack,
     github_with_repository,
     message_event,
+    new_task,
     phase_event,
     stack,
 )
 
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[Stack]:
-    async with (
-        github_with_repository(tmp_path / "github") as github,
-        stack(tmp_path / "data", github, beat_s=0.2) as each,
-    ):
-        yield each
-
-
-async def new_task(running: Stack) -> tuple[Person, task_pb2.Task]:
-    person = await running.sign_in()
-    return person, await person.create((await person.add_project()).project_id)
+BEAT_S = 0.2
 
 
 def refusal(error: BaseException) -> ErrandError:

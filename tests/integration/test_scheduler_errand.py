@@ -1,29 +1,16 @@
 """An errand's whole way through the scheduler, over TLS, with a scripted runner."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import event_pb2, runner_pb2, task_pb2, task_service_pb2
 from tests.integration.scheduling import (
     DEADLINE_S,
     REPOSITORY,
     Stack,
-    github_with_repository,
     inputs_event,
     message_event,
     phase_event,
-    stack,
     tool_events,
 )
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[Stack]:
-    async with github_with_repository(tmp_path / "github") as github, stack(tmp_path / "data", github) as each:
-        yield each
 
 
 async def test_an_errand_goes_from_prompt_to_record(running: Stack) -> None:

@@ -1,11 +1,9 @@
 """Every unary call may arrive twice, and late: the second time changes nothing."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import closing
-from pathlib import Path
 
-import pytest
 from google.protobuf.message import Message
 
 from errand.v1 import account_service_pb2 as accounts
@@ -18,9 +16,7 @@ from tests.integration.scheduling import (
     Person,
     ScriptedRunner,
     Stack,
-    github_with_repository,
     inputs_event,
-    stack,
 )
 
 NOT_REPEATABLE = {
@@ -29,12 +25,6 @@ NOT_REPEATABLE = {
     "EndSession": "the second is refused: its session is over",
 }
 NOTES = ('"audit_log"', "'audit_log'", '"runners"')
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[Stack]:
-    async with github_with_repository(tmp_path / "github") as github, stack(tmp_path / "data", github) as each:
-        yield each
 
 
 def stored(running: Stack) -> list[str]:

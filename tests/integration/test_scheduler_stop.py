@@ -1,35 +1,18 @@
 """A stop works in every phase, with a runner and without one."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import runner_pb2, task_pb2
 from tests.integration.scheduling import (
-    Person,
     ScriptedRunner,
     Stack,
-    github_with_repository,
     inputs_event,
+    new_task,
     phase_event,
-    stack,
 )
 
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[Stack]:
-    async with (
-        github_with_repository(tmp_path / "github") as github,
-        stack(tmp_path / "data", github, beat_s=0.2) as each,
-    ):
-        yield each
-
-
-async def new_task(running: Stack) -> tuple[Person, task_pb2.Task]:
-    person = await running.sign_in()
-    return person, await person.create((await person.add_project()).project_id)
+BEAT_S = 0.2
 
 
 async def until_removed(runner: ScriptedRunner, ref: runner_pb2.AttemptRef) -> None:

@@ -1,7 +1,6 @@
 """Watching: the replay and what follows it are one list without a gap."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
@@ -10,12 +9,6 @@ import pytest
 from errand.v1 import event_pb2, runner_pb2, task_pb2, task_service_pb2
 from errand_common.errors import Invalid, Unavailable, from_rpc_error
 from tests.integration.scheduling import Person, Stack, github_with_repository, stack
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[Stack]:
-    async with github_with_repository(tmp_path / "github") as github, stack(tmp_path / "data", github) as each:
-        yield each
 
 
 def step() -> runner_pb2.AttemptEvent:

@@ -4,6 +4,7 @@ import asyncio
 import stat
 
 import pytest
+from structlog.testing import capture_logs
 
 from errand_common.credentials import PEM_END, awaited, hash_token, new_token, read_secret, write_secret
 
@@ -46,11 +47,15 @@ def test_tokens_are_long_unlike_and_hashed_one_way():
 
 async def test_a_file_is_awaited_until_it_is_whole(tmp_path):
     path = tmp_path / "ca.pem"
-    waiting = asyncio.ensure_future(awaited(path, setting="ERRAND_CA_FILE", ending=PEM_END))
-    await asyncio.sleep(0)
-    path.write_bytes(b"-----BEGIN CERTIFICATE-----\nMIIB")
-    assert not waiting.done()
+    path.write_bytes(b"-----BEGIN CERTIFICATE-----\nMIIB\n")
+    with capture_logs() as logs:
+        waiting = asyncio.ensure_future(awaited(path, setting="ERRAND_CA_FILE", ending=PEM_END))
+        async with asyncio.timeout(5):
+            while not logs:
+                assert not waiting.done()
+                await asyncio.sleep(0.01)
     path.write_bytes(whole := b"-----BEGIN CERTIFICATE-----\nMIIB\n" + PEM_END + b"\n")
 
     async with asyncio.timeout(5):
         assert await waiting == whole
+    assert (logs[0]["event"], logs[0]["setting"]) == ("file_awaited", "ERRAND_CA_FILE")
