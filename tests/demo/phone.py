@@ -67,6 +67,16 @@ class Phone:
         code = await self._follow(start)
         await self._take_tokens(grant_type="authorization_code", code=code, code_verifier=verifier)
 
+    async def sign_in_by_link(self, link: str) -> None:
+        """Spend a one-time link, as the page does, and keep the session that its cookies hold. Raises Refused."""
+        secret = link.rpartition("/#/link/")[2]
+        origin = {"Origin": self.gateway_url}
+        response = await self.http.post(f"{self.gateway_url}/auth/link", json={"secret": secret}, headers=origin)
+        self._body(response)
+        cookies = {name.rpartition("errand_")[2]: value for name, value in response.cookies.items()}
+        self.access_token, self.refresh_token = cookies["session"], cookies["refresh"]
+        self.http.cookies.clear()
+
     async def refresh(self) -> None:
         """Trade the refresh token for new tokens."""
         await self._take_tokens(grant_type="refresh_token", refresh_token=self.refresh_token)
@@ -100,6 +110,11 @@ class Phone:
     async def add_input(self, task: Json, text: str) -> Json:
         """Send a task further; returns the task after it."""
         return dict((await self.post(f"/v1/tasks/{task['task_id']}/inputs", {"text": text}))["task"])
+
+    async def steer(self, task: Json, text: str) -> Json:
+        """Say something to Claude in mid-work; returns the input."""
+        body = {"text": text, "kind": "steer"}
+        return dict((await self.post(f"/v1/tasks/{task['task_id']}/inputs", body))["input"])
 
     async def stop(self, task: Json) -> Json:
         """Stop a task; returns it as it then stands."""

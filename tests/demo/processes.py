@@ -66,6 +66,16 @@ class Processes:
             raise self.failure(name, f"did not serve within {READY_S:.0f} s") from exc
         return path.read_text().strip()
 
+    async def logged(self, name: str, event: str) -> None:
+        """Wait until a service's log tells of an event."""
+        log = self.log_of(name)
+        try:
+            async with asyncio.timeout(READY_S):
+                while not (log.exists() and f'"event": "{event}"' in log.read_text()):
+                    await asyncio.sleep(0.05)
+        except TimeoutError as exc:
+            raise self.failure(name, f"did not log {event} within {READY_S:.0f} s") from exc
+
     async def stop(self, name: str) -> None:
         """End one process and wait for it: SIGTERM, after a while SIGKILL. Unknown or ended ones are ignored."""
         process = self.running.pop(name, None)

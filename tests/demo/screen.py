@@ -29,6 +29,7 @@ class Screen:
     console: Console
     _writing: tuple[str, str] | None = field(default=None, init=False)
     _spoken: set[str] = field(default_factory=set, init=False)
+    _unfinished: str = field(default="", init=False)
 
     def show(self, message: Json) -> None:
         """One message of the live socket; kinds that it does not know are passed over."""
@@ -50,6 +51,7 @@ class Screen:
             self._writing = (delta["subject_id"], delta["kind"])
             self.console.print(Text("  claude  ", style="bold magenta"), end="")
         self._spoken.add(delta["subject_id"])
+        self._unfinished = delta["subject_id"]
         style = "dim italic" if delta["kind"] == "thinking" else ""
         self.console.print(Text(delta["text"], style=style), end="", soft_wrap=True)
 
@@ -61,6 +63,8 @@ class Screen:
     def _event(self, event: Json) -> None:
         detail = event["detail"]
         self._end_words()
+        if detail.get("message_id") == self._unfinished:
+            self._unfinished = ""
         match event["kind"]:
             case "task_status_changed":
                 reason = f"  ({detail['status_reason']})" if detail["status_reason"] else ""
@@ -77,7 +81,13 @@ class Screen:
             case "tool_call_finished":
                 self._finished(detail)
             case "model_delayed":
+                if self._unfinished:
+                    self._line("void", "the words above were cut off; Claude is asked again", "yellow")
                 self._line("waiting", f"{detail['reason']}; again in {detail['delay']:.0f} s", "yellow")
+            case "git_delayed":
+                self._line("waiting", f"{detail['reason']}; again in {detail['delay']:.0f} s", "yellow")
+            case "input_added" if detail["kind"] == "steer":
+                self._line("steer", f"“{detail['summary']}”", "bold blue")
             case "branch_pushed":
                 self._line("pushed", f"{detail['branch']} at {detail['commit'][:10]}", "bold green")
             case "pull_request_opened":

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from errand_common.credentials import write_secret
 from errand_common.tasks import to_the_end
+from errand_runner.presence import presence_file
 from errand_runner.sandbox.docker import Engine
 from tests.demo.processes import Processes
 
@@ -40,6 +41,7 @@ class Stack:
     claude: Claude
     github: dict[str, str] = field(default_factory=dict)
     gateway_url: str = ""
+    single_user: bool = False
     client_secret: str = field(default_factory=lambda: secrets.token_hex(20))
 
     @property
@@ -57,7 +59,8 @@ class Stack:
         redirect = "http://127.0.0.1/auth/callback"
         secret_file = self.folder / "github.secret"
         write_secret(secret_file, self.client_secret)
-        options = ("--user", USER, "--client-id", CLIENT_ID, "--client-secret-file", str(secret_file))
+        options = ["--user", USER, "--client-id", CLIENT_ID, "--client-secret-file", str(secret_file)]
+        options += ["--token-for", USER] if self.single_user else []
         await self.processes.start(
             "github",
             "tests.standins.github",
@@ -88,22 +91,26 @@ class Stack:
         await self.processes.start(
             "scheduler",
             "errand_scheduler",
-            env=self._env(
-                ERRAND_DATA=str(self.folder / "scheduler"),
-                ERRAND_LISTEN=listen,
-                ERRAND_GITHUB_URL=self.github["url"],
-                ERRAND_GITHUB_API_URL=self.github["api_url"],
-                ERRAND_ALLOWED_USERS=USER,
-                **settings,
-            ),
+            env=self._env(**self._scheduler_settings(), ERRAND_LISTEN=listen, **settings),
         )
         await self.processes.file("scheduler", address)
+
+    async def link(self) -> str:
+        """A sign-in link, as the scheduler's own program prints it."""
+        env = self._env(**self._scheduler_settings(), ERRAND_PUBLIC_URL=self.gateway_url)
+        process = await self.processes.start("link", "errand_scheduler", "link", env=env)
+        printed, _ = await process.communicate()
+        if process.returncode:
+            raise self.processes.failure("link", "printed no link")
+        await self.processes.stop("link")
+        return next(line.strip() for line in printed.decode().splitlines() if "/#/link/" in line)
 
     async def start_gateway(self) -> None:
         """The gateway."""
         address = self.folder / "gateway.address"
         listen = address.read_text().strip() if address.exists() else "127.0.0.1:0"
         address.unlink(missing_ok=True)
+        app = {"ERRAND_GITHUB_CLIENT_ID": CLIENT_ID, "ERRAND_GITHUB_CLIENT_SECRET": self.client_secret}
         await self.processes.start(
             "gateway",
             "errand_gateway",
@@ -112,27 +119,21 @@ class Stack:
                 ERRAND_LISTEN=listen,
                 ERRAND_ADDRESS_FILE=str(address),
                 ERRAND_GITHUB_URL=self.github["url"],
-                ERRAND_GITHUB_CLIENT_ID=CLIENT_ID,
-                ERRAND_GITHUB_CLIENT_SECRET=self.client_secret,
+                **({} if self.single_user else app),
             ),
         )
         self.gateway_url = f"http://{await self.processes.file('gateway', address)}"
 
     async def start_runner(self, **settings: str) -> None:
-        """A runner with two slots."""
+        """A runner with two slots, which has a session then. Raises ProcessFailed when its start is refused."""
+        session = presence_file(self.folder / "runner")
+        session.unlink(missing_ok=True)
         await self.processes.start(
             "runner",
             "errand_runner",
-            env=self._env(
-                **self._scheduler_as("runner"),
-                ERRAND_DATA=str(self.folder / "runner"),
-                ERRAND_SLOTS="2",
-                ERRAND_SANDBOX_IMAGE=self.image,
-                ANTHROPIC_API_KEY=self.claude.key,
-                ANTHROPIC_BASE_URL=self.claude.url,
-                **settings,
-            ),
+            env=self._env(**self._runner_settings() | settings),
         )
+        await self.processes.file("runner", session)
 
     async def stop_services(self) -> None:
         """The three services, as an operator would stop them; the stand-ins stay."""
@@ -148,12 +149,35 @@ class Stack:
         connection.close()
         return found
 
-    def _scheduler_as(self, service: str) -> dict[str, str]:
-        data = self.folder / "scheduler"
+    def _scheduler_settings(self) -> dict[str, str]:
+        mode = (
+            {"ERRAND_GITHUB_TOKEN": self.github["token"]}
+            if self.single_user
+            else {"ERRAND_GITHUB_CLIENT_ID": CLIENT_ID, "ERRAND_ALLOWED_USERS": USER}
+        )
+        return {
+            "ERRAND_DATA": str(self.folder / "scheduler"),
+            "ERRAND_GITHUB_URL": self.github["url"],
+            "ERRAND_GITHUB_API_URL": self.github["api_url"],
+            **mode,
+        }
+
+    def _runner_settings(self) -> dict[str, str]:
+        return {
+            **self._scheduler_as("runners/local"),
+            "ERRAND_DATA": str(self.folder / "runner"),
+            "ERRAND_SLOTS": "2",
+            "ERRAND_SANDBOX_IMAGE": self.image,
+            "ANTHROPIC_API_KEY": self.claude.key,
+            "ANTHROPIC_BASE_URL": self.claude.url,
+        }
+
+    def _scheduler_as(self, name: str) -> dict[str, str]:
+        credential = self.folder / "scheduler" / "credentials" / name
         return {
             "ERRAND_SCHEDULER": self.scheduler_address,
-            "ERRAND_CA_FILE": str(data / "tls" / "ca.pem"),
-            "ERRAND_TOKEN_FILE": str(data / "credentials" / f"{service}.token"),
+            "ERRAND_CA_FILE": str(credential / "ca.pem"),
+            "ERRAND_TOKEN_FILE": str(credential / "token"),
         }
 
     def _env(self, **settings: str) -> Mapping[str, str]:
@@ -174,10 +198,14 @@ async def open_stack(
     content: str = str(SEED),
     claude: Claude | None = None,
     pace_ms: int = 0,
+    single_user: bool = False,
 ) -> AsyncIterator[Stack]:
-    """Start everything; on leaving, however that comes, nothing is left of it but the engine and the image."""
+    """Start everything; on leaving, however that comes, nothing is left of it but the engine and the image.
+
+    With `single_user` people sign in by `link` alone, as the owner of a personal token.
+    """
     folder = Path(tempfile.mkdtemp(prefix="errand-"))
-    stack = Stack(folder, image_tag(), Processes(folder), claude or Claude("", ""))
+    stack = Stack(folder, image_tag(), Processes(folder), claude or Claude("", ""), single_user=single_user)
     try:
         await stack.start_github(repository, content)
         if claude is None:
@@ -188,10 +216,11 @@ async def open_stack(
         yield stack
     finally:
         # One more Ctrl-C must not leave half of it running.
-        await to_the_end(_clear(stack))
+        await to_the_end(clear(stack))
 
 
-async def _clear(stack: Stack) -> None:
+async def clear(stack: Stack) -> None:
+    """Stop what was started, and remove containers, volumes and the folder."""
     await stack.processes.stop_all()
     runner_ids = stack.runner_ids()
     if runner_ids:

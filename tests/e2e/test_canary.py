@@ -40,7 +40,7 @@ async def secrets(stack, phone):
         answer = await http.get(f"{stack.github['url']}/_standin/tokens", headers=headers)
     tokens = answer.json()["tokens"]
     assert tokens
-    service_tokens = [path.read_text().strip() for path in (stack.folder / "scheduler" / "credentials").iterdir()]
+    service_tokens = [path.read_text().strip() for path in (stack.folder / "scheduler" / "credentials").rglob("token")]
     return [*tokens, *service_tokens, stack.claude.key, stack.client_secret, phone.access_token, phone.refresh_token]
 
 

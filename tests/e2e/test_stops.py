@@ -2,22 +2,16 @@
 
 import asyncio
 import signal
-import subprocess
 
 import pytest
 
 from tests.demo.phone import is_final
 from tests.demo.stack import REPOSITORY
-from tests.e2e.watching import event, run, send_on, until
+from tests.e2e.watching import event, no_container, run, send_on, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCRIPT = "run-command"
-
-
-def containers(task):
-    command = ["docker", "ps", "--quiet", "--filter", f"label=errand.task={task['task_id']}"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
 
 
 async def started(phone, project, command):
@@ -25,12 +19,6 @@ async def started(phone, project, command):
     task = await phone.create_task(project, f"Run: {command}")
     await until(phone, task, event("tool_call_started"))
     return task
-
-
-async def no_container(task):
-    async with asyncio.timeout(15):
-        while containers(task):
-            await asyncio.sleep(0.1)
 
 
 async def test_a_stop_ends_a_running_command_and_its_container(phone, project):

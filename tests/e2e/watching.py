@@ -1,9 +1,13 @@
 """Following a task as a phone does, until something happens."""
 
 import asyncio
+import subprocess
 from collections.abc import Callable
 
+import httpx2
+
 from tests.demo.phone import Json, Phone, is_final
+from tests.demo.stack import Stack
 
 TASK_S = 60.0
 
@@ -42,3 +46,23 @@ async def send_on(phone: Phone, task: Json, text: str) -> Json:
     await phone.add_input(task, text)
     await until(phone, task, is_final, cursor=cursor)
     return await phone.task(task)
+
+
+def containers(task: Json) -> list[str]:
+    """The containers of a task, stopped ones too."""
+    command = ["docker", "ps", "--all", "--quiet", "--filter", f"label=errand.task={task['task_id']}"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+
+async def no_container(task: Json) -> None:
+    """Wait until a task has none."""
+    async with asyncio.timeout(15):
+        while containers(task):
+            await asyncio.sleep(0.1)
+
+
+async def ready(stack: Stack) -> None:
+    """Wait until the gateway has its scheduler."""
+    async with asyncio.timeout(30), httpx2.AsyncClient(trust_env=False) as client:
+        while (await client.get(f"{stack.gateway_url}/readyz")).status_code != 200:
+            await asyncio.sleep(0.1)

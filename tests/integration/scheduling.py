@@ -34,17 +34,27 @@ DEADLINE_S = 20.0
 REPOSITORY = "octocat/demo"
 
 
-def settings(data: Path, github: GitHubStandin, *, beat_s: float = 0.5) -> SchedulerSettings:
+def settings(data: Path, github: GitHubStandin, *, beat_s: float = 0.5, **others: str) -> SchedulerSettings:
     return SchedulerSettings.model_validate(
         {
+            "ERRAND_GITHUB_CLIENT_ID": "Iv23test",
             "ERRAND_DATA": data,
             "ERRAND_LISTEN": "127.0.0.1:0",
             "ERRAND_GITHUB_URL": github.url,
             "ERRAND_GITHUB_API_URL": github.api_url,
             "ERRAND_ALLOWED_USERS": "Octocat, hubot",
             "ERRAND_BEAT_SECONDS": beat_s,
+            **others,
         }
     )
+
+
+def single_user_settings(
+    data: Path, github: GitHubStandin, token: str, *, beat_s: float = 0.5, **others: str
+) -> SchedulerSettings:
+    """The mode in which the owner of a token is the only user."""
+    others = {"ERRAND_GITHUB_CLIENT_ID": None, "ERRAND_GITHUB_TOKEN": token, **others}  # type: ignore[dict-item]
+    return settings(data, github, beat_s=beat_s, **others)
 
 
 @dataclass(frozen=True)
@@ -73,8 +83,15 @@ class Person:
         request = task_service_pb2.GetTaskRequest(task_id=task_id)
         return (await self.tasks.GetTask(request, metadata=self.metadata, timeout=DEADLINE_S)).task
 
-    async def add_input(self, task_id: str, text: str) -> task_service_pb2.AddInputResponse:
-        request = task_service_pb2.AddInputRequest(task_id=task_id, text=text)
+    async def add_input(
+        self, task_id: str, text: str, kind: int = 0, request_id: str = ""
+    ) -> task_service_pb2.AddInputResponse:
+        request = task_service_pb2.AddInputRequest(
+            task_id=task_id,
+            text=text,
+            kind=kind,  # type: ignore[arg-type]  # a number of the enum
+            request_id=request_id,
+        )
         return await self.tasks.AddInput(request, metadata=self.metadata, timeout=DEADLINE_S)
 
     async def stop(self, task_id: str) -> task_pb2.Task:
@@ -142,11 +159,18 @@ class Stack:
 
     @property
     def gateway_token(self) -> str:
-        return (self.data / "credentials" / "gateway.token").read_text().strip()
+        return self.token_of("gateway")
+
+    @property
+    def operator_token(self) -> str:
+        return self.token_of("operator")
 
     @property
     def runner_token(self) -> str:
-        return (self.data / "credentials" / "runner.token").read_text().strip()
+        return self.token_of("runners/local")
+
+    def token_of(self, name: str) -> str:
+        return (self.data / "credentials" / name / "token").read_text().strip()
 
     async def sign_in(self, login: str = "octocat") -> Person:
         self.github.add_user(login)
@@ -157,7 +181,24 @@ class Stack:
         answer = await accounts.CompleteSignIn(request, metadata=rpc.bearer(self.gateway_token), timeout=DEADLINE_S)
         return self.person(answer)
 
-    def person(self, answer: account_service_pb2.CompleteSignInResponse) -> Person:
+    async def make_link(self) -> str:
+        """The secret of a new sign-in link."""
+        request = account_service_pb2.CreateSignInLinkRequest()
+        operator = rpc.bearer(self.operator_token)
+        made = await AccountServiceStub(self.channel).CreateSignInLink(request, metadata=operator, timeout=DEADLINE_S)
+        return made.secret
+
+    async def redeem(self, secret: str) -> Person:
+        """The owner's session for a link's secret."""
+        request = account_service_pb2.RedeemSignInLinkRequest(secret=secret, client="test")
+        gateway = rpc.bearer(self.gateway_token)
+        return self.person(
+            await AccountServiceStub(self.channel).RedeemSignInLink(request, metadata=gateway, timeout=DEADLINE_S)
+        )
+
+    def person(
+        self, answer: account_service_pb2.CompleteSignInResponse | account_service_pb2.RedeemSignInLinkResponse
+    ) -> Person:
         return Person(
             access_token=answer.tokens.access_token,
             refresh_token=answer.tokens.refresh_token,
@@ -178,8 +219,7 @@ class Stack:
 
     async def push(self, branch: str) -> None:
         """The branch as a push would leave it at GitHub, one commit on."""
-        heads = (self.data.parent / "github").rglob("HEAD")
-        bare = next(head.parent for head in heads if (head.parent / "objects").is_dir())
+        bare = self.data.parent / "github" / f"{REPOSITORY}.git"
         tree = await git("rev-parse", "main^{tree}", directory=bare)
         commit = await git("commit-tree", "-p", "main", "-m", "green", tree, directory=bare)
         await git("update-ref", f"refs/heads/{branch}", commit, directory=bare)
@@ -189,11 +229,19 @@ class Stack:
 
 
 @asynccontextmanager
-async def stack(data: Path, github: GitHubStandin, *, beat_s: float = 0.5) -> AsyncIterator[Stack]:
+async def stack(
+    data: Path,
+    github: GitHubStandin,
+    *,
+    beat_s: float = 0.5,
+    wanted: SchedulerSettings | None = None,
+    clock: Clock | None = None,
+) -> AsyncIterator[Stack]:
     """A scheduler over TLS for as long as the context lasts."""
+    wanted = wanted or settings(data, github, beat_s=beat_s)
     async with AsyncExitStack() as channels, AsyncExitStack() as server:
-        address = await server.enter_async_context(scheduler(settings(data, github, beat_s=beat_s), Clock()))
-        ca = (data / "tls" / "ca.pem").read_bytes()
+        address = await server.enter_async_context(scheduler(wanted, clock or Clock()))
+        ca = (data / "credentials" / "gateway" / "ca.pem").read_bytes()
         channel = await channels.enter_async_context(rpc.channel(address, ca=ca))
         yield Stack(data=data, address=address, channel=channel, github=github, stop=server.aclose)
 
@@ -261,8 +309,9 @@ class ScriptedRunner:
         return (await self.stub.AcceptAttempts(request, metadata=self.metadata, timeout=DEADLINE_S)).results[0]
 
     async def take(self) -> runner_pb2.Assignment:
-        """The next assignment, accepted."""
-        assignment = await self.next_assignment()
+        """The next offer, accepted; changes of older assignments are passed over."""
+        while (assignment := await self.next_assignment()).phase != task_pb2.ATTEMPT_PHASE_OFFERED:
+            continue
         assert (await self.accept(assignment.attempt)).error_reason == ""
         return assignment
 

@@ -77,7 +77,8 @@ async def test_a_wrong_start_is_told_in_words(
 ) -> None:
     environment = _environment(tmp_path, scheduler, github)
     for wrong, words in (
-        ({"ERRAND_GITHUB_CLIENT_ID": ""}, "ERRAND_GITHUB_CLIENT_ID is not set; for example"),
+        ({"ERRAND_CA_FILE": ""}, "ERRAND_CA_FILE is not set; for example"),
+        ({"ERRAND_GITHUB_CLIENT_ID": ""}, "ERRAND_GITHUB_CLIENT_SECRET is set and ERRAND_GITHUB_CLIENT_ID is not"),
         ({"ERRAND_LISTEN": "192.0.2.1:1"}, "cannot listen on ERRAND_LISTEN=192.0.2.1:1"),
         ({"ERRAND_ADDRESS_FILE": str(tmp_path / "no/such/folder")}, "cannot write ERRAND_ADDRESS_FILE="),
     ):

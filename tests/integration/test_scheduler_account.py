@@ -90,6 +90,48 @@ async def test_a_project_needs_a_repository_that_may_be_pushed_to(running: Stack
     assert (await refusal(person.add_project())).reason == "GITHUB_UNAVAILABLE"
 
 
+async def test_repositories_are_listed_as_github_shows_them_the_last_pushed_first(running: Stack) -> None:
+    person = await running.sign_in()
+    github = running.github
+    await github.add_repository("octocat/public", {"a": b"b"}, default_branch="trunk", private=False)
+    await github.add_repository("octocat/old", {"a": b"b"})
+    await github.add_repository("hubot/secret", {"a": b"b"})
+    github.grant("octocat", "octocat/public", "read")
+    github.grant("octocat", "octocat/old", "push")
+    github.archive("octocat/old")
+    await running.push("errand/last")
+
+    listed, token, pages = [], "", 0
+    while pages == 0 or token:
+        # The first page settles the size: numbers of pages of another one would skip or repeat some.
+        request = accounts.ListRepositoriesRequest(page_size=50 if token else 2, page_token=token)
+        page = await person.accounts.ListRepositories(request, metadata=person.metadata, timeout=DEADLINE_S)
+        listed += [(each.repository, each.default_branch, each.private, each.may_push) for each in page.repositories]
+        token, pages = page.next_page_token, pages + 1
+    assert listed == [
+        (REPOSITORY, "main", True, True),
+        ("octocat/old", "main", True, False),
+        ("octocat/public", "trunk", False, False),
+    ]
+    assert pages == 2
+
+
+async def test_a_list_of_repositories_that_cannot_be_had_is_refused(running: Stack) -> None:
+    person = await running.sign_in()
+
+    async def refused(**fields: str | int) -> str:
+        request = accounts.ListRepositoriesRequest(**fields)  # type: ignore[arg-type]  # of either kind
+        return (await refusal(person.accounts.ListRepositories(request, metadata=person.metadata))).reason
+
+    for size in (-1, 101):
+        assert await refused(page_size=size) == "INVALID"
+    for wrong in ("x", "2", "0.5", "1.0", "-1.5", "1.5.5", "9999999.5", "².5"):
+        token = wrong if wrong == "x" else base64.urlsafe_b64encode(wrong.encode()).decode()
+        assert await refused(page_token=token) == "INVALID", wrong
+    running.github.outage(True)
+    assert await refused() == "GITHUB_UNAVAILABLE"
+
+
 async def test_lists_are_paged_newest_first(running: Stack) -> None:
     person = await running.sign_in()
     project = await person.add_project()

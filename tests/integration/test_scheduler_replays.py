@@ -21,6 +21,8 @@ from tests.integration.scheduling import (
 
 NOT_REPEATABLE = {
     "CompleteSignIn": "each is a session of its own",
+    "CreateSignInLink": "each is a link of its own",
+    "RedeemSignInLink": "a second use is refused, by contract",
     "RefreshSession": "a second use ends the family, by contract",
     "EndSession": "the second is refused: its session is over",
 }
@@ -95,6 +97,8 @@ async def as_a_person(person: Person, task: task_pb2.Task, project: task_pb2.Pro
     add_project = accounts.CreateProjectRequest(repository=REPOSITORY)
     await twice("CreateProject", lambda: account.CreateProject(add_project, metadata=metadata))
     await twice("ListProjects", lambda: account.ListProjects(accounts.ListProjectsRequest(), metadata=metadata))
+    repositories = accounts.ListRepositoriesRequest()
+    await twice("ListRepositories", lambda: account.ListRepositories(repositories, metadata=metadata))
     await twice("GetMe", lambda: account.GetMe(accounts.GetMeRequest(), metadata=metadata))
     stop = tasks.StopTaskRequest(task_id=task_id)
     await twice("StopTask", lambda: ask.StopTask(stop, metadata=metadata))

@@ -74,7 +74,7 @@ async def test_a_restart_in_the_middle_keeps_everything(tmp_path: Path) -> None:
 
 async def test_a_second_scheduler_on_the_same_data_is_refused(tmp_path: Path) -> None:
     async with github_with_repository(tmp_path / "github") as github, stack(tmp_path / "data", github):
-        with pytest.raises(StartError, match="another scheduler"):
+        with pytest.raises(StartError, match="is this scheduler running already"):
             async with stack(tmp_path / "data", github):
                 pass
 

@@ -7,6 +7,8 @@ import grpc
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
+from errand_common import handshake
+
 DOMAIN = "errand"
 
 
@@ -99,8 +101,9 @@ def from_rpc_error(error: grpc.RpcError) -> ErrandError:
             return _from_status(status_pb2.Status.FromString(value), code)
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return Internal("the scheduler does not know this call; run the same version everywhere")
-    away = Unavailable("the scheduler does not answer; try again")
-    away.transport = f"{code.name}: {error.details()}"
+    transport = f"{code.name}: {error.details()}"
+    away = Unavailable(handshake.with_scheduler(transport) or "the scheduler does not answer; try again")
+    away.transport = transport
     return away
 
 

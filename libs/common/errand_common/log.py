@@ -2,20 +2,20 @@
 
 import logging
 import sys
-from typing import Literal
 
 import structlog
 
+from errand_common.config import LogFormat
+
 # Without the frames' local variables: they hold tokens, prompts and file contents.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
-
-LogFormat = Literal["json", "console"]
 
 
 def configure(*, service: str, log_format: LogFormat = "json", level: str = "info") -> None:
     """Send structlog and the libraries' logging to stderr in one shape. Called once, by `__main__`."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _named(service),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -28,10 +28,20 @@ def configure(*, service: str, log_format: LogFormat = "json", level: str = "inf
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[_drop_meta, *last]))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _named(service: str) -> structlog.typing.Processor:
+    """Adds the service's name; a context variable would be missing in threads."""
+
+    def add(
+        logger: structlog.typing.WrappedLogger, name: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        return {"service": service, **event}
+
+    return add
 
 
 def _console() -> structlog.dev.ConsoleRenderer:

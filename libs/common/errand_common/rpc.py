@@ -9,9 +9,10 @@ import grpc
 import structlog
 from grpc_status import rpc_status
 
+from errand_common import handshake
 from errand_common.errors import ErrandError, Internal, from_rpc_error, to_status
 
-SERVER_NAME = "errand-scheduler"
+SERVER_NAME = handshake.SERVER_NAME
 """The name in the scheduler's certificate, whatever address it is dialled at."""
 
 MESSAGE_BYTES = 4 * 1024 * 1024

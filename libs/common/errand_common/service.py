@@ -1,44 +1,118 @@
-"""How a service runs: one stop signal, one place where a wrong start is told, one exit code."""
+"""How a service runs: its command line, one stop signal, one place where a wrong start is told, its exit codes."""
 
+import argparse
 import asyncio
+import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Generic
 
 import structlog
 
-from errand_common.config import ConfigError
+from errand_common import config, log
+from errand_common.config import ConfigError, LogFormat, SettingsT
+
+WRONG_START = 2
+"""The exit code of a service that cannot start as it is set up: trying again does not help."""
+_BROKEN = 1
 
 
 class StartError(Exception):
     """The service cannot start; the message says what was found and what to do."""
 
 
-def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    """Run `main(stop)` until it returns; SIGTERM and SIGINT set `stop`. Exits 2, with words, on a wrong start."""
-    wrong: list[BaseException] = []
+@dataclass(frozen=True)
+class Command(Generic[SettingsT]):
+    """What the service's program does beside serving; `run` returns the exit code."""
+
+    name: str
+    help: str
+    run: Callable[[SettingsT], Awaitable[int]]
+
+
+@dataclass(frozen=True)
+class Service(Generic[SettingsT]):
+    """A service: `serve(settings, stop)` returns once `stop` is set; SIGTERM and SIGINT set it."""
+
+    name: str
+    settings: type[SettingsT]
+    serve: Callable[[SettingsT, asyncio.Event], Awaitable[None]]
+    commands: Sequence[Command[SettingsT]] = ()
+
+    def main(self) -> None:
+        """Serves, or does what the command line asks. Exits 0, 2 with words on a wrong start, 1 when it broke."""
+        arguments = self._parser().parse_args()
+        log_format = arguments.log_format or _default_format()
+        log.configure(service=self.name, log_format=log_format)
+        sys.exit(_outcome(self._run(arguments.command), log_format))
+
+    def _parser(self) -> argparse.ArgumentParser:
+        program = f"errand-{self.name}"
+        parser = argparse.ArgumentParser(
+            prog=program,
+            description=f"Errand's {self.name}. Its settings are environment variables; .env.example tells of each.",
+        )
+        parser.add_argument(
+            "--log-format", choices=("json", "console"), help="how to log; without it ERRAND_LOG_FORMAT counts"
+        )
+        commands = parser.add_subparsers(dest="command", title="commands", metavar="", description="without one: serve")
+        for command in self.commands:
+            commands.add_parser(command.name, help=command.help, description=command.help)
+        return parser
+
+    async def _run(self, name: str | None) -> int:
+        settings = config.load(self.settings)
+        for command in self.commands:
+            if command.name == name:
+                return await command.run(settings)
+        return await self._serve(settings)
+
+    async def _serve(self, settings: SettingsT) -> int:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await self.serve(settings, stop)
+        structlog.get_logger().info("service_stopped")
+        return 0
+
+
+def _outcome(work: Coroutine[object, object, int], log_format: LogFormat) -> int:
     try:
-        asyncio.run(_with_signals(main))
-    except* (ConfigError, StartError) as group:
-        # Told below: before Python 3.11.4 what is raised here leaves in a group of its own.
-        wrong = _leaves(group)
-    if wrong:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except Exception as exc:
+        found = _leaves(exc)
+        wrong = [error for error in found if isinstance(error, ConfigError | StartError)]
         for error in wrong:
-            print(error, file=sys.stderr)
-        sys.exit(2)
+            _tell(error, log_format)
+        if len(wrong) == len(found):
+            return WRONG_START
+        structlog.get_logger().exception("service_broke")
+        return _BROKEN
 
 
-async def _with_signals(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await main(stop)
-    structlog.get_logger().info("service_stopped")
+def _tell(error: BaseException, log_format: LogFormat) -> None:
+    if log_format == "json":
+        structlog.get_logger().error("start_refused", error=str(error))
+    else:
+        print(error, file=sys.stderr)
 
 
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
+def _default_format() -> LogFormat:
+    """A wrong ERRAND_LOG_FORMAT is told when the settings are read."""
+    match os.environ.get("ERRAND_LOG_FORMAT"):
+        case "json":
+            return "json"
+        case "console":
+            return "console"
+    return "console" if sys.stderr.isatty() else "json"
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for inner in error.exceptions for leaf in _leaves(inner)]

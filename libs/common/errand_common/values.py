@@ -74,6 +74,14 @@ class FailureReason(StrEnum):
     REPOSITORY = "repository"
     RUNNER_LOST = "runner_lost"
     INTERNAL = "internal"
+    DISK = "disk"
+
+
+class InputKind(StrEnum):
+    """When an input reaches the model."""
+
+    QUEUE = "queue"
+    STEER = "steer"
 
 
 class Role(StrEnum):

@@ -2,20 +2,22 @@
 
 import asyncio
 
-from errand_common import config, log, service
+from errand_common.service import Command, Service
 from errand_gateway.config import GatewaySettings
+from errand_gateway.healthy import healthy
 from errand_gateway.serving import Gateway
 
 
-async def _serve(stop: asyncio.Event) -> None:
-    settings = config.load(GatewaySettings)
-    log.configure(service="gateway", log_format=settings.log_format)
+async def _serve(settings: GatewaySettings, stop: asyncio.Event) -> None:
     await Gateway(settings).run(stop)
 
 
 def main() -> None:
-    """Exits 0 when it was stopped, 2 when it could not start."""
-    service.run(_serve)
+    """The command's entry."""
+    commands = (
+        Command("healthy", "exit 0 when the running gateway and the scheduler behind it answer, else 1", healthy),
+    )
+    Service("gateway", GatewaySettings, _serve, commands).main()
 
 
 if __name__ == "__main__":

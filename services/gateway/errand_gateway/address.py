@@ -2,14 +2,14 @@
 
 import os
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from errand_common.addresses import on_this_host, split
+from errand_common.listening import cannot_listen
 from errand_common.service import StartError
-from errand_gateway.config import split_address
-
-_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,17 @@ class PublicAddress:
 
 def public_address(url: str | None, bound: str) -> PublicAddress:
     """The address that was set, else one at which this machine reaches what was bound."""
-    host, port = split_address(bound)
-    reachable = f"127.0.0.1:{port}" if host in _EVERYWHERE else bound
-    return PublicAddress(url or f"http://{reachable}")
+    return PublicAddress(url or f"http://{on_this_host(bound)}")
 
 
 def listen(address: str) -> socket.socket:
     """A listening socket at `host:port`. Raises StartError."""
-    host, port = split_address(address)
+    host, port = split(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=1024)
     except OSError as exc:
-        raise StartError(f"cannot listen on ERRAND_LISTEN={address}: {exc}; choose a free port, or 0 for any") from exc
+        raise StartError(cannot_listen(address, exc)) from exc
 
 
 def bound_address(listener: socket.socket) -> str:
@@ -60,4 +58,6 @@ def write_address(path: Path, address: str) -> None:
         part.write_text(f"{address}\n")
         os.replace(part, path)
     except OSError as exc:
+        with suppress(OSError):
+            part.unlink()
         raise StartError(f"cannot write ERRAND_ADDRESS_FILE={path}: {exc}; make the folder or unset it") from exc

@@ -16,6 +16,7 @@ from errand_gateway.edge.requests import Requests
 from errand_gateway.health import HealthRoutes
 from errand_gateway.live.limits import Census, LiveLimits
 from errand_gateway.live.socket import LiveRoute
+from errand_gateway.page.routes import PageRoutes
 from errand_gateway.rest.account_routes import AccountRoutes
 from errand_gateway.rest.history_routes import HistoryRoutes
 from errand_gateway.rest.task_routes import TaskRoutes
@@ -24,13 +25,16 @@ from errand_gateway.scheduler.connection import Connection
 from errand_gateway.scheduler.tasks import Tasks
 from errand_gateway.sessions import Sessions
 from errand_gateway.signin.callback import Callback
+from errand_gateway.signin.departures import Departures
 from errand_gateway.signin.flow import new_flows, new_grants
 from errand_gateway.signin.github import GitHubSignIn
+from errand_gateway.signin.links import Links
 from errand_gateway.signin.routes import SignInRoutes
 from errand_gateway.signin.start import Start
 from errand_gateway.signin.tokens import Tokens
 
-_DESCRIPTION = """Errand's REST surface. Sign in at `/auth/start`; send the access token as a bearer token.
+_DESCRIPTION = """Errand's REST surface. Sign in at `/auth/start`, or by link (`/auth/methods` tells);
+send the access token as a bearer token.
 
 `/v1/live` is a WebSocket: `subscribe` to a task, or to all of them, from a cursor; it replays
 what is after it, then follows."""
@@ -74,6 +78,7 @@ def make_app(parts: Parts) -> FastAPI:
         TaskRoutes(tasks),
         HistoryRoutes(tasks),
         HealthRoutes(parts.connection),
+        PageRoutes(),
     ):
         app.include_router(routes.router())
     live = LiveRoute(
@@ -86,16 +91,25 @@ def make_app(parts: Parts) -> FastAPI:
 def _sign_in(parts: Parts, *, accounts: Accounts, cookies: Cookies, sessions: Sessions) -> SignInRoutes:
     settings = parts.settings
     flows, grants = new_flows(parts.clock), new_grants(parts.clock)
-    github = GitHubSignIn(
-        url=settings.github_url,
-        client_id=settings.github_client_id,
-        client_secret=settings.github_client_secret,
-        callback_url=f"{parts.public.url}/auth/callback",
-    )
+    github = _github(settings, parts.public)
+    departures = Departures(flows, github) if github else None
     return SignInRoutes(
-        start=Start(flows, github=github, cookies=cookies, allowed_redirects=settings.app_redirects),
+        start=Start(departures, cookies=cookies, allowed_redirects=settings.app_redirects),
         callback=Callback(flows, grants, github=github, accounts=accounts, cookies=cookies),
+        links=Links(departures, accounts=accounts, cookies=cookies, sessions=sessions),
         tokens=Tokens(grants, accounts=accounts, cookies=cookies, sessions=sessions),
         accounts=accounts,
         cookies=cookies,
+    )
+
+
+def _github(settings: GatewaySettings, public: PublicAddress) -> GitHubSignIn | None:
+    """None where people sign in by link alone."""
+    if settings.github_client_id is None or settings.github_client_secret is None:
+        return None
+    return GitHubSignIn(
+        url=settings.github_url,
+        client_id=settings.github_client_id,
+        client_secret=settings.github_client_secret,
+        callback_url=f"{public.url}/auth/callback",
     )

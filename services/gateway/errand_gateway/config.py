@@ -1,13 +1,19 @@
 """What the gateway is told by its environment."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from errand_common import addresses
 from errand_common.config import Settings
+
+_WHOLE_APP = (
+    "set both from the page of the OAuth app at GitHub, for example ERRAND_GITHUB_CLIENT_ID=Iv23liAbCdEfGhIjKlMn and "
+    "ERRAND_GITHUB_CLIENT_SECRET=0a1b2c..., or neither where people sign in by link alone"
+)
 
 
 class GatewaySettings(Settings):
@@ -40,12 +46,12 @@ class GatewaySettings(Settings):
     ca_file: Path = Field(
         alias="ERRAND_CA_FILE",
         description="the scheduler's CA certificate, PEM",
-        examples=["/var/lib/errand/scheduler/tls/ca.pem"],
+        examples=["/var/lib/errand/scheduler/credentials/gateway/ca.pem"],
     )
     token_file: Path = Field(
         alias="ERRAND_TOKEN_FILE",
         description="the gateway's service token",
-        examples=["/var/lib/errand/scheduler/credentials/gateway.token"],
+        examples=["/var/lib/errand/scheduler/credentials/gateway/token"],
     )
     github_url: str = Field(
         default="https://github.com",
@@ -53,14 +59,16 @@ class GatewaySettings(Settings):
         description="where people sign in",
         examples=["https://github.com"],
     )
-    github_client_id: str = Field(
+    github_client_id: str | None = Field(
+        default=None,
         alias="ERRAND_GITHUB_CLIENT_ID",
-        description="the id of this Errand's app at GitHub",
+        description="the id of this Errand's app at GitHub; unset where people sign in by link alone",
         examples=["Iv23liAbCdEfGhIjKlMn"],
     )
-    github_client_secret: SecretStr = Field(
+    github_client_secret: SecretStr | None = Field(
+        default=None,
         alias="ERRAND_GITHUB_CLIENT_SECRET",
-        description="the secret of this Errand's app at GitHub",
+        description="the secret of this Errand's app at GitHub; set together with its id",
         examples=["<the secret from the app's settings page>"],
     )
     app_redirects: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -73,21 +81,21 @@ class GatewaySettings(Settings):
     @field_validator("listen")
     @classmethod
     def _is_address(cls, value: str) -> str:
-        split_address(value)
+        addresses.split(value)
         return value
 
     @field_validator("public_url", "github_url")
     @classmethod
     def _is_web_address(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value.rstrip("/"))
-        # Reading the port checks it.
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-            raise ValueError("it must be http:// or https://, a host and perhaps a port")
-        if parts.username or parts.path or parts.query or parts.fragment:
-            raise ValueError("it must hold nothing after the host and the port")
-        return value.rstrip("/")
+        return None if value is None else addresses.web(value)
+
+    @model_validator(mode="after")
+    def _has_a_whole_app(self) -> Self:
+        if self.github_client_secret is not None and self.github_client_id is None:
+            raise ValueError(f"ERRAND_GITHUB_CLIENT_SECRET is set and ERRAND_GITHUB_CLIENT_ID is not; {_WHOLE_APP}")
+        if self.github_client_id is not None and self.github_client_secret is None:
+            raise ValueError(f"ERRAND_GITHUB_CLIENT_ID is set and ERRAND_GITHUB_CLIENT_SECRET is not; {_WHOLE_APP}")
+        return self
 
     @field_validator("app_redirects", mode="before")
     @classmethod
@@ -101,11 +109,3 @@ class GatewaySettings(Settings):
             if not urlsplit(redirect).scheme or "#" in redirect:
                 raise ValueError(f"{redirect!r} must be an address with a scheme and without a #fragment")
         return value
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """Host and port of `host:port` or `[v6]:port`. Raises ValueError."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise ValueError("it must be host:port")
-    return host.removeprefix("[").removesuffix("]"), int(port)

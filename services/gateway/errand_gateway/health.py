@@ -34,6 +34,6 @@ class HealthRoutes:
 
     async def ready(self) -> Health:
         """The scheduler answers as well."""
-        if not await self._connection.ready():
-            raise Unavailable("the scheduler does not answer the gateway; start it, or look at ERRAND_SCHEDULER")
+        if trouble := await self._connection.trouble():
+            raise Unavailable(trouble)
         return Health()

@@ -48,7 +48,7 @@ class Gateway:
             server = _Server(_server_config(app))
             try:
                 async with asyncio.TaskGroup() as group:
-                    opening = group.create_task(connection.open())
+                    opening = group.create_task(self._keep(connection))
                     serving = group.create_task(server.serve(sockets=[listener]))
                     self._announce(address, public)
                     await stop.wait()
@@ -57,6 +57,10 @@ class Gateway:
                     opening.cancel()
             finally:
                 await connection.close()
+
+    async def _keep(self, connection: Connection) -> None:
+        await connection.open()
+        await connection.watch(self.clock)
 
     def _announce(self, address: str, public: PublicAddress) -> None:
         if self.settings.address_file is not None:

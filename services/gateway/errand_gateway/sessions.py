@@ -53,6 +53,13 @@ class Sessions:
         if origin is None or origin.lower() != self._origin:
             raise Denied(f"a request with the session cookie must come from a page of {self._origin}")
 
+    def check_own_page(self, connection: HTTPConnection) -> None:
+        """Another site's page must not sign a browser in as somebody. Programs, which say nothing, may. Raises
+        Denied."""
+        origin, site = connection.headers.get("origin"), connection.headers.get("sec-fetch-site")
+        if (origin is not None and origin.lower() != self._origin) or site not in (None, "same-origin"):
+            raise Denied(f"a sign-in link must be opened at {self._origin}")
+
 
 def well_formed(token: str) -> str:
     """The token, if it can travel as one. Raises Unauthenticated."""

@@ -1,15 +1,18 @@
 """One attempt, from lease to outcome: open a sandbox, get the repository, talk with Claude, deliver."""
 
+import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from errand.v1 import event_pb2, task_pb2
 from errand.v1.runner_pb2 import Assignment
 from errand_common import wire
 from errand_common.clock import Clock, to_datetime
+from errand_common.disk import Room
 from errand_common.errors import ErrandError
 from errand_common.ids import Ids
 from errand_common.values import AttemptPhase, FailureReason
@@ -17,20 +20,25 @@ from errand_runner.agent.facts import TurnEnded
 from errand_runner.agent.loop import Agent
 from errand_runner.agent.model import Model
 from errand_runner.agent.prices import PriceList
+from errand_runner.agent.prompt import Particulars
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools import Toolbox
 from errand_runner.broker.broker import Broker, Credential
 from errand_runner.dispatch import Dispatch
 from errand_runner.events import Deltas
+from errand_runner.inputs import Inbox
 from errand_runner.lease import Leases
+from errand_runner.outage import GitPatience, HostAway, until_answered
 from errand_runner.outbox import Log, OutboxError
 from errand_runner.pull_request import body_of, title_of
 from errand_runner.record import Recorder
 from errand_runner.sandbox.docker import Engine, EngineUnavailable, ImageMissing, Sandbox, SandboxFailed, SandboxSpec
 from errand_runner.sandbox.supervisor import SandboxGone
-from errand_runner.talk import restore, talk, what_was_said
+from errand_runner.talk import Hearing, restore, talk
 from errand_runner.worker import Outcome
-from errand_runner.workspace import REPOSITORY, Changes, GitFailed, Workspace
+from errand_runner.workspace import REPOSITORY, Changes, GitFailed, NothingToStartFrom, Workspace
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +46,8 @@ class Means:
     """What every attempt of this runner works with."""
 
     engine: Engine
+    room: Room
+    git_patience: GitPatience
     model: Model
     model_id: str
     model_key: str
@@ -59,11 +69,14 @@ class AttemptFailed(Exception):
         self.reason = reason
 
 
-async def run_attempt(means: Means, assignment: Assignment, log: Log, runner_id: str) -> Outcome:
-    """Work on an accepted attempt until it succeeds or fails. What it did is in its log; the workspace stays."""
+async def run_attempt(means: Means, assignment: Assignment, inbox: Inbox, log: Log, runner_id: str) -> Outcome:
+    """Work on an accepted attempt, and on what comes into its inbox, until it succeeds or fails.
+
+    What it did is in its log; the workspace stays.
+    """
     recorder = Recorder(log, means.deltas, task_id=assignment.task.task_id)
     try:
-        ended = await _Attempt(means, assignment, log, recorder, runner_id).run()
+        ended = await _Attempt(means, assignment, inbox, log, recorder, runner_id).run()
     except AttemptFailed as exc:
         return Outcome(AttemptPhase.FAILED, exc.reason, str(exc))
     except (SandboxFailed, SandboxGone) as exc:
@@ -82,8 +95,10 @@ async def run_attempt(means: Means, assignment: Assignment, log: Log, runner_id:
 
 
 class _Attempt:
-    def __init__(self, means: Means, assignment: Assignment, log: Log, recorder: Recorder, runner_id: str) -> None:
-        self.means, self.assignment, self.log, self.recorder = means, assignment, log, recorder
+    def __init__(
+        self, means: Means, assignment: Assignment, inbox: Inbox, log: Log, recorder: Recorder, runner_id: str
+    ) -> None:
+        self.means, self.assignment, self.inbox, self.log, self.recorder = means, assignment, inbox, log, recorder
         self.runner_id = runner_id
         self.task, self.project = assignment.task, assignment.project
         self.redactor = Redactor([means.model_key])
@@ -93,9 +108,10 @@ class _Attempt:
         await self.recorder.phase(AttemptPhase.STARTING)
         if not self.recorder.resumed:
             await self.recorder.step(event_pb2.STEP_QUEUE, wire.seconds(self.assignment.queue_duration))
+        await self._check_room()
         await self._borrow()
-        async with self._sandbox() as (sandbox, remote_url):
-            workspace = self._workspace(sandbox, remote_url)
+        async with self._sandbox() as (sandbox, broker):
+            workspace = self._workspace(sandbox, broker)
             await self._clone(workspace)
             await self.recorder.phase(AttemptPhase.RUNNING)
             ended = await self._turn(sandbox, workspace)
@@ -103,7 +119,7 @@ class _Attempt:
         return ended
 
     @asynccontextmanager
-    async def _sandbox(self) -> AsyncIterator[tuple[Sandbox, str]]:
+    async def _sandbox(self) -> AsyncIterator[tuple[Sandbox, Broker]]:
         """The broker on its socket, then the container that sees nothing but that socket."""
         started_s = self.means.clock.boot_s()
         sandbox_id = self.means.ids.new("sbx")
@@ -127,42 +143,51 @@ class _Attempt:
             async with broker, self.means.engine.open(spec) as sandbox:
                 await self.recorder.sandbox_opened(sandbox_id, sandbox.container_id)
                 await self.recorder.step(event_pb2.STEP_CONTAINER, self.means.clock.boot_s() - started_s)
-                yield sandbox, broker.remote_url
+                yield sandbox, broker
         finally:
             shutil.rmtree(socket_dir, ignore_errors=True)
 
-    def _workspace(self, sandbox: Sandbox, remote_url: str) -> Workspace:
+    def _workspace(self, sandbox: Sandbox, broker: Broker) -> Workspace:
         return Workspace(
             sandbox.supervisor,
-            remote_url=remote_url,
+            remote_url=broker.remote_url,
             branch=self.task.branch,
             default_branch=self.project.default_branch,
+            host=broker.host,
         )
 
     async def _clone(self, workspace: Workspace) -> None:
         started_s = self.means.clock.boot_s()
         try:
-            await workspace.prepare()
-        except GitFailed as exc:
-            message = f"{self.project.repository} could not be cloned: {exc}"
+            await self._patiently(workspace.prepare)
+        except (GitFailed, HostAway) as exc:
+            message = f"{self.project.repository} could not be cloned: {exc}; send the task on to try again"
             raise AttemptFailed(FailureReason.CLONE, message) from exc
+        except NothingToStartFrom as exc:
+            raise AttemptFailed(FailureReason.REPOSITORY, f"{self.project.repository}: {exc}") from exc
         await self.recorder.step(event_pb2.STEP_CLONE, self.means.clock.boot_s() - started_s)
 
     async def _turn(self, sandbox: Sandbox, workspace: Workspace) -> TurnEnded:
         await self.log.drained()
         stored = await self.means.dispatch.transcript(self.assignment.attempt)
         transcript = await restore(stored, model=self.means.model, model_id=self.means.model_id)
-        said = what_was_said(
-            self.assignment,
-            transcript,
-            taken=self.recorder.taken,
-            guides=await workspace.guides(),
+        about = Particulars(
+            project=self.project.repository,
+            branch=self.task.branch,
+            base_branch=self.project.default_branch,
+            workspace=REPOSITORY,
             day=to_datetime(self.means.clock.now_us()).date(),
-            redactor=self.redactor,
+            guides=await workspace.guides(),
         )
-        tools = Toolbox(sandbox.supervisor, workspace=REPOSITORY, redactor=self.redactor)
-        agent = Agent(model=self.means.model, tools=tools, prices=self.means.prices, new_id=self.means.ids.new)
-        return await talk(agent, transcript, said, recorder=self.recorder, clock=self.means.clock)
+        hearing = Hearing(inbox=self.inbox, transcript=transcript, about=about, redactor=self.redactor)
+        agent = Agent(
+            model=self.means.model,
+            tools=Toolbox(sandbox.supervisor, workspace=REPOSITORY, redactor=self.redactor),
+            prices=self.means.prices,
+            new_id=self.means.ids.new,
+            steers=hearing.steers,
+        )
+        return await talk(agent, transcript, hearing, recorder=self.recorder, clock=self.means.clock)
 
     async def _deliver(self, workspace: Workspace, ended: TurnEnded) -> None:
         """Push what was committed and see to the pull request. Nothing new: nothing to do."""
@@ -172,38 +197,50 @@ class _Attempt:
             if changes.commits == 0:
                 return
             await self._push(workspace, changes)
-        except GitFailed as exc:
-            message = f"{self.task.branch} could not be pushed: {exc}; the work is kept in the workspace"
+        except (GitFailed, HostAway) as exc:
+            message = (
+                f"{self.task.branch} could not be pushed: {exc}; the work is kept in the workspace, send the task on"
+            )
             raise AttemptFailed(FailureReason.PUSH, message) from exc
         await self._open_pull_request(changes, ended)
 
     async def _push(self, workspace: Workspace, changes: Changes) -> None:
         started_s = self.means.clock.boot_s()
         if changes.commit != await workspace.pushed_commit():
-            await workspace.push()
+            await self._patiently(workspace.push)
             await self.recorder.step(event_pb2.STEP_PUSH, self.means.clock.boot_s() - started_s)
         diff_stat = task_pb2.DiffStat(files=changes.files, insertions=changes.insertions, deletions=changes.deletions)
         await self.recorder.branch_pushed(self.task.branch, commit=changes.commit, diff_stat=diff_stat)
 
     async def _open_pull_request(self, changes: Changes, ended: TurnEnded) -> None:
         started_s = self.means.clock.boot_s()
+        title, body = title_of(self.task.prompt), body_of(self.task, changes, ended.text)
         try:
-            await self.means.dispatch.open_pull_request(
-                self.assignment.attempt,
-                title=title_of(self.task.prompt),
-                body=body_of(self.task, changes, ended.text),
+            await self._patiently(
+                lambda: self.means.dispatch.open_pull_request(self.assignment.attempt, title=title, body=body)
             )
-        except ErrandError as exc:
-            message = f"{self.task.branch} is pushed, but its pull request could not be opened: {exc.message}"
+        except (ErrandError, HostAway) as exc:
+            message = f"{self.task.branch} is pushed, but its pull request could not be opened: {exc}; send the task on"
             raise AttemptFailed(FailureReason.PULL_REQUEST, message) from exc
         await self.recorder.step(event_pb2.STEP_PULL_REQUEST, self.means.clock.boot_s() - started_s)
+
+    async def _patiently(self, step: Callable[[], Awaitable[Answer]]) -> Answer:
+        """A step that needs GitHub, tried again while that is away. Raises HostAway when it stays away."""
+        means = self.means
+        return await until_answered(
+            step, patience=means.git_patience, clock=means.clock, delayed=self.recorder.git_delayed
+        )
+
+    async def _check_room(self) -> None:
+        if shortage := await asyncio.to_thread(self.means.room.shortage):
+            raise AttemptFailed(FailureReason.DISK, f"{shortage}, then send the task on")
 
     async def _borrow(self) -> None:
         """Ask once before the work starts: a missing right is told at once, and the value is masked from then on."""
         try:
-            await self._lend()
-        except ErrandError as exc:
-            message = f"no credential for {self.project.repository}: {exc.message}"
+            await self._patiently(self._lend)
+        except (ErrandError, HostAway) as exc:
+            message = f"no credential for {self.project.repository}: {exc}"
             raise AttemptFailed(FailureReason.REPOSITORY, message) from exc
 
     async def _lend(self, *, refresh: bool = False) -> Credential:

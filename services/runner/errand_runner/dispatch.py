@@ -112,6 +112,11 @@ class Dispatch:
 
 
 def _passing(error: ErrandError) -> bool:
-    """Whether the same call may succeed later: the scheduler or GitHub is away, or another session has begun."""
+    """Whether the same call may succeed later: the scheduler is away, or another session has begun.
+
+    For GitHub the caller waits, who says so to the task's watchers and gives up in the end.
+    """
+    if error.reason == "GITHUB_UNAVAILABLE":
+        return False
     superseded = isinstance(error, Conflict) and error.reason == "SESSION_SUPERSEDED"
     return superseded or isinstance(error, Unavailable | Exhausted)

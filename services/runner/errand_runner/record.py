@@ -1,7 +1,6 @@
 """Facts become events: the one place where what happens in an attempt is put into the contract's words."""
 
 import json
-from collections.abc import Sequence
 
 from google.protobuf.message import Message as ProtoMessage
 
@@ -50,13 +49,18 @@ class Recorder:
         opened = pb.SandboxOpened(sandbox_id=sandbox_id, container_id=container_id)
         await self._write(pb.EventBody(sandbox_opened=opened))
 
+    async def git_delayed(self, reason: str, delay_s: float) -> None:
+        """The git host, or GitHub's API, did not answer; the step is done again after the delay."""
+        delayed = pb.GitDelayed(reason=summarise(reason), delay=wire.duration(delay_s))
+        await self._write(pb.EventBody(git_delayed=delayed))
+
     async def branch_pushed(self, branch: str, *, commit: str, diff_stat: task_pb2.DiffStat) -> None:
         """The branch points to `commit` on the git host."""
         pushed = pb.BranchPushed(branch=branch, commit=commit, diff_stat=diff_stat)
         await self._write(pb.EventBody(branch_pushed=pushed))
 
-    async def fact(self, fact: facts.Fact, *, input_ids: Sequence[str] = ()) -> None:
-        """What the loop told. `input_ids` are the inputs that a user's message carries."""
+    async def fact(self, fact: facts.Fact) -> None:
+        """What the loop told."""
         match fact:
             case facts.TextDelta(message_id, _, kind, text):
                 self._pass_by(message_id, _DELTA_KINDS[kind], text)
@@ -66,7 +70,7 @@ class Recorder:
                 body = pb.EventBody(prefix_frozen=pb.PrefixFrozen(model=prefix.model))
                 await self._write(body, prefix=prefix.to_bytes())
             case facts.MessageAppended():
-                await self._message(fact, input_ids)
+                await self._message(fact)
             case facts.ToolStarted(tool_use_id, name, input_json):
                 started = pb.ToolCallStarted(
                     tool_call_id=tool_use_id, tool_name=name, summary=_input_summary(input_json)
@@ -79,7 +83,7 @@ class Recorder:
                 delayed = pb.ModelDelayed(reason=summarise(cause), delay=wire.duration(delay_s))
                 await self._write(pb.EventBody(model_delayed=delayed))
 
-    async def _message(self, fact: facts.MessageAppended, input_ids: Sequence[str]) -> None:
+    async def _message(self, fact: facts.MessageAppended) -> None:
         role = wire.number(task_pb2.Role, Role(fact.role))
         usage = None if fact.usage is None else _usage(fact.usage)
         appended = pb.MessageAppended(
@@ -87,7 +91,7 @@ class Recorder:
             role=role,
             summary=summarise(_text(fact.content)),
             usage=usage,
-            input_ids=input_ids if fact.role == "user" else (),
+            input_ids=fact.input_ids,
         )
         message = task_pb2.Message(
             message_id=fact.message_id,

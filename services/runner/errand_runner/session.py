@@ -3,13 +3,14 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import structlog
 
 from errand.v1 import dispatch_service_pb2 as pb
 from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
 from errand.v1.runner_pb2 import VERDICT_KEEP, Assignment, AttemptVerdict
-from errand_common import rpc, wire
+from errand_common import handshake, rpc, wire
 from errand_common.clock import Clock
 from errand_common.errors import Denied, ErrandError, Unauthenticated
 from errand_common.service import StartError
@@ -19,6 +20,7 @@ from errand_runner.dispatch import CALL_S
 from errand_runner.events import EventStream
 from errand_runner.heartbeat import Heart
 from errand_runner.lease import Leases
+from errand_runner.presence import shown
 from errand_runner.worker import Worker
 
 VERSION = "0.1.0"
@@ -37,13 +39,18 @@ class Sessions:
         nonce: str,
         leases: Leases,
         clock: Clock,
+        presence: Path,
+        scheduler: str,
     ) -> None:
+        self._scheduler = scheduler
+        self._presence = presence
         self._worker, self._heart_stub, self._token = worker, heart_stub, token
         self._slots, self._nonce, self._leases, self._clock = slots, nonce, leases, clock
         self._log = structlog.get_logger()
 
     async def run(self) -> None:
-        """Returns never. Raises StartError when the scheduler refuses this runner's credential."""
+        """Returns never. Raises StartError when the scheduler refuses this runner, or this runner the scheduler's
+        certificate."""
         backoff = Backoff(random.Random())  # noqa: S311  # jitter, not a secret
         while True:
             try:
@@ -51,6 +58,8 @@ class Sessions:
             except (Unauthenticated, Denied) as exc:
                 raise StartError(f"the scheduler refuses this runner: {exc.message}; see ERRAND_TOKEN_FILE") from exc
             except ErrandError as exc:
+                if trouble := await handshake.look_at_scheduler(exc.transport, self._scheduler):
+                    raise StartError(trouble) from exc
                 self._log.warning("session_broken", reason=exc.reason, error=exc.message, transport=exc.transport)
             await asyncio.sleep(backoff.next_s())
 
@@ -69,9 +78,10 @@ class Sessions:
         heart.start()
         self._worker.dispatch.enter(session.session_id)
         try:
-            await until_one_ends(
-                self._follow(session.session_id), self._events(session.session_id).run(), superseded.wait()
-            )
+            with shown(self._presence):
+                await until_one_ends(
+                    self._follow(session.session_id), self._events(session.session_id).run(), superseded.wait()
+                )
         finally:
             heart.stop()
             self._worker.dispatch.leave()

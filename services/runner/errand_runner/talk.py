@@ -1,31 +1,23 @@
-"""One turn with Claude, as an attempt sees it: take up the transcript, say what the person wrote, record every fact."""
+"""An attempt's conversation with Claude: take up the transcript, say what the person wrote, record every fact."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import date
 
 from errand.v1 import dispatch_service_pb2 as pb
-from errand.v1 import event_pb2, runner_pb2, task_pb2
+from errand.v1 import event_pb2, task_pb2
 from errand_common import wire
 from errand_common.clock import Clock
 from errand_common.values import Role
-from errand_runner.agent.facts import MessageAppended, TextDelta, TurnEnded
+from errand_runner.agent.facts import EndReason, TextDelta, TurnEnded
 from errand_runner.agent.loop import Agent, run_turn
 from errand_runner.agent.model import Model
-from errand_runner.agent.prompt import Particulars, first_message, follow_up, settle_prefix
+from errand_runner.agent.prompt import Particulars, first_message, follow_up, settle_prefix, steer
 from errand_runner.agent.redact import Redactor
+from errand_runner.agent.said import Said
 from errand_runner.agent.transcript import Block, CallRecord, Message, Prefix, ToolResult, Transcript
+from errand_runner.inputs import Inbox
 from errand_runner.record import Recorder
-from errand_runner.workspace import REPOSITORY
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a person wrote that no message carries yet: the blocks for Claude, and the inputs that they come from."""
-
-    blocks: Sequence[Block]
-    input_ids: Sequence[str]
 
 
 async def restore(stored: Sequence[pb.GetTranscriptResponse], *, model: Model, model_id: str) -> Transcript:
@@ -38,49 +30,74 @@ async def restore(stored: Sequence[pb.GetTranscriptResponse], *, model: Model, m
     return Transcript.restore(Prefix.from_bytes(prefix), messages, calls)
 
 
-def what_was_said(
-    assignment: runner_pb2.Assignment,
-    transcript: Transcript,
-    *,
-    taken: Set[str],
-    guides: dict[str, str],
-    day: date,
-    redactor: Redactor,
-) -> Said:
-    """The inputs that no message carries yet, as blocks; a task's first comes with what Claude should know."""
-    blocks: list[Block] = []
-    inputs = [given for given in assignment.inputs if given.input_id not in taken]
-    for given in inputs:
-        if transcript.messages or blocks:
-            blocks.extend(follow_up(given.text, redactor))
-        else:
-            about = Particulars(
-                project=assignment.project.repository,
-                branch=assignment.task.branch,
-                base_branch=assignment.project.default_branch,
-                workspace=REPOSITORY,
-                day=day,
-                guides=guides,
-            )
-            blocks.extend(first_message(given.text, about, redactor))
-    return Said(blocks, [given.input_id for given in inputs])
+@dataclass(frozen=True, kw_only=True)
+class Hearing:
+    """What people wrote, in the form in which Claude is told it; each input once."""
+
+    inbox: Inbox
+    transcript: Transcript
+    about: Particulars
+    redactor: Redactor
+
+    def everything(self) -> Said:
+        """All that waits, as a turn's beginning; a task's first comes with what Claude should know."""
+        inputs = self.inbox.take()
+        blocks: list[Block] = []
+        for given in inputs:
+            if self.transcript.messages or blocks:
+                blocks.extend(follow_up(given.text, self.redactor))
+            else:
+                blocks.extend(first_message(given.text, self.about, self.redactor))
+        return Said(blocks, _ids(inputs))
+
+    def steers(self) -> Said:
+        """What is meant for the turn that runs."""
+        inputs = self.inbox.take_steers()
+        return Said([block for given in inputs for block in steer(given.text, self.redactor)], _ids(inputs))
 
 
-async def talk(agent: Agent, transcript: Transcript, said: Said, *, recorder: Recorder, clock: Clock) -> TurnEnded:
-    """Run the turn to its end. Each fact is on disk before the loop goes on. Raises SandboxGone and OutboxError."""
-    asked_s: float | None = clock.boot_s()
-    input_ids = said.input_ids
-    async with aclosing(run_turn(agent, transcript, said.blocks)) as facts:
-        async for fact in facts:
-            if asked_s is not None and isinstance(fact, TextDelta):
-                await recorder.step(event_pb2.STEP_FIRST_WORD, clock.boot_s() - asked_s)
-                asked_s = None
-            if isinstance(fact, TurnEnded):
-                return fact
-            await recorder.fact(fact, input_ids=input_ids)
-            if isinstance(fact, MessageAppended) and fact.role == Role.USER:
-                input_ids = ()
-    raise AssertionError("a turn ends with TurnEnded")
+async def talk(
+    agent: Agent, transcript: Transcript, hearing: Hearing, *, recorder: Recorder, clock: Clock
+) -> TurnEnded:
+    """Run turns until nothing more was written, or one fails. Each fact is on disk before the loop goes on.
+
+    Raises SandboxGone and OutboxError.
+    """
+    hearing.inbox.drop(recorder.taken)
+    # Where messages of this attempt carry inputs already, its turn was interrupted: the queue is for after it.
+    said = hearing.steers() if recorder.taken else hearing.everything()
+    told = _Telling(recorder, clock)
+    while True:
+        ended = await told.turn(agent, transcript, said)
+        if ended.reason is not EndReason.COMPLETED:
+            return ended
+        said = hearing.everything()
+        if not said.blocks:
+            return ended
+
+
+class _Telling:
+    """Records what a conversation's turns do; the first word's delay once."""
+
+    def __init__(self, recorder: Recorder, clock: Clock) -> None:
+        self._recorder, self._clock = recorder, clock
+        self._asked_s: float | None = clock.boot_s()
+
+    async def turn(self, agent: Agent, transcript: Transcript, said: Said) -> TurnEnded:
+        """Runs one turn to its end."""
+        async with aclosing(run_turn(agent, transcript, said)) as facts:
+            async for fact in facts:
+                if self._asked_s is not None and isinstance(fact, TextDelta):
+                    await self._recorder.step(event_pb2.STEP_FIRST_WORD, self._clock.boot_s() - self._asked_s)
+                    self._asked_s = None
+                if isinstance(fact, TurnEnded):
+                    return fact
+                await self._recorder.fact(fact)
+        raise AssertionError("a turn ends with TurnEnded")
+
+
+def _ids(inputs: Iterable[task_pb2.Input]) -> tuple[str, ...]:
+    return tuple(given.input_id for given in inputs)
 
 
 def _message(stored: task_pb2.Message) -> Message:

@@ -14,6 +14,7 @@ from errand_common.errors import ErrandError
 from errand_common.values import AttemptPhase, FailureReason
 from errand_runner.dispatch import Dispatch
 from errand_runner.events import Deltas
+from errand_runner.inputs import Inbox
 from errand_runner.lease import Leases
 from errand_runner.outbox import Log, Outbox
 
@@ -27,8 +28,8 @@ class Outcome:
     reason: str = ""
 
 
-RunAttempt = Callable[[pb.Assignment, Log, str], Awaitable[Outcome]]
-"""Works on an accepted attempt, writing to its log, for the runner with this id."""
+RunAttempt = Callable[[pb.Assignment, Inbox, Log, str], Awaitable[Outcome]]
+"""Works on an accepted attempt and on what people write to it, writing to its log, for the runner with this id."""
 
 
 @dataclass
@@ -37,6 +38,7 @@ class _Run:
 
     fence: int
     stopped: bool
+    inbox: Inbox
     over: bool = False
     task: asyncio.Task[None] | None = None
     work: asyncio.Task[Outcome] | None = None
@@ -97,6 +99,8 @@ class Worker:
                 self._start(assignment)
             elif assignment.desired_state == pb.DESIRED_STATE_STOP:
                 self._stop(attempt_id)
+            else:
+                self._runs[attempt_id].inbox.put(assignment.inputs)
 
     def on_verdicts(self, verdicts: Sequence[pb.AttemptVerdict]) -> None:
         """What the scheduler says of attempts that this runner has."""
@@ -126,7 +130,7 @@ class Worker:
     def _start(self, assignment: pb.Assignment) -> None:
         attempt_id = assignment.attempt.attempt_id
         stopped = assignment.desired_state == pb.DESIRED_STATE_STOP
-        run = self._runs[attempt_id] = _Run(assignment.attempt.fence, stopped)
+        run = self._runs[attempt_id] = _Run(assignment.attempt.fence, stopped, Inbox(assignment.inputs))
         run.task = self._group.create_task(self._carry(assignment, run), name=attempt_id)
 
     async def _carry(self, assignment: pb.Assignment, run: _Run) -> None:
@@ -170,15 +174,15 @@ class Worker:
         if not run.stopped:
             async with asyncio.TaskGroup() as group:
                 log = self.outbox.logs[assignment.attempt.attempt_id]
-                run.work = group.create_task(self._guarded(assignment, log))
+                run.work = group.create_task(self._guarded(assignment, run.inbox, log))
         if run.work is None or run.work.cancelled():
             return Outcome(AttemptPhase.CANCELLED, reason="stopped by a person")
         return run.work.result()
 
-    async def _guarded(self, assignment: pb.Assignment, log: Log) -> Outcome:
+    async def _guarded(self, assignment: pb.Assignment, inbox: Inbox, log: Log) -> Outcome:
         """The edge of an attempt: whatever escapes from it ends it, and nothing else."""
         try:
-            return await self._run_attempt(assignment, log, self._runner_id)
+            return await self._run_attempt(assignment, inbox, log, self._runner_id)
         except Exception:
             structlog.get_logger().exception("attempt_broke")
             reason = "something broke inside the runner; its log has the cause under this attempt"

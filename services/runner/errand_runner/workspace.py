@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from errand_runner.outage import GitHost, HostAway
 from errand_runner.sandbox.supervisor import FileError, Finished, Supervisor
 
 REPOSITORY = "/workspace/repo"
@@ -26,6 +27,10 @@ class GitFailed(Exception):
     """A git command in the sandbox failed; the message holds what it said."""
 
 
+class NothingToStartFrom(Exception):
+    """The repository has no commit, or not the branch that work starts from; the message says what to do."""
+
+
 @dataclass(frozen=True)
 class Changes:
     """What the task's branch holds against the default branch."""
@@ -38,7 +43,10 @@ class Changes:
 
 
 class Workspace:
-    """One task's clone, seen through the supervisor of the sandbox that it is mounted in."""
+    """One task's clone, seen through the supervisor of the sandbox that it is mounted in.
+
+    `host` is what the broker knows of the git host: it tells an outage, which passes, from a refusal.
+    """
 
     def __init__(
         self,
@@ -47,17 +55,23 @@ class Workspace:
         remote_url: str,
         branch: str,
         default_branch: str,
+        host: GitHost,
         folder: str = REPOSITORY,
     ) -> None:
-        self._supervisor, self._folder = supervisor, folder
+        self._supervisor, self._folder, self._host = supervisor, folder, host
         self._remote_url, self._branch, self._default_branch = remote_url, branch, default_branch
 
     async def prepare(self) -> None:
-        """Clone, or take up the clone of an earlier attempt, and check out the task's branch. Raises GitFailed."""
+        """Clone, or take up the clone of an earlier attempt, and check out the task's branch.
+
+        Raises GitFailed, HostAway (then it may be called again) and NothingToStartFrom.
+        """
         if await self._exists(f"{self._folder}/.git/HEAD"):
             await self._unlock()
             await self._git("remote", "set-url", "origin", self._remote_url)
-            await self._git("fetch", "--prune", "origin", timeout_s=CLONE_S)
+            await self._reach("fetch", "--prune", "origin", timeout_s=CLONE_S)
+            if not await self._knows(f"refs/remotes/origin/{self._default_branch}"):
+                await self._check_start()
         else:
             await self._clone()
         await self._check_out()
@@ -101,8 +115,8 @@ class Workspace:
         return _commit(found) if found.exit.code == 0 else ""
 
     async def push(self) -> None:
-        """Push the branch, never over commits of others. Raises GitFailed with what the git host said."""
-        await self._git("push", "--quiet", "origin", f"HEAD:refs/heads/{self._branch}", timeout_s=PUSH_S)
+        """Push the branch, never over commits of others. Raises GitFailed with what the git host said, and HostAway."""
+        await self._reach("push", "--quiet", "origin", f"HEAD:refs/heads/{self._branch}", timeout_s=PUSH_S)
 
     async def _unlock(self) -> None:
         """Nothing runs in the sandbox now: a lock is what a git that was killed left behind."""
@@ -114,7 +128,11 @@ class Workspace:
         part, parent = f"{self._folder}.part", str(PurePosixPath(self._folder).parent)
         await self._supervisor.capture(["rm", "-rf", part, self._folder], cwd=parent, timeout_s=GIT_S)
         clone = ("clone", "--no-tags", "--branch", self._default_branch, self._remote_url, part)
-        await self._git(*clone, cwd=parent, timeout_s=CLONE_S)
+        try:
+            await self._reach(*clone, cwd=parent, timeout_s=CLONE_S)
+        except GitFailed:
+            await self._check_start()
+            raise
         for key, value in AUTHOR.items():
             await self._git("config", key, value, cwd=part)
         moved = await self._supervisor.capture(["mv", part, self._folder], cwd=parent, timeout_s=GIT_S)
@@ -122,12 +140,36 @@ class Workspace:
             raise GitFailed(f"mv: {moved.stderr.decode(errors='replace').strip()[-2000:]}")
 
     async def _check_out(self) -> None:
-        if (await self._run("rev-parse", "--verify", "--quiet", f"refs/heads/{self._branch}")).exit.code == 0:
+        if await self._knows(f"refs/heads/{self._branch}"):
             await self._git("checkout", "--quiet", self._branch)
         elif await self.pushed_commit():
             await self._git("checkout", "--quiet", "-b", self._branch, "--track", f"origin/{self._branch}")
         else:
             await self._git("checkout", "--quiet", "-b", self._branch, "--no-track", f"origin/{self._default_branch}")
+
+    async def _check_start(self) -> None:
+        """Raises NothingToStartFrom if the branch from which work starts is not at the git host."""
+        parent = str(PurePosixPath(self._folder).parent)
+        try:
+            listed = (await self._reach("ls-remote", "--symref", self._remote_url, cwd=parent)).stdout
+        except GitFailed:
+            return
+        refs = [line.split("\t") for line in listed.decode(errors="replace").splitlines()]
+        heads = {ref[-1] for ref in refs if ref[-1].startswith("refs/heads/")}
+        if not heads:
+            raise NothingToStartFrom(
+                "it has no commit yet, so there is nothing to start from; push a first commit, then send the task on"
+            )
+        if f"refs/heads/{self._default_branch}" not in heads:
+            now = next((ref[0].removeprefix("ref: refs/heads/") for ref in refs if ref[0].startswith("ref: ")), "")
+            raise NothingToStartFrom(
+                f"its branch {self._default_branch}, from which work starts, is gone"
+                f"{f', and its default branch is now {now}' if now else ''};"
+                " add the repository again, so that its default branch is taken up, then send the task on"
+            )
+
+    async def _knows(self, ref: str) -> bool:
+        return (await self._run("rev-parse", "--verify", "--quiet", ref)).exit.code == 0
 
     async def _exists(self, path: str) -> bool:
         try:
@@ -135,6 +177,16 @@ class Workspace:
         except FileError:
             return False
         return True
+
+    async def _reach(self, *arguments: str, cwd: str = "", timeout_s: float = GIT_S) -> Finished:
+        """A git command that talks to the git host. Raises HostAway where that, and not the command, is the matter."""
+        self._host.trouble = ""
+        try:
+            return await self._git(*arguments, cwd=cwd, timeout_s=timeout_s)
+        except GitFailed as exc:
+            if self._host.trouble:
+                raise HostAway(self._host.trouble) from exc
+            raise
 
     async def _git(self, *arguments: str, cwd: str = "", timeout_s: float = GIT_S) -> Finished:
         finished = await self._run(*arguments, cwd=cwd, timeout_s=timeout_s)

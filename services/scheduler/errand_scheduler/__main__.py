@@ -1,26 +1,30 @@
-"""`python -m errand_scheduler`: runs the scheduler until it is told to stop."""
+"""`errand-scheduler`: reads its settings, serves until it is told to stop."""
 
 import asyncio
 import sys
 
-from errand_common import config, log, service
 from errand_common.clock import Clock
+from errand_common.service import Command, Service
 from errand_scheduler.config import SchedulerSettings
+from errand_scheduler.healthy import healthy
+from errand_scheduler.link import print_link
 from errand_scheduler.server import scheduler
+
+
+async def _serve(settings: SchedulerSettings, stop: asyncio.Event) -> None:
+    async with scheduler(settings, Clock()):
+        await stop.wait()
 
 
 def main() -> None:
     """The command's entry."""
     # Between the loop and the writer's thread the interpreter switches every 5 ms by itself: too slow for small groups.
     sys.setswitchinterval(0.0005)
-    service.run(_run)
-
-
-async def _run(stop: asyncio.Event) -> None:
-    settings = config.load(SchedulerSettings)
-    log.configure(service="scheduler", log_format=settings.log_format)
-    async with scheduler(settings, Clock()):
-        await stop.wait()
+    commands = (
+        Command("healthy", "exit 0 when the running scheduler answers, else 1", healthy),
+        Command("link", "print where Errand is and a link that signs a person in, once", print_link),
+    )
+    Service("scheduler", SchedulerSettings, _serve, commands).main()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import structlog
 
 from errand.v1.event_pb2 import Delta
-from errand_common.values import TaskStatus
+from errand_common.values import AttemptPhase, TaskStatus
 from errand_scheduler.auth import Authority
 from errand_scheduler.board import Board
 from errand_scheduler.hub import Hub
@@ -13,7 +13,15 @@ from errand_scheduler.placer import Placer
 from errand_scheduler.rights import PushRights
 from errand_scheduler.runners import RunnerSessions
 from errand_scheduler.store.attempts import Attempt
-from errand_scheduler.store.notices import AttemptMoved, EventStored, Notice, SessionsEnded, SignedIn, TaskMoved
+from errand_scheduler.store.notices import (
+    AttemptMoved,
+    EventStored,
+    InputsMoved,
+    Notice,
+    SessionsEnded,
+    SignedIn,
+    TaskMoved,
+)
 
 log = structlog.get_logger()
 
@@ -55,12 +63,15 @@ class Announcer:
             case EventStored(user_id=user_id, task_id=task_id):
                 self._hub.stored(user_id, task_id)
             case AttemptMoved(attempt=attempt, old_phase=old):
-                log.info("attempt_moved", attempt_id=attempt.attempt_id, old=old, new=attempt.phase)
-                self._attempt_moved(attempt)
-            case TaskMoved(task_id=task_id, old=old, new=new, reason=reason):
-                log.info("task_moved", task_id=task_id, old=old, new=new, reason=reason)
+                self._attempt_moved(attempt, old)
+            case TaskMoved(task_id=task_id, old=old, new=new):
+                # Why it failed may hold what a command or Claude said: that is the task's, not the log's.
+                why = {"failure_reason": notice.failure} if new.final else {"reason": notice.reason}
+                log.info("task_moved", task_id=task_id, old=old, new=new, **why)
                 if new is TaskStatus.PENDING and old is not TaskStatus.PENDING:
                     self._placer.wake()
+            case InputsMoved(runner_id=runner_id):
+                self._sessions.wake(runner_id)
             case SessionsEnded(family_id=family_id):
                 self._authority.revoke(family_id)
                 self._hub.end_family(family_id)
@@ -68,7 +79,8 @@ class Announcer:
                 self._rights.forget(user_id)
                 self._placer.wake()
 
-    def _attempt_moved(self, attempt: Attempt) -> None:
+    def _attempt_moved(self, attempt: Attempt, old: AttemptPhase | None) -> None:
+        log.info("attempt_moved", task_id=attempt.task_id, attempt_id=attempt.attempt_id, old=old, new=attempt.phase)
         self._board.apply(attempt)
         self._sessions.wake(attempt.runner_id)
         if attempt.phase.final:

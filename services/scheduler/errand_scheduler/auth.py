@@ -14,6 +14,7 @@ from errand_common.clock import Clock
 from errand_common.credentials import hash_token
 from errand_common.errors import Denied, Unauthenticated
 from errand_common.ids import Ids
+from errand_scheduler.admission import Admission
 from errand_scheduler.callers import PERSON_SCOPES, Caller, bind
 from errand_scheduler.store import service_tokens, sessions, users
 from errand_scheduler.store.reader import Reader
@@ -38,15 +39,15 @@ class _Known:
 class Authority:
     """Resolves bearer tokens: an in-memory cache over hashed columns, emptied the moment a session ends."""
 
-    def __init__(self, reader: Reader, clock: Clock, admitted: frozenset[str]) -> None:
+    def __init__(self, reader: Reader, clock: Clock, admission: Admission) -> None:
         self._reader = reader
         self._clock = clock
-        self._admitted = admitted
+        self._admission = admission
         self._known: dict[str, _Known] = {}
         self._revocations = 0
 
     async def resolve(self, token: str) -> Caller:
-        """The credential's owner. Raises Unauthenticated, and Denied NOT_ADMITTED for a user taken off the list."""
+        """The credential's owner. Raises Unauthenticated, and Denied NOT_ADMITTED for a user who no longer is."""
         token_hash = hash_token(token)
         known = self._known.get(token_hash) or await self._look_up(token_hash)
         if known is None or known.expire_time <= self._clock.now_us():
@@ -57,10 +58,6 @@ class Authority:
         """Forget every credential of a sign-in that is over."""
         self._revocations += 1
         self._known = {key: known for key, known in self._known.items() if known.caller.family_id != family_id}
-
-    def admits(self, github_username: str) -> bool:
-        """Whether the user is on the list."""
-        return github_username.lower() in self._admitted
 
     async def _look_up(self, token_hash: str) -> _Known | None:
         before = self._revocations
@@ -78,8 +75,7 @@ class Authority:
             return None
         user = await self._reader.one(users.by_id(session.user_id))
         assert user is not None  # foreign key
-        if not self.admits(user.github_username):
-            raise Denied(f"{user.github_username} is not admitted to this Errand", reason="NOT_ADMITTED")
+        self._admission.check(user)
         caller = Caller(name=user.user_id, scopes=PERSON_SCOPES, user_id=user.user_id, family_id=session.family_id)
         return _Known(caller=caller, expire_time=session.access_expire_time)
 

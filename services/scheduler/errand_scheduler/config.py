@@ -1,24 +1,108 @@
 """The scheduler's settings."""
 
+import re
 from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
 
+from errand_common import addresses
 from errand_common.config import Settings
+from errand_common.disk import GIB
+
+_RUNNER_NAME = re.compile(r"[a-z0-9-]{1,32}")
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+_TWO_WAYS = (
+    "for you alone, set ERRAND_GITHUB_TOKEN to a personal token of yours, for example ERRAND_GITHUB_TOKEN=ghp_...; "
+    "for people who sign in with GitHub, set ERRAND_GITHUB_CLIENT_ID to the id of an OAuth app, "
+    "for example ERRAND_GITHUB_CLIENT_ID=Iv23liAbCdEfGhIjKlMn"
+)
 
 
 class SchedulerSettings(Settings):
     """Read from the environment."""
 
-    data: Path = Field(Path("data/scheduler"), alias="ERRAND_DATA", examples=["/var/lib/errand/scheduler"])
-    listen: str = Field("127.0.0.1:7443", alias="ERRAND_LISTEN", examples=["0.0.0.0:7443"], pattern=r"^.+:\d+$")
-    github_url: str = Field("https://github.com", alias="ERRAND_GITHUB_URL", examples=["https://github.com"])
-    github_api_url: str = Field(
-        "https://api.github.com", alias="ERRAND_GITHUB_API_URL", examples=["https://api.github.com"]
+    data: Path = Field(
+        Path("data/scheduler"),
+        alias="ERRAND_DATA",
+        description="the database, the keys and the credentials of the other services",
+        examples=["/var/lib/errand/scheduler"],
     )
-    secret_keys_file: Path | None = Field(None, alias="ERRAND_SECRET_KEYS_FILE", examples=["/run/secrets/errand-keys"])
-    allowed_users: str = Field("", alias="ERRAND_ALLOWED_USERS", examples=["octocat,hubot"])
-    beat_seconds: float = Field(5.0, alias="ERRAND_BEAT_SECONDS", examples=["5"], gt=0)
+    listen: str = Field(
+        "127.0.0.1:7443",
+        alias="ERRAND_LISTEN",
+        description="host:port to serve gRPC on; port 0 takes a free one",
+        examples=["0.0.0.0:7443"],
+    )
+    github_url: str = Field(
+        "https://github.com",
+        alias="ERRAND_GITHUB_URL",
+        description="where repositories are cloned from",
+        examples=["https://github.com"],
+    )
+    github_api_url: str = Field(
+        "https://api.github.com",
+        alias="ERRAND_GITHUB_API_URL",
+        description="where GitHub's API is",
+        examples=["https://api.github.com"],
+    )
+    github_token: SecretStr | None = Field(
+        None,
+        alias="ERRAND_GITHUB_TOKEN",
+        description="a personal GitHub token, whose owner is then the only user; or else ERRAND_GITHUB_CLIENT_ID",
+        examples=["ghp_..."],
+    )
+    github_client_id: str | None = Field(
+        None,
+        alias="ERRAND_GITHUB_CLIENT_ID",
+        description="the id of this Errand's app at GitHub, where people sign in with it; or else ERRAND_GITHUB_TOKEN",
+        examples=["Iv23liAbCdEfGhIjKlMn"],
+    )
+    public_url: str = Field(
+        "http://127.0.0.1:8080",
+        alias="ERRAND_PUBLIC_URL",
+        description="how browsers reach the gateway: what a sign-in link begins with",
+        examples=["https://errand.example.org"],
+    )
+    runners: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("local",),
+        alias="ERRAND_RUNNERS",
+        description="comma-separated names of the runner hosts: each has a credential; one taken off loses it",
+        examples=["local,big-box"],
+    )
+    secret_keys_file: Path | None = Field(
+        None,
+        alias="ERRAND_SECRET_KEYS_FILE",
+        description="the keys that seal tokens, one a line, the newest first; unset: made in the data folder",
+        examples=["/run/secrets/errand-keys"],
+    )
+    allowed_users: str = Field(
+        "",
+        alias="ERRAND_ALLOWED_USERS",
+        description="comma-separated GitHub names that may sign in, beside those whom a link admits; not with a token",
+        examples=["octocat,hubot"],
+    )
+    beat_seconds: float = Field(
+        5.0,
+        alias="ERRAND_BEAT_SECONDS",
+        description="the unit of all durations of dispatch; for tests",
+        examples=["5"],
+        gt=0,
+    )
+    min_free_bytes: int = Field(
+        GIB // 4,
+        alias="ERRAND_MIN_FREE_BYTES",
+        description="with less free on the disk of ERRAND_DATA nothing new is taken; 0 looks at no disk",
+        ge=0,
+        examples=[str(GIB // 4)],
+    )
+
+    @field_validator("listen")
+    @classmethod
+    def _is_host_and_port(cls, value: str) -> str:
+        addresses.split(value)
+        return value
 
     @field_validator("github_url", "github_api_url")
     @classmethod
@@ -26,6 +110,41 @@ class SchedulerSettings(Settings):
         if not value.startswith(("https://", "http://")):
             raise ValueError("must begin with https:// or http://")
         return value.rstrip("/")
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_web_address(cls, value: str) -> str:
+        return addresses.web(value)
+
+    @field_validator("github_token")
+    @classmethod
+    def _can_travel(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _TOKEN.fullmatch(value.get_secret_value()):
+            raise ValueError("it holds a character that no token has, such as a space; copy it again")
+        return value
+
+    @field_validator("runners", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("runners")
+    @classmethod
+    def _are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _RUNNER_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is no runner's name: 1 to 32 of a-z, 0-9 and -")
+        if len(set(value)) < len(value):
+            raise ValueError("a name stands there twice; every runner has a credential of its own")
+        return value
+
+    @model_validator(mode="after")
+    def _signs_in_one_way(self) -> Self:
+        if self.github_token is None and self.github_client_id is None:
+            raise ValueError(f"neither ERRAND_GITHUB_TOKEN nor ERRAND_GITHUB_CLIENT_ID is set: {_TWO_WAYS}")
+        if self.github_token is not None and self.github_client_id is not None:
+            raise ValueError(f"ERRAND_GITHUB_TOKEN and ERRAND_GITHUB_CLIENT_ID are both set, keep one: {_TWO_WAYS}")
+        return self
 
     @property
     def admitted(self) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from errand.v1 import event_pb2, task_pb2
-from errand_common.values import AttemptPhase, FailureReason, TaskStatus, summarise
+from errand_common.values import AttemptPhase, FailureReason, InputKind, TaskStatus, summarise
 from errand_common.wire import number
 
 
@@ -46,9 +46,15 @@ def attempt_moved(phase: AttemptPhase, reason: str, runner_id: str) -> Fact:
     )
 
 
-def input_added(input_id: str, text: str) -> Fact:
+def input_added(input_id: str, text: str, kind: InputKind) -> Fact:
     """A person added an input."""
-    return fact_of(event_pb2.EventBody(input_added=event_pb2.InputAdded(input_id=input_id, summary=summarise(text))))
+    return fact_of(
+        event_pb2.EventBody(
+            input_added=event_pb2.InputAdded(
+                input_id=input_id, summary=summarise(text), kind=number(task_pb2.InputKind, kind)
+            )
+        )
+    )
 
 
 def pull_request_opened(url: str, number: int) -> Fact:

@@ -1,12 +1,28 @@
 """The data folder: where things lie in it, and that only one scheduler uses it."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from errand_common.service import StartError
+from errand_common import folder_lock
+
+
+@dataclass(frozen=True)
+class Credential:
+    """What one service needs to call the scheduler."""
+
+    folder: Path
+
+    @property
+    def token(self) -> Path:
+        """The secret."""
+        return self.folder / "token"
+
+    @property
+    def ca(self) -> Path:
+        """The CA to trust, PEM."""
+        return self.folder / "ca.pem"
 
 
 @dataclass(frozen=True)
@@ -26,9 +42,18 @@ class DataFolder:
         return self.root / "tls"
 
     @property
+    def ca(self) -> Path:
+        """The certificate of the scheduler's own CA, PEM."""
+        return self.tls / "ca.pem"
+
+    @property
     def credentials(self) -> Path:
-        """The services' own tokens."""
+        """The services' own credentials."""
         return self.root / "credentials"
+
+    def credential(self, name: str) -> Credential:
+        """That of `gateway`, `operator` or `runners/<name>`."""
+        return Credential(self.credentials / name)
 
     @property
     def address(self) -> Path:
@@ -39,16 +64,5 @@ class DataFolder:
 @contextmanager
 def locked(root: Path) -> Iterator[DataFolder]:
     """The folder, made if needed, for this process alone. Raises StartError."""
-    try:
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = (root / "scheduler.lock").open("w")
-    except OSError as exc:
-        raise StartError(f"the data folder {root} cannot be used ({exc}); set ERRAND_DATA to one that can") from exc
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            raise StartError(
-                f"another scheduler uses the data folder {root}; stop it, or set ERRAND_DATA to another folder"
-            ) from exc
+    with folder_lock.locked(root, service="scheduler"):
         yield DataFolder(root)

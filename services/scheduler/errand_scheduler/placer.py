@@ -15,7 +15,7 @@ from errand_scheduler.lifecycle import deadlines, turns
 from errand_scheduler.placement import Waiting
 from errand_scheduler.rights import PushRights, Right
 from errand_scheduler.runners import RunnerSessions
-from errand_scheduler.store import tasks
+from errand_scheduler.store import projects, tasks
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.tasks import PendingTask
 from errand_scheduler.store.writer import Writer
@@ -127,6 +127,8 @@ class Placer:
                 answer = await self._rights.ask(user_id, project_id)
             if answer.right is Right.NONE:
                 await self._writer.write(lambda tx: deadlines.fail_pending(tx, project_id, reason=answer.words))
+            if branch := answer.new_default_branch:
+                await self._writer.write(lambda tx: projects.set_default_branch(tx, project_id, branch))
             self.wake()
         except ErrandError as exc:
             log.warning("right_not_checked", project_id=project_id, error=exc.message)

@@ -5,6 +5,7 @@ from enum import Enum, auto
 
 from errand_common.clock import Clock
 from errand_common.errors import ErrandError, NotFound, Unavailable
+from errand_scheduler.admission import Admission
 from errand_scheduler.durations import Durations
 from errand_scheduler.github import GitHub
 from errand_scheduler.store import projects, users
@@ -26,18 +27,29 @@ class Right(Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """A right, and in words what stands in its way."""
+    """A right, and in words what stands in its way; the repository's default branch where it became another."""
 
     right: Right
     words: str = ""
+    new_default_branch: str = ""
 
 
 class PushRights:
     """Asks as the user. A refusal is not remembered: it fails the tasks that asked."""
 
-    def __init__(self, reader: Reader, vault: Vault, github: GitHub, clock: Clock, durations: Durations) -> None:
+    def __init__(
+        self,
+        *,
+        reader: Reader,
+        vault: Vault,
+        admission: Admission,
+        github: GitHub,
+        clock: Clock,
+        durations: Durations,
+    ) -> None:
         self._reader = reader
         self._vault = vault
+        self._admission = admission
         self._github = github
         self._clock = clock
         self._durations = durations
@@ -65,10 +77,13 @@ class PushRights:
         return answer
 
     async def github_token(self, user_id: str) -> str:
-        """The user's GitHub token. Raises Unavailable where the vault cannot open it."""
+        """The user's GitHub token. Raises Denied for a user who is admitted no more, Unavailable where the vault
+        cannot open it."""
+        user = await self._reader.one(users.by_id(user_id))
         sealed = await self._reader.one(users.sealed_github_token(user_id))
-        if sealed is None:
+        if user is None or sealed is None:
             raise NotFound(f"there is no user {user_id}")
+        self._admission.check(user)
         try:
             return self._vault.open(sealed, user_id=user_id, kind=GITHUB_TOKEN)
         except VaultError as exc:
@@ -85,6 +100,7 @@ class PushRights:
             return Answer(Right.NONE, exc.message)
         except ErrandError as exc:
             return Answer(Right.UNKNOWN, exc.message)
-        if not repository.may_push:
-            return Answer(Right.NONE, f"you may not push to {project.repository}, or it is archived")
-        return Answer(Right.PUSH)
+        if repository.push_refusal:
+            return Answer(Right.NONE, repository.push_refusal)
+        moved = repository.default_branch != project.default_branch
+        return Answer(Right.PUSH, new_default_branch=repository.default_branch if moved else "")

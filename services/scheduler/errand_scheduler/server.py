@@ -1,8 +1,9 @@
 """The scheduler put together and served: leaves, core, edges, then the port."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import grpc
 import structlog
@@ -14,11 +15,14 @@ from errand.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_ser
 from errand.v1.dispatch_service_pb2_grpc import add_DispatchServiceServicer_to_server
 from errand.v1.event_pb2 import Delta
 from errand.v1.task_service_pb2_grpc import add_TaskServiceServicer_to_server
-from errand_common import contract, rpc
+from errand_common import contract, disk, rpc
 from errand_common.clock import Clock
+from errand_common.disk import Room
 from errand_common.ids import Ids
+from errand_common.listening import cannot_listen
 from errand_common.service import StartError
-from errand_scheduler import first_start, tls
+from errand_scheduler import credentials, first_start, single_user, tls
+from errand_scheduler.admission import Listed
 from errand_scheduler.announcer import Announcer
 from errand_scheduler.auth import Authority, CallGuard
 from errand_scheduler.board import Board
@@ -27,13 +31,17 @@ from errand_scheduler.cursors import Cursors
 from errand_scheduler.durations import Durations
 from errand_scheduler.edges.account import AccountEdge
 from errand_scheduler.edges.dispatch import DispatchEdge
+from errand_scheduler.edges.sign_in import SignIns
 from errand_scheduler.edges.task import TaskEdge
 from errand_scheduler.folder import DataFolder, locked
-from errand_scheduler.github import GitHub, open_github
+from errand_scheduler.github import SIGN_IN_AGAIN, GitHub, open_github
 from errand_scheduler.hub import Hub
+from errand_scheduler.people import People
 from errand_scheduler.placer import Placer
 from errand_scheduler.rights import PushRights
 from errand_scheduler.runners import RunnerSessions
+from errand_scheduler.sign_in_links import new_links
+from errand_scheduler.single_user import Owner
 from errand_scheduler.store import attempts
 from errand_scheduler.store.database import prepare
 from errand_scheduler.store.meta import Meta
@@ -61,7 +69,9 @@ class Scheduler:
         github: GitHub,
         announcer: Announcer,
         history: Meta,
+        room: Room,
     ) -> None:
+        self._room = room
         self._settings, self._clock, self._ids = settings, clock, Ids(clock)
         self._reader, self._writer, self._github, self._history = reader, writer, github, history
         self._durations = Durations(settings.beat_seconds)
@@ -69,8 +79,11 @@ class Scheduler:
         self._hub: Hub[Delta] = Hub()
         self._board = Board(clock, self._durations)
         self._sessions = RunnerSessions(clock, self._ids, self._durations)
-        self._authority = Authority(reader, clock, settings.admitted)
-        self._rights = PushRights(reader, self._vault, github, clock, self._durations)
+        self._people = People(self._vault, self._ids)
+        self._owner = self._make_owner()
+        self._admission = self._owner or Listed(settings.admitted)
+        self._authority = Authority(reader, clock, self._admission)
+        self._rights = self._make_rights()
         self._placer = self._make_placer()
         self._sweeper = Sweeper(writer, self._board, clock, self._durations)
         self._guard = CallGuard(self._authority, contract.scopes(), self._ids)
@@ -88,6 +101,8 @@ class Scheduler:
     async def serving(self, listen: str, identity: tls.ServerIdentity) -> AsyncIterator[str]:
         """Serve while the context lasts; gives the bound address. Raises StartError."""
         self._board.restore(await self._reader.all(attempts.live()))
+        if self._owner is not None:
+            await self._owner.recall()
         server = self._server()
         address = _bind(server, listen, identity)
         for name in _SERVICES:
@@ -95,6 +110,8 @@ class Scheduler:
         await server.start()
         async with asyncio.TaskGroup() as watches:
             running = [watches.create_task(self._placer.run()), watches.create_task(self._sweeper.run())]
+            if self._owner is not None:
+                running.append(watches.create_task(self._owner.settle()))
             self._placer.wake()
             try:
                 yield address
@@ -111,6 +128,29 @@ class Scheduler:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection([*_SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME], server)
         return server
+
+    def _make_owner(self) -> Owner | None:
+        if self._settings.github_token is None:
+            return None
+        return Owner(
+            self._settings.github_token,
+            reader=self._reader,
+            writer=self._writer,
+            vault=self._vault,
+            people=self._people,
+            github=self._github,
+            retry_s=self._durations.github_retry_s,
+        )
+
+    def _make_rights(self) -> PushRights:
+        return PushRights(
+            reader=self._reader,
+            vault=self._vault,
+            admission=self._admission,
+            github=self._github,
+            clock=self._clock,
+            durations=self._durations,
+        )
 
     def _make_placer(self) -> Placer:
         return Placer(
@@ -133,6 +173,7 @@ class Scheduler:
             hub=self._hub,
             cursors=Cursors(self._history.epoch),
             durations=self._durations,
+            room=self._room,
         )
 
     def _make_account_edge(self) -> AccountEdge:
@@ -140,11 +181,20 @@ class Scheduler:
             reader=self._reader,
             writer=self._writer,
             ids=self._ids,
-            authority=self._authority,
-            vault=self._vault,
+            sign_ins=self._make_sign_ins(),
             github=self._github,
             rights=self._rights,
             github_url=self._settings.github_url,
+        )
+
+    def _make_sign_ins(self) -> SignIns:
+        return SignIns(
+            reader=self._reader,
+            writer=self._writer,
+            people=self._people,
+            github=self._github,
+            links=new_links(self._clock),
+            admission=self._admission,
         )
 
     def _make_dispatch_edge(self) -> DispatchEdge:
@@ -169,32 +219,51 @@ class Scheduler:
 
 
 @asynccontextmanager
-async def scheduler(settings: SchedulerSettings, clock: Clock) -> AsyncIterator[str]:
+async def scheduler(
+    settings: SchedulerSettings, clock: Clock, *, free_bytes: Callable[[Path], int] = disk.free_bytes
+) -> AsyncIterator[str]:
     """A scheduler that serves while the context lasts; gives its address. Raises StartError."""
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(locked(settings.data))
+        room = Room((folder.root,), settings.min_free_bytes, free_bytes)
+        if shortage := await asyncio.to_thread(room.shortage):
+            raise StartError(shortage)
         identity = tls.ensure(folder.tls)
         prepare(folder.database)
         announcer = Announcer()
         writer = await stack.enter_async_context(open_writer(folder.database, clock, announcer.announce))
         reader = await stack.enter_async_context(open_reader(folder.database))
-        github = await stack.enter_async_context(open_github(settings.github_api_url))
+        github = await stack.enter_async_context(open_github(settings.github_api_url, refused=_refused(settings)))
         history = await first_start.ensure_history(writer)
-        await first_start.ensure_credentials(writer, Ids(clock), folder.credentials)
+        await credentials.ensure(writer, Ids(clock), folder, runner_names=settings.runners)
         core = Scheduler(
-            settings, clock, reader=reader, writer=writer, github=github, announcer=announcer, history=history
+            settings,
+            clock,
+            reader=reader,
+            writer=writer,
+            github=github,
+            announcer=announcer,
+            history=history,
+            room=room,
         )
         address = await stack.enter_async_context(core.serving(settings.listen, identity))
         _tell_address(folder, address)
         yield address
 
 
+def _refused(settings: SchedulerSettings) -> str:
+    if settings.github_token is None:
+        return SIGN_IN_AGAIN
+    return single_user.token_refused(github_url=settings.github_url, github_api_url=settings.github_api_url)
+
+
 def _bind(server: grpc.aio.Server, listen: str, identity: tls.ServerIdentity) -> str:
-    credentials = grpc.ssl_server_credentials([(identity.key, identity.certificate)])
+    shown = grpc.ssl_server_credentials([(identity.key, identity.certificate)])
     try:
-        port = server.add_secure_port(listen, credentials)
+        port = server.add_secure_port(listen, shown)
     except RuntimeError as exc:
-        raise StartError(f"cannot listen on {listen}: {exc}; set ERRAND_LISTEN to a free address") from exc
+        # gRPC does not say why.
+        raise StartError(cannot_listen(listen)) from exc
     return f"{listen.rpartition(':')[0]}:{port}"
 
 

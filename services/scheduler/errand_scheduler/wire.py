@@ -1,7 +1,8 @@
 """Rows as messages of the contract."""
 
-from errand.v1 import event_pb2, task_pb2
+from errand.v1 import account_service_pb2, event_pb2, task_pb2
 from errand_common.wire import duration, number, timestamp
+from errand_scheduler.signin import ACCESS_S, REFRESH_S, TokenPair
 from errand_scheduler.store.events import Event
 from errand_scheduler.store.inputs import Input
 from errand_scheduler.store.messages import Message
@@ -19,6 +20,16 @@ def user(row: User) -> task_pb2.User:
         github_id=row.github_id,
         github_username=row.github_username,
         created_time=timestamp(row.created_time),
+    )
+
+
+def tokens(pair: TokenPair) -> account_service_pb2.SessionTokens:
+    """A session's new tokens."""
+    return account_service_pb2.SessionTokens(
+        access_token=pair.access,
+        access_duration=duration(ACCESS_S),
+        refresh_token=pair.refresh,
+        refresh_duration=duration(REFRESH_S),
     )
 
 
@@ -92,6 +103,7 @@ def input_(row: Input) -> task_pb2.Input:
         task_id=row.task_id,
         text=row.text,
         taken=row.taken_message_id is not None,
+        kind=number(task_pb2.InputKind, row.kind),
         created_time=timestamp(row.created_time),
     )
 

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from tests.standins.claude.scripts import SCRIPTS
-from tests.standins.claude.server import ClaudeStandin
+from tests.standins.claude.server import LOOPBACK, ClaudeStandin
 
 
 async def serve(options: argparse.Namespace) -> None:
@@ -15,7 +15,9 @@ async def serve(options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     key = Path(options.key_file).read_text().strip()
-    standin = ClaudeStandin(SCRIPTS[options.script], key=key, port=options.port, pace_s=options.pace_ms / 1000)
+    standin = ClaudeStandin(
+        SCRIPTS[options.script], key=key, host=options.host, port=options.port, pace_s=options.pace_ms / 1000
+    )
     async with standin as claude:
         print(json.dumps({"url": claude.url}), flush=True)
         await stopped.wait()
@@ -23,6 +25,7 @@ async def serve(options: argparse.Namespace) -> None:
 
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.standins.claude", description=__doc__)
+    parser.add_argument("--host", default=LOOPBACK, help="the address to serve on")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--script", choices=sorted(SCRIPTS), required=True, help="what Claude does")
     parser.add_argument("--key-file", required=True, help="holds the only key that is accepted")

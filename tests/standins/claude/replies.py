@@ -95,7 +95,9 @@ def invalid(message: str) -> Failure:
     return Failure(400, "invalid_request_error", message)
 
 
-def rate_limited(retry_after_s: float) -> Failure:
-    """Too many requests."""
-    headers = {"retry-after": f"{retry_after_s:g}"}
-    return Failure(429, "rate_limit_error", "This request would exceed your rate limit.", headers=headers)
+def rate_limited(retry_after_s: float | None = None, **headers: str) -> Failure:
+    """Too many requests. Headers are written with `_` for `-`."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    if retry_after_s is not None:
+        sent["retry-after"] = f"{retry_after_s:g}"
+    return Failure(429, "rate_limit_error", "This request would exceed your rate limit.", headers=sent)

@@ -18,6 +18,8 @@ from tests.standins.claude.rules import Refused, check, check_length
 from tests.standins.claude.script import Answer, Script
 from tests.standins.claude.wire import Context, encode, events
 
+LOOPBACK = "127.0.0.1"
+
 _log = structlog.get_logger()
 
 _UNAUTHENTICATED = Failure(401, "authentication_error", "invalid bearer token")
@@ -27,31 +29,43 @@ _LARGEST_REQUEST_BYTES = 32 * 1024 * 1024
 
 
 class ClaudeStandin:
-    """Serves the Messages and Models API on 127.0.0.1; used as a context. `requests` keeps every body that came in."""
+    """Serves the Messages and Models API; used as a context. `requests` keeps every body that came in."""
 
     def __init__(
-        self, script: Script, *, key: str = "", port: int = 0, context_tokens: int = CONTEXT_TOKENS, pace_s: float = 0.0
+        self,
+        script: Script,
+        *,
+        key: str = "",
+        host: str = LOOPBACK,
+        port: int = 0,
+        context_tokens: int = CONTEXT_TOKENS,
+        pace_s: float = 0.0,
+        has_models: bool = True,
     ) -> None:
-        """Without a key it makes one up; `pace_s` is the least time between two pieces of any reply."""
+        """Without a key it makes one up; `pace_s` is the least time between two pieces of any reply. Not `has_models`:
+        it speaks the Messages API alone, as services of others may."""
         self.key = key or f"sk-ant-standin-{secrets.token_urlsafe(24)}"
         self.requests: list[dict[str, Any]] = []
         self._script = script
+        self._host = host
         self._port = port
         self._context_tokens = context_tokens
         self._pace_s = pace_s
+        self._has_models = has_models
         self._cache = Cache()
         self._closing = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=_LARGEST_REQUEST_BYTES)
         app.router.add_post("/v1/messages", self._messages)
-        app.router.add_get("/v1/models", self._models)
-        app.router.add_get("/v1/models/{model}", self._model)
+        if self._has_models:
+            app.router.add_get("/v1/models", self._models)
+            app.router.add_get("/v1/models/{model}", self._model)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        site = web.TCPSite(self._runner, self._host, self._port)
         await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.url = f"http://{self._host}:{self._runner.addresses[0][1]}"
         return self
 
     async def __aexit__(

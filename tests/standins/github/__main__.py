@@ -13,9 +13,12 @@ async def serve(options: Options) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with GitHubStandin(options.root, port=options.port, auto_consent=not options.ask_consent) as github:
+    standin = GitHubStandin(options.root, host=options.host, port=options.port, auto_consent=not options.ask_consent)
+    async with standin as github:
         await furnish(github, options)
         ready = {"url": github.url, "api_url": github.api_url, "control_key": github.control_key}
+        if options.token_for:
+            ready["token"] = github.issue_token(options.token_for)
         print(json.dumps(ready), flush=True)
         await stopped.wait()
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tests.standins.github.git import git, inherited_environment, isolated_environment
 
-# Files by path; a folder (committed, what it ignores left out) or a git directory on disk (copied); a git URL (copied).
+# Files by path, none for no commit; a folder (committed, what it ignores left out) or a git directory on disk
+# (copied); a git URL (copied).
 Content = Mapping[str, bytes] | Path | str
 
 
@@ -34,6 +35,9 @@ async def _copy(directory: Path, source: str) -> None:
 
 
 async def _commit_files(directory: Path, files: Mapping[str, bytes], *, default_branch: str) -> None:
+    if not files:
+        await _make(directory, default_branch=default_branch)
+        return
     with tempfile.TemporaryDirectory() as folder:
         await asyncio.to_thread(_write, Path(folder), files)
         await _commit_folder(directory, Path(folder), default_branch=default_branch, add=("--all", "--force"))
@@ -47,7 +51,7 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 async def _commit_folder(directory: Path, folder: Path, *, default_branch: str, add: tuple[str, ...]) -> None:
-    await git("init", "--quiet", "--bare", "--template=", f"--initial-branch={default_branch}", str(directory))
+    await _make(directory, default_branch=default_branch)
     with tempfile.TemporaryDirectory() as scratch:
         environment = isolated_environment() | {
             "GIT_DIR": str(directory),
@@ -58,3 +62,7 @@ async def _commit_folder(directory: Path, folder: Path, *, default_branch: str, 
         tree = await git("write-tree", environment=environment)
     commit = await git("commit-tree", "-m", "Initial commit", tree, directory=directory)
     await git("update-ref", f"refs/heads/{default_branch}", commit, directory=directory)
+
+
+async def _make(directory: Path, *, default_branch: str) -> None:
+    await git("init", "--quiet", "--bare", "--template=", f"--initial-branch={default_branch}", str(directory))

@@ -1,28 +1,67 @@
-"""What the demonstration asks the stand-in as its own process: which tokens it has handed out."""
+"""What tests and the demonstration ask of the stand-in as its own process, and tell it to be."""
 
 import hmac
 import ipaddress
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from tests.standins.github.accounts import Accounts
+from tests.standins.github.faults import CONTROL
+
+if TYPE_CHECKING:
+    from tests.standins.github.server import GitHubStandin
 
 
 class Control:
     """For callers on this machine who know the key; everyone else finds nothing here."""
 
-    def __init__(self, accounts: Accounts, key: str) -> None:
-        self._accounts = accounts
+    def __init__(self, github: "GitHubStandin", key: str) -> None:
+        self._github = github
         self._key = key
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get("/_standin/tokens", self.tokens)]
+        return [
+            web.get(f"{CONTROL}tokens", self.tokens),
+            web.put(f"{CONTROL}outage", self.outage),
+            web.put(f"{CONTROL}repositories/{{owner}}/{{name}}", self.repository),
+            web.get(f"{CONTROL}repositories/{{owner}}/{{name}}/pulls", self.pulls),
+        ]
 
     async def tokens(self, request: web.Request) -> web.Response:
+        """Every token that was handed out."""
+        self._admit(request)
+        return web.json_response({"tokens": self._github.tokens_issued()})
+
+    async def outage(self, request: web.Request) -> web.Response:
+        """`on`, and in `only` what an address must hold to be answered with 502."""
+        self._admit(request)
+        wanted = await request.json()
+        self._github.outage(wanted["on"], only=wanted.get("only", ""))
+        return web.json_response({})
+
+    async def repository(self, request: web.Request) -> web.Response:
+        """A new one: `files` by path, `default_branch`, and `login` who may push to it."""
+        self._admit(request)
+        full_name = _full_name(request)
+        wanted = await request.json()
+        files = {path: text.encode() for path, text in wanted["files"].items()}
+        await self._github.add_repository(full_name, files, default_branch=wanted["default_branch"])
+        self._github.grant(wanted["login"], full_name, "push")
+        return web.json_response({})
+
+    async def pulls(self, request: web.Request) -> web.Response:
+        """Into which branches its pull requests go."""
+        self._admit(request)
+        return web.json_response({"bases": [pull.base for pull in self._github.pull_requests(_full_name(request))]})
+
+    def _admit(self, request: web.Request) -> None:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), self._key.encode()) or not _is_local(request.remote):
             raise web.HTTPNotFound
-        return web.json_response({"tokens": self._accounts.tokens_issued()})
+
+
+def _full_name(request: web.Request) -> str:
+    return f"{request.match_info['owner']}/{request.match_info['name']}"
 
 
 def _is_local(address: str | None) -> bool:

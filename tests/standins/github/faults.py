@@ -8,12 +8,16 @@ from aiohttp.typedefs import Handler
 
 from tests.standins.github.rest_errors import ApiError
 
+CONTROL = "/_standin/"
+"""Where the stand-in itself is spoken to; no fault is there."""
+
 
 class Faults:
-    """`outage` answers everything with 502; `deny_next` refuses REST calls to come, one each."""
+    """Addresses that hold `outage`, which may be empty, are answered with 502; `deny_next` refuses REST calls to come,
+    one each."""
 
     def __init__(self) -> None:
-        self.outage = False
+        self.outage: str | None = None
         self._denials: deque[ApiError] = deque()
 
     def deny_next(self, status: int, message: str, headers: Mapping[str, str]) -> None:
@@ -26,7 +30,7 @@ class Faults:
 
     @web.middleware
     async def outage_middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not self.outage:
+        if self.outage is None or self.outage not in request.path_qs or request.path.startswith(CONTROL):
             return await handler(request)
         page = "<html><body><h1>502 Bad Gateway</h1>The server returned an invalid response.</body></html>"
         return web.Response(status=502, text=page, content_type="text/html")

@@ -8,6 +8,7 @@ from typing import cast, get_args
 
 from tests.standins.github.content import Content
 from tests.standins.github.rights import RightName
+from tests.standins.github.server import LOOPBACK
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,11 @@ class RepositoryOption:
 @dataclass(frozen=True)
 class Options:
     root: Path
+    host: str
     port: int
     ask_consent: bool
     users: tuple[str, ...]
+    token_for: str
     client_id: str
     client_secret: str
     redirect_uris: tuple[str, ...]
@@ -35,9 +38,11 @@ def read_options(arguments: Sequence[str]) -> Options:
     """Ends the process with a usage message when they make no sense."""
     parser = argparse.ArgumentParser(prog="python -m tests.standins.github", description="A GitHub of your own.")
     parser.add_argument("--root", type=Path, required=True, help="folder for the bare repositories")
+    parser.add_argument("--host", default=LOOPBACK, help="the address to serve on")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--ask-consent", action="store_true", help="show a page at sign-in instead of consenting")
     parser.add_argument("--user", action="append", default=[], help="a person; may be given again")
+    parser.add_argument("--token-for", default="", metavar="USER", help="print a personal token of theirs as well")
     parser.add_argument("--client-id", default="", help="the OAuth app")
     parser.add_argument("--client-secret-file", type=Path, help="holds the app's secret, which no process list shows")
     parser.add_argument("--redirect-uri", action="append", default=[], help="may be given again")
@@ -54,9 +59,11 @@ def read_options(arguments: Sequence[str]) -> Options:
         parser.error("--client-id needs --client-secret-file and --redirect-uri")
     return Options(
         root=found.root,
+        host=found.host,
         port=found.port,
         ask_consent=found.ask_consent,
         users=tuple(found.user),
+        token_for=found.token_for,
         client_id=found.client_id,
         client_secret=found.client_secret_file.read_text().strip() if found.client_secret_file else "",
         redirect_uris=tuple(found.redirect_uri),

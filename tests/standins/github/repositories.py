@@ -1,8 +1,8 @@
 """The repositories: bare git directories under one root, and who may do what with each."""
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.standins.github.clock import Clock
@@ -22,10 +22,18 @@ class Repository:
     default_branch: str
     directory: Path
     created: datetime
+    archived: bool = False
 
     @property
     def full_name(self) -> str:
         return f"{self.owner}/{self.name}"
+
+    @property
+    def pushed(self) -> datetime:
+        """When a branch or tag was last moved."""
+        references = (path for path in (self.directory / "refs").rglob("*") if path.is_file())
+        moved = [datetime.fromtimestamp(path.stat().st_mtime, UTC) for path in references]
+        return max(moved, default=self.created)
 
     async def branch_commit(self, branch: str) -> str | None:
         """The commit that a branch points at; None when there is no such branch."""
@@ -66,6 +74,18 @@ class Repositories:
         )
         self._by_name[full_name.lower()] = repository
         return repository
+
+    def rename_default_branch(self, full_name: str, branch: str) -> None:
+        """Raises KeyError for an unknown one."""
+        self._by_name[full_name.lower()] = replace(self._by_name[full_name.lower()], default_branch=branch)
+
+    def forget(self, full_name: str) -> None:
+        """Raises KeyError for an unknown one."""
+        del self._by_name[full_name.lower()]
+
+    def archive(self, full_name: str) -> None:
+        """Nobody may push to it any more. Raises KeyError for an unknown one."""
+        self._by_name[full_name.lower()] = replace(self._by_name[full_name.lower()], archived=True)
 
     def find(self, full_name: str) -> Repository | None:
         return self._by_name.get(full_name.lower())

@@ -25,6 +25,8 @@ from tests.standins.github.sign_in import SignIn
 from tests.standins.github.smart_http import SmartHttp
 from tests.standins.github.token_exchange import TokenExchange
 
+LOOPBACK = "127.0.0.1"
+
 # GitHub's limit for a signed-in person, calls an hour.
 _RATE_LIMIT = 5000
 # Exchanges still open when the stand-in ends get this long.
@@ -34,11 +36,15 @@ _SHUTDOWN_S = 1.0
 class GitHubStandin:
     """`async with GitHubStandin(root) as github`; repositories lie in `root`, everything else is in memory.
 
-    `port` 0 takes a free one. With `auto_consent` off, signing in shows a page with a form.
+    Containers reach it where `host` is an address of this machine on their network. `port` 0 takes a free one.
+    With `auto_consent` off, signing in shows a page with a form.
     """
 
-    def __init__(self, root: Path, *, port: int = 0, auto_consent: bool = True, now: Clock = utc_now) -> None:
+    def __init__(
+        self, root: Path, *, host: str = LOOPBACK, port: int = 0, auto_consent: bool = True, now: Clock = utc_now
+    ) -> None:
         self.control_key = secrets.token_urlsafe(24)
+        self._host = host
         self._port = port
         self._accounts = Accounts(now)
         self._repositories = Repositories(root.absolute(), now)
@@ -52,7 +58,7 @@ class GitHubStandin:
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        await web.TCPSite(self._runner, self._host, self._port).start()
         return self
 
     async def __aexit__(
@@ -98,6 +104,18 @@ class GitHubStandin:
         self._accounts.add_user(login)
         self._repositories.grant(login, full_name, Right[right.upper()])
 
+    def rename_default_branch(self, full_name: str, branch: str) -> None:
+        """The default branch is this one from now on; the branches themselves are git's."""
+        self._repositories.rename_default_branch(full_name, branch)
+
+    def forget(self, full_name: str) -> None:
+        """The repository is deleted; its git directory stays on disk, unreachable."""
+        self._repositories.forget(full_name)
+
+    def archive(self, full_name: str) -> None:
+        """From now on nobody may push there."""
+        self._repositories.archive(full_name)
+
     def issue_token(self, login: str, scopes: Iterable[str] = ("repo",)) -> str:
         """A token without the sign-in, as a person makes one in their settings."""
         return self._accounts.issue_token(login, scopes).value
@@ -117,9 +135,9 @@ class GitHubStandin:
             raise ValueError(f"no repository {full_name}; call add_repository first")
         return self._pulls.all(repository)
 
-    def outage(self, on: bool) -> None:
-        """While on, everything answers 502."""
-        self._faults.outage = on
+    def outage(self, on: bool, *, only: str = "") -> None:
+        """While on, everything answers 502; or only what has this in its address, such as git-receive-pack."""
+        self._faults.outage = only if on else None
 
     def deny_next(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         """Refuses one REST call to come; each call of this adds one more."""
@@ -138,7 +156,7 @@ class GitHubStandin:
         application = web.Application(middlewares=[self._faults.outage_middleware])
         application.add_routes(self._sign_in.routes())
         application.add_routes(TokenExchange(self._accounts).routes())
-        application.add_routes(Control(self._accounts, self.control_key).routes())
+        application.add_routes(Control(self, self.control_key).routes())
         application.add_subapp("/api/v3", rest)
         application.add_routes(SmartHttp(self._accounts, self._repositories).routes())
         return application

@@ -57,11 +57,12 @@ def repository_json(repository: Repository, right: Right, size_kib: int, at: Add
         "clone_url": f"{page}.git",
         "description": None,
         "fork": False,
-        "archived": False,
+        "archived": repository.archived,
         "disabled": False,
         "size": size_kib,
         "default_branch": repository.default_branch,
         "created_at": rfc3339(repository.created),
+        "pushed_at": rfc3339(repository.pushed),
         "permissions": {
             "admin": right >= Right.ADMIN,
             "maintain": right >= Right.ADMIN,

@@ -51,6 +51,10 @@ class SmartHttp:
             raise web.HTTPNotFound(text="Repository not found.")
         if token is not None and right < _NEEDED[service]:
             raise web.HTTPForbidden(text=f"Permission to {repository.full_name}.git denied to {token.login}.")
+        if repository.archived and service is Service.RECEIVE_PACK:
+            raise web.HTTPForbidden(text="This repository was archived so it is read-only.")
+        if repository.archived and service is Service.RECEIVE_PACK:
+            raise web.HTTPForbidden(text="This repository was archived so it is read-only.")
         return repository
 
     def _token(self, request: web.Request) -> Token | None:

@@ -57,7 +57,11 @@ class Running:
         )
 
 
-def settings(folder: Path, scheduler: str, **others: str) -> GatewaySettings:
+WITHOUT_GITHUB = {"ERRAND_GITHUB_CLIENT_ID": None, "ERRAND_GITHUB_CLIENT_SECRET": None}
+"""Settings of a gateway at which people sign in by link alone."""
+
+
+def settings(folder: Path, scheduler: str, **others: str | None) -> GatewaySettings:
     """Settings of a gateway that listens on a free port; its files are written."""
     (folder / "ca.pem").write_bytes(certificates().ca)
     (folder / "gateway.token").write_text(f"{SERVICE_TOKEN}\n")

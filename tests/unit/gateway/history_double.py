@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from errand.v1.event_pb2 import Delta, Event
 from errand.v1.task_service_pb2 import CaughtUp, Reset, WatchEventsResponse
-from errand_common.errors import ErrandError, Unauthenticated
+from errand_common.errors import ErrandError, Unauthenticated, Unavailable
 
 EPOCH = "1"
 
@@ -24,6 +24,7 @@ class History:
     """Events with cursors `1.1`, `1.2`, ...; each watcher gets the old ones, then the new ones."""
 
     def __init__(self) -> None:
+        self.epoch = EPOCH
         self.events: list[Event] = []
         self.opened: list[str] = []
         self._watchers: set[_Watcher] = set()
@@ -31,10 +32,15 @@ class History:
 
     def append(self, event: Event) -> Event:
         """Store an event and show it to the watchers."""
-        event.cursor = f"{EPOCH}.{len(self.events) + 1}"
+        event.cursor = f"{self.epoch}.{len(self.events) + 1}"
         self.events.append(event)
         self._show(event.task_id, WatchEventsResponse(event=event))
         return event
+
+    def restore(self) -> None:
+        """What a restored scheduler shows: a history of its own, and open watches to be opened again."""
+        self.epoch, self.events = str(int(self.epoch) + 1), []
+        self.fail_watchers(Unavailable("the scheduler was restored"))
 
     def show_delta(self, delta: Delta) -> None:
         """Show a delta to those who watch now."""
@@ -79,9 +85,9 @@ class History:
     async def _replay(
         self, watcher: _Watcher, stored: list[Event], after_cursor: str
     ) -> AsyncIterator[WatchEventsResponse]:
-        epoch, _, number = (after_cursor or f"{EPOCH}.0").partition(".")
-        head = f"{EPOCH}.{len(stored)}"
-        if epoch != EPOCH:
+        epoch, _, number = (after_cursor or f"{self.epoch}.0").partition(".")
+        head = f"{self.epoch}.{len(stored)}"
+        if epoch != self.epoch:
             yield WatchEventsResponse(reset=Reset(cursor=head))
             return
         for event in stored[int(number) :]:

@@ -134,6 +134,11 @@ class _Accounts(AccountServiceServicer):
         user = self._double.user_message(tokens.access_token)
         return accounts.CompleteSignInResponse(user=user, tokens=tokens)
 
+    async def RedeemSignInLink(self, request: accounts.RedeemSignInLinkRequest, context: Context) -> Any:
+        self._service("RedeemSignInLink", request, context)
+        tokens = self._tokens()
+        return accounts.RedeemSignInLinkResponse(user=self._double.user_message(tokens.access_token), tokens=tokens)
+
     async def RefreshSession(self, request: accounts.RefreshSessionRequest, context: Context) -> Any:
         self._service("RefreshSession", request, context)
         return accounts.RefreshSessionResponse(tokens=self._tokens())
@@ -149,6 +154,11 @@ class _Accounts(AccountServiceServicer):
     async def CreateProject(self, request: accounts.CreateProjectRequest, context: Context) -> Any:
         self._double.user("CreateProject", request, context)
         return accounts.CreateProjectResponse(project=_project(request.repository))
+
+    async def ListRepositories(self, request: accounts.ListRepositoriesRequest, context: Context) -> Any:
+        self._double.user("ListRepositories", request, context)
+        found = accounts.Repository(repository="ada/engine", default_branch="trunk", private=True, may_push=False)
+        return accounts.ListRepositoriesResponse(repositories=[found], next_page_token="older")
 
     async def ListProjects(self, request: accounts.ListProjectsRequest, context: Context) -> Any:
         self._double.user("ListProjects", request, context)
@@ -182,7 +192,11 @@ class _Tasks(TaskServiceServicer):
     async def AddInput(self, request: tasks.AddInputRequest, context: Context) -> Any:
         self._double.user("AddInput", request, context)
         added = nouns.Input(
-            input_id="inp_1", task_id=request.task_id, text=request.text, created_time=timestamp(NOON_US)
+            input_id="inp_1",
+            task_id=request.task_id,
+            text=request.text,
+            kind=request.kind,
+            created_time=timestamp(NOON_US),
         )
         return tasks.AddInputResponse(input=added, task=self._task(request.task_id))
 

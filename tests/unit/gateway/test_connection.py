@@ -42,4 +42,4 @@ async def test_closing_twice_is_closing_once(connection: Connection) -> None:
     await connection.close()
     await connection.close()
 
-    assert not await connection.ready()
+    assert await connection.trouble()

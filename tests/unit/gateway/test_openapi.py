@@ -22,6 +22,8 @@ from tests.unit.gateway.gateway_under_test import settings
 _OPERATIONS = {
     ("get", "/"),
     ("get", "/auth/callback"),
+    ("post", "/auth/link"),
+    ("get", "/auth/methods"),
     ("post", "/auth/sign-out"),
     ("get", "/auth/start"),
     ("post", "/auth/token"),
@@ -30,6 +32,7 @@ _OPERATIONS = {
     ("get", "/v1/me"),
     ("get", "/v1/projects"),
     ("post", "/v1/projects"),
+    ("get", "/v1/repositories"),
     ("get", "/v1/tasks"),
     ("post", "/v1/tasks"),
     ("get", "/v1/tasks/{task_id}"),

@@ -38,6 +38,15 @@ async def test_a_project_is_created_and_listed(gateway: Running, scheduler: Sche
     assert _page(scheduler, "ListProjects") == (7, "next")
 
 
+async def test_repositories_are_listed(gateway: Running, scheduler: SchedulerDouble) -> None:
+    async with gateway.client(scheduler.new_session()) as client:
+        listed = await client.get("/v1/repositories", params={"page_size": 7, "page_token": "next"})
+
+    found = {"repository": "ada/engine", "default_branch": "trunk", "private": True, "may_push": False}
+    assert listed.json() == {"repositories": [found], "next_page_token": "older"}
+    assert _page(scheduler, "ListRepositories") == (7, "next")
+
+
 async def test_a_task_is_created_read_and_listed(gateway: Running, scheduler: SchedulerDouble) -> None:
     async with gateway.client(scheduler.new_session()) as client:
         created = await client.post("/v1/tasks", json={"project_id": "prj_1", "prompt": "mäke it so 🚀"})
@@ -67,10 +76,23 @@ async def test_an_input_is_added_and_a_task_stopped(gateway: Running, scheduler:
         "task_id": "tsk_1",
         "text": "also that",
         "taken": False,
+        "kind": "queue",
         "created_time": NOON,
     }
     assert added.json()["task"]["task_id"] == "tsk_1"
     assert (stopped.status_code, stopped.json()["task"]["status"]) == (200, "cancelled")
+
+
+async def test_an_input_may_steer(gateway: Running, scheduler: SchedulerDouble) -> None:
+    scheduler.tasks["tsk_1"] = new_task("tsk_1")
+    async with gateway.client(scheduler.new_session()) as client:
+        added = await client.post("/v1/tasks/tsk_1/inputs", json={"text": "not there", "kind": "steer"})
+        refused = await client.post("/v1/tasks/tsk_1/inputs", json={"text": "not there", "kind": "shout"})
+
+    assert added.json()["input"]["kind"] == "steer"
+    assert refused.status_code == 400
+    assert "kind" in refused.json()["detail"]
+    assert [call.request.kind for call in scheduler.asked("AddInput")] == [nouns.INPUT_KIND_STEER]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

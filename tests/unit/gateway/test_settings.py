@@ -8,12 +8,8 @@ from errand_common.config import ConfigError, load
 from errand_gateway.address import PublicAddress, bound_address, listen, public_address, write_address
 from errand_gateway.config import GatewaySettings
 
-_NEEDED = {
-    "ERRAND_CA_FILE": "/ca.pem",
-    "ERRAND_TOKEN_FILE": "/token",
-    "ERRAND_GITHUB_CLIENT_ID": "id",
-    "ERRAND_GITHUB_CLIENT_SECRET": "the-secret",
-}
+_NEEDED = {"ERRAND_CA_FILE": "/ca.pem", "ERRAND_TOKEN_FILE": "/token"}
+_APP = {"ERRAND_GITHUB_CLIENT_ID": "id", "ERRAND_GITHUB_CLIENT_SECRET": "the-secret"}
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +17,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for field in GatewaySettings.model_fields.values():
         if field.alias:
             monkeypatch.delenv(field.alias, raising=False)
-    for name, value in _NEEDED.items():
+    for name, value in (_NEEDED | _APP).items():
         monkeypatch.setenv(name, value)
 
 
@@ -46,6 +42,18 @@ def test_a_missing_setting_is_named_with_an_example(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(ConfigError, match=rf"{name} is not set; for example {name}="):
         load(GatewaySettings)
+
+
+def test_an_app_at_github_is_whole_or_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _APP:
+        monkeypatch.delenv(name)
+    assert load(GatewaySettings).github_client_id is None
+    for name, other in (list(_APP), list(reversed(_APP))):
+        monkeypatch.setenv(name, _APP[name])
+        with pytest.raises(ConfigError, match=rf"{name} is set and {other} is not; set both .* for example") as wrong:
+            load(GatewaySettings)
+        assert "the-secret" not in str(wrong.value)
+        monkeypatch.delenv(name)
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,8 @@ async def test_a_message_keeps_its_bytes_and_its_summary_is_its_words(box, recor
 
 
 async def test_a_persons_message_names_the_inputs_that_it_carries(box, recorder):
-    said = facts.MessageAppended("msg_1", Role.USER, b'[{"type":"text","text":"hi"}]')
-    await recorder.fact(said, input_ids=["inp_1", "inp_2"])
+    content = b'[{"type":"text","text":"hi"}]'
+    await recorder.fact(facts.MessageAppended("msg_1", Role.USER, content, input_ids=("inp_1", "inp_2")))
 
     assert list(written(box)[0].body.message_appended.input_ids) == ["inp_1", "inp_2"]
 
@@ -98,8 +98,8 @@ async def test_phases_only_rise_also_over_a_restart(box, deltas, recorder, tmp_p
 
 
 async def test_a_restarted_recorder_knows_the_inputs_that_were_taken(box, deltas, recorder, tmp_path):
-    said = facts.MessageAppended("msg_1", Role.USER, b'[{"type":"text","text":"hi"}]')
-    await recorder.fact(said, input_ids=["inp_1"])
+    content = b'[{"type":"text","text":"hi"}]'
+    await recorder.fact(facts.MessageAppended("msg_1", Role.USER, content, input_ids=("inp_1",)))
     box.close()
 
     assert Recorder(Outbox(tmp_path).logs[ATTEMPT], deltas, task_id="tsk_1").taken == {"inp_1"}

@@ -1,50 +1,210 @@
-"""A person's words reach Claude once, whatever was interrupted between the tap and the model."""
+"""A person's words reach Claude once, whenever they come and whatever was interrupted on their way."""
 
-from datetime import date
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
-from errand.v1 import runner_pb2, task_pb2
+import pytest
+
+from errand.v1 import dispatch_service_pb2 as dispatch
+from errand.v1 import task_pb2
+from errand.v1.runner_pb2 import AttemptEvent
+from errand_common import wire
+from errand_common.clock import Clock
 from errand_common.values import Role
+from errand_runner.agent.facts import EndReason
+from errand_runner.agent.prompt import MID_WORK, Particulars
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.transcript import Message, Prefix, Transcript
-from errand_runner.talk import Said, what_was_said
+from errand_runner.events import Deltas
+from errand_runner.inputs import Inbox
+from errand_runner.outbox import Outbox
+from errand_runner.record import Recorder
+from errand_runner.talk import Hearing, restore, talk
+from tests.standins.claude import Failure, Reply, Text, ToolUse
+from tests.unit.runner.agent.harness import NOON, errand
+from tests.unit.runner.local_supervisor import local_supervisor
 
 PREFIX = Prefix.freeze(model="claude-x", max_tokens=1, system="", tools=())
-DAY = date(2026, 11, 23)
+ATTEMPT = "att_" + "0" * 26
+SECRET = "sk-ant-secret"
+ABOUT = Particulars("octo/pricing", "errand/tsk_1", "trunk", "/workspace", NOON.date(), {"AGENTS.md": "Test."})
+EARLIER = Message("msg_1", Role.USER, b'[{"type":"text","text":"Hello."}]')
+
+BASH = Reply([ToolUse("bash", {"command": "true"})])
+DONE = Reply([Text("Done.")])
 
 
-def said(transcript: Transcript, *, taken: frozenset[str] = frozenset()) -> Said:
-    assignment = runner_pb2.Assignment(
-        task=task_pb2.Task(task_id="tsk_1", branch="errand/tsk_1"),
-        project=task_pb2.Project(repository="octo/pricing", default_branch="trunk"),
-        inputs=[
-            task_pb2.Input(input_id="inp_1", text="Fix it."),
-            task_pb2.Input(input_id="inp_2", text="The key is sk-ant-secret."),
-        ],
-    )
-    redactor = Redactor(["sk-ant-secret"])
-    return what_was_said(assignment, transcript, taken=taken, guides={"AGENTS.md": "Test."}, day=DAY, redactor=redactor)
+def queue(number, text):
+    return task_pb2.Input(input_id=f"inp_{number}", text=text, kind=task_pb2.INPUT_KIND_QUEUE)
 
 
-def test_a_new_task_begins_with_where_it_is_and_all_that_was_said() -> None:
-    found = said(Transcript(PREFIX))
-
-    text = "\n".join(str(block["text"]) for block in found.blocks)
-    assert text.index("octo/pricing") < text.index("Test.") < text.index("Fix it.") < text.index("The key is")
-    assert found.input_ids == ["inp_1", "inp_2"]
+def steer(number, text):
+    return task_pb2.Input(input_id=f"inp_{number}", text=text, kind=task_pb2.INPUT_KIND_STEER)
 
 
-def test_a_follow_up_is_the_words_alone() -> None:
-    earlier = Message("msg_1", Role.USER, b'[{"type":"text","text":"Hello."}]')
-
-    found = said(Transcript.restore(PREFIX, [earlier]))
-
-    assert [block["text"] for block in found.blocks] == ["Fix it.", "The key is [redacted]."]
+def hearing(transcript, *inputs):
+    return Hearing(inbox=Inbox(inputs), transcript=transcript, about=ABOUT, redactor=Redactor([SECRET]))
 
 
-def test_what_a_message_of_this_attempt_carries_already_is_not_said_again() -> None:
-    earlier = Message("msg_1", Role.USER, b'[{"type":"text","text":"Fix it."}]')
+def texts(said):
+    return [str(block["text"]) for block in said.blocks]
 
-    found = said(Transcript.restore(PREFIX, [earlier]), taken=frozenset({"inp_1"}))
 
-    assert found.input_ids == ["inp_2"]
-    assert len(found.blocks) == 1
+def test_a_new_task_begins_with_where_it_is_and_all_that_was_said():
+    found = hearing(Transcript(PREFIX), queue(1, "Fix it."), steer(2, "Soon.")).everything()
+
+    text = "\n".join(texts(found))
+    assert text.index("octo/pricing") < text.index("Test.") < text.index("Fix it.") < text.index("Soon.")
+    assert found.input_ids == ("inp_1", "inp_2")
+
+
+def test_a_follow_up_is_the_words_alone_without_secrets():
+    found = hearing(Transcript.restore(PREFIX, [EARLIER]), queue(1, "Fix it."), queue(2, f"The key is {SECRET}."))
+
+    assert texts(found.everything()) == ["Fix it.", "The key is [redacted]."]
+
+
+def test_a_steer_is_marked_as_said_in_mid_work_and_holds_no_secrets():
+    heard = hearing(Transcript.restore(PREFIX, [EARLIER]), queue(1, "Then this."), steer(2, f"With {SECRET}."))
+
+    found = heard.steers()
+
+    assert (texts(found), found.input_ids) == ([f"{MID_WORK}\n\nWith [redacted]."], ("inp_2",))
+    assert heard.steers().blocks == []
+    assert heard.everything().input_ids == ("inp_1",)
+
+
+def test_the_same_input_is_taken_in_once_however_often_it_comes():
+    box = Inbox([queue(1, "a")])
+    box.put([queue(1, "a"), steer(2, "b")])
+    assert [each.input_id for each in box.take()] == ["inp_1", "inp_2"]
+    box.put([queue(1, "a"), steer(2, "b")])
+
+    assert box.take() == []
+
+
+def test_what_a_message_carries_already_is_not_said_again():
+    box = Inbox([queue(1, "a"), queue(2, "b")])
+    box.drop({"inp_1", "inp_3"})
+    box.put([queue(3, "c")])
+
+    assert [each.input_id for each in box.take()] == ["inp_2"]
+
+
+class Attempt:
+    """A conversation of an attempt: what Claude answers, what is on record, what is written meanwhile."""
+
+    def __init__(self, task, folder, box):
+        self.task, self.box = task, box
+        self.outbox = Outbox(folder / "outbox")
+        self.log = self.outbox.logs.get(ATTEMPT) or self.outbox.hold(ATTEMPT, 1)
+        self.recorder = Recorder(self.log, Deltas(self.outbox.changed), task_id="tsk_1")
+
+    async def talk(self):
+        heard = Hearing(inbox=self.box, transcript=self.task.transcript, about=ABOUT, redactor=Redactor())
+        agent = replace(self.task.agent, steers=heard.steers)
+        return await talk(agent, self.task.transcript, heard, recorder=self.recorder, clock=Clock())
+
+    def events(self):
+        return [AttemptEvent.FromString(record) for record in self.log.after(0, limit_bytes=1 << 30)]
+
+    def stored(self):
+        """The transcript as the scheduler keeps it."""
+        found = [(event.WhichOneof("record"), event) for event in self.events()]
+        return [dispatch.GetTranscriptResponse(**{kind: getattr(event, kind)}) for kind, event in found if kind]
+
+    @property
+    def carried(self):
+        """The inputs that each message carries, with its role."""
+        told = [event.body.message_appended for event in self.events() if event.HasField("message")]
+        return [(wire.word(task_pb2.Role, each.role), list(each.input_ids)) for each in told]
+
+
+@asynccontextmanager
+async def attempt(script, folder, *inputs):
+    box = Inbox(inputs)
+    async with (
+        local_supervisor(folder) as supervisor,
+        errand(lambda request: script(request, box), supervisor, folder) as task,
+    ):
+        yield Attempt(task, folder, box)
+
+
+async def test_a_follow_up_that_waits_is_the_same_attempts_next_turn(tmp_path):
+    def script(request, box):
+        if request.number == 1:
+            box.put([queue(2, "And this."), steer(3, "Now.")])
+        return DONE
+
+    async with attempt(script, tmp_path, queue(1, "Go.")) as run:
+        ended = await run.talk()
+        said = run.task.messages[-1]["content"]
+
+    assert ended.reason is EndReason.COMPLETED
+    assert run.carried == [("user", ["inp_1"]), ("assistant", []), ("user", ["inp_2", "inp_3"]), ("assistant", [])]
+    assert [block["text"] for block in said] == ["And this.", "Now."]
+
+
+async def test_a_steer_joins_the_running_turn_and_the_queue_waits_for_its_end(tmp_path):
+    def script(request, box):
+        if request.number == 1:
+            box.put([queue(2, "And this."), steer(3, "Now.")])
+        return BASH if request.number == 1 else DONE
+
+    async with attempt(script, tmp_path, queue(1, "Go.")) as run:
+        await run.talk()
+
+    roles = ["user", "assistant", "user", "assistant", "user", "assistant"]
+    assert run.carried == list(zip(roles, [["inp_1"], [], ["inp_3"], [], ["inp_2"], []], strict=True))
+
+
+async def test_an_attempt_that_fails_leaves_what_waits_to_the_next(tmp_path):
+    def script(request, box):
+        box.put([queue(2, "And this.")])
+        return Failure(401, "authentication_error", "invalid")
+
+    async with attempt(script, tmp_path, queue(1, "Go.")) as run:
+        assert (await run.talk()).reason is EndReason.MODEL_AUTH
+
+    assert run.carried == [("user", ["inp_1"])]
+    assert [each.input_id for each in run.box.take()] == ["inp_2"]
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+async def test_a_restarted_runner_steers_its_turn_and_keeps_the_queue_for_after_it(tmp_path, is_over):
+    asked = asyncio.Event()
+
+    async def script(request, box):
+        if is_over or request.number > 2:
+            return DONE
+        if request.number == 2:
+            asked.set()
+            await asyncio.Event().wait()
+        return BASH
+
+    inputs = (queue(1, "Go."), queue(2, "And this."), steer(3, "Now."))
+    async with attempt(script, tmp_path, inputs[0]) as first:
+        if is_over:
+            await first.talk()
+        else:
+            await interrupted(first.talk(), asked)
+        first.outbox.close()
+        second = Attempt(first.task, tmp_path, Inbox(inputs))
+        second.task.transcript = await restore(second.stored(), model=second.task.agent.model, model_id="claude-x")
+        await second.talk()
+
+    before = [["inp_1"], []] if is_over else [["inp_1"], [], []]
+    assert [input_ids for _, input_ids in second.carried] == [*before, ["inp_3"], [], ["inp_2"], []]
+    assert json.dumps(second.task.messages).count("Go.") == 1
+
+
+async def interrupted(talking, asked):
+    """The process ends while Claude is asked."""
+    task = asyncio.ensure_future(talking)
+    async with asyncio.timeout(10):
+        await asked.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

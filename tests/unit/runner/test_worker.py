@@ -21,9 +21,12 @@ ATTEMPT = "att_" + "0" * 26
 DONE = Outcome(AttemptPhase.SUCCEEDED)
 
 
-def assigned(phase=task_pb2.ATTEMPT_PHASE_OFFERED, desired_state=pb.DESIRED_STATE_RUN, fence=1):
+def assigned(phase=task_pb2.ATTEMPT_PHASE_OFFERED, desired_state=pb.DESIRED_STATE_RUN, fence=1, inputs=()):
     assignment = pb.Assignment(
-        attempt=pb.AttemptRef(attempt_id=ATTEMPT, fence=fence), desired_state=desired_state, phase=phase
+        attempt=pb.AttemptRef(attempt_id=ATTEMPT, fence=fence),
+        desired_state=desired_state,
+        phase=phase,
+        inputs=[task_pb2.Input(input_id=input_id) for input_id in inputs],
     )
     return {ATTEMPT: assignment}
 
@@ -37,8 +40,9 @@ class Work:
         self.cancelled = False
         self.runs = 0
 
-    async def __call__(self, assignment, log, runner_id):
+    async def __call__(self, assignment, inbox, log, runner_id):
         self.runs += 1
+        self.inbox = inbox
         self.started.set()
         try:
             await self.go_on.wait()
@@ -121,6 +125,28 @@ async def test_wanting_the_same_again_changes_nothing(box, work):
         assert work.runs == 1
 
 
+async def test_later_inputs_reach_the_attempt_at_work_once(box, work):
+    async with working(SchedulerDouble(), box, work) as worker:
+        worker.want(assigned(inputs=["inp_1"]))
+        await started(work)
+        assert [each.input_id for each in work.inbox.take()] == ["inp_1"]
+        for _ in range(2):
+            worker.want(assigned(phase=task_pb2.ATTEMPT_PHASE_RUNNING, inputs=["inp_1", "inp_2"]))
+
+        assert [each.input_id for each in work.inbox.take()] == ["inp_2"]
+
+
+async def test_a_stop_wins_over_what_is_written_with_it(box, work):
+    async with working(SchedulerDouble(), box, work) as worker:
+        worker.want(assigned())
+        await started(work)
+        worker.want(assigned(task_pb2.ATTEMPT_PHASE_STOPPING, pb.DESIRED_STATE_STOP, inputs=["inp_2"]))
+        await gone(worker)
+
+    assert work.cancelled
+    assert work.inbox.take() == []
+
+
 async def test_a_full_scheduler_is_asked_again(box, work):
     double = SchedulerDouble()
     double.failures["AcceptAttempts"] = [Exhausted("too much at once")]
@@ -191,7 +217,7 @@ async def test_an_attempt_that_is_no_longer_wanted_ends_in_silence(box, work):
 
 
 async def test_a_bug_in_an_attempt_fails_that_attempt_alone(box):
-    async def broken(assignment, log, runner_id):
+    async def broken(assignment, inbox, log, runner_id):
         raise ZeroDivisionError
 
     double = SchedulerDouble()
@@ -207,7 +233,7 @@ async def test_a_bug_in_an_attempt_fails_that_attempt_alone(box):
 
 
 async def test_an_attempt_whose_events_were_refused_never_succeeds(box):
-    async def told(assignment, log, runner_id):
+    async def told(assignment, inbox, log, runner_id):
         await log.append(b"what the scheduler will not take")
         log.refuse("it is too large")
         return DONE

@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from errand_runner.workspace import GitFailed, Workspace
+from errand_runner.outage import GitHost
+from errand_runner.workspace import GitFailed, NothingToStartFrom, Workspace
 
 BRANCH = "errand/tsk_1"
 
@@ -35,7 +36,14 @@ def folder(tmp_path):
 @pytest.fixture
 def workspace(supervisor, origin, folder):
     folder.parent.mkdir()
-    return Workspace(supervisor, remote_url=str(origin), branch=BRANCH, default_branch="trunk", folder=str(folder))
+    return Workspace(
+        supervisor,
+        remote_url=str(origin),
+        branch=BRANCH,
+        default_branch="trunk",
+        host=GitHost(),
+        folder=str(folder),
+    )
 
 
 async def test_a_clone_starts_the_tasks_branch_from_the_default_branch(workspace, folder):
@@ -91,6 +99,7 @@ async def test_another_host_goes_on_from_the_pushed_branch(workspace, supervisor
         remote_url=str(origin),
         branch=BRANCH,
         default_branch="trunk",
+        host=GitHost(),
         folder=str(tmp_path / "other" / "repo"),
     )
 
@@ -120,6 +129,7 @@ async def test_a_repository_that_is_not_there_says_what_git_said(supervisor, tmp
         remote_url=str(tmp_path / "none.git"),
         branch=BRANCH,
         default_branch="main",
+        host=GitHost(),
         folder=str(tmp_path / "repo"),
     )
 
@@ -147,3 +157,25 @@ async def test_a_clone_that_was_broken_off_is_made_anew(workspace, folder):
 
     assert git("branch", "--show-current", cwd=folder) == BRANCH
     assert not part.exists()
+
+
+async def test_an_empty_repository_asks_for_a_first_commit(workspace, origin):
+    git("update-ref", "-d", "refs/heads/trunk", cwd=origin)
+
+    with pytest.raises(NothingToStartFrom, match="push a first commit, then send the task on"):
+        await workspace.prepare()
+
+
+async def test_a_default_branch_that_was_renamed_is_told_with_its_new_name(workspace, origin):
+    git("branch", "--move", "trunk", "next", cwd=origin)
+
+    with pytest.raises(NothingToStartFrom, match=r"branch trunk, .* is gone, and its default branch is now next"):
+        await workspace.prepare()
+
+
+async def test_a_clone_that_was_made_before_the_renaming_says_so_too(workspace, origin):
+    await workspace.prepare()
+    git("branch", "--move", "trunk", "next", cwd=origin)
+
+    with pytest.raises(NothingToStartFrom, match="its default branch is now next"):
+        await workspace.prepare()

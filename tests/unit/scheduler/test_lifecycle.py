@@ -5,13 +5,14 @@ import sqlite3
 import pytest
 
 from errand_common.errors import Conflict, Invalid, NotFound
-from errand_common.values import AttemptPhase, FailureReason, Role, TaskStatus
+from errand_common.values import AttemptPhase, FailureReason, InputKind, Role, TaskStatus
 from errand_scheduler.lifecycle import asks, deadlines, records, turns
 from errand_scheduler.lifecycle.decisions import Held, follows, next_fence
 from errand_scheduler.lifecycle.records import MessageAdded, PhaseReported
 from errand_scheduler.lifecycle.turns import AttemptEnd, Holder
 from errand_scheduler.store import events, inputs
 from errand_scheduler.store.messages import Message
+from errand_scheduler.store.notices import InputsMoved
 from tests.unit.scheduler.world import DURATIONS, OTHER_RUNNER, OTHER_USER, RUNNER, USER, World, event, reason_of
 
 
@@ -220,6 +221,43 @@ async def test_a_success_with_more_to_do_goes_on_and_one_without_completes(world
     assert (await world.task(task.task_id)).status is TaskStatus.COMPLETED
 
 
+async def test_a_steer_of_the_last_moment_is_not_lost(world: World) -> None:
+    task = await world.new_task()
+    holder = await world.accepted(task.task_id)
+    await take_up(world, holder, task.task_id)
+    await world.input(task.task_id, "wait", InputKind.STEER)
+    await world.writer.write(
+        lambda tx: turns.finish(tx, holder, AttemptEnd(AttemptPhase.SUCCEEDED, None, "", last_sequence=1))
+    )
+    assert (await world.task(task.task_id)).status is TaskStatus.PENDING
+    (left,) = await world.reader.all(inputs.untaken(task.task_id))
+    assert (left.text, left.kind) == ("wait", InputKind.STEER)
+
+
+async def test_a_stop_wins_over_a_steer_that_was_written_before_it(world: World) -> None:
+    task = await world.new_task()
+    holder = await world.accepted(task.task_id)
+    await take_up(world, holder, task.task_id)
+    await world.input(task.task_id, "wait", InputKind.STEER)
+    await world.stopped(task.task_id)
+    await world.writer.write(
+        lambda tx: turns.finish(tx, holder, AttemptEnd(AttemptPhase.CANCELLED, None, "", last_sequence=1))
+    )
+    assert (await world.task(task.task_id)).status is TaskStatus.CANCELLED
+
+
+async def test_who_watches_a_runner_is_told_when_its_attempts_inputs_move(world: World) -> None:
+    idle, task = await world.new_task(), await world.new_task()
+    holder = await world.accepted(task.task_id)
+    world.notices.clear()
+    await world.input(idle.task_id)
+    assert InputsMoved(runner_id=RUNNER) not in world.notices
+    await world.input(task.task_id)
+    assert world.notices.count(InputsMoved(runner_id=RUNNER)) == 1
+    await take_up(world, holder, task.task_id)
+    assert world.notices.count(InputsMoved(runner_id=RUNNER)) == 2
+
+
 async def test_an_attempt_that_takes_nothing_up_is_not_repeated_for_ever(world: World) -> None:
     task = await world.new_task()
     await world.finished(await world.accepted(task.task_id))
@@ -306,7 +344,9 @@ async def test_another_users_task_is_not_found(world: World) -> None:
         lambda tx: asks.stop_task(
             tx, user_id=OTHER_USER, task_id=task.task_id, runner_present=True, durations=DURATIONS
         ),
-        lambda tx: asks.add_input(tx, user_id=OTHER_USER, task_id=task.task_id, text="x", input_id="inp_x"),
+        lambda tx: asks.add_input(
+            tx, user_id=OTHER_USER, task_id=task.task_id, text="x", kind=InputKind.STEER, input_id="inp_x"
+        ),
         lambda tx: asks.create_task(
             tx, user_id=OTHER_USER, project_id=task.project_id, prompt="x", task_id="tsk_x", input_id="inp_x"
         ),

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from errand_common.service import StartError
+from errand_common.values import InputKind
 from errand_scheduler.store.connection import open_for_writing
 from errand_scheduler.store.database import prepare
+from errand_scheduler.store.inputs import untaken
 from errand_scheduler.store.migration import migrate, steps
 
 NAMED_BY_THE_USER = {
@@ -51,6 +53,18 @@ def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
             return [*connection.iterdump(), str(version(connection))]
 
     assert form() == form()
+
+
+def test_inputs_of_an_older_release_wait_in_the_queue(tmp_path: Path) -> None:
+    with closing(open_for_writing(tmp_path / "db")) as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        migrate(connection, [step for step in steps() if step[0] == 1])
+        connection.execute(
+            "INSERT INTO inputs (input_id, task_id, created_time, text) VALUES ('inp_1', 'tsk_1', 1, 'a')"
+        )
+        migrate(connection, steps())
+        (row,) = connection.execute(untaken("tsk_1").sql, {"task_id": "tsk_1"})
+        assert untaken("tsk_1").of(row).kind is InputKind.QUEUE
 
 
 def test_a_newer_database_is_not_touched(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from errand_common.clock import Clock
 from errand_common.errors import ErrandError
 from errand_common.ids import Ids
-from errand_common.values import AttemptPhase
+from errand_common.values import AttemptPhase, InputKind
 from errand_scheduler.durations import Durations
 from errand_scheduler.facts import Fact
 from errand_scheduler.lifecycle import asks, turns
@@ -91,10 +91,10 @@ class World:
             )
         )
 
-    async def input(self, task_id: str, text: str = "more") -> Task:
+    async def input(self, task_id: str, text: str = "more", kind: InputKind = InputKind.QUEUE) -> Task:
         input_id = self.ids.new("inp")
         _, task = await self.writer.write(
-            lambda tx: asks.add_input(tx, user_id=USER, task_id=task_id, text=text, input_id=input_id)
+            lambda tx: asks.add_input(tx, user_id=USER, task_id=task_id, text=text, kind=kind, input_id=input_id)
         )
         return task
 

@@ -15,8 +15,8 @@ HEADER = "X-Request-Id"
 
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
-# Asked every few seconds by supervisors.
-_PROBES = ("/healthz", "/readyz")
+# Asked every few seconds by supervisors, or many at once for one look at the page.
+_FREQUENT = ("/healthz", "/readyz", "/page/")
 
 log = structlog.get_logger()
 
@@ -58,7 +58,7 @@ class _Exchange:
         finally:
             # Never the query: the sign-in's codes travel in it.
             log.log(
-                logging.DEBUG if self._scope["path"] in _PROBES else logging.INFO,
+                logging.DEBUG if self._scope["path"].startswith(_FREQUENT) else logging.INFO,
                 "request_answered",
                 method=self._scope["method"],
                 path=self._scope["path"],

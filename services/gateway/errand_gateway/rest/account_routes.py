@@ -1,10 +1,15 @@
-"""What belongs to a user: /v1/me and /v1/projects."""
+"""What belongs to a user: /v1/me, /v1/repositories and /v1/projects."""
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from errand_gateway.problems import RESPONSES
-from errand_gateway.rest.models import CreateProjectResponse, GetMeResponse, ListProjectsResponse
+from errand_gateway.rest.models import (
+    CreateProjectResponse,
+    GetMeResponse,
+    ListProjectsResponse,
+    ListRepositoriesResponse,
+)
 from errand_gateway.rest.parameters import PageSize, PageToken, SessionToken
 from errand_gateway.scheduler.accounts import Accounts
 from errand_gateway.scheduler.connection import JsonObject
@@ -27,6 +32,12 @@ class AccountRoutes:
         router = APIRouter(prefix="/v1", tags=["account"], responses=RESPONSES)
         add = router.add_api_route
         add("/me", self.get_me, response_model=GetMeResponse, response_model_exclude_unset=True)
+        add(
+            "/repositories",
+            self.list_repositories,
+            response_model=ListRepositoriesResponse,
+            response_model_exclude_unset=True,
+        )
         add("/projects", self.list_projects, response_model=ListProjectsResponse, response_model_exclude_unset=True)
         add(
             "/projects",
@@ -41,6 +52,12 @@ class AccountRoutes:
     async def get_me(self, token: SessionToken) -> JsonObject:
         """Reads the calling user."""
         return await self._accounts.get_me(token)
+
+    async def list_repositories(
+        self, token: SessionToken, page_size: PageSize = 0, page_token: PageToken = ""
+    ) -> JsonObject:
+        """Lists the repositories that GitHub shows the caller, the most recently pushed first."""
+        return await self._accounts.list_repositories(token, page_size=page_size, page_token=page_token)
 
     async def list_projects(
         self, token: SessionToken, page_size: PageSize = 0, page_token: PageToken = ""

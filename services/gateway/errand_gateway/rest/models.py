@@ -28,6 +28,15 @@ class Project(BaseModel):
     created_time: Instant | None = None
 
 
+class Repository(BaseModel):
+    """A repository at GitHub, which may or may not be a project."""
+
+    repository: str
+    default_branch: str
+    private: bool
+    may_push: bool
+
+
 class Usage(BaseModel):
     """What was used of the model."""
 
@@ -72,6 +81,7 @@ class Input(BaseModel):
     task_id: str
     text: str
     taken: bool
+    kind: str
     created_time: Instant | None = None
 
 
@@ -128,6 +138,13 @@ class ListProjectsResponse(BaseModel):
     """A page of projects, newest first."""
 
     projects: list[Project]
+    next_page_token: str
+
+
+class ListRepositoriesResponse(BaseModel):
+    """A page of repositories, the most recently pushed first."""
+
+    repositories: list[Repository]
     next_page_token: str
 
 

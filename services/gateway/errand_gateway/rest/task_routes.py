@@ -1,7 +1,9 @@
 """What people do with tasks: /v1/tasks."""
 
+from typing import Annotated, Literal
+
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from errand_gateway.problems import RESPONSES
 from errand_gateway.rest.models import (
@@ -28,6 +30,9 @@ class AddInput(BaseModel):
     """Adds what a person wrote."""
 
     text: Text
+    kind: Annotated[
+        Literal["queue", "steer"], Field(description="After the turn, or with the next tool results of the running one")
+    ] = "queue"
 
 
 class TaskRoutes:
@@ -82,7 +87,7 @@ class TaskRoutes:
         self, token: SessionToken, task_id: str, body: AddInput, key: IdempotencyKey = ""
     ) -> JsonObject:
         """Adds what a person wrote; a final task goes on with it."""
-        return await self._tasks.add_input(token, request_id=key, task_id=task_id, text=body.text)
+        return await self._tasks.add_input(token, request_id=key, task_id=task_id, text=body.text, kind=body.kind)
 
     async def stop(self, token: SessionToken, task_id: str) -> JsonObject:
         """Stops a task; stopping a final one changes nothing."""

@@ -1,5 +1,7 @@
 """AccountService as plain values."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import structlog
@@ -10,6 +12,8 @@ from errand.v1.account_service_pb2 import (
     EndSessionRequest,
     GetMeRequest,
     ListProjectsRequest,
+    ListRepositoriesRequest,
+    RedeemSignInLinkRequest,
     RefreshSessionRequest,
     SessionTokens,
 )
@@ -45,24 +49,34 @@ class Accounts:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def complete_sign_in(self, tokens: GitHubTokens, *, client: str) -> tuple[str, Session]:
-        """Hand GitHub's tokens over; returns the user's id and the new session."""
+    async def complete_sign_in(
+        self,
+        tokens: GitHubTokens,
+        *,
+        client: str,
+        link_secret: str = "",
+    ) -> tuple[str, Session]:
+        """Hand GitHub's tokens over; returns the user's id and the new session. A link's secret admits the person."""
         request = CompleteSignInRequest(
             github_access_token=tokens.access_token,
             github_refresh_token=tokens.refresh_token,
             github_access_duration=duration(tokens.access_s),
             client=client,
+            link_secret=link_secret,
         )
-        try:
+        with _own_credential():
             response = await self._connection.ask(
                 self._connection.accounts.CompleteSignIn, request, token=await self._connection.service_token()
             )
-        except (Unauthenticated, Denied) as exc:
-            if exc.reason not in ("UNAUTHENTICATED", "DENIED"):
-                raise
-            # The only credential in this call is the gateway's own: the person cannot help it.
-            log.error("service_token_refused", reason=exc.reason)
-            raise Unavailable("the scheduler refused this gateway; its owner finds why in its log") from exc
+        return response.user.user_id, _session(response.tokens)
+
+    async def redeem_link(self, secret: str, *, client: str) -> tuple[str, Session]:
+        """Spend a sign-in link; returns the owner's id and the new session."""
+        request = RedeemSignInLinkRequest(secret=secret, client=client)
+        with _own_credential():
+            response = await self._connection.ask(
+                self._connection.accounts.RedeemSignInLink, request, token=await self._connection.service_token()
+            )
         return response.user.user_id, _session(response.tokens)
 
     async def refresh(self, refresh_token: str) -> Session:
@@ -91,10 +105,27 @@ class Accounts:
         request = CreateProjectRequest(repository=repository)
         return await self._connection.read(self._connection.accounts.CreateProject, request, token=token)
 
+    async def list_repositories(self, token: str, *, page_size: int, page_token: str) -> JsonObject:
+        """List the repositories that GitHub shows the caller, the most recently pushed first."""
+        request = ListRepositoriesRequest(page_size=page_size, page_token=page_token)
+        return await self._connection.read(self._connection.accounts.ListRepositories, request, token=token)
+
     async def list_projects(self, token: str, *, page_size: int, page_token: str) -> JsonObject:
         """List the caller's projects, newest first."""
         request = ListProjectsRequest(page_size=page_size, page_token=page_token)
         return await self._connection.read(self._connection.accounts.ListProjects, request, token=token)
+
+
+@contextmanager
+def _own_credential() -> Iterator[None]:
+    """Around a call whose only credential is the gateway's own: the person cannot help its refusal."""
+    try:
+        yield
+    except (Unauthenticated, Denied) as exc:
+        if exc.reason not in ("UNAUTHENTICATED", "DENIED"):
+            raise
+        log.error("service_token_refused", reason=exc.reason)
+        raise Unavailable("the scheduler refused this gateway; its owner finds why in its log") from exc
 
 
 def _session(tokens: SessionTokens) -> Session:

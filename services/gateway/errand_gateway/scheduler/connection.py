@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, TypeVar
 import grpc
 import structlog
 from google.protobuf.message import Message
+from grpc_health.v1.health_pb2 import HealthCheckRequest
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from errand.v1.account_service_pb2_grpc import AccountServiceStub
 from errand.v1.task_service_pb2_grpc import TaskServiceStub
-from errand_common import rpc
+from errand_common import handshake, rpc
+from errand_common.clock import Clock
 from errand_common.credentials import PEM_END, awaited, read_secret
-from errand_common.errors import Unavailable
+from errand_common.errors import ErrandError, Unavailable
 from errand_common.wire import Json, to_json
 
 if TYPE_CHECKING:  # these names exist in the stubs' stubs alone
@@ -29,6 +32,7 @@ CALL_S = 10.0
 """How long one call may take; those behind which the scheduler asks GitHub take the longest."""
 
 _READY_S = 2.0
+_AWAY_LINE_S = 30.0
 
 log = structlog.get_logger()
 
@@ -38,6 +42,7 @@ class _Open:
     channel: grpc.aio.Channel
     tasks: "TaskServiceAsyncStub"
     accounts: "AccountServiceAsyncStub"
+    health: HealthStub
 
 
 class Connection:
@@ -52,9 +57,27 @@ class Connection:
     async def open(self) -> None:
         """Wait for the scheduler's CA, then make the channel, which connects and reconnects by itself."""
         channel = rpc.channel(self._address, ca=await awaited(self._ca_file, setting="ERRAND_CA_FILE", ending=PEM_END))
-        self._open = _Open(channel, TaskServiceStub(channel), AccountServiceStub(channel))
+        self._open = _Open(channel, TaskServiceStub(channel), AccountServiceStub(channel), HealthStub(channel))
         channel.get_state(try_to_connect=True)
         log.info("scheduler_channel_opened", address=self._address)
+
+    async def watch(self, clock: Clock) -> None:
+        """Tell the log, until cancelled, that the scheduler cannot be reached, and why; then, that it can again."""
+        channel = self._opened().channel
+        told, told_s = "", 0.0
+        while True:
+            # Without a call of its own: a channel that is left alone after its peer went connects at once for the next
+            # caller, one that tried meanwhile lets callers wait.
+            state = channel.get_state()
+            if state is grpc.ChannelConnectivity.READY and told:
+                log.info("scheduler_reached", address=self._address)
+                told = ""
+            elif state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                why = await self._why_away()
+                if why and (why != told or clock.boot_s() - told_s > _AWAY_LINE_S):
+                    log.warning("scheduler_away", address=self._address, error=why)
+                    told, told_s = why, clock.boot_s()
+            await channel.wait_for_state_change(state)
 
     async def close(self) -> None:
         """End the channel; idempotent."""
@@ -102,16 +125,33 @@ class Connection:
             log.error("service_token_unreadable", error=str(exc))
             raise Unavailable("this gateway has no service token yet; its owner finds why in its log") from exc
 
-    async def ready(self) -> bool:
-        """Whether the scheduler answers within 2 s."""
+    async def trouble(self) -> str:
+        """In words, why nothing can be asked of the scheduler; empty when it answers, within 2 s."""
+        exc = await self._unreachable()
+        if exc is None:
+            return ""
+        found = handshake.with_scheduler(exc.transport)
+        return found or "the scheduler does not answer the gateway; start it, or look at ERRAND_SCHEDULER"
+
+    async def _why_away(self) -> str:
+        """The same for the log, with what gRPC says."""
+        exc = await self._unreachable()
+        if exc is None:
+            return ""
+        return await handshake.look_at_scheduler(exc.transport, self._address) or exc.transport
+
+    async def _unreachable(self) -> Unavailable | None:
         if self._open is None:
-            return False
+            return Unavailable("there is no channel yet")
         try:
-            async with asyncio.timeout(_READY_S):
-                await self._open.channel.channel_ready()
-        except TimeoutError:
-            return False
-        return True
+            with rpc.renamed_errors():
+                await self._open.health.Check(HealthCheckRequest(), timeout=_READY_S)
+        except Unavailable as exc:
+            return exc
+        except ErrandError:
+            # Whatever it says, it is there.
+            return None
+        return None
 
     def _opened(self) -> _Open:
         if self._open is None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal
 
+from errand.v1.task_pb2 import InputKind
 from errand.v1.task_service_pb2 import (
     AddInputRequest,
     CreateTaskRequest,
@@ -17,7 +18,7 @@ from errand.v1.task_service_pb2 import (
     WatchEventsResponse,
 )
 from errand_common.rpc import renamed_errors
-from errand_common.wire import event_json, to_json
+from errand_common.wire import event_json, number, to_json
 from errand_gateway.scheduler.connection import Connection, JsonObject, call_metadata
 
 
@@ -51,9 +52,9 @@ class Tasks:
         request = ListTasksRequest(page_size=page_size, page_token=page_token)
         return await self._connection.read(self._connection.tasks.ListTasks, request, token=token)
 
-    async def add_input(self, token: str, *, request_id: str, task_id: str, text: str) -> JsonObject:
-        """Add what a person wrote, or return what `request_id` added."""
-        request = AddInputRequest(request_id=request_id, task_id=task_id, text=text)
+    async def add_input(self, token: str, *, request_id: str, task_id: str, text: str, kind: str) -> JsonObject:
+        """Add what a person wrote, or return what `request_id` added. `kind` is a word of InputKind."""
+        request = AddInputRequest(request_id=request_id, task_id=task_id, text=text, kind=number(InputKind, kind))
         return await self._connection.read(self._connection.tasks.AddInput, request, token=token)
 
     async def stop(self, token: str, task_id: str) -> JsonObject:

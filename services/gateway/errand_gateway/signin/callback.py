@@ -35,7 +35,7 @@ class Callback:
     """GitHub sends the person here, with a code or with an error."""
 
     def __init__(
-        self, flows: Flows, grants: Grants, *, github: GitHubSignIn, accounts: Accounts, cookies: Cookies
+        self, flows: Flows, grants: Grants, *, github: GitHubSignIn | None, accounts: Accounts, cookies: Cookies
     ) -> None:
         self._flows = flows
         self._grants = grants
@@ -50,7 +50,7 @@ class Callback:
         try:
             flow = self._begun(request, state)
         except ErrandError as exc:
-            return refused_page(exc)
+            return refused_page(exc, with_github=self._github is not None)
         try:
             session = await self._session(flow, _Answer(code, error))
         except ErrandError as exc:
@@ -62,7 +62,10 @@ class Callback:
         if flow is None:
             raise Invalid("this sign-in was finished already, took longer than 10 minutes, or was begun elsewhere")
         if flow.app is None and not _same_browser(flow, self._cookies.flow_secret(request)):
-            raise Invalid("this sign-in was begun in another browser, or this one refuses cookies")
+            raise Invalid(
+                "this sign-in was begun in another browser, or this one refuses cookies; allow cookies for this site, "
+                "then sign in again here"
+            )
         return flow
 
     async def _session(self, flow: Flow, answer: _Answer) -> Session:
@@ -74,8 +77,11 @@ class Callback:
             raise Invalid("GitHub did not let the sign-in go on; start it again")
         if not answer.code:
             raise Invalid("GitHub sent no code; start the sign-in again")
+        assert self._github is not None  # without it no sign-in begins
         tokens = await self._github.exchange(code=answer.code, verifier=flow.verifier)
-        user_id, session = await self._accounts.complete_sign_in(tokens, client=flow.client)
+        user_id, session = await self._accounts.complete_sign_in(
+            tokens, client=flow.client, link_secret=flow.link_secret
+        )
         log.info("signed_in", client=flow.client, user_id=user_id)
         return session
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from errand_common.clock import Clock
+from errand_common.one_time import OneTime
 from errand_gateway.scheduler.accounts import Session
-from errand_gateway.signin.one_time import OneTime
 
 Client = Literal["web", "mobile", "desktop"]
 
@@ -25,12 +25,16 @@ class AppReturn:
 
 @dataclass(frozen=True)
 class Flow:
-    """From the start to GitHub's answer. A browser's is bound to it by a cookie, an app's by its challenge."""
+    """From the start to GitHub's answer. A browser's is bound to it by a cookie, an app's by its challenge.
+
+    `link_secret` is that of the sign-in link which it began with, if any.
+    """
 
     client: Client
     verifier: str = field(repr=False)
     browser_hash: str = ""
     app: AppReturn | None = None
+    link_secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

@@ -1,30 +1,37 @@
-"""The few pages that the gateway shows itself."""
+"""The page that a browser sees when its sign-in ended in a refusal."""
 
 from html import escape
 
 from fastapi.responses import HTMLResponse
 
 from errand_common.errors import ErrandError
+from errand_gateway.page.policy import PAGE_HEADERS
 
-_START = "/auth/start?client=web"
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>You are not signed in · Errand</title>
+<link rel="icon" href="/page/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/page/base.css">
+<link rel="stylesheet" href="/page/gate.css">
+</head>
+<body>
+<main class="gate">
+<h1>You are not signed in</h1>
+<p class="notice bad" role="alert">{words}</p>
+{again}<p><a class="button" href="/">Other ways to sign in</a></p>
+</main>
+</body>
+</html>
+"""
+
+_AGAIN = '<p><a class="button primary" href="/auth/start?client=web">Sign in again</a></p>\n'
 
 
-def refused_page(error: ErrandError) -> HTMLResponse:
+def refused_page(error: ErrandError, *, with_github: bool = True) -> HTMLResponse:
     """Why the sign-in ended, and how to try again."""
-    body = f"<p>{escape(error.message)}</p>\n<p><a href='{_START}'>Sign in again</a></p>"
-    return _page("You are not signed in", body, status=error.http_status)
-
-
-def front_page(*, signed_in: bool) -> HTMLResponse:
-    """What is here."""
-    state = "<p>You are signed in.</p>" if signed_in else f"<p><a href='{_START}'>Sign in with GitHub</a></p>"
-    return _page("Errand", f"{state}\n<p>Programs find their way by <a href='/openapi.json'>/openapi.json</a>.</p>")
-
-
-def _page(title: str, body: str, *, status: int = 200) -> HTMLResponse:
-    return HTMLResponse(
-        f"<!doctype html>\n<html lang='en'>\n<head><meta charset='utf-8'>"
-        f"<meta name='viewport' content='width=device-width'><title>{title}</title></head>\n"
-        f"<body>\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n",
-        status_code=status,
-    )
+    page = _PAGE.format(words=escape(error.message), again=_AGAIN if with_github else "")
+    return HTMLResponse(page, status_code=error.http_status, headers=dict(PAGE_HEADERS))

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from errand_common.errors import Unauthenticated
@@ -11,19 +11,20 @@ from errand_gateway.problems import RESPONSES
 from errand_gateway.rest.parameters import SessionToken
 from errand_gateway.scheduler.accounts import Accounts
 from errand_gateway.signin.callback import Callback
-from errand_gateway.signin.pages import front_page
+from errand_gateway.signin.links import LinkAnswer, Links, Methods
 from errand_gateway.signin.start import Start
 from errand_gateway.signin.tokens import SessionTokens, Tokens
 
 
 class SignInRoutes:
-    """Everything under /auth, and the front page that a browser comes back to."""
+    """Everything under /auth."""
 
     def __init__(
-        self, *, start: Start, callback: Callback, tokens: Tokens, accounts: Accounts, cookies: Cookies
+        self, *, start: Start, callback: Callback, links: Links, tokens: Tokens, accounts: Accounts, cookies: Cookies
     ) -> None:
         self._start = start
         self._callback = callback
+        self._links = links
         self._tokens = tokens
         self._accounts = accounts
         self._cookies = cookies
@@ -31,11 +32,12 @@ class SignInRoutes:
     def router(self) -> APIRouter:
         router = APIRouter(tags=["sign-in"], responses=RESPONSES)
         add = router.add_api_route
+        add("/auth/methods", self._links.methods, response_model=Methods)
+        add("/auth/link", self._links.redeem, methods=["POST"], response_model=LinkAnswer)
         add("/auth/start", self._start.__call__, name="start", response_class=RedirectResponse, status_code=303)
         add("/auth/callback", self._callback.__call__, name="callback", response_class=HTMLResponse)
         add("/auth/token", self._tokens.__call__, name="token", methods=["POST"], response_model=SessionTokens)
         add("/auth/sign-out", self.sign_out, methods=["POST"], status_code=204, response_class=Response)
-        add("/", self.front, response_class=HTMLResponse)
         return router
 
     async def sign_out(self, token: SessionToken) -> Response:
@@ -45,7 +47,3 @@ class SignInRoutes:
         with suppress(Unauthenticated):
             await self._accounts.end_session(token)
         return response
-
-    async def front(self, request: Request) -> HTMLResponse:
-        """Where a browser comes back to."""
-        return front_page(signed_in=self._cookies.session_token(request) is not None)

@@ -1,20 +1,18 @@
 """The beginning of a sign-in: checked, remembered, and sent to GitHub."""
 
-import secrets
 from collections.abc import Collection
 from typing import Annotated
 
 from fastapi import Query
-from fastapi.responses import RedirectResponse
+from fastapi.responses import RedirectResponse, Response
 
-from errand_common.credentials import hash_token
+from errand_common.errors import Conflict
 from errand_gateway.cookies import Cookies
-from errand_gateway.signin.flow import AppReturn, Client, Flow, Flows
-from errand_gateway.signin.github import GitHubSignIn
+from errand_gateway.signin.departures import Departures
+from errand_gateway.signin.flow import AppReturn, Client
+from errand_gateway.signin.pages import refused_page
 from errand_gateway.signin.pkce import check_challenge
 from errand_gateway.signin.redirects import check_redirect
-
-_VERIFIER_BYTES = 48
 
 Challenge = Annotated[str, Query(max_length=128, description="For apps: BASE64URL(SHA256(code_verifier))")]
 ChallengeMethod = Annotated[str, Query(max_length=16, description="S256")]
@@ -23,13 +21,10 @@ AppState = Annotated[str, Query(max_length=512, description="For apps: handed ba
 
 
 class Start:
-    """Nothing is remembered of a request that is refused."""
+    """Nothing is remembered of a request that is refused. Without `departures` people sign in by link alone."""
 
-    def __init__(
-        self, flows: Flows, *, github: GitHubSignIn, cookies: Cookies, allowed_redirects: Collection[str]
-    ) -> None:
-        self._flows = flows
-        self._github = github
+    def __init__(self, departures: Departures | None, *, cookies: Cookies, allowed_redirects: Collection[str]) -> None:
+        self._departures = departures
         self._cookies = cookies
         self._allowed_redirects = allowed_redirects
 
@@ -40,26 +35,29 @@ class Start:
         code_challenge_method: ChallengeMethod = "S256",
         redirect: Redirect = "",
         state: AppState = "",
-    ) -> RedirectResponse:
+    ) -> Response:
         """Sends the person to GitHub. Apps bring `code_challenge` and `redirect`; browsers need neither."""
+        if self._departures is None:
+            return _refuse(client)
         if client == "web":
-            return await self._start_web()
+            return await self._start_web(self._departures)
         check_challenge(code_challenge, code_challenge_method)
         check_redirect(redirect, client=client, allowed=self._allowed_redirects)
-        app = AppReturn(redirect, code_challenge, state)
-        return await self._to_github(Flow(client, verifier=_new_verifier(), app=app))
+        address = await self._departures.of_app(client, AppReturn(redirect, code_challenge, state))
+        return RedirectResponse(address, status_code=303)
 
-    async def _start_web(self) -> RedirectResponse:
-        browser = secrets.token_urlsafe(32)
-        response = await self._to_github(Flow("web", verifier=_new_verifier(), browser_hash=hash_token(browser)))
-        self._cookies.set_flow(response, browser, max_age_s=self._flows.lifetime_s)
+    async def _start_web(self, departures: Departures) -> Response:
+        address, browser = await departures.of_browser()
+        response = RedirectResponse(address, status_code=303)
+        self._cookies.set_flow(response, browser, max_age_s=departures.lifetime_s)
         return response
 
-    async def _to_github(self, flow: Flow) -> RedirectResponse:
-        state = self._flows.put(flow)
-        url = await self._github.authorize_url(state=state, verifier=flow.verifier)
-        return RedirectResponse(url, status_code=303)
 
-
-def _new_verifier() -> str:
-    return secrets.token_urlsafe(_VERIFIER_BYTES)
+def _refuse(client: Client) -> Response:
+    """A page for a browser; raises Conflict for an app."""
+    error = Conflict(
+        "people sign in to this Errand by link alone; `errand-scheduler link` on its host prints one that works once"
+    )
+    if client != "web":
+        raise error
+    return refused_page(error, with_github=False)

@@ -69,10 +69,28 @@ class ModelUnavailable(ModelError):
         self.retry_after_s = retry_after_s
 
 
+class RateLimited(ModelError):
+    """Asked too much in too short a time. `cause` is a few words for people; the limit resets `reset_s` from now."""
+
+    reason = EndReason.MODEL_UNAVAILABLE
+
+    def __init__(self, cause: str, *, reset_s: float) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.reset_s = reset_s
+
+
 class KeyRefused(ModelError):
-    """The service does not accept the key, or the key may not use the model."""
+    """The service does not accept the key, or the key may not use the model. `said` are its own words."""
 
     reason = EndReason.MODEL_AUTH
+
+    def __init__(self, *, said: str, status: int) -> None:
+        super().__init__(
+            f"The model's service refused the runner's key ({status}): {said}. Set a valid ANTHROPIC_API_KEY, restart"
+            " the runner and send the task on."
+        )
+        self.said = f"{status}: {said}"
 
 
 class QuotaReached(ModelError):
@@ -85,6 +103,16 @@ class RequestRefused(ModelError):
     """The service will never accept this request."""
 
     reason = EndReason.MODEL_REQUEST
+
+
+class UnknownModel(RequestRefused):
+    """The service does not have the model, or no longer."""
+
+    def __init__(self, model: str, *, said: str) -> None:
+        super().__init__(
+            f"The model's service does not have {model}, which this task works with (404): {said}. Set ERRAND_MODEL to"
+            " one that it has, restart the runner and start a new task."
+        )
 
 
 class ContextOverflow(ModelError):

@@ -1,5 +1,6 @@
 """What comes up from a turn: each fact is made durable by the consumer before it asks for the next."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -47,7 +48,8 @@ class PrefixFrozen:
 class MessageAppended:
     """The transcript grew; `content` is a JSON list of content blocks, byte for byte as sent or received.
 
-    `usage`, `model` and `stop_reason` are Claude's; None and empty for the user's messages.
+    `usage`, `model` and `stop_reason` are Claude's; None and empty for the user's messages, which may carry inputs of
+    the person to Claude: `input_ids` says which.
     """
 
     message_id: str
@@ -56,6 +58,7 @@ class MessageAppended:
     usage: Usage | None = None
     model: str = ""
     stop_reason: str = ""
+    input_ids: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,10 @@ class ToolFinished:
 
 @dataclass(frozen=True)
 class ModelDelayed:
-    """The model's service asked for patience; the request is repeated after `delay_s`."""
+    """The model's service asked for patience; the request is repeated after `delay_s`.
+
+    Live words since the last message are void: the next try gives its own, of another `message_id`.
+    """
 
     cause: str
     delay_s: float

@@ -6,15 +6,14 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from errand_common.values import Role
-from errand_runner.agent.exchange import ModelError, ModelUnavailable, Piece, Reply, Request
+from errand_runner.agent.exchange import ModelError, Piece, Reply, Request
 from errand_runner.agent.facts import (
     EndReason,
     Fact,
     MessageAppended,
-    ModelDelayed,
     OutputDelta,
     PrefixFrozen,
     TextDelta,
@@ -26,32 +25,35 @@ from errand_runner.agent.facts import (
 from errand_runner.agent.judge import CUT_OFF, Action, Streak, judge
 from errand_runner.agent.model import Model
 from errand_runner.agent.prices import PriceList
-from errand_runner.agent.retry import Patience, next_delay
+from errand_runner.agent.retry import Patience, Tries
+from errand_runner.agent.said import Said
 from errand_runner.agent.tools import Outcome, Toolbox
 from errand_runner.agent.transcript import Block, Message, ToolCall, ToolResult, Transcript, encode
 
 
-def _today() -> date:
-    return datetime.now(UTC).date()
+def _utcnow() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Agent:
-    """What a turn works with. `new_id` makes an id of a prefix; the last four are time and chance, injected."""
+    """What a turn works with. `new_id` makes an id of a prefix; `steers` gives what a person said in mid-work since it
+    was last asked, once; the last four are time and chance, injected."""
 
     model: Model
     tools: Toolbox
     prices: PriceList
     new_id: Callable[[str], str]
+    steers: Callable[[], Said] = Said
     patience: Patience = field(default_factory=Patience)
     max_requests: int = 300
     now_s: Callable[[], float] = time.monotonic
-    today: Callable[[], date] = _today
+    utcnow: Callable[[], datetime] = _utcnow
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: Callable[[], float] = random.random
 
 
-async def run_turn(agent: Agent, transcript: Transcript, said: Sequence[Block]) -> AsyncGenerator[Fact]:
+async def run_turn(agent: Agent, transcript: Transcript, said: Said) -> AsyncGenerator[Fact]:
     """Runs one turn, from a person's words to Claude's last ones; gives facts, the last of them TurnEnded.
 
     Asking for the next fact says that the one before is durable; only then does the turn act on it. `said` is empty
@@ -75,7 +77,7 @@ class _Turn:
         self.reply: Reply | None = None
         self.ending: TurnEnded | None = None
 
-    def steps(self, said: Sequence[Block]) -> Iterator[AsyncGenerator[Fact]]:
+    def steps(self, said: Said) -> Iterator[AsyncGenerator[Fact]]:
         """The story: each step runs to its end before the next is asked for."""
         yield self.open(said)
         while self.ending is None:
@@ -84,7 +86,7 @@ class _Turn:
                 yield self.follow(self.reply)
         yield self.close(self.ending)
 
-    async def open(self, said: Sequence[Block]) -> AsyncGenerator[Fact]:
+    async def open(self, said: Said) -> AsyncGenerator[Fact]:
         """Records the prefix, answers what an interruption left open, and passes on the person's words."""
         if not self.transcript.is_recorded:
             yield PrefixFrozen(self.transcript.prefix)
@@ -95,8 +97,8 @@ class _Turn:
             answers.append(result.block())
             if self.transcript.started(call):
                 yield _finished(call, result, duration_s=0.0)
-        if answers or said:
-            yield self.append(Role.USER, [*answers, *said])
+        if answers or said.blocks:
+            yield self.append([*answers, *said.blocks], said.input_ids)
         elif (last := self.transcript.last) is not None and last.role is Role.ASSISTANT:
             self.ending = TurnEnded(EndReason.COMPLETED, last.text)
 
@@ -111,7 +113,7 @@ class _Turn:
             self.ending = TurnEnded(EndReason.ALLOWANCE, words)
             return
         request = Request(self.transcript.prefix, self.transcript.wire())
-        started_s, failures = self.agent.now_s(), 0
+        tries = Tries(self.agent.patience, now_s=self.agent.now_s, utcnow=self.agent.utcnow, chance=self.agent.chance)
         while True:
             self.message_id = self.agent.new_id("msg")
             try:
@@ -123,13 +125,12 @@ class _Turn:
                             self.reply = piece
                 return
             except ModelError as error:
-                failures += 1
-                delayed = self.delayed(error, failures, self.agent.now_s() - started_s)
-                if delayed is None:
-                    self.ending = TurnEnded(error.reason, str(error))
-                    return
-            yield delayed
-            await self.agent.sleep(delayed.delay_s)
+                follows = tries.after(error)
+            if isinstance(follows, TurnEnded):
+                self.ending = follows
+                return
+            yield follows
+            await self.agent.sleep(follows.delay_s)
 
     async def follow(self, reply: Reply) -> AsyncGenerator[Fact]:
         """Keeps the reply and does what follows from it."""
@@ -143,9 +144,9 @@ class _Turn:
                     async for fact in facts:
                         yield fact
             case Action.REFUSE_CALLS:
-                yield self.append(Role.USER, [_cut_off(call).block() for call in verdict.calls])
+                yield self.answer([_cut_off(call).block() for call in verdict.calls])
             case Action.SAY:
-                yield self.append(Role.USER, [{"type": "text", "text": verdict.text}])
+                yield self.answer([{"type": "text", "text": verdict.text}])
             case Action.END:
                 self.ending = TurnEnded(verdict.reason, verdict.text)
 
@@ -165,30 +166,22 @@ class _Turn:
             result = ToolResult.of_text(call.tool_use_id, outcome.text, is_error=outcome.is_error)
             yield _finished(call, result, duration_s=self.agent.now_s() - started_s)
             answers.append(result.block())
-        yield self.append(Role.USER, answers)
+        yield self.answer(answers)
 
     async def close(self, ending: TurnEnded) -> AsyncGenerator[Fact]:
         """Says how it ended."""
         yield ending
 
-    def delayed(self, error: ModelError, failures: int, spent_s: float) -> ModelDelayed | None:
-        """Decides on another try; None gives up."""
-        if not isinstance(error, ModelUnavailable):
-            return None
-        delay_s = next_delay(
-            self.agent.patience,
-            failures=failures,
-            spent_s=spent_s,
-            retry_after_s=error.retry_after_s,
-            chance=self.agent.chance(),
-        )
-        return None if delay_s is None else ModelDelayed(error.cause, delay_s)
+    def answer(self, content: Sequence[Block]) -> MessageAppended:
+        """Adds what Claude is told in mid-work; what a person says there comes last, as the API wants it."""
+        said = self.agent.steers()
+        return self.append([*content, *said.blocks], said.input_ids)
 
-    def append(self, role: Role, content: Sequence[Block]) -> MessageAppended:
+    def append(self, content: Sequence[Block], input_ids: Sequence[str]) -> MessageAppended:
         """Adds a message of ours; the transcript refuses what the API would, before anything is stored."""
-        message = Message(self.agent.new_id("msg"), role, encode(content))
+        message = Message(self.agent.new_id("msg"), Role.USER, encode(content))
         self.transcript.append(message)
-        return MessageAppended(message.message_id, role, message.content)
+        return MessageAppended(message.message_id, message.role, message.content, input_ids=tuple(input_ids))
 
     def append_reply(self, reply: Reply, content: Sequence[Block]) -> MessageAppended:
         """Adds what Claude said, under the id that its live pieces had."""
@@ -211,7 +204,7 @@ class _Turn:
             cache_write_tokens=tokens.cache_write_5m + tokens.cache_write_1h,
             cache_read_tokens=tokens.cache_read,
             output_tokens=tokens.output,
-            cost_nanodollars=self.agent.prices.cost_nanodollars(reply.model, tokens, day=self.agent.today()),
+            cost_nanodollars=self.agent.prices.cost_nanodollars(reply.model, tokens, day=self.agent.utcnow().date()),
         )
 
 

@@ -2,45 +2,44 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import anthropic
 import httpx2
 import structlog
 from anthropic.lib.streaming import AsyncMessageStream
-from anthropic.types import CacheControlEphemeralParam, MessageParam, Usage
+from anthropic.types import CacheControlEphemeralParam, MessageParam, ModelInfo, Usage
 from anthropic.types.parsed_message import ParsedMessage
 
-from errand_runner.agent.exchange import (
-    ContextOverflow,
-    KeyRefused,
-    ModelError,
-    ModelUnavailable,
-    Piece,
-    QuotaReached,
-    Reply,
-    Request,
-    RequestRefused,
-    Tokens,
-)
+from errand_common import handshake
+from errand_runner.agent.exchange import ModelUnavailable, Piece, Reply, Request, Tokens
+from errand_runner.agent.failures import Answer, meaning
+from errand_runner.agent.redact import Redactor
+from errand_runner.agent.resets import asked_wait_s
 from errand_runner.agent.transcript import Block
 
 _log = structlog.get_logger()
 
 # Pings arrive while Claude thinks, so two silent minutes mean a dead connection.
-_TIMEOUT = httpx2.Timeout(connect=10.0, read=120.0, write=60.0, pool=10.0)
+_SILENCE_S = 120.0
 _REQUEST_LIMIT_S = 30 * 60.0
 _PROBE_LIMIT_S = 10.0
 # One breakpoint on the last block, moved forward by the service as the conversation grows.
 _CACHE: CacheControlEphemeralParam = {"type": "ephemeral"}
 # Room for a long file in one reply, and far below what current models allow.
 _MAX_TOKENS = 32_000
+# What the service says goes into a sentence for people.
+_SAID_CHARACTERS = 300
+_MODELS_PAGE = 1000
 
-_RETRYABLE_STATUS = {408, 409, 429}
-_SPEND_CODES = {"enforced_spend_limit_reached", "contract_spend_limit_reached"}
-_TRANSIENT_TYPES = {"overloaded_error": "is overloaded", "api_error": "had an error", "timeout_error": "timed out"}
+
+def _utcnow() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -60,11 +59,19 @@ class Model:
         api_key: str,
         base_url: str,
         request_limit_s: float = _REQUEST_LIMIT_S,
+        silence_s: float = _SILENCE_S,
+        utcnow: Callable[[], datetime] = _utcnow,
     ) -> None:
         """Takes all by argument, so that the environment decides nothing."""
+        timeout = httpx2.Timeout(connect=10.0, read=silence_s, write=60.0, pool=10.0)
         # Retries are ours: the SDK's would be invisible to people and obey any retry-after.
-        self._client = anthropic.AsyncAnthropic(api_key=api_key, base_url=base_url, timeout=_TIMEOUT, max_retries=0)
-        self._request_limit_s = request_limit_s
+        self._client = anthropic.AsyncAnthropic(api_key=api_key, base_url=base_url, timeout=timeout, max_retries=0)
+        self._request_limit_s, self._utcnow = request_limit_s, utcnow
+        self._base_url = base_url
+        # Some services repeat the key in what they say of it.
+        self._redactor = Redactor([api_key])
+        self.address = _address(base_url)
+        """Where the service is, for people to read."""
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -74,17 +81,37 @@ class Model:
         """Asks what a model can. A service that does not say gets the plainest request; this never fails."""
         try:
             info = await self._client.models.retrieve(model, timeout=_PROBE_LIMIT_S)
-        except (anthropic.APIError, httpx2.HTTPError, ValueError) as error:
+            summarises = info.capabilities is not None and info.capabilities.thinking.types.adaptive.supported
+        except (anthropic.APIError, httpx2.HTTPError, ValueError, AttributeError) as error:
+            # The SDK passes on whatever came: a page of HTML is text, a part that is missing is None.
             _log.info("model_abilities_unknown", model=model, error=type(error).__name__)
             return Abilities(_MAX_TOKENS, None)
-        summarises = info.capabilities is not None and info.capabilities.thinking.types.adaptive.supported
         # Newer models put what they say between tools into thoughts, and hide those unless asked for a summary.
         thinking = {"type": "adaptive", "display": "summarized"} if summarises else None
         return Abilities(min(_MAX_TOKENS, info.max_tokens or _MAX_TOKENS), thinking)
 
+    async def has(self, model: str) -> bool:
+        """Asks whether a model can be asked for. Raises ModelError where the service does not say."""
+        async with self._renamed_errors(model):
+            try:
+                info = await self._client.models.retrieve(model)
+            except anthropic.NotFoundError:
+                return False
+            return _is_active(info)
+
+    async def models(self) -> Sequence[str]:
+        """Lists the models that can be asked for; none where the answer is no list. Raises ModelError."""
+        async with self._renamed_errors(""):
+            try:
+                page = await self._client.models.list(limit=_MODELS_PAGE)
+            except AttributeError:
+                # The SDK takes any answer for a page, and stumbles over one that is text.
+                return ()
+            return [info.id for info in page.data or () if _is_active(info)]
+
     async def stream(self, request: Request) -> AsyncGenerator[Piece | Reply]:
         """Asks once: gives pieces as they come, then the whole reply. Raises ModelError; then all pieces are void."""
-        try:
+        async with self._renamed_errors(request.prefix.model):
             async with asyncio.timeout(self._request_limit_s) as limit:
                 manager = self._client.messages.stream(**_arguments(request))
                 stream = await manager.__aenter__()
@@ -101,17 +128,49 @@ class Model:
                 yield _reply(stream.current_message_snapshot)
             finally:
                 await stream.close()
-        except ModelError:
-            raise
+
+    @asynccontextmanager
+    async def _renamed_errors(self, model: str) -> AsyncIterator[None]:
+        try:
+            yield
         except anthropic.APIStatusError as error:
-            raise _classified(error) from error
+            raise meaning(self._answer(error, model)) from error
         except TimeoutError as error:
             raise ModelUnavailable("the reply took too long") from error
         except (anthropic.APIError, httpx2.HTTPError) as error:
-            raise ModelUnavailable("the connection to the model's service failed") from error
+            raise ModelUnavailable(await self._break(error)) from error
         except ValueError as error:
             # The SDK raises bare ValueErrors for stream events and tool inputs that are no JSON.
             raise ModelUnavailable("the reply was garbled on the way") from error
+
+    async def _break(self, error: Exception) -> str:
+        # The SDK has one error for all that fails before the answer begins, and says why in its cause.
+        cause = error.__cause__ if isinstance(error, anthropic.APIConnectionError) else error
+        if isinstance(cause, httpx2.ReadTimeout):
+            return "the model's service fell silent"
+        words = await handshake.look_at_service(error, self._base_url) or str(cause) or type(cause).__name__
+        return f"the connection to the model's service at {self.address} broke ({words})"
+
+    def _answer(self, error: anthropic.APIStatusError, model: str) -> Answer:
+        said = error.api_message or json.dumps(error.body, default=str)
+        return Answer(
+            status=error.status_code,
+            kind=error.type or "",
+            code=error.error_code or "",
+            said=self._redactor.text(said)[:_SAID_CHARACTERS].strip().rstrip("."),
+            wait_s=asked_wait_s(error.response.headers, now=self._utcnow()),
+            model=model,
+        )
+
+
+def _address(base_url: str) -> str:
+    """The address without a user's name and password."""
+    parts = urlsplit(base_url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _is_active(info: object) -> bool:
+    return isinstance(info, ModelInfo) and info.lifecycle != "retired"
 
 
 def _arguments(request: Request) -> dict[str, Any]:
@@ -156,34 +215,3 @@ def _tokens(usage: Usage) -> Tokens:
         cache_read=usage.cache_read_input_tokens or 0,
         output=usage.output_tokens,
     )
-
-
-def _classified(error: anthropic.APIStatusError) -> ModelError:
-    """Renames an error of the service. Its type comes before its status: an error inside a stream has status 200."""
-    said = error.api_message or json.dumps(error.body, default=str)[:300]
-    status = error.status_code
-    if error.type in _TRANSIENT_TYPES:
-        return ModelUnavailable(
-            f"the model's service {_TRANSIENT_TYPES[error.type]}", retry_after_s=_retry_after(error)
-        )
-    if error.error_code in _SPEND_CODES or error.type == "billing_error" or status == 402:
-        return QuotaReached(f"The model account's limit is reached: {said}. Raise it, then send the task on.")
-    if error.type == "rate_limit_error" or status == 429:
-        return ModelUnavailable("the model's service limits our rate", retry_after_s=_retry_after(error))
-    if error.type in ("authentication_error", "permission_error") or status in (401, 403):
-        return KeyRefused(
-            f"The model's service refused the runner's key ({status}): {said}. Set a valid ANTHROPIC_API_KEY."
-        )
-    if status in _RETRYABLE_STATUS or status >= 500 or status == 200:
-        return ModelUnavailable(f"the model's service answered {status}", retry_after_s=_retry_after(error))
-    if status == 413 or "prompt is too long" in said.lower():
-        return ContextOverflow(f"The conversation no longer fits the model: {said}. Start a new task for what is left.")
-    return RequestRefused(f"The model's service refused the request ({status}): {said}")
-
-
-def _retry_after(error: anthropic.APIStatusError) -> float | None:
-    """Reads `retry-after` in seconds; a date or nonsense counts as absent, and our own delay serves."""
-    try:
-        return float(error.response.headers["retry-after"])
-    except (KeyError, ValueError):
-        return None

@@ -13,6 +13,8 @@ from errand_runner.agent.transcript import Block, Prefix
 # Nothing in it may change from day to day or task to task: every cache entry begins with it.
 SYSTEM = files(__package__).joinpath("system.md").read_text("utf-8")
 
+MID_WORK = "The person wrote this while you were working; it counts from here on:"
+
 # A guide file is meant to be short; a longer one must not crowd out the work.
 _GUIDE_LIMIT = 32_000
 
@@ -55,6 +57,11 @@ def first_message(prompt: str, about: Particulars, redactor: Redactor) -> Sequen
 def follow_up(words: str, redactor: Redactor) -> Sequence[Block]:
     """Gives the content of a later message from the person."""
     return [_text(redactor, words)]
+
+
+def steer(words: str, redactor: Redactor) -> Sequence[Block]:
+    """Gives what the person says in mid-work: it stands behind tool results, and must not be taken for one."""
+    return [_text(redactor, f"{MID_WORK}\n\n{words}")]
 
 
 def _guide(name: str, text: str) -> str:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from errand_runner import doorway
 from errand_runner.broker.git_proxy import Credential, GitProxy, Lend
+from errand_runner.outage import GitHost
 
 __all__ = ["Broker", "Credential", "Lend"]
 
@@ -58,6 +59,7 @@ class Broker:
         self._allow = allow
         self._push_limit_bytes = push_limit_bytes
         self._stack = AsyncExitStack()
+        self.host = GitHost()
 
     @property
     def remote_url(self) -> str:
@@ -87,6 +89,7 @@ class Broker:
             lend=self._lend,
             allow=self._allow,
             push_limit_bytes=self._push_limit_bytes,
+            host=self.host,
         )
         app = web.Application()
         app.router.add_route("*", "/{anything:.*}", proxy.handle)

@@ -10,8 +10,10 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from errand_common.errors import ErrandError
+from errand_common import handshake
+from errand_common.errors import ErrandError, Exhausted, Unavailable
 from errand_runner.broker import pktline, receive
+from errand_runner.outage import GitHost
 
 _UPLOAD, _RECEIVE = "git-upload-pack", "git-receive-pack"
 
@@ -27,6 +29,8 @@ _REPLAY_LIMIT_BYTES = 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
 # A server may count objects of a large repository for minutes before it says a word.
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=600)
+# Its references it has at hand.
+_REFERENCES_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=60)
 
 _log = structlog.get_logger()
 
@@ -62,7 +66,7 @@ class PushTooLarge(Exception):
 
 
 class GitProxy:
-    """Handles every request of one sandbox's git."""
+    """Handles every request of one sandbox's git, and keeps `host` true."""
 
     def __init__(
         self,
@@ -74,8 +78,10 @@ class GitProxy:
         lend: Lend,
         allow: Callable[[], bool],
         push_limit_bytes: int,
+        host: GitHost,
     ) -> None:
         self._session = session
+        self._host = host
         self._upstream_url = upstream_url
         self._push_refs = push_refs
         self._lend = lend
@@ -87,6 +93,7 @@ class GitProxy:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         try:
             if not self._allow():
+                self._host.trouble = "the scheduler was not heard of lately, and without it nothing is lent"
                 raise Refused(403, "this task holds no lease at the moment, so nothing is lent to it; try again later")
             return await self._route(request)
         except Refused as refusal:
@@ -94,10 +101,12 @@ class GitProxy:
             return web.Response(status=refusal.status, text=f"{refusal}\n")
         except ErrandError as exc:
             _log.warning("git_credential_not_lent", error=exc.message)
+            self._host.trouble = exc.message if isinstance(exc, Unavailable | Exhausted) else ""
             return web.Response(status=503, text=f"no credential can be lent now: {exc.message}\n")
         except (aiohttp.ClientError, TimeoutError) as exc:
             _log.warning("git_upstream_failed", error=repr(exc))
-            return web.Response(status=502, text=f"the git server did not answer: {type(exc).__name__}\n")
+            self._host.trouble = await self._why_away(exc)
+            return web.Response(status=502, text=f"{self._host.trouble}\n")
 
     async def _route(self, request: web.Request) -> web.StreamResponse:
         path, _, query = request.raw_path.partition("?")
@@ -159,6 +168,8 @@ class GitProxy:
                     raise self._too_large() from exc
                 raise
             async with answer:
+                passes = answer.status >= 500 or answer.status == 429
+                self._host.trouble = f"the git host answered {answer.status} {answer.reason}" if passes else ""
                 if answer.status != 401:
                     return await self._answer(request, answer)
             if whole is None:
@@ -183,7 +194,7 @@ class GitProxy:
             headers=headers | {"Authorization": credential.header()},
             data=body,
             allow_redirects=False,
-            timeout=_TIMEOUT,
+            timeout=_REFERENCES_TIMEOUT if method == "GET" else _TIMEOUT,
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
         )
 
@@ -199,9 +210,14 @@ class GitProxy:
         except aiohttp.ClientError as exc:
             # Too late for another answer: git must see that this one was cut off.
             _log.warning("git_answer_cut_off", error=repr(exc))
+            self._host.trouble = f"the git host's answer was cut off ({type(exc).__name__})"
             if request.transport:
                 request.transport.abort()
         return response
+
+    async def _why_away(self, error: aiohttp.ClientError | TimeoutError) -> str:
+        found = await handshake.look_at_service(error, self._upstream_url)
+        return f"the git host cannot be reached: {found or error or type(error).__name__}"
 
     async def _whole_body(self, request: web.Request, head: bytes) -> bytes | None:
         """The whole body where its length is told and small; None where it must be streamed."""

@@ -41,7 +41,8 @@ class SandboxSpec:
     memory_bytes: int = 4 << 30
     cpus: float = 2.0
     pids: int = 512
-    lifetime_s: int = 24 * 3600
+    # Longer than a rate limit of the model's service may hold an attempt up (agent/retry.py).
+    lifetime_s: int = 3 * 24 * 3600
 
 
 def environment() -> dict[str, str]:

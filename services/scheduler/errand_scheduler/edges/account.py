@@ -1,31 +1,34 @@
 """AccountService: signing in, and what belongs to a user."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
 
 from errand.v1 import account_service_pb2 as pb
 from errand.v1.account_service_pb2_grpc import AccountServiceServicer
-from errand_common.errors import Denied, Invalid, Unauthenticated
+from errand_common.errors import Conflict, Denied, Invalid, Unauthenticated
 from errand_common.ids import Ids
-from errand_common.wire import duration
 from errand_scheduler import signin, wire
-from errand_scheduler.auth import Authority
-from errand_scheduler.callers import caller, person
-from errand_scheduler.edges.requests import page_size, place_of, token_of
-from errand_scheduler.github import Account, GitHub, Repository
-from errand_scheduler.rights import GITHUB_TOKEN, Answer, PushRights, Right
-from errand_scheduler.signin import ACCESS_S, REFRESH_S, TokenPair
+from errand_scheduler.callers import person
+from errand_scheduler.edges.requests import (
+    counted_page_of,
+    page_size,
+    place_of,
+    token_of,
+    token_of_counted_page,
+)
+from errand_scheduler.edges.sign_in import SignIns
+from errand_scheduler.github import GitHub, Repository, TokenRefused
+from errand_scheduler.rights import Answer, PushRights, Right
 from errand_scheduler.store import audit, projects, users
-from errand_scheduler.store.notices import SignedIn
 from errand_scheduler.store.paging import Place
 from errand_scheduler.store.projects import Project
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.transaction import Tx
-from errand_scheduler.store.users import User
 from errand_scheduler.store.writer import Writer
-from errand_scheduler.vault import Vault
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -41,8 +44,7 @@ class AccountEdge(AccountServiceServicer):
         reader: Reader,
         writer: Writer,
         ids: Ids,
-        authority: Authority,
-        vault: Vault,
+        sign_ins: SignIns,
         github: GitHub,
         rights: PushRights,
         github_url: str,
@@ -50,30 +52,23 @@ class AccountEdge(AccountServiceServicer):
         self._reader = reader
         self._writer = writer
         self._ids = ids
-        self._authority = authority
-        self._vault = vault
+        self._sign_ins = sign_ins
         self._github = github
         self._rights = rights
         self._github_url = github_url
 
     async def CompleteSignIn(self, request: pb.CompleteSignInRequest, context: Context) -> pb.CompleteSignInResponse:
-        if not request.github_access_token:
-            raise Invalid("github_access_token is empty; pass the one that GitHub gave")
-        if not 1 <= len(request.client) <= 64:
-            raise Invalid("client must be 1 to 64 characters; say what signs in, such as web")
-        account = await self._github.account(request.github_access_token)
-        if not self._authority.admits(account.username):
-            raise Denied(f"{account.username} is not admitted to this Errand", reason="NOT_ADMITTED")
-        pair, gateway = signin.new_pair(), caller().name
+        return await self._sign_ins.complete(request)
 
-        def sign_in(tx: Tx) -> User:
-            user = self._store_user(tx, account, request.github_access_token)
-            self._start_session(tx, user, pair, client=request.client)
-            audit.record(tx, caller=gateway, action="complete_sign_in", subject_id=user.user_id)
-            return user
+    async def CreateSignInLink(
+        self, request: pb.CreateSignInLinkRequest, context: Context
+    ) -> pb.CreateSignInLinkResponse:
+        return self._sign_ins.create_link()
 
-        user = await self._writer.write(sign_in)
-        return pb.CompleteSignInResponse(user=wire.user(user), tokens=_tokens(pair))
+    async def RedeemSignInLink(
+        self, request: pb.RedeemSignInLinkRequest, context: Context
+    ) -> pb.RedeemSignInLinkResponse:
+        return await self._sign_ins.redeem(request)
 
     async def RefreshSession(self, request: pb.RefreshSessionRequest, context: Context) -> pb.RefreshSessionResponse:
         pair, session_id = signin.new_pair(), self._ids.new("ses")
@@ -82,7 +77,7 @@ class AccountEdge(AccountServiceServicer):
         )
         if not refreshed:
             raise Unauthenticated("the refresh token is unknown, used or expired; sign in again")
-        return pb.RefreshSessionResponse(tokens=_tokens(pair))
+        return pb.RefreshSessionResponse(tokens=wire.tokens(pair))
 
     async def EndSession(self, request: pb.EndSessionRequest, context: Context) -> pb.EndSessionResponse:
         who = person()
@@ -99,13 +94,29 @@ class AccountEdge(AccountServiceServicer):
         if not _REPOSITORY.fullmatch(request.repository):
             raise Invalid(f'repository "{request.repository[:160]}" is not a name such as octocat/hello-world')
         token = await self._rights.github_token(user_id)
-        repository = await self._github.repository(token, request.repository)
-        if not repository.may_push:
-            raise Denied(f"you may not push to {repository.name}, or it is archived", reason="NO_PUSH_RIGHT")
+        with self._refusal_of_the_setting():
+            repository = await self._github.repository(token, request.repository)
+            if repository.push_refusal:
+                raise Denied(repository.push_refusal, reason="NO_PUSH_RIGHT")
+            if await self._github.is_empty(token, repository.name):
+                words = "has no commit yet, so there is nothing to start from; push a first commit, then add it"
+                raise Conflict(f"{repository.name} {words}")
         project_id = self._ids.new("prj")
         project = await self._writer.write(lambda tx: self._add_project(tx, repository, user_id, project_id))
         self._rights.remember(user_id, project.project_id, Answer(Right.PUSH))
         return pb.CreateProjectResponse(project=wire.project(project))
+
+    async def ListRepositories(
+        self, request: pb.ListRepositoriesRequest, context: Context
+    ) -> pb.ListRepositoriesResponse:
+        page, size = counted_page_of(request.page_token, size=page_size(request.page_size, default=50, most=100))
+        token = await self._rights.github_token(person().user_id)
+        with self._refusal_of_the_setting():
+            found = await self._github.repositories(token, page=page, size=size)
+        return pb.ListRepositoriesResponse(
+            repositories=[_repository(each) for each in found.repositories],
+            next_page_token=token_of_counted_page(page + 1, size) if found.more else "",
+        )
 
     async def ListProjects(self, request: pb.ListProjectsRequest, context: Context) -> pb.ListProjectsResponse:
         size = page_size(request.page_size, default=50, most=100)
@@ -118,28 +129,15 @@ class AccountEdge(AccountServiceServicer):
             next_page_token=token_of(Place(shown[-1].created_time, shown[-1].project_id)) if more else "",
         )
 
-    def _store_user(self, tx: Tx, account: Account, github_token: str) -> User:
-        known = tx.one(users.by_github_id(account.github_id))
-        user = User(
-            user_id=known.user_id if known else self._ids.new("usr"),
-            github_id=account.github_id,
-            github_username=account.username,
-            created_time=known.created_time if known else tx.now_us,
-        )
-        sealed = self._vault.seal(github_token, user_id=user.user_id, kind=GITHUB_TOKEN)
-        users.upsert(tx, user, sealed_github_token=sealed)
-        tx.notice(SignedIn(user_id=user.user_id))
-        return user
-
-    def _start_session(self, tx: Tx, user: User, pair: TokenPair, *, client: str) -> None:
-        signin.start(
-            tx,
-            pair,
-            session_id=self._ids.new("ses"),
-            family_id=self._ids.new("fam"),
-            user_id=user.user_id,
-            client=client,
-        )
+    @contextmanager
+    def _refusal_of_the_setting(self) -> Iterator[None]:
+        """Where the token is a setting's, the caller's session is good and signing in again does not help."""
+        try:
+            yield
+        except TokenRefused as exc:
+            if not self._sign_ins.single_user:
+                raise
+            raise Conflict(exc.message) from exc
 
     def _add_project(self, tx: Tx, repository: Repository, user_id: str, project_id: str) -> Project:
         known = tx.one(projects.by_repository(user_id, repository.name))
@@ -161,10 +159,10 @@ class AccountEdge(AccountServiceServicer):
         return project
 
 
-def _tokens(pair: TokenPair) -> pb.SessionTokens:
-    return pb.SessionTokens(
-        access_token=pair.access,
-        access_duration=duration(ACCESS_S),
-        refresh_token=pair.refresh,
-        refresh_duration=duration(REFRESH_S),
+def _repository(found: Repository) -> pb.Repository:
+    return pb.Repository(
+        repository=found.name,
+        default_branch=found.default_branch,
+        private=found.private,
+        may_push=found.may_push,
     )

@@ -5,8 +5,11 @@ import binascii
 
 from google.protobuf.message import Message
 
+from errand.v1 import task_pb2
 from errand_common.errors import Invalid
 from errand_common.ids import is_id
+from errand_common.values import InputKind
+from errand_common.wire import word
 from errand_scheduler.store.paging import TOP, Place
 
 TEXT_BYTES = 64 * 1024
@@ -29,6 +32,16 @@ def check_text(value: str, *, field: str) -> str:
     if size > TEXT_BYTES:
         raise Invalid(f"{field} has {size} bytes; the most is {TEXT_BYTES}")
     return value
+
+
+def check_input_kind(value: "task_pb2.InputKind.ValueType") -> InputKind:
+    """The kind that was meant. Raises Invalid for a number that the contract does not hold."""
+    if value == task_pb2.INPUT_KIND_UNSPECIFIED:
+        return InputKind.QUEUE
+    kind = word(task_pb2.InputKind, value)
+    if not kind:
+        raise Invalid(f"kind {value} is unknown; use {' or '.join(InputKind)}")
+    return InputKind(kind)
 
 
 def check_request_id(value: str) -> str:
@@ -73,6 +86,24 @@ def number_of(token: str) -> int:
 def token_of_number(number: int) -> str:
     """The token that `number_of` reads."""
     return _encode(str(number))
+
+
+def counted_page_of(token: str, *, size: int) -> tuple[int, int]:
+    """Which page of a list that counts its pages from 1, and of how many entries: the first page settles that.
+
+    Raises Invalid.
+    """
+    if not token:
+        return 1, size
+    page, _, settled = _decode(token).partition(".")
+    if not all(part.isdecimal() and 1 <= len(part) <= 6 and int(part) for part in (page, settled)):
+        raise _bad_token(token)
+    return int(page), min(int(settled), 100)
+
+
+def token_of_counted_page(page: int, size: int) -> str:
+    """The token that `counted_page_of` reads."""
+    return _encode(f"{page}.{size}")
 
 
 def fingerprint(request: Message) -> bytes:

@@ -1,14 +1,18 @@
 """TaskService: what people do with tasks."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import grpc
+import structlog
 
 from errand.v1 import task_service_pb2 as pb
 from errand.v1.event_pb2 import Delta
 from errand.v1.task_service_pb2_grpc import TaskServiceServicer
-from errand_common.errors import Conflict, NotFound
+from errand_common.disk import Room
+from errand_common.errors import Conflict, Exhausted, NotFound
 from errand_common.ids import Ids
 from errand_scheduler import wire
 from errand_scheduler.board import Board
@@ -18,6 +22,7 @@ from errand_scheduler.durations import Durations
 from errand_scheduler.edges.idempotency import Request, once
 from errand_scheduler.edges.requests import (
     check_id,
+    check_input_kind,
     check_request_id,
     check_text,
     fingerprint,
@@ -42,6 +47,9 @@ from errand_scheduler.store.writer import Writer
 Context = grpc.aio.ServicerContext[Any, Any]
 
 _PAGE_BYTES = 1024 * 1024
+_ROOM_RETRY = timedelta(minutes=1)
+
+log = structlog.get_logger()
 
 
 class TaskEdge(TaskServiceServicer):
@@ -57,7 +65,9 @@ class TaskEdge(TaskServiceServicer):
         hub: Hub[Delta],
         cursors: Cursors,
         durations: Durations,
+        room: Room,
     ) -> None:
+        self._room = room
         self._reader = reader
         self._writer = writer
         self._ids = ids
@@ -70,6 +80,7 @@ class TaskEdge(TaskServiceServicer):
         user_id = person().user_id
         check_id(request.project_id, "prj", field="project_id")
         check_text(request.prompt, field="prompt")
+        await self._check_room()
         sent = _sent(request, user_id, "CreateTask", request.request_id)
         task_id, input_id = self._ids.new("tsk"), self._ids.new("inp")
 
@@ -115,11 +126,15 @@ class TaskEdge(TaskServiceServicer):
         user_id = person().user_id
         check_id(request.task_id, "tsk", field="task_id")
         check_text(request.text, field="text")
+        kind = check_input_kind(request.kind)
+        await self._check_room()
         sent = _sent(request, user_id, "AddInput", request.request_id)
         input_id = self._ids.new("inp")
 
         def add(tx: Tx) -> tuple[Input, Task]:
-            added = asks.add_input(tx, user_id=user_id, task_id=request.task_id, text=request.text, input_id=input_id)
+            added = asks.add_input(
+                tx, user_id=user_id, task_id=request.task_id, text=request.text, kind=kind, input_id=input_id
+            )
             audit.record(tx, caller=user_id, action="add_input", subject_id=input_id)
             return added
 
@@ -202,6 +217,16 @@ class TaskEdge(TaskServiceServicer):
             tool_calls=[wire.tool_call(each) for each in found],
             next_page_token=token_of_number(last) if sizes[-1].event_id > last else "",
         )
+
+    async def _check_room(self) -> None:
+        """Raises Exhausted where the disk is nearly full: what is under way may still end, and be stopped."""
+        if shortage := await asyncio.to_thread(self._room.shortage):
+            log.warning("disk_nearly_full", shortage=shortage)
+            raise Exhausted(
+                "the disk of this Errand's scheduler is nearly full, so nothing new is taken (stops still work);"
+                " its owner must free some, and finds the figures in the scheduler's log",
+                retry_after=_ROOM_RETRY,
+            )
 
     async def _task(self, task_id: str) -> Task:
         """The calling user's task. Raises NotFound."""

@@ -42,7 +42,7 @@ def move_task(
     )
     tasks.set_status(tx, moved)
     tell(tx, moved, facts.task_moved(status, reason, failure))
-    tx.notice(TaskMoved(task_id=task.task_id, old=task.status, new=status, reason=reason))
+    tx.notice(TaskMoved(task_id=task.task_id, old=task.status, new=status, reason=reason, failure=failure))
     return moved
 
 

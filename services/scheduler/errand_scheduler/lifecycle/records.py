@@ -14,6 +14,7 @@ from errand_scheduler.store import attempts, events, inputs, messages, tasks, to
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.events import NewEvent
 from errand_scheduler.store.messages import Message
+from errand_scheduler.store.notices import InputsMoved
 from errand_scheduler.store.tasks import DiffStat
 from errand_scheduler.store.tool_calls import ToolCall
 from errand_scheduler.store.transaction import Tx
@@ -142,7 +143,7 @@ def _store(tx: Tx, attempt: Attempt, event: RunnerEvent) -> Attempt:
             return follow_attempt(tx, attempt, phase, within_s=None)
         case MessageAdded(message, input_ids):
             _store_message(tx, attempt, message, event_id)
-            inputs.take(tx, task_id=attempt.task_id, input_ids=input_ids, message_id=message.message_id)
+            _take(tx, attempt, message, input_ids)
         case ToolCallBegan(call):
             tool_calls.start(tx, call, task_id=attempt.task_id, attempt_id=attempt.attempt_id, event_id=event_id)
         case ToolCallEnded(call):
@@ -163,3 +164,9 @@ def _store_message(tx: Tx, attempt: Attempt, message: Message, event_id: int) ->
     messages.insert(tx, message, task_id=attempt.task_id, attempt_id=attempt.attempt_id, event_id=event_id)
     if message.usage is not None:
         tasks.add_usage(tx, attempt.task_id, message.usage)
+
+
+def _take(tx: Tx, attempt: Attempt, message: Message, input_ids: Sequence[str]) -> None:
+    if input_ids:
+        inputs.take(tx, task_id=attempt.task_id, input_ids=input_ids, message_id=message.message_id)
+        tx.notice(InputsMoved(runner_id=attempt.runner_id))

@@ -13,46 +13,44 @@ Fn = Callable[[Tx], object]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one operation."""
+    """What became of one operation; `notices` only where it was done."""
 
     result: object = None
     error: BaseException | None = None
+    notices: Sequence[Notice] = ()
 
 
-def commit_group(connection: sqlite3.Connection, fns: Sequence[Fn], now_us: int) -> tuple[list[Outcome], list[Notice]]:
+def commit_group(connection: sqlite3.Connection, fns: Sequence[Fn], now_us: int) -> list[Outcome]:
     """Run every operation in one transaction; where one raises, replay them with a savepoint each."""
     try:
         return _together(connection, fns, now_us)
     except Exception as exc:
         _roll_back(connection)
         if _disk_refuses(exc):
-            return _all_failed(fns, exc), []
+            return _all_failed(fns, exc)
         if len(fns) == 1:
-            return [Outcome(error=exc)], []
+            return [Outcome(error=exc)]
     try:
         return _one_by_one(connection, fns, now_us)
     except Exception as exc:
         _roll_back(connection)
-        return _all_failed(fns, exc), []
+        return _all_failed(fns, exc)
 
 
-def _together(connection: sqlite3.Connection, fns: Sequence[Fn], now_us: int) -> tuple[list[Outcome], list[Notice]]:
-    tx = Tx(connection, now_us)
+def _together(connection: sqlite3.Connection, fns: Sequence[Fn], now_us: int) -> list[Outcome]:
     connection.execute("BEGIN IMMEDIATE")
-    outcomes = [Outcome(fn(tx)) for fn in fns]
+    outcomes = [_done(connection, fn, now_us) for fn in fns]
     connection.execute("COMMIT")
-    return outcomes, tx.notices
+    return outcomes
 
 
-def _one_by_one(connection: sqlite3.Connection, fns: Sequence[Fn], now_us: int) -> tuple[list[Outcome], list[Notice]]:
-    outcomes, notices = [], []
+def _one_by_one(connection: sqlite3.Connection, fns: Sequence[Fn], now_us: int) -> list[Outcome]:
+    outcomes = []
     connection.execute("BEGIN IMMEDIATE")
     for fn in fns:
-        tx = Tx(connection, now_us)
         connection.execute("SAVEPOINT operation")
         try:
-            outcomes.append(Outcome(fn(tx)))
-            notices += tx.notices
+            outcomes.append(_done(connection, fn, now_us))
         except Exception as exc:
             # A full disk rolls the whole transaction back by itself: then nobody's operation was done.
             if _disk_refuses(exc) or not connection.in_transaction:
@@ -61,7 +59,12 @@ def _one_by_one(connection: sqlite3.Connection, fns: Sequence[Fn], now_us: int) 
             outcomes.append(Outcome(error=exc))
         connection.execute("RELEASE operation")
     connection.execute("COMMIT")
-    return outcomes, notices
+    return outcomes
+
+
+def _done(connection: sqlite3.Connection, fn: Fn, now_us: int) -> Outcome:
+    tx = Tx(connection, now_us)
+    return Outcome(fn(tx), notices=tx.notices)
 
 
 def _disk_refuses(error: Exception) -> bool:

@@ -4,10 +4,11 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from errand_common.values import InputKind
 from errand_scheduler.store.query import Query, number
 from errand_scheduler.store.transaction import Tx
 
-_SELECT = "SELECT input_id, task_id, taken_message_id, created_time, text FROM inputs"
+_SELECT = "SELECT input_id, task_id, kind, taken_message_id, created_time, text FROM inputs"
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,18 @@ class Input:
     input_id: str
     task_id: str
     text: str
+    kind: InputKind
     taken_message_id: str | None
     created_time: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An input that no message carries yet, without its text."""
+
+    attempt_id: str
+    input_id: str
+    size_bytes: int
 
 
 def by_id(input_id: str) -> Query[Input]:
@@ -32,6 +43,24 @@ def untaken(task_id: str) -> Query[Input]:
         f"{_SELECT} WHERE task_id = :task_id AND taken_message_id IS NULL ORDER BY created_time, input_id",
         _input,
         {"task_id": task_id},
+    )
+
+
+def untaken_of_runner(runner_id: str) -> Query[Waiting]:
+    """What waits for each of the runner's live attempts, oldest first."""
+    # From the attempts, which are few: inputs that failed tasks never took up may be many.
+    return Query(
+        """
+        SELECT attempts.attempt_id, inputs.input_id, LENGTH(CAST(inputs.text AS BLOB)) AS size_bytes
+        FROM attempts
+        CROSS JOIN inputs INDEXED BY inputs_by_task ON inputs.task_id = attempts.task_id
+        WHERE attempts.runner_id = :runner_id
+        AND attempts.phase IN ('offered', 'accepted', 'starting', 'running', 'stopping')
+        AND inputs.taken_message_id IS NULL
+        ORDER BY inputs.created_time, inputs.input_id
+        """,
+        _waiting,
+        {"runner_id": runner_id},
     )
 
 
@@ -52,12 +81,13 @@ def insert(tx: Tx, item: Input) -> None:
     """Store an input that no message carries."""
     tx.run(
         """
-        INSERT INTO inputs (input_id, task_id, created_time, text)
-        VALUES (:input_id, :task_id, :created_time, :text)
+        INSERT INTO inputs (input_id, task_id, kind, created_time, text)
+        VALUES (:input_id, :task_id, :kind, :created_time, :text)
         """,
         {
             "input_id": item.input_id,
             "task_id": item.task_id,
+            "kind": item.kind,
             "created_time": item.created_time,
             "text": item.text,
         },
@@ -80,6 +110,11 @@ def _input(row: sqlite3.Row) -> Input:
         input_id=row["input_id"],
         task_id=row["task_id"],
         text=row["text"],
+        kind=InputKind(row["kind"]),
         taken_message_id=row["taken_message_id"],
         created_time=row["created_time"],
     )
+
+
+def _waiting(row: sqlite3.Row) -> Waiting:
+    return Waiting(attempt_id=row["attempt_id"], input_id=row["input_id"], size_bytes=row["size_bytes"])

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from errand_common.values import AttemptPhase, TaskStatus
+from errand_common.values import AttemptPhase, FailureReason, TaskStatus
 from errand_scheduler.store.attempts import Attempt
 
 
@@ -23,6 +23,7 @@ class TaskMoved:
     old: TaskStatus | None
     new: TaskStatus
     reason: str
+    failure: FailureReason | None = None
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,13 @@ class AttemptMoved:
 
     attempt: Attempt
     old_phase: AttemptPhase | None
+
+
+@dataclass(frozen=True)
+class InputsMoved:
+    """What waits for an attempt of this runner changed: a person added an input, or a message took one up."""
+
+    runner_id: str
 
 
 @dataclass(frozen=True)
@@ -47,4 +55,4 @@ class SignedIn:
     user_id: str
 
 
-Notice = EventStored | TaskMoved | AttemptMoved | SessionsEnded | SignedIn
+Notice = EventStored | TaskMoved | AttemptMoved | InputsMoved | SessionsEnded | SignedIn

@@ -1,6 +1,8 @@
-"""Service tokens: the credentials of gateways and runners, by hash."""
+"""Service tokens: the credentials of gateways, operators and runners, by hash."""
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from errand_scheduler.store.query import Query
@@ -26,6 +28,15 @@ def by_hash(token_hash: str) -> Query[ServiceToken]:
         WHERE token_hash = :hash AND revoked_time IS NULL
         """,
         _service_token,
+        {"hash": token_hash},
+    )
+
+
+def revoked_name(token_hash: str) -> Query[str]:
+    """The name of a token that is revoked."""
+    return Query(
+        "SELECT name FROM service_tokens WHERE token_hash = :hash AND revoked_time IS NOT NULL",
+        lambda row: str(row[0]),
         {"hash": token_hash},
     )
 
@@ -56,6 +67,17 @@ def revoke_others(tx: Tx, *, name: str, token_hash: str) -> None:
         WHERE name = :name AND token_hash != :hash AND revoked_time IS NULL
         """,
         {"name": name, "hash": token_hash, "now": tx.now_us},
+    )
+
+
+def revoke_runners_but(tx: Tx, names: Sequence[str]) -> None:
+    """Revoke every runner's token but those of these names."""
+    tx.run(
+        """
+        UPDATE service_tokens SET revoked_time = :now
+        WHERE runner_id IS NOT NULL AND revoked_time IS NULL AND name NOT IN (SELECT value FROM json_each(:names))
+        """,
+        {"names": json.dumps(list(names)), "now": tx.now_us},
     )
 
 

@@ -6,17 +6,27 @@ from dataclasses import dataclass
 from errand_scheduler.store.query import Query
 from errand_scheduler.store.transaction import Tx
 
-_SELECT = "SELECT user_id, github_id, github_username, created_time FROM users"
+_SELECT = "SELECT user_id, github_id, github_username, admitted_time, created_time FROM users"
+_MOST_SEALED = 100
 
 
 @dataclass(frozen=True)
 class User:
-    """A person. The sealed token is asked for by itself."""
+    """A person. The sealed token is asked for by itself. `admitted_time` is unset for those whom only a list admits."""
 
     user_id: str
     github_id: int
     github_username: str
     created_time: int
+    admitted_time: int | None = None
+
+
+@dataclass(frozen=True)
+class SealedToken:
+    """A user's GitHub token as the vault sealed it."""
+
+    user_id: str
+    sealed: str
 
 
 def by_id(user_id: str) -> Query[User]:
@@ -36,20 +46,33 @@ def sealed_github_token(user_id: str) -> Query[str]:
     )
 
 
+def admitted_tokens() -> Query[SealedToken]:
+    """The GitHub tokens of those who were admitted one by one: the last hundred."""
+    return Query(
+        """
+        SELECT user_id, sealed_github_token FROM users WHERE admitted_time IS NOT NULL
+        ORDER BY admitted_time DESC LIMIT :most
+        """,
+        lambda row: SealedToken(user_id=row["user_id"], sealed=row["sealed_github_token"]),
+        {"most": _MOST_SEALED},
+    )
+
+
 def upsert(tx: Tx, user: User, *, sealed_github_token: str) -> None:
-    """Store a new user, or the new name and token of one who is there."""
+    """Store a new user, or the new name, token and admission of one who is there."""
     tx.run(
         """
-        INSERT INTO users (user_id, github_id, github_username, sealed_github_token, created_time)
-        VALUES (:user_id, :github_id, :github_username, :token, :created_time)
+        INSERT INTO users (user_id, github_id, github_username, sealed_github_token, admitted_time, created_time)
+        VALUES (:user_id, :github_id, :github_username, :token, :admitted_time, :created_time)
         ON CONFLICT (user_id)
-        DO UPDATE SET github_username = :github_username, sealed_github_token = :token
+        DO UPDATE SET github_username = :github_username, sealed_github_token = :token, admitted_time = :admitted_time
         """,
         {
             "user_id": user.user_id,
             "github_id": user.github_id,
             "github_username": user.github_username,
             "token": sealed_github_token,
+            "admitted_time": user.admitted_time,
             "created_time": user.created_time,
         },
     )
@@ -61,4 +84,5 @@ def _user(row: sqlite3.Row) -> User:
         github_id=row["github_id"],
         github_username=row["github_username"],
         created_time=row["created_time"],
+        admitted_time=row["admitted_time"],
     )

@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -33,10 +34,12 @@ class _Op(Generic[T]):
     fn: Callable[[Tx], T]
     future: "asyncio.Future[T]"
     weight_bytes: int
+    context: Context
 
 
 class Writer:
-    """Runs `fn(tx)` operations. `on_commit` hears the notices of each group, on the loop, before its callers go on."""
+    """Runs `fn(tx)` operations. `on_commit` hears the notices of each, on the loop and in the context of its caller (so
+    that what it logs has the request's id), before any caller of the group goes on."""
 
     def __init__(self, path: Path, clock: Clock, on_commit: Callable[[Sequence[Notice]], None]) -> None:
         self._path = path
@@ -60,7 +63,7 @@ class Writer:
         A caller that is cancelled does not take its operation back. `size_bytes` is the content that it carries.
         Raises Exhausted when too much waits, Unavailable when the disk refuses.
         """
-        op = _Op(fn, self._loop.create_future(), _OP_BYTES + size_bytes)
+        op = _Op(fn, self._loop.create_future(), _OP_BYTES + size_bytes, copy_context())
         self._enqueue(op)
         return await asyncio.shield(op.future)
 
@@ -88,8 +91,8 @@ class Writer:
         connection = open_for_writing(self._path)
         try:
             while group := self._next_group():
-                outcomes, notices = commit_group(connection, [op.fn for op in group], self._clock.now_us())
-                self._loop.call_soon_threadsafe(self._settle, group, outcomes, notices)
+                outcomes = commit_group(connection, [op.fn for op in group], self._clock.now_us())
+                self._loop.call_soon_threadsafe(self._settle, group, outcomes)
         finally:
             connection.close()
             self._loop.call_soon_threadsafe(self._closed.set_result, None)
@@ -103,9 +106,10 @@ class Writer:
             self._queued_bytes -= sum(op.weight_bytes for op in group)
             return group
 
-    def _settle(self, group: Sequence[_Op[object]], outcomes: Sequence[Outcome], notices: Sequence[Notice]) -> None:
-        if notices:
-            self._on_commit(notices)
+    def _settle(self, group: Sequence[_Op[object]], outcomes: Sequence[Outcome]) -> None:
+        for op, outcome in zip(group, outcomes, strict=True):
+            if outcome.notices:
+                op.context.run(self._on_commit, outcome.notices)
         refused = next((outcome.error for outcome in outcomes if isinstance(outcome.error, Unavailable)), None)
         if refused is not None:
             log.error("write_refused", operations=len(group), error=refused.message)

@@ -1,6 +1,11 @@
 """The scripts that can be named on the command line."""
 
 from tests.standins.claude.script import Script
-from tests.standins.claude.scripts import fix_failing_test, run_command
+from tests.standins.claude.scripts import faults, fix_failing_test, run_command, steps
 
-SCRIPTS: dict[str, Script] = {"demo": fix_failing_test.script, "run-command": run_command.script}
+SCRIPTS: dict[str, Script] = {
+    "demo": fix_failing_test.script,
+    "faults": faults.Faults(),
+    "run-command": run_command.script,
+    "steps": steps.script,
+}

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,28 @@ from errand_runner.agent.model import Model
 from errand_runner.agent.prices import PriceList
 from errand_runner.agent.prompt import follow_up, settle_prefix
 from errand_runner.agent.redact import Redactor
+from errand_runner.agent.retry import Patience
+from errand_runner.agent.said import Said
 from errand_runner.agent.tools import Toolbox
 from errand_runner.agent.transcript import CallRecord, Message, Prefix, ToolResult, Transcript
 from errand_runner.sandbox.supervisor import Supervisor
 from tests.standins.claude import ClaudeStandin, Script
 
 MODEL = "claude-sonnet-5-5"
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SECRET = "ghs_c0ffeec0ffeec0ffee"
 
 
-def make_model(claude: ClaudeStandin, *, key: str = "", request_limit_s: float = 20.0) -> Model:
-    return Model(api_key=key or claude.key, base_url=claude.url, request_limit_s=request_limit_s)
+def make_model(
+    claude: ClaudeStandin, *, key: str = "", request_limit_s: float = 20.0, silence_s: float = 20.0
+) -> Model:
+    return Model(
+        api_key=key or claude.key,
+        base_url=claude.url,
+        request_limit_s=request_limit_s,
+        silence_s=silence_s,
+        utcnow=lambda: NOON,
+    )
 
 
 class Time:
@@ -74,13 +85,14 @@ class Errand:
     transcript: Transcript
     time: Time
     folder: Path
+    steers: list[Said] = field(default_factory=list)
+    """What a person says in mid-work: the next comes at the next boundary."""
     record: Record = field(default_factory=Record)
     facts: list[Fact] = field(default_factory=list)
 
     async def turn(self, words: str) -> TurnEnded:
         """Says something and lets the turn run to its end."""
-        said = follow_up(words, Redactor()) if words else ()
-        async with aclosing(run_turn(self.agent, self.transcript, said)) as facts:
+        async with aclosing(run_turn(self.agent, self.transcript, saying(words))) as facts:
             async for fact in facts:
                 self.facts.append(fact)
                 self.record.keep(fact)
@@ -90,8 +102,7 @@ class Errand:
 
     async def turn_until_crash(self, words: str, *, facts: int) -> bool:
         """Runs until so many facts are kept, then loses all but the record. Says whether it ended before that."""
-        said = follow_up(words, Redactor()) if words else ()
-        async with aclosing(run_turn(self.agent, self.transcript, said)) as stream:
+        async with aclosing(run_turn(self.agent, self.transcript, saying(words))) as stream:
             async for fact in stream:
                 self.record.keep(fact)
                 facts -= 1
@@ -117,6 +128,11 @@ class Errand:
         return [block for block in self.messages[-1]["content"] if block["type"] == "tool_result"]
 
 
+def saying(words: str) -> Said:
+    """What a person says at a turn's beginning; nothing when there are no words."""
+    return Said(follow_up(words, Redactor())) if words else Said()
+
+
 @asynccontextmanager
 async def errand(
     script: Script,
@@ -126,10 +142,11 @@ async def errand(
     max_requests: int = 50,
     context_tokens: int = 1_000_000,
     request_limit_s: float = 20.0,
+    patience: Patience | None = None,
 ) -> AsyncGenerator[Errand]:
     (folder / "work").mkdir()
     (folder / "tmp").mkdir()
-    time, ids = Time(), itertools.count(1)
+    time, ids, steers = Time(), itertools.count(1), list[Said]()
     async with (
         ClaudeStandin(script, context_tokens=context_tokens) as claude,
         closing(make_model(claude, request_limit_s=request_limit_s)) as model,
@@ -144,13 +161,16 @@ async def errand(
             ),
             prices=PriceList.load(),
             new_id=lambda prefix: f"{prefix}_{next(ids)}",
+            steers=lambda: steers.pop(0) if steers else Said(),
+            patience=patience or Patience(),
             max_requests=max_requests,
             now_s=time.now_s,
-            today=lambda: date(2026, 11, 23),
+            utcnow=lambda: NOON + timedelta(seconds=time.now_s()),
             sleep=time.sleep,
             chance=lambda: 0.5,
         )
-        yield Errand(claude, agent, Transcript(await settle_prefix(model, MODEL)), time, folder / "work")
+        transcript = Transcript(await settle_prefix(model, MODEL))
+        yield Errand(claude, agent, transcript, time, folder / "work", steers=steers)
 
 
 @asynccontextmanager

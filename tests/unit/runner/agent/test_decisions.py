@@ -1,36 +1,15 @@
-"""The pure decisions: how long to wait, what a reply costs, what Claude is told first."""
+"""The pure decisions: what a reply costs, what Claude is told first."""
 
 from datetime import date
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from errand_runner.agent.exchange import Tokens
 from errand_runner.agent.prices import PriceList
 from errand_runner.agent.prompt import SYSTEM, Particulars, first_message
 from errand_runner.agent.redact import MASK, Redactor
-from errand_runner.agent.retry import Patience, next_delay
 
 DAY = date(2026, 11, 23)
-PATIENCE = Patience()
-
-
-@given(st.integers(1, 500), st.floats(0, 1, exclude_max=True), st.floats(0, 1700))
-def test_a_delay_lies_within_its_bounds(failures: int, chance: float, spent_s: float) -> None:
-    delay = next_delay(PATIENCE, failures=failures, spent_s=spent_s, retry_after_s=None, chance=chance)
-    assert delay is not None
-    assert 1 <= delay <= min(60, 2 ** (failures - 1))
-
-
-@pytest.mark.parametrize(
-    ("spent_s", "retry_after_s", "expected"),
-    [(0, 900, 900), (0, 901, None), (0, 0, 0), (0, -5, 0), (1799, 2, None), (1800, None, None), (1790, 10, 10)],
-)
-def test_what_the_service_asks_for_is_kept_within_patience(
-    spent_s: float, retry_after_s: float | None, expected: float | None
-) -> None:
-    assert next_delay(PATIENCE, failures=1, spent_s=spent_s, retry_after_s=retry_after_s, chance=0) == expected
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from errand_common.values import Role
 from errand_runner.agent.facts import (
     EndReason,
     MessageAppended,
-    ModelDelayed,
     OutputDelta,
     PrefixFrozen,
     TextDelta,
@@ -21,13 +20,11 @@ from errand_runner.agent.facts import (
 )
 from errand_runner.agent.judge import CUT_OFF, GO_ON, SAY_SOMETHING
 from errand_runner.agent.loop import run_turn
-from errand_runner.agent.prompt import follow_up
-from errand_runner.agent.redact import MASK, Redactor
+from errand_runner.agent.redact import MASK
 from errand_runner.agent.transcript import INTERRUPTED, NOT_RUN
 from errand_runner.sandbox.supervisor import Supervisor
-from tests.standins.claude import Cut, Failure, Raw, Reply, Request, Text, Thinking, ToolUse, in_turn
-from tests.standins.claude.replies import OVERLOADED, rate_limited
-from tests.unit.runner.agent.harness import SECRET, Errand, errand
+from tests.standins.claude import Raw, Reply, Request, Text, Thinking, ToolUse, in_turn
+from tests.unit.runner.agent.harness import SECRET, Errand, errand, saying
 
 DONE = Reply([Text("Done.")])
 
@@ -98,7 +95,7 @@ async def test_several_calls_run_in_order_and_are_answered_in_one_message(
 
 async def test_the_next_fact_is_asked_for_before_a_tool_runs(supervisor: Supervisor, tmp_path: Path) -> None:
     async with errand(in_turn(Reply([bash("touch trace")])), supervisor, tmp_path) as task:
-        async with aclosing(run_turn(task.agent, task.transcript, follow_up("Go", Redactor()))) as facts:
+        async with aclosing(run_turn(task.agent, task.transcript, saying("Go"))) as facts:
             async for fact in facts:
                 if isinstance(fact, ToolStarted):
                     break
@@ -107,7 +104,7 @@ async def test_the_next_fact_is_asked_for_before_a_tool_runs(supervisor: Supervi
 
 async def test_closing_the_turn_kills_the_running_tool(supervisor: Supervisor, tmp_path: Path) -> None:
     async with errand(in_turn(Reply([bash("echo $$; sleep 60")])), supervisor, tmp_path) as task:
-        async with aclosing(run_turn(task.agent, task.transcript, follow_up("Go", Redactor()))) as facts:
+        async with aclosing(run_turn(task.agent, task.transcript, saying("Go"))) as facts:
             async for fact in facts:
                 if isinstance(fact, OutputDelta):
                     pid = int(fact.text)
@@ -154,67 +151,6 @@ async def test_a_reply_without_end_is_stopped(supervisor: Supervisor, tmp_path: 
     async with errand(lambda request: endless, supervisor, tmp_path) as task:
         assert (await task.turn("Count")).reason is EndReason.MODEL_REQUEST
         assert len(task.claude.requests) == 4
-
-
-@pytest.mark.parametrize("cut", [Cut.END_OF_FILE, Cut.ABORT, Cut.ERROR_EVENT])
-async def test_a_cut_reply_is_dropped_and_asked_for_again(supervisor: Supervisor, tmp_path: Path, cut: Cut) -> None:
-    broken = Reply([Text("one two three"), bash("touch trace")], cut=cut, cut_after_events=9)
-    async with errand(in_turn(broken, broken, DONE), supervisor, tmp_path) as task:
-        assert await task.turn("Go") == TurnEnded(EndReason.COMPLETED, "Done.")
-        assert task.claude.requests[0] == task.claude.requests[1] == task.claude.requests[2]
-        assert not (task.folder / "trace").exists()
-    assert kinds(task).count("ModelDelayed") == 2
-    assert [fact.role for fact in task.record.messages] == [Role.USER, Role.ASSISTANT]
-    last = [fact for fact in task.facts if isinstance(fact, MessageAppended)][-1]
-    dropped = {fact.message_id for fact in task.facts if isinstance(fact, TextDelta)} - {last.message_id}
-    assert len(dropped) == 2
-
-
-async def test_an_overloaded_service_is_waited_for_ever_longer(supervisor: Supervisor, tmp_path: Path) -> None:
-    async with errand(in_turn(*[OVERLOADED] * 8, DONE), supervisor, tmp_path) as task:
-        assert (await task.turn("Go")).reason is EndReason.COMPLETED
-    assert task.time.slept == [1, 1.5, 2.5, 4.5, 8.5, 16.5, 30.5, 30.5]
-    delays = [fact for fact in task.facts if isinstance(fact, ModelDelayed)]
-    assert [fact.delay_s for fact in delays] == task.time.slept
-    assert {fact.cause for fact in delays} == {"the model's service is overloaded"}
-
-
-async def test_a_rate_limit_is_waited_for_as_long_as_it_asks(supervisor: Supervisor, tmp_path: Path) -> None:
-    async with errand(in_turn(rate_limited(300), DONE), supervisor, tmp_path) as task:
-        assert (await task.turn("Go")).reason is EndReason.COMPLETED
-    assert task.time.slept == [300.5]
-
-
-async def test_a_service_that_stays_away_ends_the_turn_and_can_be_sent_on(
-    supervisor: Supervisor, tmp_path: Path
-) -> None:
-    answers: list[Reply | Failure] = [OVERLOADED]
-    async with errand(lambda request: answers[0], supervisor, tmp_path) as task:
-        ended = await task.turn("Go")
-        assert ended.reason is EndReason.MODEL_UNAVAILABLE
-        assert 1700 < task.time.now_s() <= 1800
-        answers[0] = DONE
-        assert (await task.turn("Go on")).reason is EndReason.COMPLETED
-        assert [message["role"] for message in task.messages] == ["user", "user"]
-
-
-@pytest.mark.parametrize(
-    ("answer", "reason"),
-    [
-        (Failure(401, "authentication_error", "invalid"), EndReason.MODEL_AUTH),
-        (Failure(400, "invalid_request_error", "no"), EndReason.MODEL_REQUEST),
-        (Failure(402, "billing_error", "no credit"), EndReason.ALLOWANCE),
-        (Reply([Text("I")], stop_reason="refusal", refusal="bio"), EndReason.MODEL_REFUSED),
-        (Reply([Text("I")], stop_reason="model_context_window_exceeded"), EndReason.CONTEXT),
-    ],
-)
-async def test_what_cannot_go_on_ends_with_its_reason(
-    supervisor: Supervisor, tmp_path: Path, answer: Reply | Failure, reason: EndReason
-) -> None:
-    async with errand(in_turn(answer), supervisor, tmp_path) as task:
-        assert (await task.turn("Go")).reason is reason
-    assert task.time.slept == []
-    assert [fact.role for fact in task.record.messages] == [Role.USER]
 
 
 async def test_a_conversation_that_outgrew_the_model_says_so(supervisor: Supervisor, tmp_path: Path) -> None:
@@ -322,7 +258,7 @@ def check_record(task: Errand) -> None:
 async def test_an_interrupted_tool_is_not_run_again_and_claude_is_told(supervisor: Supervisor, tmp_path: Path) -> None:
     calls = [bash("echo first >> log", "t1"), bash("echo second >> log", "t2"), bash("echo third >> log", "t3")]
     async with errand(in_turn(Reply(calls), DONE), supervisor, tmp_path) as task:
-        async with aclosing(run_turn(task.agent, task.transcript, follow_up("Go", Redactor()))) as facts:
+        async with aclosing(run_turn(task.agent, task.transcript, saying("Go"))) as facts:
             async for fact in facts:
                 task.record.keep(fact)
                 if isinstance(fact, ToolStarted) and fact.tool_use_id == "t2":

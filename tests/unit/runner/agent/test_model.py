@@ -14,9 +14,11 @@ from errand_runner.agent.exchange import (
     ModelUnavailable,
     Piece,
     QuotaReached,
+    RateLimited,
     Reply,
     Request,
     RequestRefused,
+    UnknownModel,
 )
 from errand_runner.agent.model import Abilities, Model
 from errand_runner.agent.transcript import Prefix
@@ -36,8 +38,11 @@ HELLO = Request(PREFIX, [{"role": "user", "content": [{"type": "text", "text": "
 
 
 @asynccontextmanager
-async def serving(script: Script, *, request_limit_s: float = 20.0) -> AsyncGenerator[Model]:
-    async with ClaudeStandin(script) as claude, closing(make_model(claude, request_limit_s=request_limit_s)) as model:
+async def serving(script: Script, *, request_limit_s: float = 20.0, silence_s: float = 20.0) -> AsyncGenerator[Model]:
+    async with (
+        ClaudeStandin(script) as claude,
+        closing(make_model(claude, request_limit_s=request_limit_s, silence_s=silence_s)) as model,
+    ):
         yield model
 
 
@@ -51,8 +56,8 @@ async def ask(model: Model, request: Request = HELLO) -> tuple[list[Piece], Repl
     raise AssertionError("a stream ends with a reply or an error")
 
 
-async def failure(script: Script, *, request_limit_s: float = 20.0) -> ModelError:
-    async with serving(script, request_limit_s=request_limit_s) as model:
+async def failure(script: Script, *, request_limit_s: float = 20.0, silence_s: float = 20.0) -> ModelError:
+    async with serving(script, request_limit_s=request_limit_s, silence_s=silence_s) as model:
         with pytest.raises(ModelError) as caught:
             await ask(model)
     return caught.value
@@ -118,10 +123,26 @@ async def test_a_cut_stream_is_worth_another_try(cut: Cut, after: int) -> None:
     assert isinstance(error, ModelUnavailable)
 
 
-async def test_a_stream_that_falls_silent_is_given_up() -> None:
+async def test_a_reply_that_takes_too_long_is_given_up() -> None:
     error = await failure(in_turn(Scripted([Text("one two")], cut=Cut.SILENCE)), request_limit_s=0.3)
     assert isinstance(error, ModelUnavailable)
-    assert "too long" in error.cause
+    assert error.cause == "the reply took too long"
+
+
+async def test_a_service_that_falls_silent_is_given_up() -> None:
+    error = await failure(in_turn(Scripted([Text("one two")], cut=Cut.SILENCE)), silence_s=0.3)
+    assert isinstance(error, ModelUnavailable)
+    assert error.cause == "the model's service fell silent"
+
+
+async def test_a_service_that_never_begins_to_answer_is_given_up() -> None:
+    async def asleep(request: object) -> Scripted:
+        await asyncio.sleep(2)
+        return Scripted([Text("Hi.")])
+
+    error = await failure(asleep, silence_s=0.3)
+    assert isinstance(error, ModelUnavailable)
+    assert error.cause == "the model's service fell silent"
 
 
 @pytest.mark.parametrize(
@@ -138,10 +159,16 @@ async def test_trouble_on_the_other_side_is_worth_another_try(answer: Failure) -
     assert isinstance(await failure(in_turn(answer)), ModelUnavailable)
 
 
-async def test_a_rate_limit_says_how_long_to_wait() -> None:
+async def test_a_rate_limit_says_when_it_resets() -> None:
     error = await failure(in_turn(rate_limited(17)))
+    assert isinstance(error, RateLimited)
+    assert error.reset_s == 17
+
+
+async def test_trouble_may_come_with_a_wait() -> None:
+    error = await failure(in_turn(Failure(529, "overloaded_error", "Overloaded", headers={"retry-after": "20"})))
     assert isinstance(error, ModelUnavailable)
-    assert error.retry_after_s == 17
+    assert error.retry_after_s == 20
 
 
 @pytest.mark.parametrize(
@@ -150,7 +177,8 @@ async def test_a_rate_limit_says_how_long_to_wait() -> None:
         (Failure(429, "rate_limit_error", "Limit", error_code="enforced_spend_limit_reached"), QuotaReached),
         (Failure(402, "billing_error", "No credit"), QuotaReached),
         (Failure(403, "permission_error", "Not for this key"), KeyRefused),
-        (Failure(404, "not_found_error", "model: none"), RequestRefused),
+        (Failure(404, "not_found_error", "model: none"), UnknownModel),
+        (Failure(404, "", "Not Found"), RequestRefused),
         (Failure(400, "invalid_request_error", "nonsense"), RequestRefused),
         (Failure(400, "invalid_request_error", "prompt is too long: 2 tokens > 1 maximum"), ContextOverflow),
         (Failure(413, "request_too_large", "too large"), ContextOverflow),
@@ -172,8 +200,25 @@ async def test_a_wrong_key_is_refused_and_not_shown() -> None:
 
 async def test_a_service_that_is_not_there_is_worth_another_try(unused_tcp_port: int) -> None:
     async with closing(Model(api_key="sk-ant-any", base_url=f"http://127.0.0.1:{unused_tcp_port}")) as model:
-        with pytest.raises(ModelUnavailable):
+        with pytest.raises(ModelUnavailable, match=r"127.0.0.1:\d+ broke .All connection attempts failed"):
             await ask(model)
+
+
+async def test_what_the_service_says_is_short_and_holds_no_key() -> None:
+    key = "sk-ant-that-is-repeated"
+    answer = Failure(401, "authentication_error", f"no {key} {'x' * 999}")
+    async with ClaudeStandin(in_turn(answer), key=key) as claude, closing(make_model(claude)) as model:
+        with pytest.raises(KeyRefused) as caught:
+            await ask(model)
+    assert key not in str(caught.value)
+    assert "[redacted]" in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def test_a_password_in_the_address_is_not_shown() -> None:
+    assert (
+        Model(api_key="sk-ant-any", base_url="https://me:secret@example.org:1/x").address == "https://example.org:1/x"
+    )
 
 
 async def test_closing_the_stream_leaves_at_once() -> None:

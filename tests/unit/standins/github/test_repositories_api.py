@@ -1,8 +1,10 @@
 """REST: the person, their repositories, their branches."""
 
 import httpx2
+import pytest
 
 from tests.standins.github import GitHubStandin
+from tests.standins.github.git import GitError
 from tests.unit.standins.github.conftest import Checkout, rest_client
 
 
@@ -96,3 +98,31 @@ async def test_an_absent_branch_is_named_so(rest: httpx2.AsyncClient) -> None:
     answer = await rest.get("/repos/octo/demo/branches/absent")
 
     assert (answer.status_code, answer.json()["message"]) == (404, "Branch not found")
+
+
+async def test_the_list_is_sorted_by_the_last_push_where_asked(
+    github: GitHubStandin, rest: httpx2.AsyncClient, checkout: Checkout
+) -> None:
+    for name in ("octo/a", "octo/zz"):
+        await github.add_repository(name, {"a": b"a"})
+        github.grant("octo", name, "read")
+    await checkout.commit("two.txt", b"two\n", branch="errand/tsk_1")
+    await checkout.run("push", "--quiet", "origin", "errand/tsk_1")
+
+    async def names(query: str) -> list[str]:
+        return [each["full_name"] for each in (await rest.get(f"/user/repos?{query}")).json()]
+
+    assert await names("sort=pushed") == ["octo/demo", "octo/zz", "octo/a"]
+    assert await names("sort=pushed&direction=asc") == ["octo/a", "octo/zz", "octo/demo"]
+    assert await names("direction=desc") == ["octo/zz", "octo/demo", "octo/a"]
+
+
+async def test_an_archived_repository_says_so_and_takes_no_push(
+    github: GitHubStandin, rest: httpx2.AsyncClient, checkout: Checkout
+) -> None:
+    github.archive("octo/demo")
+    await checkout.commit("two.txt", b"two\n", branch="errand/tsk_1")
+
+    with pytest.raises(GitError, match="archived so it is read-only"):
+        await checkout.run("push", "--quiet", "origin", "errand/tsk_1")
+    assert (await rest.get("/repos/octo/demo")).json()["archived"]

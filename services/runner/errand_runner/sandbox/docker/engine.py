@@ -57,6 +57,8 @@ class Engine:
         self._control = ThreadPoolExecutor(4, "docker-control")
         self._slow = ThreadPoolExecutor(4, "docker-slow")
         self._stop = ThreadPoolExecutor(4, "docker-stop")
+        self._left: set[str] = set()
+        """Sandboxes that could not be removed when they ended."""
 
     @classmethod
     @asynccontextmanager
@@ -75,17 +77,31 @@ class Engine:
     async def open(self, spec: SandboxSpec) -> AsyncGenerator[Sandbox]:
         """A sandbox on its task's workspace, which is made if there is none and stays; the container goes at the end.
 
-        Raises ImageMissing, SandboxFailed or EngineUnavailable. Cancelled at any point, it leaves no container.
+        Raises ImageMissing, SandboxFailed or EngineUnavailable, the last also where the engine goes away meanwhile.
+        Cancelled at any point, it leaves no container.
         """
         try:
+            await self._remove_left()
             uid = await self._call(self._control, self._workspaces.open, spec.task_id, runner_id=spec.runner_id)
             container_id = await self._start(spec, uid)
             async with self._supervise(container_id, spec) as supervisor:
                 await _prepare(supervisor, spec)
                 _log.info("sandbox_opened", sandbox_id=spec.sandbox_id, task_id=spec.task_id, uid=uid)
                 yield Sandbox(spec.sandbox_id, container_id, supervisor)
+        except SandboxGone:
+            await self._call(self._control, self._client.ping)
+            raise
         finally:
             await to_the_end(self._remove_last(spec.sandbox_id))
+
+    async def check_image(self, image: str) -> None:
+        """Raises ImageMissing unless the image is on this host."""
+        await self._call(self._control, self._client.inspect_image, image)
+
+    async def root_dir(self) -> Path:
+        """Where the engine keeps images, containers and volumes; in a container of its own, a path of the host."""
+        info = await self._call(self._control, self._client.info)
+        return Path(info["DockerRootDir"])
 
     async def remove_workspace(self, task_id: str) -> None:
         """Deletes a task's volume; without one, nothing. Raises SandboxFailed while a sandbox uses it."""
@@ -134,11 +150,17 @@ class Engine:
         )
 
     async def _remove_last(self, sandbox_id: str) -> None:
-        """At the end of a sandbox there is nobody to tell: what fails here is left to the next sweep."""
+        """At the end of a sandbox there is nobody to tell: what fails here is left to the next one, or start."""
         try:
             await self._call(self._stop, self._remove_container_now, sandbox_id)
+            self._left.discard(sandbox_id)
         except (EngineUnavailable, SandboxFailed) as exc:
+            self._left.add(sandbox_id)
             _log.warning("sandbox_not_removed", sandbox_id=sandbox_id, error=str(exc))
+
+    async def _remove_left(self) -> None:
+        for sandbox_id in tuple(self._left):
+            await self._remove_last(sandbox_id)
 
     async def _call(self, executor: Executor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a blocking call. Cancelling waits for its end: its thread cannot be stopped, and CALL_S bounds it."""
@@ -146,15 +168,21 @@ class Engine:
         try:
             return await to_the_end(loop.run_in_executor(executor, functools.partial(function, *args, **kwargs)))
         except ImageNotFound as exc:
-            raise ImageMissing(f"{exc.explanation}; build or pull the image on this host") from exc
+            raise ImageMissing(
+                f"{exc.explanation or exc}; build it with `make image`, or pull it (docker pull IMAGE),"
+                " or set ERRAND_SANDBOX_IMAGE to one that this host has"
+            ) from exc
         except APIError as exc:
             raise SandboxFailed(f"the Docker engine refused: {exc.explanation or exc}") from exc
         except requests.Timeout as exc:
             raise EngineUnavailable(
-                f"the Docker engine did not answer within {CALL_S} s; is the host overloaded?"
+                f"the Docker engine did not answer within {CALL_S} s; see whether the host is overloaded"
             ) from exc
         except (requests.RequestException, DockerException, OSError) as exc:
-            raise EngineUnavailable(f"the Docker engine went away ({exc}); is it running?") from exc
+            raise EngineUnavailable(
+                f"the Docker engine went away ({_first_cause(exc)}); see that it runs (systemctl status docker),"
+                " then send the task on"
+            ) from exc
 
     # What runs in an executor's thread.
 
@@ -202,6 +230,13 @@ async def _prepare(supervisor: Supervisor, spec: SandboxSpec) -> None:
         raise SandboxFailed(
             f"{profile.WORKSPACE} of image {spec.image} cannot be written to ({said}); its mode must be 1777"
         )
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """What the libraries between have wrapped."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
 
 
 async def _hang_up(writer: asyncio.StreamWriter) -> None:

@@ -1,0 +1,95 @@
+/** The repositories that the person may want: their projects, and GitHub's list as far as it was read. */
+
+const NAME = /^[^/\s]+\/[^/\s]+$/;
+
+export class Repositories {
+    #api;
+    #projects = [];
+    #found = [];
+    #next = "";
+    #isRead = false;
+
+    constructor(api) {
+        this.#api = api;
+    }
+
+    /** Names of the projects, newest first. */
+    get projects() {
+        return [...new Set(this.#projects.map(({ repository }) => repository))];
+    }
+
+    /** GitHub's repositories, the most recently pushed first. */
+    get found() {
+        return this.#found;
+    }
+
+    /** Whether GitHub has more. */
+    get hasMore() {
+        return Boolean(this.#next);
+    }
+
+    /** Read the projects and the first of GitHub's; returns what went wrong. */
+    async read() {
+        if (this.#isRead) {
+            return [];
+        }
+        const outcomes = await Promise.allSettled([this.#readProjects(), this.#readPage("")]);
+        this.#isRead = outcomes.every(({ status }) => status === "fulfilled");
+        return outcomes.filter(({ status }) => status === "rejected").map(({ reason }) => reason);
+    }
+
+    /** Read more of GitHub's. Raises Problem. */
+    readMore() {
+        return this.#readPage(this.#next);
+    }
+
+    /** The project of an id; undefined where there is none. Raises Problem. */
+    async project(projectId) {
+        const known = () => this.#projects.find((project) => project.project_id === projectId);
+        if (!known()) {
+            await this.#readProjects();
+        }
+        return known();
+    }
+
+    /** The project of a repository, added where it is new. Raises Problem. */
+    async add(repository) {
+        const { project } = await this.#api.post("/v1/projects", { repository });
+        if (!this.#projects.some(({ project_id: projectId }) => projectId === project.project_id)) {
+            this.#projects.unshift(project);
+        }
+        return project;
+    }
+
+    async #readProjects() {
+        this.#projects = await this.#api.pages("/v1/projects", "projects");
+    }
+
+    async #readPage(token) {
+        const page = await this.#api.get(`/v1/repositories?page_token=${encodeURIComponent(token)}`);
+        const known = new Set(this.#found.map(({ repository }) => repository));
+        this.#found.push(...page.repositories.filter(({ repository }) => !known.has(repository)));
+        this.#next = page.next_page_token;
+    }
+}
+
+/** What can be chosen for what was typed, each with `name`, `note`, `locked` and `usable`. */
+export function choicesOf(repositories, typed) {
+    const wanted = typed.toLowerCase();
+    const fits = (name) => name.toLowerCase().includes(wanted);
+    const listed = new Map(repositories.found.map((each) => [each.repository, each]));
+    const before = repositories.projects.map((name) => choice(name, listed.get(name), "used before"));
+    const others = repositories.found
+        .filter(({ repository }) => !repositories.projects.includes(repository))
+        .map((each) => choice(each.repository, each, ""));
+    const choices = [...before, ...others].filter(({ name }) => fits(name));
+    if (NAME.test(typed) && !choices.some(({ name }) => name.toLowerCase() === wanted)) {
+        choices.push({ name: typed, note: "as typed", locked: false, usable: true });
+    }
+    return choices;
+}
+
+function choice(name, listed, note) {
+    const usable = listed?.may_push ?? true;
+    return { name, note: usable ? note : "you may not push to it", locked: listed?.private ?? false, usable };
+}

@@ -1,0 +1,29 @@
+/** Where in the page one is: the part of the address behind the #. */
+
+export const TASKS = "#/";
+export const NEW_TASK = "#/new";
+
+/** The address of a task. */
+export function taskAddress(taskId) {
+    return `#/tasks/${encodeURIComponent(taskId)}`;
+}
+
+/** What an address asks for; what is not understood asks for the list. */
+export function routeOf(hash) {
+    const [name = "", argument = ""] = hash.replace(/^#\/?/, "").split("/");
+    if (name === "link" && argument) {
+        return { name: "link", secret: decoded(argument) };
+    }
+    if (name === "tasks" && argument) {
+        return { name: "task", taskId: decoded(argument) };
+    }
+    return { name: name === "new" ? "new" : "tasks" };
+}
+
+function decoded(text) {
+    try {
+        return decodeURIComponent(text);
+    } catch {
+        return text;
+    }
+}

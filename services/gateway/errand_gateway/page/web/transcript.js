@@ -1,0 +1,94 @@
+/** A task's messages and tool calls whole, page by page as somebody wants to see one. */
+
+export class Transcript {
+    #messages;
+    #toolCalls;
+
+    constructor(api, taskId) {
+        const path = `/v1/tasks/${encodeURIComponent(taskId)}`;
+        this.#messages = new Pages(api, `${path}/messages`, "messages", "message_id", () => true);
+        // One that still runs is asked for anew.
+        const hasEnded = (call) => call.output !== "";
+        this.#toolCalls = new Pages(api, `${path}/tool_calls`, "tool_calls", "tool_call_id", hasEnded);
+    }
+
+    /** A message's content blocks; undefined where there is no such message. Raises Problem. */
+    async message(messageId) {
+        const message = await this.#messages.find(messageId);
+        return message && JSON.parse(message.content);
+    }
+
+    /** A tool call; undefined where there is no such call. Raises Problem. */
+    async toolCall(toolCallId) {
+        return this.#toolCalls.find(toolCallId);
+    }
+}
+
+/** The words of content blocks: those of Claude or of a person. */
+export function wordsIn(blocks) {
+    return blocks.filter((block) => block.type === "text").map((block) => block.text).join("\n");
+}
+
+/** The thoughts in content blocks. */
+export function thoughtsIn(blocks) {
+    return blocks.filter((block) => block.type === "thinking").map((block) => block.thinking).join("\n\n").trim();
+}
+
+/** The words of a tool's output: a JSON string, or a list of content blocks. */
+export function outputOf(call) {
+    if (call.output === "") {
+        return "";
+    }
+    const output = JSON.parse(call.output);
+    return typeof output === "string" ? output : wordsIn(output);
+}
+
+class Pages {
+    #api;
+    #path;
+    #field;
+    #idField;
+    #isWhole;
+    /** Found so far: the item, and the token of the page that it is on. */
+    #found = new Map();
+    /** The page to read next; the last one stays next, since it grows. */
+    #next = "";
+    #reading = Promise.resolve();
+
+    constructor(api, path, field, idField, isWhole) {
+        this.#api = api;
+        this.#path = path;
+        this.#field = field;
+        this.#idField = idField;
+        this.#isWhole = isWhole;
+    }
+
+    find(id) {
+        const found = this.#reading.then(() => this.#search(id));
+        this.#reading = found.catch(() => {});
+        return found;
+    }
+
+    async #search(id) {
+        const known = this.#found.get(id);
+        if (known && !this.#isWhole(known.item)) {
+            await this.#read(known.token);
+        }
+        while (!this.#found.has(id)) {
+            const next = await this.#read(this.#next);
+            if (!next || next === this.#next) {
+                break;
+            }
+            this.#next = next;
+        }
+        return this.#found.get(id)?.item;
+    }
+
+    async #read(token) {
+        const page = await this.#api.get(`${this.#path}?page_token=${encodeURIComponent(token)}`);
+        for (const item of page[this.#field]) {
+            this.#found.set(item[this.#idField], { item, token });
+        }
+        return page.next_page_token;
+    }
+}

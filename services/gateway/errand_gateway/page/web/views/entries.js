@@ -1,0 +1,89 @@
+/** The entries of a story as a person sees them. Each is drawn once, and again when its version rises. */
+
+import { element, icon, webLink } from "../dom.js";
+import { age, count, counted, duration, money } from "../format.js";
+import { FAILURE, PHASE, STATUS, STEP } from "../words.js";
+import { SaidEntry } from "./said.js";
+import { ToolEntry } from "./tool.js";
+import { WrittenEntry } from "./written.js";
+
+const OWN = { words: SaidEntry, tool: ToolEntry, input: WrittenEntry };
+const SIMPLE = { steps, note, delay, pushed, pull_request: pullRequest, ending };
+
+/** Something with a `node` and a `redraw()`, for an entry; `whole` reads what entries only summarise. */
+export function drawn(entry, whole) {
+    const Own = OWN[entry.kind];
+    return Own ? new Own(entry, whole) : new SimpleEntry(entry);
+}
+
+class SimpleEntry {
+    #entry;
+
+    constructor(entry) {
+        this.#entry = entry;
+        this.node = element("div", { class: `entry ${entry.kind}`, "data-status": entry.status });
+        this.redraw();
+    }
+
+    redraw() {
+        this.node.replaceChildren(...SIMPLE[this.#entry.kind](this.#entry));
+    }
+}
+
+function steps({ steps: found }) {
+    return found.map(({ step, duration: took }) =>
+        element("span", { class: "step" }, `${STEP[step] ?? step} ${duration(took)}`),
+    );
+}
+
+function note({ phase, reason }) {
+    return [element("p", {}, PHASE[phase], reason && `: ${reason}`)];
+}
+
+function delay({ by, reason, delay: seconds, times }) {
+    const who = by === "model" ? "Claude asks for patience" : "The git host does not answer";
+    const often = times > 1 ? `, ${times} times so far` : "";
+    return [element("p", {}, `${who}: ${reason}. Again after ${duration(seconds)}${often}.`)];
+}
+
+function pushed({ branch, commit, diffStat }) {
+    return [
+        element("p", {}, icon("check"), "Pushed ", element("code", {}, branch), ` at ${commit.slice(0, 10)}`),
+        diffStat && changes(diffStat),
+    ].filter(Boolean);
+}
+
+function pullRequest({ url, number }) {
+    const words = [icon("pull"), `Pull request #${number}`, icon("out")];
+    return [webLink(url, { class: "button primary wide" }, ...words)];
+}
+
+function ending({ status, reason, failureReason, usage, time }) {
+    const title = FAILURE[failureReason] ?? STATUS[status];
+    const told = reason && reason !== "stopped";
+    return [
+        element("p", { class: "title" }, icon(status === "completed" ? "check" : "cross"), title),
+        told && element("p", { class: "why" }, reason),
+        element("p", { class: "faint" }, [cost(usage), age(time)].filter(Boolean).join(" · ")),
+    ].filter(Boolean);
+}
+
+/** What a branch changes. */
+export function changes({ files, insertions, deletions }) {
+    return element(
+        "p",
+        { class: "changes" },
+        `${counted(files, "file")} `,
+        element("span", { class: "added" }, `+${count(insertions)}`),
+        " ",
+        element("span", { class: "removed" }, `−${count(deletions)}`),
+    );
+}
+
+/** What a task cost, as far as it is known. */
+export function cost(usage) {
+    if (!usage.written) {
+        return "";
+    }
+    return usage.priced ? money(usage.nanodollars) : "cost unknown";
+}

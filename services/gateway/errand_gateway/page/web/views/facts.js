@@ -1,0 +1,56 @@
+/** A task's facts, folded away until somebody asks. */
+
+import { button, element } from "../dom.js";
+import { age, count } from "../format.js";
+import { changes } from "./entries.js";
+import { menu } from "./menu.js";
+
+export class Facts {
+    #shown = "";
+    #list = element("dl", {});
+    #thoughts = button("Show Claude's thoughts", { onclick: () => this.#wantThoughts() });
+    #onThoughts;
+    node = menu("facts", element("summary", {}, "Details"), this.#list, this.#thoughts);
+
+    /** `onThoughts` is called when the person wants to read what Claude thought. */
+    constructor(onThoughts) {
+        this.#onThoughts = onThoughts;
+        this.node.hidden = true;
+    }
+
+    /** Draw what a task's story tells so far; what has not changed is left alone. */
+    draw(task, story) {
+        const told = JSON.stringify([story.pushed, story.usage, story.model]);
+        if (told !== this.#shown) {
+            this.#shown = told;
+            this.#list.replaceChildren(...known(task, story).flatMap(described));
+            this.node.hidden = false;
+        }
+    }
+
+    #wantThoughts() {
+        this.#thoughts.hidden = true;
+        this.node.open = false;
+        this.#onThoughts();
+    }
+}
+
+function described([name, value]) {
+    return [element("dt", {}, name), element("dd", {}, value)];
+}
+
+function known(task, { pushed, usage, model }) {
+    return [
+        ["Branch", element("code", {}, task.branch)],
+        pushed?.diffStat && ["Changes", changes(pushed.diffStat)],
+        pushed && ["Commit", element("code", {}, pushed.commit.slice(0, 10))],
+        usage.written > 0 && ["Tokens", tokens(usage)],
+        model && ["Model", model],
+        ["Begun", age(task.created_time)],
+        ["Task", element("code", {}, task.task_id)],
+    ].filter(Boolean);
+}
+
+function tokens({ given, cached, written }) {
+    return `${count(given)} in (${count(cached)} from the cache), ${count(written)} out`;
+}

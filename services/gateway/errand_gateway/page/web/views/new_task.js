@@ -1,0 +1,95 @@
+/** A new task: where, and what. */
+
+import { button, element } from "../dom.js";
+import { Draft } from "../draft.js";
+import { wordsOf } from "../problem.js";
+import { TASKS, taskAddress } from "../route.js";
+import { bar, heading } from "./bar.js";
+import { grow } from "./grow.js";
+import { RepositoryPicker } from "./repository_picker.js";
+
+export class NewTaskView {
+    title = "New task";
+    #app;
+    #draft = new Draft("new", { repository: "", prompt: "" });
+    #picker;
+    #prompt = element("textarea", { id: "prompt", rows: "6", autocomplete: "off" });
+    #error = element("p", { class: "notice bad", role: "alert", hidden: true });
+    #send = element("button", { type: "submit", class: "primary wide" }, "Send");
+    #sending = false;
+
+    constructor(app) {
+        this.#app = app;
+        const { repository, prompt } = this.#draft.fields;
+        this.#picker = new RepositoryPicker(app, {
+            chosen: repository,
+            onChosen: (name) => this.#changed({ repository: name }),
+        });
+        this.#prompt.value = prompt;
+        this.#prompt.placeholder = "What should be done?";
+        this.#prompt.addEventListener("input", () => this.#changed({ prompt: this.#prompt.value }));
+        this.#prompt.addEventListener("keydown", (event) => {
+            if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+                form.requestSubmit();
+            }
+        });
+        const label = element("label", { for: "prompt" }, "Prompt");
+        const fields = element("main", { class: "fields" }, this.#picker.node, label, this.#prompt);
+        const foot = element("footer", { class: "foot" }, this.#error, this.#send);
+        const form = element("form", { class: "view", novalidate: true }, this.#bar(), fields, foot);
+        form.addEventListener("submit", (event) => {
+            event.preventDefault();
+            this.#submit();
+        });
+        this.node = form;
+        grow(this.#prompt);
+        this.#allow();
+    }
+
+    close() {
+        this.#picker.close();
+    }
+
+    #bar() {
+        return bar({ title: heading("New task"), back: TASKS });
+    }
+
+    #changed(fields) {
+        this.#draft.change(fields);
+        this.#allow();
+    }
+
+    #allow() {
+        const { repository, prompt } = this.#draft.fields;
+        this.#send.disabled = this.#sending || !repository || !prompt.trim();
+    }
+
+    async #submit() {
+        if (this.#sending || this.#send.disabled) {
+            return;
+        }
+        this.#busy(true);
+        const { repository, prompt } = this.#draft.fields;
+        try {
+            const project = await this.#app.addProject(repository);
+            const body = { project_id: project.project_id, prompt };
+            const { task } = await this.#app.api.post("/v1/tasks", body, this.#draft.key);
+            this.#draft.accepted();
+            if (this.#app.isShown(this)) {
+                location.replace(taskAddress(task.task_id));
+            }
+        } catch (error) {
+            this.#error.textContent = wordsOf(error);
+            this.#error.hidden = false;
+        } finally {
+            this.#busy(false);
+        }
+    }
+
+    #busy(busy) {
+        this.#sending = busy;
+        this.#error.hidden = this.#error.hidden || busy;
+        this.#send.textContent = busy ? "Sending…" : "Send";
+        this.#allow();
+    }
+}

@@ -1,0 +1,59 @@
+/** What a person wrote: the prompt, and what was added later. */
+
+import { button, element } from "../dom.js";
+import { wordsOf } from "../problem.js";
+
+const LONG_CHARACTERS = 1200;
+
+export class WrittenEntry {
+    #entry;
+    #whole;
+    #open = false;
+
+    constructor(entry, whole) {
+        this.#entry = entry;
+        this.#whole = whole;
+        this.node = element("article", { class: "entry written", "aria-label": "You" });
+        this.redraw();
+    }
+
+    redraw() {
+        const { text, cut } = this.#entry;
+        const folds = text.length > LONG_CHARACTERS && !this.#open;
+        const shown = folds ? `${text.slice(0, LONG_CHARACTERS)}…` : text;
+        this.node.classList.toggle("waiting", !this.#entry.taken);
+        this.node.replaceChildren(
+            ...[
+                element("p", { class: "text" }, shown),
+                (folds || (cut && this.#entry.messageId)) && this.#more(),
+                this.#mark() && element("p", { class: "mark" }, this.#mark()),
+            ].filter(Boolean),
+        );
+    }
+
+    #more() {
+        return button("Show all", { class: "plain", onclick: () => this.#showAll() });
+    }
+
+    #mark() {
+        const { steers, taken } = this.#entry;
+        if (taken) {
+            return steers ? "Steered" : "";
+        }
+        return steers ? "Steers with the next step" : "Queued: after this turn";
+    }
+
+    async #showAll() {
+        this.#open = true;
+        if (this.#entry.cut) {
+            try {
+                const text = await this.#whole.written(this.#entry.messageId, this.#entry.text);
+                Object.assign(this.#entry, { text: text ?? this.#entry.text, cut: false });
+            } catch (error) {
+                this.node.append(element("p", { class: "hint", role: "alert" }, wordsOf(error)));
+                return;
+            }
+        }
+        this.redraw();
+    }
+}

@@ -1,0 +1,83 @@
+/** What a person reads of a task's states: one word or phrase for each. */
+
+export const STATUS = {
+    pending: "Pending",
+    running: "Running",
+    stopping: "Stopping",
+    waiting: "Waiting",
+    completed: "Completed",
+    failed: "Failed",
+    cancelled: "Cancelled",
+};
+
+export const STEP = {
+    queue: "queue",
+    container: "container",
+    clone: "clone",
+    first_word: "first word",
+};
+
+export const PHASE = {
+    lost: "The runner was lost",
+    timed_out: "A deadline passed",
+    parked: "Set aside until it can go on",
+};
+
+export const FAILURE = {
+    engine: "Docker on the runner does not work",
+    image: "The sandbox image is missing or unusable",
+    sandbox: "The sandbox broke",
+    clone: "The repository could not be cloned",
+    model_auth: "Claude refused the key",
+    model_unavailable: "Claude did not answer",
+    model_request: "Claude refused the request",
+    model_refused: "Claude declined to go on",
+    context: "The conversation became too long",
+    allowance: "The allowance is spent",
+    push: "The branch could not be pushed",
+    pull_request: "The pull request could not be opened",
+    repository: "No way to the repository",
+    runner_lost: "The runner was lost",
+    internal: "Something broke in the runner",
+    disk: "The runner's disk is nearly full",
+};
+
+/** What is going on right now at the end of a task's story; empty where an entry shows it, or nothing goes on. */
+export function activityOf(story) {
+    switch (story.status) {
+        case "pending":
+            return `Waiting for a runner: ${story.statusReason || "looking for one"}`;
+        case "waiting":
+            return `Waiting: ${story.statusReason}`;
+        case "running":
+            return runningActivity(story);
+    }
+    return "";
+}
+
+function runningActivity(story) {
+    const last = story.entries.at(-1);
+    if (isStopping(story)) {
+        return "Stopping";
+    }
+    if (last?.kind === "delay") {
+        return "Trying again";
+    }
+    switch (story.phase) {
+        case "running":
+            break;
+        case "starting":
+            return story.lastStep === "container" ? "Cloning the repository" : "Making the sandbox";
+        default:
+            return "A runner takes it up";
+    }
+    if (last?.live || last?.state === "running") {
+        return "";
+    }
+    return story.lastStep === "push" ? "Opening the pull request" : "Working";
+}
+
+/** Whether a stop is under way. */
+export function isStopping(story) {
+    return story.status === "running" && (story.phase === "stopping" || story.statusReason === "stopping");
+}

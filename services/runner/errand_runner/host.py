@@ -1,0 +1,59 @@
+"""What a runner needs of its host: a folder of its own, Docker, the sandbox image, room on the disks."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from errand_common.clock import Clock
+from errand_common.disk import Room
+from errand_common.folder_lock import locked
+from errand_common.ids import Ids
+from errand_common.service import StartError
+from errand_runner import doorway
+from errand_runner.config import RunnerSettings
+from errand_runner.sandbox.docker import Engine, EngineUnavailable, ImageMissing, SandboxFailed
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host that has it all, for as long as the context lasts that gave it."""
+
+    engine: Engine
+    room: Room
+    socket_root: Path
+
+
+@asynccontextmanager
+async def ready_host(settings: RunnerSettings) -> AsyncIterator[Host]:
+    """Raises StartError for whatever is missing."""
+    data = settings.data.resolve()
+    # Short, for a socket's path has 107 bytes (unix(7)).
+    socket_root = data / "s"
+    _check_path(settings, socket_root)
+    with locked(settings.data, service="runner"):
+        try:
+            async with Engine.connect(state_dir=data, base_url=settings.docker_host) as engine:
+                room = Room((data, await engine.root_dir()), settings.min_free_bytes)
+                await _check(settings, engine, room)
+                yield Host(engine, room, socket_root)
+        except (EngineUnavailable, SandboxFailed) as exc:
+            raise StartError(str(exc)) from exc
+
+
+async def _check(settings: RunnerSettings, engine: Engine, room: Room) -> None:
+    if shortage := await asyncio.to_thread(room.shortage):
+        raise StartError(shortage)
+    try:
+        await engine.check_image(settings.image)
+    except ImageMissing as exc:
+        raise StartError(f"ERRAND_SANDBOX_IMAGE={settings.image} is not there: {exc}") from exc
+
+
+def _check_path(settings: RunnerSettings, socket_root: Path) -> None:
+    deepest = socket_root / Ids(Clock()).new("sbx") / doorway.SOCKET_NAME
+    excess = len(bytes(deepest)) - doorway.SOCKET_PATH_BYTES
+    if excess > 0:
+        most = len(bytes(settings.data.resolve())) - excess
+        raise StartError(f"ERRAND_DATA={settings.data} is too long for sockets in it; its path may have {most} bytes")

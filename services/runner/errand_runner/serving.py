@@ -1,0 +1,116 @@
+"""The runner put together: leaves, core, and the line to the scheduler."""
+
+import asyncio
+import os
+import shutil
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
+from errand_common import rpc
+from errand_common.clock import Clock
+from errand_common.credentials import PEM_END, awaited
+from errand_common.errors import Unavailable
+from errand_common.ids import Ids
+from errand_runner.agent.model import Model
+from errand_runner.agent.prices import PriceList
+from errand_runner.agent.probe import probe
+from errand_runner.attempt import Means, run_attempt
+from errand_runner.config import RunnerSettings
+from errand_runner.dispatch import Dispatch
+from errand_runner.events import Deltas
+from errand_runner.host import Host
+from errand_runner.lease import Leases
+from errand_runner.outage import GitPatience
+from errand_runner.outbox import Outbox
+from errand_runner.presence import presence_file
+from errand_runner.sandbox.docker import Engine, EngineUnavailable, SandboxFailed
+from errand_runner.session import Sessions
+from errand_runner.worker import Worker
+
+
+async def serve(settings: RunnerSettings, host: Host) -> None:
+    """Works until it is cancelled; what is at work then is taken up by the next start. Raises StartError."""
+    model = Model(api_key=settings.model_key.get_secret_value(), base_url=settings.model_url)
+    try:
+        # Before anything is waited for: a wrong key is told at once.
+        await probe(model, settings.model)
+        await _serve(settings, host, model)
+    finally:
+        await model.close()
+
+
+async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
+    ca = await awaited(settings.ca_file, setting="ERRAND_CA_FILE", ending=PEM_END)
+    token = (await awaited(settings.token_file, setting="ERRAND_TOKEN_FILE", ending=b"")).decode().strip()
+    await asyncio.to_thread(_make_socket_root, host.socket_root)
+    # One that was killed left it.
+    presence_file(settings.data).unlink(missing_ok=True)
+    clock, outbox = Clock(), Outbox(settings.data / "outbox")
+    structlog.get_logger().info("runner_started", scheduler=settings.scheduler, slots=settings.slots)
+    try:
+        with rpc.sync_channel(settings.scheduler, ca=ca) as heart_channel:
+            async with rpc.channel(settings.scheduler, ca=ca) as channel:
+                dispatch = Dispatch(DispatchServiceStub(channel), token)
+                means = _means(settings, host, model=model, dispatch=dispatch, outbox=outbox, clock=clock)
+                worker = Worker(
+                    dispatch=dispatch,
+                    outbox=outbox,
+                    deltas=means.deltas,
+                    leases=means.leases,
+                    clock=clock,
+                    begin=partial(_sweep, host.engine),
+                    run_attempt=partial(run_attempt, means),
+                )
+                sessions = Sessions(
+                    worker,
+                    heart_stub=DispatchServiceStub(heart_channel),
+                    token=token,
+                    slots=settings.slots,
+                    nonce=os.urandom(8).hex(),
+                    leases=means.leases,
+                    clock=clock,
+                    presence=presence_file(settings.data),
+                    scheduler=settings.scheduler,
+                )
+                await worker.run(sessions.run())
+    finally:
+        outbox.close()
+
+
+def _means(
+    settings: RunnerSettings, host: Host, *, model: Model, dispatch: Dispatch, outbox: Outbox, clock: Clock
+) -> Means:
+    return Means(
+        engine=host.engine,
+        room=host.room,
+        git_patience=GitPatience(settings.git_patience_seconds),
+        model=model,
+        model_id=settings.model,
+        model_key=settings.model_key.get_secret_value(),
+        prices=PriceList.load(),
+        dispatch=dispatch,
+        deltas=Deltas(outbox.changed),
+        leases=Leases(clock),
+        clock=clock,
+        ids=Ids(clock),
+        image=settings.image,
+        socket_root=host.socket_root,
+    )
+
+
+async def _sweep(engine: Engine, runner_id: str) -> None:
+    """Remove the containers of an earlier process. Raises Unavailable: without Docker there is no session to open."""
+    try:
+        await engine.sweep(runner_id, keep=set())
+    except (EngineUnavailable, SandboxFailed) as exc:
+        raise Unavailable(str(exc)) from exc
+
+
+def _make_socket_root(root: Path) -> None:
+    """Empty, without what a process that was killed left, and closed to other people of this host: whoever reaches a
+    socket is taken for its sandbox. The engine, being root, passes."""
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True, mode=0o700)

@@ -1,0 +1,132 @@
+"""The ways in: with GitHub, or by a link."""
+
+import structlog
+
+from errand.v1 import account_service_pb2 as pb
+from errand_common.errors import Conflict, Invalid
+from errand_common.wire import duration
+from errand_scheduler import signin, wire
+from errand_scheduler.admission import Listed, not_admitted
+from errand_scheduler.callers import caller
+from errand_scheduler.github import Account, GitHub
+from errand_scheduler.people import People
+from errand_scheduler.sign_in_links import SignInLink, SignInLinks
+from errand_scheduler.single_user import Owner
+from errand_scheduler.store import audit, users
+from errand_scheduler.store.reader import Reader
+from errand_scheduler.store.transaction import Tx
+from errand_scheduler.store.users import User
+from errand_scheduler.store.writer import Writer
+
+log = structlog.get_logger()
+
+
+class SignIns:
+    """Which way is open depends on the mode: `admission` is the owner's list, or the owner alone."""
+
+    def __init__(
+        self,
+        *,
+        reader: Reader,
+        writer: Writer,
+        people: People,
+        github: GitHub,
+        links: SignInLinks,
+        admission: Listed | Owner,
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._people = people
+        self._github = github
+        self._links = links
+        self._admission = admission
+
+    @property
+    def single_user(self) -> bool:
+        """Whether the owner of ERRAND_GITHUB_TOKEN is the only user."""
+        return isinstance(self._admission, Owner)
+
+    def create_link(self) -> pb.CreateSignInLinkResponse:
+        """Another link."""
+        secret = self._links.put(SignInLink(maker=caller().name))
+        log.info("sign_in_link_made")
+        return pb.CreateSignInLinkResponse(secret=secret, expire_duration=duration(self._links.lifetime_s))
+
+    async def redeem(self, request: pb.RedeemSignInLinkRequest) -> pb.RedeemSignInLinkResponse:
+        """A session of the owner's for a link. Raises Invalid, GitHubUnavailable, and Conflict in the other mode."""
+        _check_client(request.client)
+        owner = self._admission
+        if not isinstance(owner, Owner):
+            raise Conflict(
+                "people sign in to this Errand with GitHub, and a link admits whoever does so: its gateway lacks "
+                "ERRAND_GITHUB_CLIENT_ID and ERRAND_GITHUB_CLIENT_SECRET"
+            )
+        if self._links.peek(request.secret) is None:
+            raise _not_good()
+        account = await owner.account()
+        pair, gateway = signin.new_pair(), caller().name
+
+        def sign_in(tx: Tx) -> User:
+            user = owner.keep(tx, account)
+            self._people.start_session(tx, user, pair, client=request.client)
+            audit.record(tx, caller=gateway, action="redeem_sign_in_link", subject_id=user.user_id)
+            return user
+
+        with self._links.spending(request.secret) as link:
+            if link is None:
+                raise _not_good()
+            user = await self._writer.write(sign_in)
+        owner.know(user)
+        _log_spent(link, user)
+        return pb.RedeemSignInLinkResponse(user=wire.user(user), tokens=wire.tokens(pair))
+
+    async def complete(self, request: pb.CompleteSignInRequest) -> pb.CompleteSignInResponse:
+        """A session for who signed in at GitHub. Raises Denied NOT_ADMITTED, Invalid for a link that admits nobody,
+        and Conflict in single-user mode."""
+        if not request.github_access_token:
+            raise Invalid("github_access_token is empty; pass the one that GitHub gave")
+        _check_client(request.client)
+        if not isinstance(self._admission, Listed):
+            raise Conflict(
+                "this Errand has one user, the owner of ERRAND_GITHUB_TOKEN, who signs in by link alone: take "
+                "ERRAND_GITHUB_CLIENT_ID off its gateway, then `errand-scheduler link` on its host prints one"
+            )
+        account = await self._github.account(request.github_access_token)
+        admitted = await self._is_admitted(self._admission, account)
+        if not admitted and not request.link_secret:
+            raise not_admitted(account.username)
+        pair, gateway = signin.new_pair(), caller().name
+
+        def sign_in(tx: Tx) -> User:
+            user = self._people.keep(tx, account, request.github_access_token, admit=not admitted)
+            self._people.start_session(tx, user, pair, client=request.client)
+            audit.record(tx, caller=gateway, action="complete_sign_in", subject_id=user.user_id)
+            return user
+
+        with self._links.spending(request.link_secret) as link:
+            if link is None and not admitted:
+                raise _not_good()
+            user = await self._writer.write(sign_in)
+        if link is not None:
+            _log_spent(link, user)
+        return pb.CompleteSignInResponse(user=wire.user(user), tokens=wire.tokens(pair))
+
+    async def _is_admitted(self, listed: Listed, account: Account) -> bool:
+        known = await self._reader.one(users.by_github_id(account.github_id))
+        return listed.names(account.username) or (known is not None and known.admitted_time is not None)
+
+
+def _check_client(client: str) -> None:
+    if not 1 <= len(client) <= 64:
+        raise Invalid("client must be 1 to 64 characters; say what signs in, such as web")
+
+
+def _not_good() -> Invalid:
+    return Invalid(
+        "the sign-in link was used, is older than 15 minutes, or was made before Errand was started again; "
+        "`errand-scheduler link` on its host prints a new one"
+    )
+
+
+def _log_spent(link: SignInLink, user: User) -> None:
+    log.info("sign_in_link_spent", maker=link.maker, user_id=user.user_id)

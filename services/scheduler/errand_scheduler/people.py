@@ -1,0 +1,47 @@
+"""People: the account that GitHub names becomes a user, whose token is sealed."""
+
+from errand_common.ids import Ids
+from errand_scheduler import signin
+from errand_scheduler.github import Account
+from errand_scheduler.rights import GITHUB_TOKEN
+from errand_scheduler.signin import TokenPair
+from errand_scheduler.store import users
+from errand_scheduler.store.notices import SignedIn
+from errand_scheduler.store.transaction import Tx
+from errand_scheduler.store.users import User
+from errand_scheduler.vault import Vault
+
+
+class People:
+    """What a sign-in stores of a person."""
+
+    def __init__(self, vault: Vault, ids: Ids) -> None:
+        self._vault = vault
+        self._ids = ids
+
+    def keep(self, tx: Tx, account: Account, github_token: str, *, admit: bool) -> User:
+        """The user of an account, new or known, with this token from now on. `admit` holds beyond any list."""
+        known = tx.one(users.by_github_id(account.github_id))
+        admitted_time = known.admitted_time if known else None
+        user = User(
+            user_id=known.user_id if known else self._ids.new("usr"),
+            github_id=account.github_id,
+            github_username=account.username,
+            created_time=known.created_time if known else tx.now_us,
+            admitted_time=admitted_time or (tx.now_us if admit else None),
+        )
+        sealed = self._vault.seal(github_token, user_id=user.user_id, kind=GITHUB_TOKEN)
+        users.upsert(tx, user, sealed_github_token=sealed)
+        tx.notice(SignedIn(user_id=user.user_id))
+        return user
+
+    def start_session(self, tx: Tx, user: User, pair: TokenPair, *, client: str) -> None:
+        """A first session of a family of its own."""
+        signin.start(
+            tx,
+            pair,
+            session_id=self._ids.new("ses"),
+            family_id=self._ids.new("fam"),
+            user_id=user.user_id,
+            client=client,
+        )

@@ -1,0 +1,3 @@
+ALTER TABLE users ADD COLUMN admitted_time INTEGER;
+
+ALTER TABLE inputs ADD COLUMN kind TEXT NOT NULL DEFAULT 'queue';

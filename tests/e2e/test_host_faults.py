@@ -1,0 +1,122 @@
+"""What an errand runs on goes away under it: its end, or its way on, is told, and nothing is left behind."""
+
+import asyncio
+import subprocess
+from collections import Counter
+
+import pytest
+import pytest_asyncio
+
+from tests.demo.phone import is_final
+from tests.e2e.engine_proxy import engine_proxy
+from tests.e2e.watching import containers, event, no_container, ready, run, send_on, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SCRIPT = "run-command"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+async def proxy(stack):
+    """What the module's runner takes for its Docker engine."""
+    async with engine_proxy(stack.folder) as between:
+        await restart_runner(stack, between)
+        yield between
+        await stack.processes.stop("runner")
+
+
+async def restart_runner(stack, proxy):
+    await stack.processes.stop("runner")
+    await stack.start_runner(DOCKER_HOST=proxy.docker_host)
+
+
+async def test_when_docker_goes_away_the_task_fails_and_goes_on_once_it_is_back(proxy, phone, project):
+    task = await phone.create_task(project, "Run: echo kept > ../note; sleep 600")
+    await until(phone, task, event("tool_call_started"))
+
+    await proxy.take_away()
+    await until(phone, task, is_final)
+    failed = await phone.task(task)
+    at_work_still = containers(task)
+    while_away = await send_on(phone, task, "Run: true")
+    await proxy.bring_back()
+    went_on = await send_on(phone, task, "Run: cat ../note")
+
+    assert (failed["status"], failed["failure_reason"]) == ("failed", "engine")
+    assert "the Docker engine went away" in failed["status_reason"]
+    assert "see that it runs (systemctl status docker), then send the task on" in failed["status_reason"]
+    assert (while_away["status"], while_away["failure_reason"]) == ("failed", "engine")
+    assert went_on["status"] == "completed"
+    assert "kept" in (await phone.messages(task))[-1]["content"]
+    assert len(at_work_still) == 1, "nobody could remove it then"
+    await no_container(task)
+
+
+async def test_what_a_lost_docker_left_is_removed_by_the_next_start(proxy, stack, phone, project):
+    task = await phone.create_task(project, "Run: sleep 600")
+    await until(phone, task, event("tool_call_started"))
+    await proxy.take_away()
+    await until(phone, task, is_final)
+    assert len(containers(task)) == 1
+
+    await proxy.bring_back()
+    await restart_runner(stack, proxy)
+
+    await no_container(task)
+    assert list((stack.folder / "runner" / "s").iterdir()) == []
+
+
+async def test_an_image_that_vanishes_is_told(stack, proxy, phone, project):
+    kept, gone = stack.image, f"errand-test-{stack.folder.name}:gone"
+    subprocess.run(["docker", "tag", kept, gone], check=True)
+    try:
+        stack.image = gone
+        await restart_runner(stack, proxy)
+        assert (await run(phone, project, "Run: true"))["status"] == "completed"
+    finally:
+        stack.image = kept
+        subprocess.run(["docker", "rmi", "--no-prune", gone], check=True, capture_output=True)
+    task = await run(phone, project, "Run: true")
+
+    assert (task["status"], task["failure_reason"]) == ("failed", "image")
+    assert gone in task["status_reason"]
+    assert "build it with `make image`, or pull it" in task["status_reason"]
+    await no_container(task)
+
+
+async def test_services_that_start_before_their_scheduler_wait_say_so_and_connect(stack, phone, project):
+    for name in ("runner", "gateway", "scheduler"):
+        await stack.processes.stop(name)
+        stack.processes.log_of(name).unlink()
+
+    await stack.start_gateway()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(stack.start_runner())
+        await stack.processes.logged("gateway", "scheduler_away")
+        await stack.processes.logged("runner", "session_broken")
+        await stack.start_scheduler()
+    await ready(stack)
+
+    assert (await run(phone, project, "Run: true"))["status"] == "completed"
+    await stack.processes.logged("gateway", "scheduler_reached")
+    await stack.processes.logged("runner", "session_opened")
+
+
+async def test_a_scheduler_that_is_killed_under_way_tells_every_event_once(stack, phone, project):
+    task = await phone.create_task(project, "Run: for i in 1 2 3 4 5 6; do echo $i; sleep 0.5; done; echo new > n")
+    await until(phone, task, event("tool_call_started"))
+
+    await stack.processes.kill("scheduler")
+    await stack.start_scheduler()
+    await ready(stack)
+    await until(phone, task, is_final)
+
+    assert (await phone.task(task))["status"] == "completed"
+    events = await phone.events(task)
+    assert max(Counter(each["cursor"] for each in events).values()) == 1
+    told = Counter((each["kind"], str(each["detail"])) for each in events)
+    assert [fact for fact, times in told.items() if times > 1] == []
+    kinds = Counter(each["kind"] for each in events)
+    assert kinds["tool_call_started"] == kinds["tool_call_finished"] == kinds["branch_pushed"] == 1
+    live = await until(phone, task, lambda message: message["type"] == "caught_up")
+    assert [each["event"] for each in live if each["type"] == "event"] == events

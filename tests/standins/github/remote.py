@@ -1,0 +1,45 @@
+"""The stand-in in another process, told what to be."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import httpx2
+
+
+class RemoteGitHub:
+    """`at` is the line that the stand-in prints when it serves."""
+
+    def __init__(self, at: Mapping[str, str]) -> None:
+        self._url = f"{at['url']}/_standin"
+        self._headers = {"Authorization": f"Bearer {at['control_key']}"}
+
+    @asynccontextmanager
+    async def outage(self, only: str = "") -> AsyncIterator[None]:
+        """While it lasts, what has `only` in its address answers 502. `end_outage` ends it early."""
+        await self._put("outage", {"on": True, "only": only})
+        try:
+            yield
+        finally:
+            await self.end_outage()
+
+    async def end_outage(self) -> None:
+        """Idempotent."""
+        await self._put("outage", {"on": False})
+
+    async def add_repository(
+        self, full_name: str, files: Mapping[str, str], *, login: str, default_branch: str = "main"
+    ) -> None:
+        """A repository to which `login` may push."""
+        wanted = {"files": dict(files), "default_branch": default_branch, "login": login}
+        await self._put(f"repositories/{full_name}", wanted)
+
+    async def pull_request_bases(self, full_name: str) -> list[str]:
+        """The branches that its open pull requests go into, the newest first."""
+        async with httpx2.AsyncClient(trust_env=False) as client:
+            found = await client.get(f"{self._url}/repositories/{full_name}/pulls", headers=self._headers)
+        found.raise_for_status()
+        return [str(base) for base in found.json()["bases"]]
+
+    async def _put(self, path: str, body: Mapping[str, object]) -> None:
+        async with httpx2.AsyncClient(trust_env=False) as client:
+            (await client.put(f"{self._url}/{path}", json=body, headers=self._headers)).raise_for_status()

@@ -1,0 +1,45 @@
+"""What a watcher of the demo sees of a person's steering and of words that do not count."""
+
+import io
+
+from rich.console import Console
+
+from tests.demo.screen import Screen
+
+
+def shown(*messages: dict[str, object]) -> str:
+    out = io.StringIO()
+    screen = Screen(Console(file=out, width=120))
+    for message in messages:
+        screen.show(message)
+    return out.getvalue()
+
+
+def event(kind: str, /, **detail: object) -> dict[str, object]:
+    return {"type": "event", "event": {"kind": kind, "detail": detail}}
+
+
+def words(subject_id: str, text: str) -> dict[str, object]:
+    return {"type": "delta", "delta": {"subject_id": subject_id, "kind": "text", "text": text}}
+
+
+DELAYED = event("model_delayed", reason="the model's service fell silent", delay=2.0)
+
+
+def test_a_steer_is_shown_and_a_follow_up_is_left_to_who_wrote_it() -> None:
+    output = shown(
+        event("input_added", input_id="inp_1", summary="Use tabs.", kind="steer"),
+        event("input_added", input_id="inp_2", summary="Then the docs.", kind="queue"),
+    )
+    assert "“Use tabs.”" in output
+    assert "docs" not in output
+
+
+def test_words_that_were_cut_off_are_called_void() -> None:
+    output = shown(words("msg_1", "I will"), DELAYED)
+    assert output.index("I will") < output.index("the words above were cut off") < output.index("fell silent")
+
+
+def test_a_delay_after_a_whole_message_voids_nothing() -> None:
+    appended = event("message_appended", message_id="msg_1", role="assistant", summary="I will.")
+    assert "cut off" not in shown(words("msg_1", "I will."), appended, DELAYED)

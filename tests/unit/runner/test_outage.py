@@ -1,0 +1,77 @@
+"""A step that needs GitHub is tried again for a bounded time, ever more rarely, and each wait is told."""
+
+from datetime import timedelta
+
+import pytest
+
+from errand_common.clock import Clock
+from errand_common.errors import Denied, Unavailable
+from errand_runner.outage import GitPatience, HostAway, until_answered
+
+
+class Host:
+    """Fails as it is told, then answers."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.delays: list[tuple[str, float]] = []
+
+    async def step(self) -> str:
+        if self.failures:
+            raise self.failures.pop(0)
+        return "done"
+
+    async def delayed(self, why: str, delay_s: float) -> None:
+        self.delays.append((why, delay_s))
+
+    async def ask(self, budget_s: float) -> str:
+        return await until_answered(self.step, patience=GitPatience(budget_s), clock=Clock(), delayed=self.delayed)
+
+
+async def test_what_passes_is_waited_for_and_told() -> None:
+    host = Host(HostAway("502"), Unavailable("GitHub answered 503"))
+
+    assert await host.ask(3.0) == "done"
+    assert [why for why, _ in host.delays] == ["502", "GitHub answered 503"]
+    assert all(delay_s > 0 for _, delay_s in host.delays)
+
+
+async def test_a_refusal_is_no_outage() -> None:
+    host = Host(Denied("you may not"))
+
+    with pytest.raises(Denied):
+        await host.ask(3.0)
+    assert host.delays == []
+
+
+async def test_in_the_end_it_is_given_up_with_how_long_it_was_tried() -> None:
+    host = Host(*[HostAway("502")] * 1000)
+
+    with pytest.raises(HostAway, match=r"^502 \(tried \d+ times in \d+ s; ERRAND_GIT_PATIENCE_SECONDS\)$"):
+        await host.ask(0.2)
+    assert len(host.delays) > 3
+
+
+async def test_no_wait_is_begun_that_would_end_too_late() -> None:
+    host = Host(Unavailable("come back in an hour", retry_after=timedelta(hours=1)))
+
+    with pytest.raises(HostAway, match="come back in an hour"):
+        await host.ask(900.0)
+    assert host.delays == []
+
+
+async def test_without_patience_nothing_is_tried_twice() -> None:
+    host = Host(HostAway("502"), HostAway("502"))
+
+    with pytest.raises(HostAway):
+        await host.ask(0.0)
+    assert len(host.failures) < 2
+
+
+def test_waits_double_up_to_a_minute_and_spread() -> None:
+    patience = GitPatience()
+    longest = [patience.delay_s(failures=count, asked_s=0.0, chance=0.999) for count in (1, 2, 3, 6, 1000)]
+
+    assert [round(delay_s) for delay_s in longest] == [3, 6, 12, 60, 60]
+    assert patience.delay_s(failures=3, asked_s=0.0, chance=0.0) == 6.0
+    assert patience.delay_s(failures=1, asked_s=30.0, chance=0.0) > 30.0
