@@ -5,18 +5,44 @@ SHELL := /bin/bash
 
 PYTHON := .venv/bin/python
 OURS := libs services tests
+ENV_FILE := .env
+LOCAL = $(PYTHON) -m errand_local --env-file "$(ENV_FILE)"
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: image ## Run a real errand through all three services (REPO=<git url> PROMPT="..." with ANTHROPIC_API_KEY: your own)
 	@$(PYTHON) -m tests.demo --repo "$$REPO" --prompt "$$PROMPT"
 
+.PHONY: up
+up: image ## Run Errand on this host, kept running; prints where it is and a sign-in link (settings: .env, see .env.example)
+	@$(LOCAL) up
+
+.PHONY: down
+down: venv ## Stop what `make up` started; everything is kept in the data folder
+	@$(LOCAL) down
+
+.PHONY: logs
+logs: venv ## Follow the logs of `make up`
+	@$(LOCAL) logs
+
+.PHONY: link
+link: venv ## Print another sign-in link
+	@$(LOCAL) link
+
+.PHONY: browser
+browser: venv ## See to a Chromium, in which the tests open the page
+	@scripts/browser
+
+.PHONY: service-images
+service-images: image ## Build the services' images of compose.yaml
+	@ANTHROPIC_API_KEY=none ERRAND_PUBLIC_URL=http://localhost scripts/compose build --quiet
+
 .PHONY: test
-test: check image ## Prove every promise once; ten minutes on 2 cores beyond the first image build
-	$(PYTHON) -m pytest tests/integration tests/e2e
+test: check image browser service-images ## Prove every promise once; ten minutes on 2 cores beyond the first image build
+	$(PYTHON) -m pytest tests/integration tests/e2e -n 2 --dist loadfile
 
 .PHONY: check
 check: venv ## Lint, types, import rules, contract and unit tests; a minute
@@ -34,7 +60,7 @@ bench: image ## Measure, beside a peer or ceiling of the same run; table and ben
 .PHONY: venv
 venv: .venv/.ready ## Make the virtual environment and the gRPC stubs
 
-.venv/.ready: requirements-dev.txt pyproject.toml libs/common/pyproject.toml libs/common/hatch_build.py \
+.venv/.ready: requirements-dev.txt pyproject.toml libs/common/hatch_build.py $(wildcard libs/*/pyproject.toml) \
 		$(wildcard services/*/pyproject.toml) $(wildcard protos/errand/v1/*.proto)
 	@scripts/venv
 

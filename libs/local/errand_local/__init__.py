@@ -1,0 +1,1 @@
+"""All of Errand on one host: started, kept running, stopped."""
