@@ -1,6 +1,7 @@
 """Logs are one JSON line per thing that happened, and hold nothing that they should not."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -42,3 +43,37 @@ def test_a_traceback_shows_no_local_variable():
     # Put together at run time: the program's own lines may be shown, a variable's value may not.
     for log_format in ("json", "console"):
         assert "ers_secret" not in logged(log_format)
+
+
+HANDSHAKE = """
+import asyncio
+from errand_common import rpc
+import grpc
+
+async def hang_up(reader, writer):
+    writer.write(b"HTTP/1.1 400 no TLS here")
+    writer.close()
+
+async def main():
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    channel = grpc.aio.secure_channel(f"{host}:{port}", grpc.ssl_channel_credentials())
+    try:
+        await channel.unary_unary("/any/Call")(b"", timeout=5)
+    except grpc.RpcError as exc:
+        print(exc.details())
+    await channel.close()
+    server.close()
+
+asyncio.run(main())
+"""
+
+
+def test_grpc_writes_no_lines_of_its_own_into_the_log():
+    environment = {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"}
+    result = subprocess.run(
+        [sys.executable, "-c", HANDSHAKE], capture_output=True, text=True, check=True, env=environment
+    )
+
+    assert "handshake failed" in result.stdout
+    assert result.stderr == ""
