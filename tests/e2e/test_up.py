@@ -282,6 +282,23 @@ async def test_a_service_that_cannot_start_is_quoted_and_nothing_keeps_running(h
     assert not Supervision(Layout(short_path)).running()
 
 
+async def test_only_the_reason_of_this_start_is_told(host, short_path):
+    env_file = short_path / "env"
+
+    async def refusal(**changed):
+        settings = host.settings | {"ERRAND_DATA": str(short_path), "ERRAND_GATEWAY_LISTEN": f"127.0.0.1:{free_port()}"}
+        settings |= {"ERRAND_SCHEDULER_LISTEN": f"127.0.0.1:{free_port()}", **changed}
+        env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        return (await execute(sys.executable, "-m", "errand_local", "--env-file", str(env_file), "up")).err
+
+    wrong_key = await refusal(ANTHROPIC_API_KEY="sk-ant-wrong")
+    wrong_model = await refusal(ERRAND_MODEL="claude-nonsense")
+
+    assert "ANTHROPIC_API_KEY" in wrong_key
+    assert "claude-nonsense" in wrong_model
+    assert "ANTHROPIC_API_KEY" not in wrong_model
+
+
 async def test_listening_to_everybody_asks_for_the_address_that_phones_use(host, tmp_path):
     env_file = tmp_path / "env"
     env_file.write_text("ERRAND_GATEWAY_LISTEN=0.0.0.0:8080\n")

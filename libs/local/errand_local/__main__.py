@@ -9,6 +9,7 @@ from errand_common.service import WRONG_START
 from errand_local import logs, settings, up
 from errand_local.layout import Layout
 from errand_local.services import environments
+from errand_local.start import NotUp
 from errand_local.supervision import SupervisionFailed
 
 _COMMANDS = {
@@ -28,7 +29,7 @@ def main() -> None:
         _do(options)
     except ConfigError as exc:
         _fail(f"{exc}\n  set it in {options.env_file} (.env.example tells of each) or in the environment", WRONG_START)
-    except (up.NotUp, SupervisionFailed) as exc:
+    except (NotUp, SupervisionFailed) as exc:
         _fail(str(exc), 1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -78,17 +78,17 @@ class Supervision:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
 
-    def prepare(self, environments: Mapping[str, Mapping[str, str]]) -> bool:
-        """Write down what is to run; returns whether that is something new."""
-        layout = self._layout
-        layout.local.mkdir(parents=True, exist_ok=True, mode=0o700)
-        layout.log("any").parent.mkdir(exist_ok=True, mode=0o700)
-        files = {layout.environment(name): json.dumps(environments[name], sort_keys=True) for name in SERVICES}
-        files[layout.supervisor_config] = self._configuration()
-        changed = [path for path, content in files.items() if not path.exists() or path.read_text() != content]
-        for path in changed:
-            _write(path, files[path])
-        return bool(changed)
+    def differs(self, environments: Mapping[str, Mapping[str, str]]) -> bool:
+        """Whether something else is to run than was written down."""
+        files = self._files(environments)
+        return any(not path.exists() or path.read_text() != content for path, content in files.items())
+
+    def prepare(self, environments: Mapping[str, Mapping[str, str]]) -> None:
+        """Write down what is to run."""
+        self._layout.local.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._layout.log("any").parent.mkdir(exist_ok=True, mode=0o700)
+        for path, content in self._files(environments).items():
+            _write(path, content)
 
     def command(self, *, foreground: bool) -> list[str]:
         """How supervisord is started."""
@@ -141,6 +141,10 @@ class Supervision:
                 raise SupervisionFailed(f"supervisord ({pid}) does not end; {self._layout.log('supervisord')} says why")
             time.sleep(_LOOK_S)
         return True
+
+    def _files(self, environments: Mapping[str, Mapping[str, str]]) -> dict[Path, str]:
+        files = {self._layout.environment(name): json.dumps(environments[name], sort_keys=True) for name in SERVICES}
+        return files | {self._layout.supervisor_config: self._configuration()}
 
     def _proxy(self) -> xmlrpc.client.ServerProxy:
         transport = SupervisorTransport(serverurl=f"unix://{self._layout.control}")

@@ -1,27 +1,15 @@
 """From settings to services that answer: started, waited for, and told where to sign in."""
 
-import itertools
-import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from collections.abc import Mapping
 
-from errand_local.layout import SERVICES, Layout
+from errand_local.layout import Layout
 from errand_local.services import environments
 from errand_local.settings import LocalSettings
-from errand_local.supervision import State, Supervision, plain_environment
-
-_READY_S = 90.0
-_LOOK_S = 0.3
-_LAST_LINES = 200
-_SHOWN_LINES = 5
-
-
-class NotUp(Exception):
-    """A service does not come up; the message holds its own words."""
+from errand_local.start import NotUp, Start
+from errand_local.supervision import Supervision, plain_environment
 
 
 def up(settings: LocalSettings) -> None:
@@ -29,16 +17,17 @@ def up(settings: LocalSettings) -> None:
     layout = Layout(settings.data.absolute())
     supervision = Supervision(layout)
     wanted = environments(settings, layout)
-    changed = supervision.prepare(wanted)
-    running = supervision.running()
-    if running and changed:
+    if supervision.running() and supervision.differs(wanted):
         _say("the settings changed: starting anew")
         supervision.stop()
-    if not running or changed:
+    start = Start(supervision, layout)
+    if not supervision.running():
         _say(f"starting scheduler, gateway and runner; everything is kept in {layout.root}")
-        _clear_addresses(layout)
+        start = Start.anew(supervision, layout)
+        supervision.prepare(wanted)
+        _clear(layout)
         supervision.start()
-    _wait(supervision, layout, wanted)
+    start.wait(wanted)
     print_link(wanted["scheduler"])
     _say("make logs shows what happens, make link prints another link, make down stops it")
 
@@ -66,65 +55,10 @@ def print_link(scheduler: Mapping[str, str]) -> None:
         raise NotUp("there is no sign-in link (the cause is above); make link tries again")
 
 
-def _clear_addresses(layout: Layout) -> None:
+def _clear(layout: Layout) -> None:
     """What an earlier run wrote must not be taken for this one's."""
     for left in (layout.scheduler / "scheduler.address", layout.runner / "session"):
         left.unlink(missing_ok=True)
-
-
-def _wait(supervision: Supervision, layout: Layout, wanted: Mapping[str, Mapping[str, str]]) -> None:
-    """Until every service says that it is well. Where one cannot start, nothing is left running."""
-    give_up_s = time.monotonic() + _READY_S
-    for name in SERVICES:
-        while not _healthy(name, wanted[name]):
-            failing = [state for state in supervision.states() if state.failing]
-            if failing:
-                _give_up(supervision, layout, failing)
-            if time.monotonic() > give_up_s:
-                raise NotUp(
-                    f"the {name} does not answer within {_READY_S:.0f} s; make logs says why, make down stops it"
-                )
-            time.sleep(_LOOK_S)
-    # One may have served for a moment before it found out that it cannot.
-    if failing := [state for state in supervision.states() if state.failing]:
-        _give_up(supervision, layout, failing)
-
-
-def _give_up(supervision: Supervision, layout: Layout, failing: Sequence[State]) -> NoReturn:
-    supervision.stop()
-    raise NotUp("\n".join(_why(state, layout) for state in failing))
-
-
-def _healthy(name: str, environment: Mapping[str, str]) -> bool:
-    command = [sys.executable, "-m", f"errand_{name}", "healthy"]
-    done = subprocess.run(command, env={**plain_environment(), **environment}, capture_output=True, check=False)
-    return done.returncode == 0
-
-
-def _why(state: State, layout: Layout) -> str:
-    log = layout.log(state.name)
-    last = log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
-    if reasons := _refusal(last):
-        return f"the {state.name} cannot start: {reasons}"
-    return "\n".join([f"the {state.name} ended by itself; the end of {log}:", *last[-_SHOWN_LINES:]])
-
-
-def _refusal(lines: Sequence[str]) -> str:
-    """The reasons that a service gave for not starting, if they are the last that it said."""
-    said = itertools.takewhile(lambda reason: reason is not None, map(refused_start, reversed(lines)))
-    return "\n".join(reversed(dict.fromkeys(filter(None, said))))
-
-
-def refused_start(line: str) -> str | None:
-    """The reason that a line of a log gives for a start that was refused; none of any other line."""
-    try:
-        found = json.loads(line)
-    except ValueError:
-        # Logged for people: the words stand alone.
-        return None
-    if not isinstance(found, dict) or found.get("event") != "start_refused":
-        return None
-    return str(found.get("error", ""))
 
 
 def _say(words: str) -> None:
