@@ -42,6 +42,9 @@ export const FAILURE = {
     disk: "The runner's disk is nearly full",
 };
 
+/** What goes on shows itself: among the newest entries, before what a person added meanwhile. */
+const LOOKED_AT = 20;
+
 /** What is going on right now at the end of a task's story; empty where an entry shows it, or nothing goes on. */
 export function activityOf(story) {
     switch (story.status) {
@@ -71,7 +74,7 @@ function runningActivity(story) {
         default:
             return "A runner takes it up";
     }
-    if (last?.live || last?.state === "running") {
+    if (story.entries.slice(-LOOKED_AT).some(({ live, state }) => live || state === "running")) {
         return "";
     }
     return story.lastStep === "push" ? "Opening the pull request" : "Working";

@@ -41,9 +41,9 @@ function note({ phase, reason }) {
 }
 
 function delay({ by, reason, delay: seconds, times }) {
-    const who = by === "model" ? "Claude asks for patience" : "The git host does not answer";
+    const whom = by === "model" ? "Claude" : "the git host";
     const often = times > 1 ? `, ${times} times so far` : "";
-    return [element("p", {}, `${who}: ${reason}. Again after ${duration(seconds)}${often}.`)];
+    return [element("p", {}, `Waiting for ${whom}: ${reason}. Again after ${duration(seconds)}${often}.`)];
 }
 
 function pushed({ branch, commit, diffStat }) {

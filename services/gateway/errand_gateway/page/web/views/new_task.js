@@ -12,7 +12,6 @@ export class NewTaskView {
     title = "New task";
     #app;
     #draft = new Draft("new", { repository: "", prompt: "" });
-    #picker;
     #prompt = element("textarea", { id: "prompt", rows: "6", autocomplete: "off" });
     #error = element("p", { class: "notice bad", role: "alert", hidden: true });
     #send = element("button", { type: "submit", class: "primary wide" }, "Send");
@@ -21,7 +20,7 @@ export class NewTaskView {
     constructor(app) {
         this.#app = app;
         const { repository, prompt } = this.#draft.fields;
-        this.#picker = new RepositoryPicker(app, {
+        const picker = new RepositoryPicker(app, {
             chosen: repository,
             onChosen: (name) => this.#changed({ repository: name }),
         });
@@ -34,7 +33,7 @@ export class NewTaskView {
             }
         });
         const label = element("label", { for: "prompt" }, "Prompt");
-        const fields = element("main", { class: "fields" }, this.#picker.node, label, this.#prompt);
+        const fields = element("main", { class: "fields" }, picker.node, label, this.#prompt);
         const foot = element("footer", { class: "foot" }, this.#error, this.#send);
         const form = element("form", { class: "view", novalidate: true }, this.#bar(), fields, foot);
         form.addEventListener("submit", (event) => {
@@ -46,9 +45,7 @@ export class NewTaskView {
         this.#allow();
     }
 
-    close() {
-        this.#picker.close();
-    }
+    close() {}
 
     #bar() {
         return bar({ title: heading("New task"), back: TASKS });

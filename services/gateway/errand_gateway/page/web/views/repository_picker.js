@@ -54,13 +54,9 @@ export class RepositoryPicker {
         this.#read();
     }
 
-    close() {
-        this.#options = [];
-    }
-
     async #read() {
         const problems = await this.#app.repositories.read();
-        this.#hint.textContent = problems.map((error) => `${wordsOf(error)} A name can still be typed.`).join(" ");
+        this.#hint.textContent = problems.map((error) => `${wordsOf(error)} (a name can still be typed)`).join(" ");
         this.#hint.hidden = !problems.length;
         this.#draw();
     }

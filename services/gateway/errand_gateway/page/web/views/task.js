@@ -29,6 +29,8 @@ export class TaskView {
     #follow;
     #composer;
     #away = new Away();
+    /** The box grows with what is written. */
+    #footSize = new ResizeObserver(() => this.#follow.settle());
     #stopAsked = false;
     #heading = heading("Task");
     #pill = element("span", { class: "pill" });
@@ -72,6 +74,7 @@ export class TaskView {
         this.#view.close();
         this.#whole.close();
         this.#follow.close();
+        this.#footSize.disconnect();
         this.#away.close();
         this.#line = null;
     }
@@ -82,6 +85,7 @@ export class TaskView {
         const head = bar({ title: this.#heading, back: TASKS, actions: [this.#stop], below });
         const main = element("main", {}, this.#error, this.#view.node, this.#activity);
         const foot = element("footer", { class: "foot" }, this.#latest, this.#composer.node);
+        this.#footSize.observe(foot);
         return element("div", { class: "view task" }, head, main, foot);
     }
 

@@ -117,7 +117,7 @@ export class TasksView {
         }
     }
 
-    /** A task that the list does not know: a new one, or one so old that it is further down. */
+    /** A task that the list does not know: a new one, or one of those that are still to come. */
     async #readNew(taskId) {
         if (this.#asking.has(taskId)) {
             return;
@@ -126,7 +126,7 @@ export class TasksView {
         try {
             const { task } = await this.#app.api.get(`/v1/tasks/${encodeURIComponent(taskId)}`);
             const projects = await this.#projects([task]);
-            if (!this.#rows.has(taskId)) {
+            if (!this.#rows.has(taskId) && !this.#comesWithMore(task)) {
                 this.#insert(this.#keep(task, projects));
                 this.#settle();
             }
@@ -135,6 +135,11 @@ export class TasksView {
         } finally {
             this.#asking.delete(taskId);
         }
+    }
+
+    #comesWithMore(task) {
+        const last = Array.from(this.#rows.values()).at(-1);
+        return Boolean(this.#next && last) && task.created_time < last.begun;
     }
 
     #insert(row) {

@@ -17,7 +17,6 @@ export class ToolEntry {
     #entry;
     #whole;
     #head;
-    #sign = element("span", { class: "sign" });
     #state = element("span", { class: "state" });
     #tail = element("pre", { class: "tail" });
     #body = element("div", { class: "body", hidden: true });
@@ -25,10 +24,9 @@ export class ToolEntry {
     constructor(entry, whole) {
         this.#entry = entry;
         this.#whole = whole;
-        this.#sign.textContent = entry.name === "bash" ? "$" : entry.name;
-        const command = element("span", { class: "command" }, entry.summary);
-        const folding = { class: "head", "aria-expanded": "false", onclick: () => this.#fold() };
-        this.#head = button(this.#sign, folding, command, this.#state);
+        const sign = element("span", { class: "sign" }, entry.name === "bash" ? "$" : entry.name);
+        const command = element("span", { class: "command" }, sign, " ", entry.summary);
+        this.#head = button(command, { class: "head", "aria-expanded": "false", onclick: () => this.#fold() }, this.#state);
         this.node = element("article", { class: "entry tool", "aria-label": `Tool ${entry.name}` });
         this.node.append(this.#head, this.#tail, this.#body);
         this.redraw();

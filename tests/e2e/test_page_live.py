@@ -1,0 +1,318 @@
+"""The page shows a task's history as it happens: what is seldom, late, lost, too much or hostile too."""
+
+import json
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from errand.v1 import event_pb2 as pb
+from errand.v1 import task_pb2
+from errand_common.errors import Exhausted
+from errand_common.wire import duration
+from tests.e2e.scripted import TASK, said, tools, written
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PRICED = task_pb2.Usage(input_tokens=900, cache_read_tokens=100, output_tokens=20, cost_nanodollars=12_300_000)
+
+
+def work(scripted, numbers):
+    for number in numbers:
+        scripted.say(f"msg_{number:05}", f"Words {number}.")
+        scripted.begin_tool(f"toolu_{number}", f"command {number}")
+        scripted.end_tool(f"toolu_{number}", "output\n" * 100)
+
+
+async def at_end(page):
+    return await page.evaluate("document.documentElement.scrollHeight - window.scrollY - window.innerHeight < 2")
+
+
+async def test_words_come_as_they_are_said_and_give_way_to_the_message(page, scripted):
+    scripted.murmur("msg_1", "I should look first.", pb.DELTA_KIND_THINKING)
+    await expect(said(page)).to_contain_text("Thinking…")
+    await expect(said(page).locator(".thoughts")).to_have_text("I should look first.")
+
+    scripted.murmur("msg_1", "I wi")
+    scripted.murmur("msg_1", "ll lo")
+    await expect(said(page).locator(".prose")).to_have_text("I will lo")
+    await expect(said(page).locator(".thoughts")).to_be_hidden()
+
+    scripted.say("msg_1", "I will look.")
+    await expect(said(page).locator(".prose")).to_have_text("I will look.")
+    await said(page).get_by_text("Thoughts", exact=True).click()
+    await expect(said(page).locator(".thoughts")).to_be_visible()
+    await expect(page.locator("#announcer")).to_have_text("Claude: I will look.")
+
+
+async def test_words_of_a_reply_that_broke_are_taken_back(page, scripted):
+    scripted.murmur("msg_1", "These words are void.")
+    await expect(said(page)).to_have_text(re.compile("void"))
+
+    delayed = pb.ModelDelayed(reason="overloaded", delay=duration(2.0))
+    scripted.happen(model_delayed=delayed)
+    scripted.happen(model_delayed=delayed)
+
+    await expect(said(page)).to_have_count(0)
+    await expect(page.locator(".delay")).to_have_text(
+        "Waiting for Claude: overloaded. Again after 2.0 s, 2 times so far."
+    )
+
+
+async def test_output_comes_as_it_is_written_and_its_end_stays(page, scripted):
+    # Pieces on their way may overtake the stored start of what they belong to.
+    scripted.murmur("toolu_1", "line 1\n", pb.DELTA_KIND_OUTPUT)
+    scripted.begin_tool("toolu_1", "make test")
+    await expect(tools(page).locator(".tail")).to_have_text("line 1")
+
+    for number in range(2, 31):
+        scripted.murmur("toolu_1", f"line {number}\n", pb.DELTA_KIND_OUTPUT)
+    await expect(tools(page).locator(".tail")).to_have_text("\n".join(f"line {number}" for number in range(23, 31)))
+    await expect(tools(page)).to_have_attribute("data-state", "running")
+
+    finished = pb.ToolCallFinished(
+        tool_call_id="toolu_1", tool_name="bash", summary="boom\n[exit code 2 after 0.2 s]", duration=duration(0.25)
+    )
+    scripted.happen(tool_call_finished=finished)
+    await expect(tools(page)).to_contain_text("exit 2 · 0.3 s")
+    await expect(tools(page).locator(".tail")).to_have_text("boom")
+
+
+async def test_newer_words_that_overtake_a_message_stay_behind_it(page, scripted):
+    scripted.murmur("msg_1", "First")
+    scripted.murmur("msg_2", "Second")
+    scripted.say("msg_1", "First.")
+    scripted.begin_tool("toolu_1", "true")
+    scripted.end_tool("toolu_1", "(no output)\n[exit code 0 after 0.0 s]")
+    scripted.murmur("msg_2", " thing")
+
+    await expect(page.locator(".entry:not(.written, .steps)")).to_have_text(
+        ["First.", re.compile(r"\$ true0\.3 s"), "Second thing"]
+    )
+
+
+async def test_a_long_message_is_read_whole(page, scripted):
+    words = "All of it: " + "word " * 400 + "the end."
+    blocks = [{"type": "thinking", "thinking": "Long thoughts."}, {"type": "text", "text": words}]
+    scripted.scheduler.messages = [
+        task_pb2.Message(message_id="msg_1", task_id=TASK, content=json.dumps(blocks).encode())
+    ]
+
+    scripted.say("msg_1", f"{words[:1021]}…")
+
+    await expect(said(page)).to_contain_text("the end.")
+    await expect(said(page).get_by_text("Thoughts", exact=True)).to_be_visible()
+
+
+async def test_a_long_message_that_cannot_be_read_says_so_and_is_tried_again(page, scripted):
+    scripted.scheduler.refusals["ListMessages"] = Exhausted("too much at once")
+    scripted.say("msg_1", "word " * 204 + "…")
+    await expect(said(page)).to_contain_text("The rest could not be read: too much at once")
+
+    del scripted.scheduler.refusals["ListMessages"]
+    content = json.dumps([{"type": "text", "text": "word " * 204 + "and the rest"}]).encode()
+    scripted.scheduler.messages = [task_pb2.Message(message_id="msg_1", task_id=TASK, content=content)]
+    await said(page).get_by_role("button", name="Try again").click()
+    await expect(said(page)).to_contain_text("and the rest")
+
+
+async def test_thoughts_of_long_ago_are_read_when_somebody_asks(page, scripted):
+    blocks = [{"type": "thinking", "thinking": "Ponder."}, {"type": "text", "text": "Done."}]
+    scripted.scheduler.messages = [
+        task_pb2.Message(message_id="msg_1", task_id=TASK, content=json.dumps(blocks).encode())
+    ]
+    scripted.say("msg_1", "Done.")
+    await expect(said(page)).to_have_text("Done.")
+
+    await page.get_by_text("Details").click()
+    await page.get_by_role("button", name="Show Claude's thoughts").click()
+
+    await expect(said(page).locator(".thoughts")).to_have_text("Ponder.")
+
+
+async def test_inputs_say_when_they_reach_claude(page, scripted):
+    added = (
+        ("inp_1", "Queued words", task_pb2.INPUT_KIND_QUEUE),
+        ("inp_2", "Steering words", task_pb2.INPUT_KIND_STEER),
+    )
+    for input_id, summary, kind in added:
+        scripted.happen(input_added=pb.InputAdded(input_id=input_id, summary=summary, kind=kind))
+    await expect(written(page).nth(1)).to_have_text("Queued wordsQueued: after this turn")
+    await expect(written(page).nth(2)).to_have_text("Steering wordsSteers with the next step")
+
+    taken = pb.MessageAppended(message_id="msg_1", role=task_pb2.ROLE_USER, input_ids=["inp_1", "inp_2"])
+    scripted.happen(message_appended=taken)
+    await expect(written(page).nth(1)).to_have_text("Queued words")
+    await expect(written(page).nth(2)).to_have_text("Steering wordsSteered")
+
+
+async def test_everything_that_happens_is_told(page, scripted, inside):
+    scripted.happen(prefix_frozen=pb.PrefixFrozen(model="claude-of-today"))
+    scripted.happen(step_finished=pb.StepFinished(step=pb.STEP_CLONE, duration=duration(1.25)))
+    scripted.happen(git_delayed=pb.GitDelayed(reason="github.com refused", delay=duration(30.0)))
+    scripted.happen(attempt_phase_changed=pb.AttemptPhaseChanged(phase=task_pb2.ATTEMPT_PHASE_LOST, reason="silent"))
+    scripted.say("msg_1", "Done.", usage=PRICED)
+    diff = task_pb2.DiffStat(files=2, insertions=1500, deletions=1)
+    scripted.happen(branch_pushed=pb.BranchPushed(branch="errand/tsk_1", commit="c0ffee" * 6, diff_stat=diff))
+    scripted.happen(pull_request_opened=pb.PullRequestOpened(url="https://github.com/ada/engine/pull/7", number=7))
+    failed = pb.TaskStatusChanged(
+        status=task_pb2.TASK_STATUS_FAILED,
+        status_reason="the key was refused (401); set a valid ANTHROPIC_API_KEY",
+        failure_reason=task_pb2.FAILURE_REASON_MODEL_AUTH,
+    )
+    scripted.happen(task_status_changed=failed)
+
+    for words in (
+        "clone 1.3 s",
+        "Waiting for the git host: github.com refused. Again after 30 s.",
+        "The runner was lost: silent",
+        "Pushed errand/tsk_1 at c0ffeec0ff",
+        "2 files +1,500 −1",
+        "Claude refused the key",
+        "the key was refused (401); set a valid ANTHROPIC_API_KEY",
+        "$0.0123",
+    ):
+        await expect(page.locator(".entries")).to_contain_text(words)
+    await expect(page.get_by_role("link", name="Pull request #7")).to_have_attribute(
+        "href", "https://github.com/ada/engine/pull/7"
+    )
+    await expect(page.locator("#announcer")).to_contain_text("Claude refused the key. the key was refused")
+    await page.get_by_text("Details").click()
+    await expect(page.locator(".facts dl")).to_contain_text("claude-of-today")
+    await expect(page.locator(".facts dl")).to_contain_text("1,000 in (100 from the cache), 20 out")
+    await inside.fits()
+
+
+async def test_kinds_that_are_not_known_are_passed_over(page, scripted):
+    scripted.happen()
+    scripted.happen(sandbox_opened=pb.SandboxOpened(sandbox_id="sbx_1"))
+    scripted.happen(step_finished=pb.StepFinished(duration=duration(1.0)))
+    scripted.say("msg_1", "Still here.")
+
+    await expect(said(page)).to_have_text("Still here.")
+
+
+async def test_what_leads_nowhere_good_is_no_link(page, scripted):
+    scripted.happen(pull_request_opened=pb.PullRequestOpened(url="javascript:alert(1)", number=1))
+
+    await expect(page.locator(".entries")).to_contain_text("Pull request #1")
+    await expect(page.locator("main a")).to_have_count(0)
+
+
+async def test_claudes_words_are_set_and_never_run(page, scripted):
+    hostile = "<script>document.title='x'</script>"
+    words = (
+        f"# Result\n\nIt is **done**, see `a<b>`:\n\n- one {hostile}\n- two\n\n```\n<b>code</b>\n```\n[x](javascript:1)"
+    )
+    scripted.say("msg_1", words)
+
+    prose = said(page).locator(".prose")
+    await expect(prose.locator(".heading")).to_have_text("Result")
+    await expect(prose.locator("strong")).to_have_text("done")
+    await expect(prose.locator("p code")).to_have_text("a<b>")
+    await expect(prose.locator("li")).to_have_text([f"one {hostile}", "two"])
+    await expect(prose.locator("pre")).to_have_text("<b>code</b>")
+    await expect(prose.locator("b, script, a")).to_have_count(0)
+    await expect(prose).to_contain_text("[x](javascript:1)")
+
+
+async def test_a_restored_server_is_read_from_its_beginning(page, scripted):
+    scripted.say("msg_1", "Never happened.")
+    await expect(said(page)).to_have_text("Never happened.")
+
+    scripted.scheduler.history.restore()
+    scripted.say("msg_2", "Happened.")
+    scripted.say("msg_3", "As well.")
+
+    await expect(said(page)).to_have_text(["Happened.", "As well."])
+
+
+async def test_a_scheduler_that_is_away_is_told_until_it_is_back(page, scripted):
+    await scripted.scheduler.stop()
+    await expect(page.locator(".away")).to_be_visible()
+
+    await scripted.scheduler.start()
+    await expect(page.locator(".away")).to_be_hidden()
+    scripted.say("msg_1", "Back.")
+    await expect(said(page)).to_have_text("Back.")
+
+
+async def test_a_line_that_swallows_everything_is_noticed_and_replaced(inside, scripted):
+    sockets: list[object] = []
+
+    def through(socket):
+        server = socket.connect_to_server()
+        first, heard = not sockets, []
+        sockets.append(server)
+
+        def pass_on(message):
+            heard.append(message)
+            if not first or len(heard) < 3:
+                socket.send(message)
+
+        server.on_message(pass_on)
+
+    await inside.page.route_web_socket("**/v1/live", through)
+    scripted.stand(task_pb2.TASK_STATUS_RUNNING)
+    scripted.say("msg_1", "One.")
+    page = await scripted.opened(inside)
+    scripted.say("msg_2", "Two.")
+
+    await expect(said(page)).to_have_text(["One.", "Two."])
+    assert len(sockets) == 2
+
+
+async def test_what_comes_twice_is_shown_once(inside, scripted):
+    def doubling(socket):
+        server = socket.connect_to_server()
+        server.on_message(lambda message: (socket.send(message), socket.send(message)))
+
+    await inside.page.route_web_socket("**/v1/live", doubling)
+    scripted.stand(task_pb2.TASK_STATUS_RUNNING)
+    page = await scripted.opened(inside)
+    scripted.happen(input_added=pb.InputAdded(input_id="inp_1", summary="Words of mine"))
+    scripted.stand(task_pb2.TASK_STATUS_COMPLETED)
+
+    scripted.say("msg_1", "The end.")
+
+    await expect(said(page)).to_be_visible()
+    assert await page.locator(".entry").count() == 4, "the prompt, the input, the ending and the words"
+
+
+async def test_thousands_of_events_leave_the_page_quick(inside, scripted):
+    scripted.stand(task_pb2.TASK_STATUS_RUNNING)
+    work(scripted, range(1500))
+    page = await scripted.opened(inside)
+    await expect(said(page).last).to_have_text("Words 1499.")
+    assert await at_end(page)
+    assert await page.locator(".entry").count() <= 400
+
+    work(scripted, range(1500, 2000))
+    await expect(said(page).last).to_have_text("Words 1999.")
+    assert await page.locator(".entry").count() <= 400
+    answered_ms = await page.evaluate(
+        "async () => { const began = performance.now(); await new Promise(requestAnimationFrame); "
+        "return performance.now() - began; }"
+    )
+    assert answered_ms < 1000
+
+    shown = await page.locator(".entry").count()
+    await page.get_by_role("button", name=re.compile(r"^Show earlier: [\d,]+ entries")).click()
+    await expect(page.locator(".entry")).to_have_count(shown + 200)
+
+
+async def test_whoever_reads_above_the_end_is_left_there(page, scripted):
+    for number in range(30):
+        scripted.say(f"msg_{number:02}", f"Words {number}.\n\nMore.")
+    await expect(said(page).last).to_contain_text("Words 29.")
+    assert await at_end(page)
+
+    await page.evaluate("window.scrollTo(0, 200)")
+    await expect(page.get_by_role("button", name="To the newest")).to_be_visible()
+    scripted.say("msg_30", "Unseen.")
+    await expect(said(page).last).to_contain_text("Unseen.")
+    assert await page.evaluate("window.scrollY") == 200
+
+    await page.get_by_role("button", name="To the newest").click()
+    await expect(page.get_by_role("button", name="To the newest")).to_be_hidden()
+    assert await at_end(page)
