@@ -28,11 +28,18 @@ def hash_token(token: str) -> str:
 def write_secret(path: Path, secret: str) -> None:
     """Write a new secret file, mode 0600 from its first moment. Raises FileExistsError rather than replace one."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    # Under another name until it is whole: an empty secret, left by a kill, would have to be found and deleted.
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(secret + "\n")
         file.flush()
         os.fsync(file.fileno())
+    try:
+        os.link(part, path)
+    finally:
+        part.unlink()
 
 
 async def awaited(path: Path, *, setting: str, ending: bytes) -> bytes:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from errand_common.config import ConfigError
-from errand_common.service import WRONG_START
+from errand_common.service import WRONG_START, StartError
 from errand_local import logs, settings, up
 from errand_local.layout import Layout
 from errand_local.services import environments
@@ -29,8 +29,10 @@ def main() -> None:
         _do(options)
     except ConfigError as exc:
         _fail(f"{exc}\n  set it in {options.env_file} (.env.example tells of each) or in the environment", WRONG_START)
-    except (NotUp, SupervisionFailed) as exc:
+    except (NotUp, SupervisionFailed, StartError) as exc:
         _fail(str(exc), 1)
+    except OSError as exc:
+        _fail(f"the data folder cannot be used ({exc}); set ERRAND_DATA to one that can", WRONG_START)
     except KeyboardInterrupt:
         sys.exit(130)
 

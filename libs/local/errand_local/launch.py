@@ -1,4 +1,4 @@
-"""`python -m errand_local.launch NAME FILE`: becomes a service, with exactly the variables that the file holds."""
+"""`python -m errand_local.launch NAME FILE`: becomes a service, with the variables that the file holds for it."""
 
 import ctypes
 import json
@@ -9,7 +9,8 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
-_ALWAYS = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+_ALWAYS = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", *_PROXIES, *map(str.lower, _PROXIES))
 
 
 def main() -> None:

@@ -1,7 +1,11 @@
 """Where things lie in the one folder."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from errand_common.folder_lock import locked
 
 SERVICES = ("scheduler", "gateway", "runner")
 """The names of the services, in the order in which they start."""
@@ -45,3 +49,10 @@ class Layout:
     def log(self, service: str) -> Path:
         """What a service logs; supervisord rotates it."""
         return self.root / "log" / f"{service}.log"
+
+
+@contextmanager
+def alone(layout: Layout) -> Iterator[None]:
+    """No other `up`, `down` or `run` is at work in the folder meanwhile. Raises StartError."""
+    with locked(layout.local, service="make up"):
+        yield

@@ -15,6 +15,9 @@ _LINES = 100
 
 def follow(layout: Layout, *, raw: bool) -> None:
     """Show the last lines of every service and then what comes, until Ctrl-C. `raw` leaves the lines as they are."""
+    if not any(layout.log(name).exists() for name in SERVICES):
+        print(f"nothing has run from {layout.root} yet; make up starts it", file=sys.stderr)
+        return
     render = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), sort_keys=False)
     with _tail(layout) as lines:
         for line in lines:

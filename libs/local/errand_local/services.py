@@ -21,6 +21,7 @@ _IMAGE_BUILD = Path(__file__).parents[3] / "services" / "runner" / "image" / "bu
 
 def environments(settings: LocalSettings, layout: Layout) -> dict[str, dict[str, str]]:
     """The variables of every service, by its name. Raises ConfigError that tells of all that is wrong."""
+    _check_runners()
     given: list[tuple[str, type[Settings], Mapping[str, str]]] = [
         ("scheduler", SchedulerSettings, _scheduler(settings, layout)),
         ("gateway", GatewaySettings, _gateway(settings, layout)),
@@ -36,6 +37,15 @@ def environments(settings: LocalSettings, layout: Layout) -> dict[str, dict[str,
     if wrong:
         raise ConfigError("\n".join(wrong))
     return found
+
+
+def _check_runners() -> None:
+    named = os.environ.get("ERRAND_RUNNERS") or RUNNER_NAME
+    if RUNNER_NAME not in (name.strip() for name in named.split(",")):
+        raise ConfigError(
+            f"ERRAND_RUNNERS={named} does not name this host's own runner; for example"
+            f" ERRAND_RUNNERS={RUNNER_NAME},{named}"
+        )
 
 
 def _scheduler(settings: LocalSettings, layout: Layout) -> dict[str, str]:

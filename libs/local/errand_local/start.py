@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -30,11 +30,11 @@ class Start:
 
     supervision: Supervision
     layout: Layout
-    began: Mapping[str, int] = field(default_factory=dict)
+    began: Mapping[str, int]
 
     @classmethod
-    def anew(cls, supervision: Supervision, layout: Layout) -> Self:
-        """One that is about to begin: what the logs hold already is not of it."""
+    def now(cls, supervision: Supervision, layout: Layout) -> Self:
+        """One that begins now: what the logs hold already is not of it."""
         return cls(supervision, layout, {name: _size(layout.log(name)) for name in SERVICES})
 
     def wait(self, wanted: Environments) -> None:
@@ -45,7 +45,8 @@ class Start:
                 self._check()
                 if time.monotonic() > give_up_s:
                     raise NotUp(
-                        f"the {name} does not answer within {_READY_S:.0f} s; make logs says why, make down stops it"
+                        f"the {name} does not answer within {_READY_S:.0f} s ({_words(name, wanted[name])});"
+                        " make logs says more, make down stops it"
                     )
                 time.sleep(_LOOK_S)
         # One may have served for a moment before it found out that it cannot.
@@ -61,7 +62,7 @@ class Start:
     def _why_not(self, state: State) -> str:
         """Empty for a service that runs, or still tries to. One that refused may be on its way again already."""
         log = self.layout.log(state.name)
-        said = _since(log, self.began.get(state.name, 0))
+        said = _since(log, self.began[state.name])
         if reasons := _refusal(said):
             return f"the {state.name} cannot start: {reasons}"
         if state.failing:
@@ -69,10 +70,25 @@ class Start:
         return ""
 
 
+def ailing(wanted: Environments) -> list[str]:
+    """What each service says of itself that is not well."""
+    return [
+        f"the {name} is not well: {_words(name, wanted[name])}" for name in SERVICES if not _healthy(name, wanted[name])
+    ]
+
+
 def _healthy(name: str, environment: Mapping[str, str]) -> bool:
-    command = [sys.executable, "-m", f"errand_{name}", "healthy"]
-    done = subprocess.run(command, env={**plain_environment(), **environment}, capture_output=True, check=False)
-    return done.returncode == 0
+    return _ask(name, environment).returncode == 0
+
+
+def _words(name: str, environment: Mapping[str, str]) -> str:
+    return _ask(name, environment).stderr.strip() or "it gives no reason"
+
+
+def _ask(name: str, environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", f"errand_{name}", "--log-format=console", "healthy"]
+    env = {**plain_environment(), **environment}
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 
 def _refusal(lines: Sequence[str]) -> str:

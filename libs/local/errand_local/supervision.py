@@ -1,5 +1,6 @@
 """supervisord: it starts the services, starts again what ends, and rotates their logs."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -20,6 +21,7 @@ _STOP_S = 60.0
 _LOOK_S = 0.1
 
 _CONFIG = """\
+; code {code}
 [supervisord]
 logfile={log}
 logfile_maxbytes=1MB
@@ -113,8 +115,10 @@ class Supervision:
         try:
             with self._proxy() as proxy:
                 proxy.supervisor.getState()
-        except (OSError, xmlrpc.client.Error):
+        except (FileNotFoundError, ConnectionRefusedError):
             return False
+        except (OSError, xmlrpc.client.Error) as exc:
+            raise SupervisionFailed(f"supervisord of {self._layout.root} cannot be asked ({exc})") from exc
         return True
 
     def states(self) -> list[State]:
@@ -129,12 +133,11 @@ class Supervision:
 
     def stop(self) -> bool:
         """Stop everything, the last started first; false when nothing ran. Raises SupervisionFailed."""
-        try:
-            with self._proxy() as proxy:
-                pid = int(str(proxy.supervisor.getPID()))
-                proxy.supervisor.shutdown()
-        except (OSError, xmlrpc.client.Error):
+        if not self.running():
             return False
+        with self._proxy() as proxy:
+            pid = int(str(proxy.supervisor.getPID()))
+            proxy.supervisor.shutdown()
         give_up_s = time.monotonic() + _STOP_S
         while _lives(pid):
             if time.monotonic() > give_up_s:
@@ -153,6 +156,7 @@ class Supervision:
     def _configuration(self) -> str:
         layout = self._layout
         values = {
+            "code": _code(),
             "log": layout.log("supervisord"),
             "local": layout.local,
             "root": layout.root,
@@ -174,6 +178,14 @@ class Supervision:
 def plain_environment() -> dict[str, str]:
     """This process's environment without settings of Errand's: supervisord hands its own on to all that it starts."""
     return {key: value for key, value in os.environ.items() if not key.startswith(("ERRAND_", "ANTHROPIC_"))}
+
+
+def _code() -> str:
+    """A mark of the code that runs: after an update `make up` starts anew."""
+    folder = Path(__file__).parents[3]
+    sources = sorted(path for part in ("libs", "services") for path in (folder / part).rglob("*.py"))
+    marks = "".join(f"{path} {path.stat().st_mtime_ns}\n" for path in sources)
+    return hashlib.sha256(marks.encode()).hexdigest()[:16]
 
 
 def _write(path: Path, content: str) -> None:

@@ -5,10 +5,10 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from errand_local.layout import Layout
+from errand_local.layout import Layout, alone
 from errand_local.services import environments
 from errand_local.settings import LocalSettings
-from errand_local.start import NotUp, Start
+from errand_local.start import NotUp, Start, ailing
 from errand_local.supervision import Supervision, plain_environment
 
 
@@ -17,18 +17,22 @@ def up(settings: LocalSettings) -> None:
     layout = Layout(settings.data.absolute())
     supervision = Supervision(layout)
     wanted = environments(settings, layout)
-    if supervision.running() and supervision.differs(wanted):
-        _say("the settings changed: starting anew")
-        supervision.stop()
-    start = Start(supervision, layout)
-    if not supervision.running():
-        _say(f"starting scheduler, gateway and runner; everything is kept in {layout.root}")
-        start = Start.anew(supervision, layout)
-        supervision.prepare(wanted)
-        _clear(layout)
-        supervision.start()
-    start.wait(wanted)
-    print_link(wanted["scheduler"])
+    with alone(layout):
+        if supervision.running() and supervision.differs(wanted):
+            _say("the settings or the code changed: starting anew")
+            supervision.stop()
+        if supervision.running():
+            # One that fails is tried again and again already: the others go on serving.
+            for words in ailing(wanted):
+                _say(words)
+        else:
+            _say(f"starting scheduler, gateway and runner; everything is kept in {layout.root}")
+            start = Start.now(supervision, layout)
+            supervision.prepare(wanted)
+            _clear(layout)
+            supervision.start()
+            start.wait(wanted)
+        print_link(wanted["scheduler"])
     _say("make logs shows what happens, make link prints another link, make down stops it")
 
 
@@ -36,14 +40,20 @@ def run(settings: LocalSettings) -> None:
     """The same in the foreground, for an init system; becomes supervisord. Raises ConfigError."""
     layout = Layout(settings.data.absolute())
     supervision = Supervision(layout)
-    supervision.prepare(environments(settings, layout))
+    wanted = environments(settings, layout)
+    with alone(layout):
+        supervision.prepare(wanted)
     command = supervision.command(foreground=True)
     os.execve(command[0], command, plain_environment())  # noqa: S606
 
 
 def down(settings: LocalSettings) -> None:
     """Stop everything. What is at work is taken up by the next start."""
-    stopped = Supervision(Layout(settings.data.absolute())).stop()
+    layout = Layout(settings.data.absolute())
+    stopped = False
+    if layout.local.exists():
+        with alone(layout):
+            stopped = Supervision(layout).stop()
     _say("stopped; make up starts it again" if stopped else f"nothing runs from {settings.data.absolute()}")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from errand_common.addresses import on_this_host, split
+from errand_common.addresses import on_this_host, split, web
 from errand_common.listening import cannot_listen
 from errand_common.service import StartError
 
@@ -32,7 +32,7 @@ class PublicAddress:
 
 def public_address(url: str | None, bound: str) -> PublicAddress:
     """The address that was set, else one at which this machine reaches what was bound."""
-    return PublicAddress(url or f"http://{on_this_host(bound)}")
+    return PublicAddress(web(url or f"http://{on_this_host(bound)}"))
 
 
 def listen(address: str) -> socket.socket:

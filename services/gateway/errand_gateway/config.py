@@ -78,6 +78,11 @@ class GatewaySettings(Settings):
         examples=["errand://signed-in,https://app.example.org/signed-in"],
     )
 
+    @field_validator("scheduler")
+    @classmethod
+    def _can_be_dialled(cls, value: str) -> str:
+        return addresses.dialled(value)
+
     @field_validator("listen")
     @classmethod
     def _is_address(cls, value: str) -> str:

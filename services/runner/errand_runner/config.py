@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
+from errand_common import addresses
 from errand_common.config import Settings
 from errand_common.disk import GIB
 
@@ -79,3 +80,8 @@ class RunnerSettings(Settings):
         ge=0,
         examples=["900"],
     )
+
+    @field_validator("scheduler")
+    @classmethod
+    def _can_be_dialled(cls, value: str) -> str:
+        return addresses.dialled(value)

@@ -13,6 +13,7 @@ from errand_common.ids import Ids
 from errand_common.service import StartError
 from errand_runner import doorway
 from errand_runner.config import RunnerSettings
+from errand_runner.presence import presence_file
 from errand_runner.sandbox.docker import Engine, EngineUnavailable, ImageMissing, SandboxFailed
 
 
@@ -33,6 +34,8 @@ async def ready_host(settings: RunnerSettings) -> AsyncIterator[Host]:
     socket_root = data / "s"
     _check_path(settings, socket_root)
     with locked(settings.data, service="runner"):
+        # One that was killed left it.
+        presence_file(data).unlink(missing_ok=True)
         try:
             async with Engine.connect(state_dir=data, base_url=settings.docker_host) as engine:
                 room = Room((data, await engine.root_dir()), settings.min_free_bytes)

@@ -64,7 +64,8 @@ async def until_answered(
             first_failure_s = now_s if first_failure_s is None else first_failure_s
             delay_s = patience.delay_s(failures=failures, asked_s=_asked_s(exc), chance=random.random())  # noqa: S311
             if now_s + delay_s - first_failure_s > patience.budget_s:
-                tried = f"tried {failures} times in {now_s - first_failure_s:.0f} s"
+                times = "once" if failures == 1 else f"{failures} times in {now_s - first_failure_s:.0f} s"
+                tried = f"tried {times}"
                 raise HostAway(f"{exc} ({tried}; ERRAND_GIT_PATIENCE_SECONDS)") from exc
             await delayed(str(exc), delay_s)
         await asyncio.sleep(delay_s)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
+
 from errand_runner.config import RunnerSettings
 
 
@@ -17,7 +19,11 @@ def presence_file(data: Path) -> Path:
 @contextmanager
 def shown(file: Path) -> Iterator[None]:
     """Present while the context lasts. It names this process: one that is killed leaves the file."""
-    file.write_text(f"{os.getpid()}\n")
+    try:
+        file.write_text(f"{os.getpid()}\n")
+    except OSError as exc:
+        # A full disk: the work goes on, and only whoever looks at the file is misled.
+        structlog.get_logger().warning("presence_not_shown", path=str(file), error=str(exc))
     try:
         yield
     finally:

@@ -46,8 +46,6 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
     ca = await awaited(settings.ca_file, setting="ERRAND_CA_FILE", ending=PEM_END)
     token = (await awaited(settings.token_file, setting="ERRAND_TOKEN_FILE", ending=b"")).decode().strip()
     await asyncio.to_thread(_make_socket_root, host.socket_root)
-    # One that was killed left it.
-    presence_file(settings.data).unlink(missing_ok=True)
     clock, outbox = Clock(), Outbox(settings.data / "outbox")
     structlog.get_logger().info("runner_started", scheduler=settings.scheduler, slots=settings.slots)
     try:

@@ -79,6 +79,12 @@ def _store(tx: Tx, found: Sequence[_Found], ids: Ids) -> None:
 
 
 def _store_token(tx: Tx, found: _Found, service_token_id: str, runner_id: str | None) -> None:
+    known = tx.one(service_tokens.by_hash(found.token_hash))
+    if known is not None and known.name != found.name:
+        raise StartError(
+            f"credentials/{found.name} holds the token of {known.name}: a copied folder; delete it and start again, "
+            "and a token of its own is made"
+        )
     if tx.one(service_tokens.by_hash(found.token_hash)) is None:
         if tx.one(service_tokens.revoked_name(found.token_hash)) is not None:
             raise StartError(

@@ -5,7 +5,7 @@ from contextlib import suppress
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from errand_common.errors import Unauthenticated
+from errand_common.errors import Denied, Unauthenticated
 from errand_gateway.cookies import Cookies
 from errand_gateway.problems import RESPONSES
 from errand_gateway.rest.parameters import SessionToken
@@ -44,6 +44,6 @@ class SignInRoutes:
         """Ends the session at once; one that is over already is no error."""
         response = Response(status_code=204)
         self._cookies.clear_session(response)
-        with suppress(Unauthenticated):
+        with suppress(Unauthenticated, Denied):
             await self._accounts.end_session(token)
         return response

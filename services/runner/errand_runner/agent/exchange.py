@@ -91,6 +91,7 @@ class KeyRefused(ModelError):
             " the runner and send the task on."
         )
         self.said = f"{status}: {said}"
+        self.status = status
 
 
 class QuotaReached(ModelError):

@@ -10,6 +10,7 @@ from errand_runner.agent.exchange import KeyRefused, ModelError
 from errand_runner.agent.model import Model
 
 _PROBE_S = 10.0
+_UNAUTHENTICATED = 401
 _KEYS_PAGE = "https://platform.claude.com/settings/keys"
 # As many names as a person reads through.
 _NAMED = 20
@@ -28,6 +29,10 @@ async def probe(model: Model, model_id: str, *, limit_s: float = _PROBE_S) -> No
                 return
             listed = await model.models()
     except KeyRefused as exc:
+        if exc.status != _UNAUTHENTICATED:
+            # A key, or a service between, that may not list models may still serve them.
+            _log.warning("model_not_checked", model=model_id, address=model.address, error=str(exc))
+            return
         raise StartError(
             f"ANTHROPIC_API_KEY: the model's service at {model.address} refuses the key ({exc.said}); make one at"
             f" {_KEYS_PAGE} and set it, or correct ANTHROPIC_BASE_URL if the key is another service's"

@@ -9,7 +9,7 @@ from errand.v1 import dispatch_service_pb2 as pb
 from errand.v1 import runner_pb2, task_pb2
 from errand_common.clock import Clock
 from errand_common.errors import Conflict, Unavailable
-from errand_common.values import AttemptPhase
+from errand_common.values import AttemptPhase, InputKind
 from errand_common.wire import duration, number
 from errand_scheduler import wire
 from errand_scheduler.runners import RunnerSession
@@ -61,7 +61,8 @@ async def assignments(
 
 def _to_tell(live: Sequence[Attempt], waiting: Sequence[Waiting]) -> dict[str, _Told]:
     sizes: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for each in waiting:
+    # What steers goes before what is queued: it is for the running turn. The sort is stable.
+    for each in sorted(waiting, key=lambda each: each.kind is not InputKind.STEER):
         sizes[each.attempt_id].append((each.input_id, each.size_bytes))
     return {
         attempt.attempt_id: _Told(_stopping(attempt), frozenset(_fitting(sizes[attempt.attempt_id])))

@@ -29,6 +29,7 @@ class Waiting:
 
     attempt_id: str
     input_id: str
+    kind: InputKind
     size_bytes: int
 
 
@@ -51,7 +52,7 @@ def untaken_of_runner(runner_id: str) -> Query[Waiting]:
     # From the attempts, which are few: inputs that failed tasks never took up may be many.
     return Query(
         """
-        SELECT attempts.attempt_id, inputs.input_id, LENGTH(CAST(inputs.text AS BLOB)) AS size_bytes
+        SELECT attempts.attempt_id, inputs.input_id, inputs.kind, LENGTH(CAST(inputs.text AS BLOB)) AS size_bytes
         FROM attempts
         CROSS JOIN inputs INDEXED BY inputs_by_task ON inputs.task_id = attempts.task_id
         WHERE attempts.runner_id = :runner_id
@@ -117,4 +118,9 @@ def _input(row: sqlite3.Row) -> Input:
 
 
 def _waiting(row: sqlite3.Row) -> Waiting:
-    return Waiting(attempt_id=row["attempt_id"], input_id=row["input_id"], size_bytes=row["size_bytes"])
+    return Waiting(
+        attempt_id=row["attempt_id"],
+        input_id=row["input_id"],
+        kind=InputKind(row["kind"]),
+        size_bytes=row["size_bytes"],
+    )

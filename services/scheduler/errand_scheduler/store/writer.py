@@ -106,10 +106,17 @@ class Writer:
             self._queued_bytes -= sum(op.weight_bytes for op in group)
             return group
 
+    def _tell(self, notices: Sequence[Notice]) -> None:
+        try:
+            self._on_commit(notices)
+        except Exception:
+            # What is committed is committed: its callers must hear of it.
+            log.exception("notices_not_told")
+
     def _settle(self, group: Sequence[_Op[object]], outcomes: Sequence[Outcome]) -> None:
         for op, outcome in zip(group, outcomes, strict=True):
             if outcome.notices:
-                op.context.run(self._on_commit, outcome.notices)
+                op.context.run(self._tell, outcome.notices)
         refused = next((outcome.error for outcome in outcomes if isinstance(outcome.error, Unavailable)), None)
         if refused is not None:
             log.error("write_refused", operations=len(group), error=refused.message)

@@ -26,7 +26,8 @@ export class ToolEntry {
         this.#whole = whole;
         const sign = element("span", { class: "sign" }, entry.name === "bash" ? "$" : entry.name);
         const command = element("span", { class: "command" }, sign, " ", entry.summary);
-        this.#head = button(command, { class: "head", "aria-expanded": "false", onclick: () => this.#fold() }, this.#state);
+        const folding = { class: "head", "aria-expanded": "false", onclick: () => this.#fold() };
+        this.#head = button(command, folding, this.#state);
         this.node = element("article", { class: "entry tool", "aria-label": `Tool ${entry.name}` });
         this.node.append(this.#head, this.#tail, this.#body);
         this.redraw();
