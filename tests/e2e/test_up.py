@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from errand_common.folder_lock import locked
 from errand_common.tasks import to_the_end
 from errand_local.layout import SERVICES, Layout
 from errand_local.supervision import Supervision, plain_environment
@@ -181,6 +182,30 @@ async def test_no_service_holds_what_is_anothers(up, host):
     assert "ERRAND_GITHUB_TOKEN" in environments["scheduler"]
 
 
+async def test_a_second_up_leaves_alone_what_serves_while_something_else_fails(phone, host):
+    before = host.pids()
+    token = host.layout.scheduler / "credentials" / "runners" / "local" / "token"
+    hidden = token.rename(token.with_name("hidden"))
+    os.kill(before["runner"], signal.SIGKILL)
+    await until(lambda: host.pids()["runner"] not in (0, before["runner"]))
+    done = await host.make("up")
+    hidden.rename(token)
+
+    assert "the runner is not well" in done.err
+    assert "/#/link/" in done.out
+    assert (await phone.get("/v1/tasks"))["tasks"]
+    assert host.pids()["gateway"] == before["gateway"]
+    await healthy(host, "runner")
+
+
+async def test_two_ups_do_not_meet(up, host):
+    with locked(host.layout.local, service="test"):
+        done = await host.make("up")
+
+    assert done.code != 0
+    assert "another process" in done.err
+
+
 async def test_what_is_written_down_is_for_its_owner_alone(up, host):
     readable = [path for path in host.layout.local.iterdir() if path.is_file() and path.stat().st_mode & 0o077]
 
@@ -297,6 +322,33 @@ async def test_only_the_reason_of_this_start_is_told(host, short_path):
     assert "ANTHROPIC_API_KEY" in wrong_key
     assert "claude-nonsense" in wrong_model
     assert "ANTHROPIC_API_KEY" not in wrong_model
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("ERRAND_RUNNERS", "second", "ERRAND_RUNNERS=local,second"),
+        ("ERRAND_DATA", "/dev/null/data", "set ERRAND_DATA"),
+        ("ERRAND_SCHEDULER_LISTEN", "127.0.0.1:0", "ERRAND_SCHEDULER_LISTEN"),
+        ("ERRAND_PUBLIC_URL", "errand.example.org", "ERRAND_PUBLIC_URL"),
+    ],
+)
+async def test_a_setting_that_cannot_work_is_told_before_anything_starts(host, short_path, setting, value, words):
+    env_file = short_path / "env"
+    settings = host.settings | {"ERRAND_DATA": str(short_path), setting: value}
+    env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    done = await execute(sys.executable, "-m", "errand_local", "--env-file", str(env_file), "up")
+
+    assert done.code in (1, 2)
+    assert words in done.err
+    assert "Traceback" not in done.err
+
+
+async def test_logs_where_nothing_ever_ran_say_so(short_path):
+    (short_path / "env").write_text(f"ERRAND_DATA={short_path}\n")
+    done = await execute(sys.executable, "-m", "errand_local", "--env-file", str(short_path / "env"), "logs")
+
+    assert "nothing has run" in done.err
 
 
 async def test_listening_to_everybody_asks_for_the_address_that_phones_use(host, tmp_path):

@@ -113,3 +113,15 @@ async def test_a_request_id_stands_for_one_kind(running: Stack) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await person.add_input(task.task_id, "now", QUEUE, request_id="tap")
     assert refusal(refused.value).reason == "IDEMPOTENCY_MISMATCH"
+
+
+async def test_a_steer_does_not_wait_behind_a_long_queue(running: Stack) -> None:
+    person, task = await new_task(running)
+    async with running.runner() as runner:
+        first = await runner.take()
+        await runner.send(first.attempt, inputs_event(first))
+        for _ in range(2):
+            await person.add_input(task.task_id, "q" * 64 * 1024)
+        await person.add_input(task.task_id, "stop that", STEER)
+        while "stop that" not in [each.text for each in (await runner.next_assignment()).inputs]:
+            pass

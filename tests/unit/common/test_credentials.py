@@ -59,3 +59,12 @@ async def test_a_file_is_awaited_until_it_is_whole(tmp_path):
     async with asyncio.timeout(5):
         assert await waiting == whole
     assert (logs[0]["event"], logs[0]["setting"]) == ("file_awaited", "ERRAND_CA_FILE")
+
+
+def test_a_write_that_was_broken_off_is_made_anew(tmp_path):
+    (tmp_path / "token.part").write_text("")
+
+    write_secret(tmp_path / "token", "whole")
+
+    assert read_secret(tmp_path / "token") == "whole"
+    assert [path.name for path in tmp_path.iterdir()] == ["token"]

@@ -43,3 +43,8 @@ async def test_what_a_killed_runner_left_does_not_count(settings, capsys):
 async def test_it_names_the_process_that_has_the_session(settings):
     with shown(presence_file(settings.data)):
         assert presence_file(settings.data).read_text() == f"{os.getpid()}\n"
+
+
+async def test_a_full_disk_does_not_end_the_work(tmp_path):
+    with shown(tmp_path / "gone" / "session"):
+        pass

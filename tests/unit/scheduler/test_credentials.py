@@ -1,5 +1,6 @@
 """Each service has a folder of its own with what it needs to call the scheduler, and loses it with its name."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -130,3 +131,11 @@ async def test_a_credential_that_cannot_be_used_is_named(world: World, folder: D
     folder.credential("operator").token.write_text("\n")
     with pytest.raises(StartError, match=r"credentials/operator cannot be used: .* is empty; delete it"):
         await start(world, folder)
+
+
+async def test_a_copied_folder_is_no_second_runner(world: World, folder: DataFolder) -> None:
+    await start(world, folder)
+    shutil.copytree(folder.credential("runners/local").folder, folder.credential("runners/second").folder)
+
+    with pytest.raises(StartError, match="credentials/runners/second holds the token of runners/local"):
+        await start(world, folder, ["local", "second"])

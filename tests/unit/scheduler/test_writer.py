@@ -3,15 +3,18 @@
 import asyncio
 import sqlite3
 import threading
+from pathlib import Path
 
 import pytest
 
+from errand_common.clock import Clock
 from errand_common.errors import Conflict, Exhausted, Unavailable
 from errand_scheduler.store import audit
+from errand_scheduler.store.database import prepare
 from errand_scheduler.store.notices import SessionsEnded
 from errand_scheduler.store.query import Query, number
 from errand_scheduler.store.transaction import Tx
-from errand_scheduler.store.writer import QUEUE_BYTES
+from errand_scheduler.store.writer import QUEUE_BYTES, open_writer
 from tests.unit.scheduler.world import World
 
 AUDITS = Query("SELECT COUNT(*) FROM audit_log", number)
@@ -128,3 +131,12 @@ async def test_closing_commits_what_is_queued(world: World) -> None:
     assert await world.reader.one(AUDITS) == 1
     with pytest.raises(Unavailable):
         await world.writer.write(note)
+
+
+async def test_what_is_committed_is_answered_even_if_telling_it_fails(tmp_path: Path) -> None:
+    def fail(notices: object) -> None:
+        raise RuntimeError("a bug in whoever listens")
+
+    prepare(tmp_path / "errand.db")
+    async with open_writer(tmp_path / "errand.db", Clock(), fail) as writer, asyncio.timeout(10):
+        await writer.write(lambda tx: tx.notice(SessionsEnded(family_id="fam_1")))

@@ -115,3 +115,11 @@ async def test_a_service_that_does_not_answer_holds_the_start_up_for_a_moment_on
     async with service(web.get("/{path:.*}", asleep)) as model:
         assert await warned(model, limit_s=0.2) == "no answer in 0 s"
     assert asked.is_set()
+
+
+async def test_a_service_that_only_forbids_to_list_its_models_may_still_serve_them() -> None:
+    async def forbidden(request: web.Request) -> web.Response:
+        return web.json_response({"type": "error", "error": {"type": "permission_error", "message": "no"}}, status=403)
+
+    async with service(web.get("/v1/models", forbidden), web.get("/v1/models/{model}", forbidden)) as model:
+        assert "403" in await warned(model)
