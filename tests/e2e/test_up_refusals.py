@@ -1,0 +1,126 @@
+"""`make up` where it cannot work: what is wrong is told with its cure, and nothing keeps running."""
+
+import socket
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from errand_local.layout import Layout
+from errand_local.supervision import Supervision
+from tests.e2e.composing import execute
+from tests.e2e.hosting import free_port, open_host
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def host():
+    """Its settings are good; each test spoils a copy."""
+    async with open_host() as opened:
+        yield opened
+
+
+@pytest.fixture
+def short_path():
+    """Sockets lie in it, whose paths have few bytes."""
+    with tempfile.TemporaryDirectory(prefix="errand-") as folder:
+        yield Path(folder)
+
+
+async def test_down_where_nothing_runs_says_so(host, tmp_path):
+    env_file = tmp_path / "env"
+    env_file.write_text(f"ERRAND_DATA={tmp_path}\n")
+    done = await execute("make", "--no-print-directory", "down", f"ENV_FILE={env_file}")
+
+    assert (done.code, f"nothing runs from {tmp_path}" in done.err) == (0, True)
+
+
+async def test_all_that_is_not_set_is_told_at_once_and_nothing_starts(tmp_path):
+    env_file = tmp_path / "env"
+    env_file.write_text(f"ERRAND_DATA={tmp_path / 'data'}\nERRAND_SLOTS=many\n")
+    done = await execute(sys.executable, "-m", "errand_local", "--env-file", str(env_file), "up")
+
+    assert done.code == 2
+    for name in (
+        "ANTHROPIC_API_KEY is not set",
+        "ERRAND_GITHUB_TOKEN",
+        "ERRAND_GITHUB_CLIENT_ID",
+        "ERRAND_SLOTS is 'many'",
+    ):
+        assert name in done.err
+    assert not (tmp_path / "data" / "local").exists()
+
+
+async def test_a_service_that_cannot_start_is_quoted_and_nothing_keeps_running(host, short_path):
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        settings = host.settings | {
+            "ERRAND_DATA": str(short_path),
+            "ERRAND_SCHEDULER_LISTEN": f"127.0.0.1:{free_port()}",
+        }
+        settings["ERRAND_GATEWAY_LISTEN"] = address
+        env_file = short_path / "env"
+        env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        done = await execute(sys.executable, "-m", "errand_local", "--env-file", str(env_file), "up")
+
+    assert done.code == 1
+    assert "the gateway cannot start" in done.err
+    assert address in done.err
+    assert not Supervision(Layout(short_path)).running()
+
+
+async def test_only_the_reason_of_this_start_is_told(host, short_path):
+    env_file = short_path / "env"
+
+    async def refusal(**changed):
+        settings = host.settings | {"ERRAND_DATA": str(short_path), "ERRAND_GATEWAY_LISTEN": f"127.0.0.1:{free_port()}"}
+        settings |= {"ERRAND_SCHEDULER_LISTEN": f"127.0.0.1:{free_port()}", **changed}
+        env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        return (await execute(sys.executable, "-m", "errand_local", "--env-file", str(env_file), "up")).err
+
+    wrong_key = await refusal(ANTHROPIC_API_KEY="sk-ant-wrong")
+    wrong_model = await refusal(ERRAND_MODEL="claude-nonsense")
+
+    assert "ANTHROPIC_API_KEY" in wrong_key
+    assert "claude-nonsense" in wrong_model
+    assert "ANTHROPIC_API_KEY" not in wrong_model
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("ERRAND_RUNNERS", "second", "ERRAND_RUNNERS=local,second"),
+        ("ERRAND_DATA", "/dev/null/data", "set ERRAND_DATA"),
+        ("ERRAND_SCHEDULER_LISTEN", "127.0.0.1:0", "ERRAND_SCHEDULER_LISTEN"),
+        ("ERRAND_PUBLIC_URL", "errand.example.org", "ERRAND_PUBLIC_URL"),
+    ],
+)
+async def test_a_setting_that_cannot_work_is_told_before_anything_starts(host, short_path, setting, value, words):
+    env_file = short_path / "env"
+    settings = host.settings | {"ERRAND_DATA": str(short_path), setting: value}
+    env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    done = await execute(sys.executable, "-m", "errand_local", "--env-file", str(env_file), "up")
+
+    assert done.code in (1, 2)
+    assert words in done.err
+    assert "Traceback" not in done.err
+
+
+async def test_logs_where_nothing_ever_ran_say_so(short_path):
+    (short_path / "env").write_text(f"ERRAND_DATA={short_path}\n")
+    done = await execute(sys.executable, "-m", "errand_local", "--env-file", str(short_path / "env"), "logs")
+
+    assert "nothing has run" in done.err
+
+
+async def test_listening_to_everybody_asks_for_the_address_that_phones_use(host, tmp_path):
+    env_file = tmp_path / "env"
+    env_file.write_text("ERRAND_GATEWAY_LISTEN=0.0.0.0:8080\n")
+    done = await execute(sys.executable, "-m", "errand_local", "--env-file", str(env_file), "up")
+
+    assert done.code == 2
+    assert "ERRAND_PUBLIC_URL=http://" in done.err
