@@ -63,7 +63,7 @@ async def test_the_last_session_wins(running: Stack) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as ended:
             await old.rest_of_watch()
         assert refusal(ended.value).reason == "SESSION_SUPERSEDED"
-        assert (await young.beat(ref)).verdicts == []
+        assert (await young.beat(ref)).directives.verdicts == []
 
 
 async def test_a_runner_that_comes_back_empty_handed_lets_the_task_begin_anew(running: Stack) -> None:

@@ -14,7 +14,7 @@ from errand_common import rpc
 from errand_common.clock import Clock
 from errand_common.errors import ErrandError, from_rpc_error
 from errand_scheduler.store import users
-from errand_scheduler.store.reader import open_reader
+from errand_scheduler.store.reader_pool import open_reader
 from tests.integration.scheduling import (
     DEADLINE_S,
     Person,

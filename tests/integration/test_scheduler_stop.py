@@ -48,7 +48,7 @@ async def test_a_running_task_is_stopped_by_its_runner(running: Stack) -> None:
         told = await runner.next_assignment()
         assert told.attempt == ref
         assert told.desired_state == runner_pb2.DESIRED_STATE_STOP
-        verdicts = (await runner.beat(ref)).verdicts
+        verdicts = (await runner.beat(ref)).directives.verdicts
         assert [(each.attempt, each.verdict) for each in verdicts] == [(ref, runner_pb2.VERDICT_STOP)]
         assert (await runner.finish(ref, task_pb2.ATTEMPT_PHASE_CANCELLED)).error_reason == ""
         await until_removed(runner, ref)
@@ -77,7 +77,7 @@ async def test_a_task_whose_runner_is_away_is_stopped_at_once(running: Stack) ->
             continue
         watch.cancel()
         assert (await person.stop(task.task_id)).status == task_pb2.TASK_STATUS_CANCELLED
-        assert [each.verdict for each in (await runner.beat(ref)).verdicts] == [runner_pb2.VERDICT_FORGET]
+        assert [each.verdict for each in (await runner.beat(ref)).directives.verdicts] == [runner_pb2.VERDICT_FORGET]
         assert (await runner.finish(ref)).error_reason == "LEASE_SUPERSEDED"
 
 

@@ -75,6 +75,16 @@ class FailureReason(StrEnum):
     RUNNER_LOST = "runner_lost"
     INTERNAL = "internal"
     DISK = "disk"
+    START = "start"
+    POISON = "poison"
+
+
+class WaitReason(StrEnum):
+    """What a waiting task waits for."""
+
+    QUESTION = "question"
+    ALLOWANCE = "allowance"
+    QUOTA = "quota"
 
 
 class InputKind(StrEnum):
@@ -82,6 +92,7 @@ class InputKind(StrEnum):
 
     QUEUE = "queue"
     STEER = "steer"
+    ANSWER = "answer"
 
 
 class Role(StrEnum):

@@ -32,8 +32,9 @@ Answer = TypeVar("Answer")
 class Dispatch:
     """The scheduler as an attempt sees it: whichever session is live."""
 
-    def __init__(self, stub: "DispatchServiceAsyncStub", token: str) -> None:
+    def __init__(self, stub: "DispatchServiceAsyncStub", token: str, chance: random.Random) -> None:
         self.stub = stub
+        self._chance = chance
         self.metadata = rpc.bearer(token)
         self._session_id = ""
         self._live = asyncio.Event()
@@ -98,7 +99,7 @@ class Dispatch:
     ) -> Answer:
         """The answer, whichever session gives it. Repeats after what passes, and after `despite`."""
         log = structlog.get_logger()
-        backoff = Backoff(random.Random())  # noqa: S311  # jitter, not a secret
+        backoff = Backoff(self._chance)
         while True:
             await self._live.wait()
             try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import shutil
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from errand_runner.attempt import Means, run_attempt
 from errand_runner.config import RunnerSettings
 from errand_runner.dispatch import Dispatch
 from errand_runner.events import Deltas
+from errand_runner.heartbeat import ThreadHeart
 from errand_runner.host import Host
 from errand_runner.lease import Leases
 from errand_runner.outage import GitPatience
@@ -51,7 +53,8 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
     try:
         with rpc.sync_channel(settings.scheduler, ca=ca) as heart_channel:
             async with rpc.channel(settings.scheduler, ca=ca) as channel:
-                dispatch = Dispatch(DispatchServiceStub(channel), token)
+                chance = random.Random()  # noqa: S311  # jitter, not a secret
+                dispatch = Dispatch(DispatchServiceStub(channel), token, chance)
                 means = _means(settings, host, model=model, dispatch=dispatch, outbox=outbox, clock=clock)
                 worker = Worker(
                     dispatch=dispatch,
@@ -64,8 +67,8 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                 )
                 sessions = Sessions(
                     worker,
-                    heart_stub=DispatchServiceStub(heart_channel),
-                    token=token,
+                    new_heart=partial(ThreadHeart, DispatchServiceStub(heart_channel), token),
+                    chance=chance,
                     slots=settings.slots,
                     nonce=os.urandom(8).hex(),
                     leases=means.leases,

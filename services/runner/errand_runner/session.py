@@ -2,14 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import structlog
 
 from errand.v1 import dispatch_service_pb2 as pb
-from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
-from errand.v1.runner_pb2 import VERDICT_KEEP, Assignment, AttemptVerdict
+from errand.v1.runner_pb2 import VERDICT_KEEP, Assignment, Directives
 from errand_common import handshake, rpc, wire
 from errand_common.clock import Clock
 from errand_common.errors import Denied, ErrandError, Unauthenticated
@@ -18,7 +17,7 @@ from errand_common.tasks import until_one_ends
 from errand_runner.backoff import Backoff
 from errand_runner.dispatch import CALL_S
 from errand_runner.events import EventStream
-from errand_runner.heartbeat import Heart
+from errand_runner.heartbeat import Heart, NewHeart, Pulse
 from errand_runner.lease import Leases
 from errand_runner.presence import shown
 from errand_runner.worker import Worker
@@ -33,8 +32,8 @@ class Sessions:
         self,
         worker: Worker,
         *,
-        heart_stub: DispatchServiceStub,
-        token: str,
+        new_heart: NewHeart,
+        chance: random.Random,
         slots: int,
         nonce: str,
         leases: Leases,
@@ -44,14 +43,14 @@ class Sessions:
     ) -> None:
         self._scheduler = scheduler
         self._presence = presence
-        self._worker, self._heart_stub, self._token = worker, heart_stub, token
+        self._worker, self._new_heart, self._chance = worker, new_heart, chance
         self._slots, self._nonce, self._leases, self._clock = slots, nonce, leases, clock
         self._log = structlog.get_logger()
 
     async def run(self) -> None:
         """Returns never. Raises StartError when the scheduler refuses this runner, or this runner the scheduler's
         certificate."""
-        backoff = Backoff(random.Random())  # noqa: S311  # jitter, not a secret
+        backoff = Backoff(self._chance)
         while True:
             try:
                 await self._one_session(backoff)
@@ -121,19 +120,18 @@ class Sessions:
     def _heart(self, session_id: str, superseded: asyncio.Event) -> Heart:
         loop = asyncio.get_running_loop()
 
-        def on_verdicts(verdicts: Sequence[AttemptVerdict]) -> None:
-            _in_loop(loop, lambda: self._worker.on_verdicts(verdicts))
+        def on_directives(directives: Directives) -> None:
+            _in_loop(loop, lambda: self._worker.on_directives(directives))
 
-        return Heart(
-            self._heart_stub,
-            token=self._token,
+        pulse = Pulse(
             session_id=session_id,
             leases=self._leases,
             clock=self._clock,
             attempts=lambda: self._worker.attempts,
-            on_verdicts=on_verdicts,
+            on_directives=on_directives,
             on_superseded=lambda: _in_loop(loop, superseded.set),
         )
+        return self._new_heart(pulse)
 
 
 def apply(change: pb.WatchAssignmentsResponse, wanted: Mapping[str, Assignment]) -> Mapping[str, Assignment]:

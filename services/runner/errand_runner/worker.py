@@ -110,6 +110,10 @@ class Worker:
             elif verdict.verdict == pb.VERDICT_FORGET:
                 self.forget(verdict.attempt.attempt_id)
 
+    def on_directives(self, directives: pb.Directives) -> None:
+        """What the scheduler wants, as it says with every answer."""
+        self.on_verdicts(directives.verdicts)
+
     def forget(self, attempt_id: str) -> None:
         """The attempt is over for the scheduler: end it and drop what is kept of it. Idempotent."""
         run = self._runs.get(attempt_id)

@@ -36,7 +36,7 @@ async def ensure(writer: Writer, ids: Ids, folder: DataFolder, *, runner_names: 
     """
     found = [
         _found(folder, "gateway", scopes="sessions:create"),
-        _found(folder, "operator", scopes="links:create"),
+        _found(folder, "operator", scopes="links:create fleet:admin"),
         *(_found(folder, f"runners/{name}", scopes="dispatch", runner=name) for name in runner_names),
     ]
     await writer.write(lambda tx: _store(tx, found, ids))

@@ -45,8 +45,10 @@ from errand_scheduler.single_user import Owner
 from errand_scheduler.store import attempts
 from errand_scheduler.store.database import prepare
 from errand_scheduler.store.meta import Meta
-from errand_scheduler.store.reader import Reader, open_reader
-from errand_scheduler.store.writer import Writer, open_writer
+from errand_scheduler.store.reader import Reader
+from errand_scheduler.store.reader_pool import open_reader
+from errand_scheduler.store.writer import Writer
+from errand_scheduler.store.writer_thread import open_writer
 from errand_scheduler.sweeper import Sweeper
 from errand_scheduler.vault import open_vault
 

@@ -34,7 +34,7 @@ class History:
         """Store an event and show it to the watchers."""
         event.cursor = f"{self.epoch}.{len(self.events) + 1}"
         self.events.append(event)
-        self._show(event.task_id, WatchEventsResponse(event=event))
+        self._show(event.task_id, WatchEventsResponse(events=[event]))
         return event
 
     def restore(self) -> None:
@@ -44,7 +44,7 @@ class History:
 
     def show_delta(self, delta: Delta) -> None:
         """Show a delta to those who watch now."""
-        self._show(delta.task_id, WatchEventsResponse(delta=delta))
+        self._show(delta.task_id, WatchEventsResponse(deltas=[delta]))
 
     def end_session(self, token: str) -> None:
         """What the scheduler does to open streams when a session is revoked."""
@@ -92,7 +92,7 @@ class History:
             return
         for event in stored[int(number) :]:
             if watcher.task_id in ("", event.task_id):
-                yield WatchEventsResponse(event=event)
+                yield WatchEventsResponse(events=[event])
         yield WatchEventsResponse(caught_up=CaughtUp(cursor=head))
 
     def _show(self, task_id: str, response: WatchEventsResponse) -> None:

@@ -1,6 +1,7 @@
 """Whatever happens to the stream, the scheduler ends up with every event once and in order."""
 
 import asyncio
+import random
 from contextlib import asynccontextmanager
 
 import pytest
@@ -35,7 +36,7 @@ async def sending(double, box, *, superseded=None):
         while True:
             try:
                 await EventStream(
-                    Dispatch(stub, "token"),
+                    Dispatch(stub, "token", random.Random(0)),
                     session_id="ses_1",
                     outbox=box,
                     deltas=deltas,

@@ -1,6 +1,7 @@
 """An attempt that a runner took always comes to an end that the scheduler hears of."""
 
 import asyncio
+import random
 from contextlib import asynccontextmanager
 
 import pytest
@@ -55,7 +56,7 @@ class Work:
 @asynccontextmanager
 async def working(double, box, work):
     async with serving(double) as stub, asyncio.TaskGroup() as group:
-        dispatch = Dispatch(stub, "token")
+        dispatch = Dispatch(stub, "token", random.Random(0))
         dispatch.enter("ses_1")
         clock = Clock()
         stop = asyncio.Event()

@@ -14,7 +14,7 @@ from errand_scheduler.store.database import prepare
 from errand_scheduler.store.notices import SessionsEnded
 from errand_scheduler.store.query import Query, number
 from errand_scheduler.store.transaction import Tx
-from errand_scheduler.store.writer import QUEUE_BYTES, open_writer
+from errand_scheduler.store.writer_thread import QUEUE_BYTES, open_writer
 from tests.unit.scheduler.world import World
 
 AUDITS = Query("SELECT COUNT(*) FROM audit_log", number)

@@ -20,12 +20,13 @@ from errand_scheduler.store.database import prepare
 from errand_scheduler.store.meta import Meta
 from errand_scheduler.store.notices import Notice
 from errand_scheduler.store.projects import Project
-from errand_scheduler.store.reader import Reader, open_reader
+from errand_scheduler.store.reader import Reader
+from errand_scheduler.store.reader_pool import open_reader
 from errand_scheduler.store.runners import Runner
 from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.users import User
-from errand_scheduler.store.writer import Writer, open_writer
+from errand_scheduler.store.writer_thread import WriterThread, open_writer
 
 DURATIONS = Durations(beat_s=5.0)
 USER, OTHER_USER = "usr_1", "usr_2"
@@ -55,7 +56,7 @@ class World:
 
     clock: StillClock
     ids: Ids
-    writer: Writer
+    writer: WriterThread
     reader: Reader
     notices: list[Notice] = field(default_factory=list)
 

@@ -1,6 +1,6 @@
 """TaskService as plain values."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,20 +85,19 @@ class Tasks:
             call = self._connection.tasks.WatchEvents(request, metadata=call_metadata(token))
             try:
                 async for response in call:
-                    if (watched := _watched(response)) is not None:
+                    for watched in _watched(response):
                         yield watched
             finally:
                 call.cancel()
 
 
-def _watched(response: WatchEventsResponse) -> Watched | None:
-    match response.WhichOneof("item"):
-        case "event":
-            return Watched("event", response.event.cursor, {"event": event_json(response.event)})
-        case "delta":
-            return Watched("delta", None, {"delta": to_json(response.delta)})
-        case "caught_up":
-            return Watched("caught_up", response.caught_up.cursor, to_json(response.caught_up))
-        case "reset":
-            return Watched("reset", response.reset.cursor, to_json(response.reset))
-    return None
+def _watched(response: WatchEventsResponse) -> Iterator[Watched]:
+    """What a message tells, in the order of its fields."""
+    if response.HasField("reset"):
+        yield Watched("reset", response.reset.cursor, to_json(response.reset))
+    for delta in response.deltas:
+        yield Watched("delta", None, {"delta": to_json(delta)})
+    for event in response.events:
+        yield Watched("event", event.cursor, {"event": event_json(event)})
+    if response.HasField("caught_up"):
+        yield Watched("caught_up", response.caught_up.cursor, to_json(response.caught_up))

@@ -125,7 +125,9 @@ class DispatchEdge(DispatchServiceServicer):
         holders = [incoming.holder(ref, session.runner_id) for ref in request.attempts]
         verdicts = [(holder, self._board.renew(holder)) for holder in holders]
         return pb.HeartbeatResponse(
-            verdicts=[_verdict(holder, verdict) for holder, verdict in verdicts if verdict is not Held.KEEP]
+            directives=runner_pb2.Directives(
+                verdicts=[_verdict(holder, verdict) for holder, verdict in verdicts if verdict is not Held.KEEP]
+            )
         )
 
     async def StreamEvents(

@@ -29,8 +29,7 @@ async def watch(
         position = head
         yield pb.WatchEventsResponse(reset=pb.Reset(cursor=cursors.write(head)))
     while page := await _page(reader, subscription, after=position, last=head):
-        for event in page:
-            yield _event(cursors, event)
+        yield _events(cursors, page)
         position = page[-1].event_id
         _check(subscription)
     subscription.live = True
@@ -39,10 +38,10 @@ async def watch(
     while True:
         page = await _page(reader, subscription, after=position, last=None)
         # Taken after the read: a delta is passed on before the event that covers it is stored, so it goes first.
-        for delta in subscription.take_deltas():
-            yield pb.WatchEventsResponse(delta=delta)
-        for event in page:
-            yield _event(cursors, event)
+        if deltas := subscription.take_deltas():
+            yield pb.WatchEventsResponse(deltas=deltas)
+        if page:
+            yield _events(cursors, page)
         position = page[-1].event_id if page else position
         _check(subscription)
         if len(page) < _PAGE:
@@ -61,8 +60,8 @@ def _query(subscription: Subscription[Delta], after: int) -> Query[Event]:
     return events.of_user(subscription.user_id, after=after, limit=_PAGE)
 
 
-def _event(cursors: Cursors, event: Event) -> pb.WatchEventsResponse:
-    return pb.WatchEventsResponse(event=wire.event(event, cursor=cursors.write(event.event_id)))
+def _events(cursors: Cursors, page: list[Event]) -> pb.WatchEventsResponse:
+    return pb.WatchEventsResponse(events=[wire.event(event, cursor=cursors.write(event.event_id)) for event in page])
 
 
 def _check(subscription: Subscription[Delta]) -> None:

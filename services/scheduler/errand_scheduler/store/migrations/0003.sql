@@ -1,0 +1,30 @@
+ALTER TABLE tasks ADD COLUMN wait_reason TEXT;
+ALTER TABLE tasks ADD COLUMN resume_time INTEGER;
+ALTER TABLE tasks ADD COLUMN deadline_time INTEGER;
+ALTER TABLE tasks ADD COLUMN required_labels TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE tasks ADD COLUMN retry_count INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX tasks_waiting ON tasks (deadline_time) WHERE status = 'waiting';
+
+-- What ended an attempt that is stopping: a person, or a deadline.
+ALTER TABLE attempts ADD COLUMN stop_cause TEXT;
+
+ALTER TABLE inputs ADD COLUMN removed_time INTEGER;
+CREATE INDEX inputs_waiting ON inputs (task_id, created_time, input_id)
+    WHERE taken_message_id IS NULL AND removed_time IS NULL;
+
+ALTER TABLE runners ADD COLUMN labels TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE runners ADD COLUMN quarantined_time INTEGER;
+
+-- The content lies beside the database, in a file of this name.
+CREATE TABLE blobs (
+    sha256 TEXT PRIMARY KEY,
+    size_bytes INTEGER NOT NULL,
+    created_time INTEGER NOT NULL
+) STRICT;
+
+ALTER TABLE messages ADD COLUMN content_sha256 TEXT REFERENCES blobs (sha256);
+ALTER TABLE tool_calls ADD COLUMN input_sha256 TEXT REFERENCES blobs (sha256);
+ALTER TABLE tool_calls ADD COLUMN output_sha256 TEXT REFERENCES blobs (sha256);
+CREATE INDEX messages_by_blob ON messages (content_sha256) WHERE content_sha256 IS NOT NULL;
+CREATE INDEX tool_calls_by_input_blob ON tool_calls (input_sha256) WHERE input_sha256 IS NOT NULL;
+CREATE INDEX tool_calls_by_output_blob ON tool_calls (output_sha256) WHERE output_sha256 IS NOT NULL;
