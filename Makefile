@@ -42,6 +42,7 @@ service-images: image ## Build the services' images of compose.yaml
 
 .PHONY: test
 test: check image browser service-images ## Prove every promise once; ten minutes on 2 cores beyond the first image build
+	$(PYTHON) -m pytest tests/sim
 	$(PYTHON) -m pytest tests/integration tests/e2e -n 2 --dist loadfile
 
 .PHONY: check
@@ -53,9 +54,16 @@ check: venv ## Lint, types, import rules, contract and unit tests; a minute
 	.venv/bin/buf lint protos
 	$(PYTHON) -m pytest tests/unit -n 2 -q
 
+.PHONY: simulate
+simulate: venv ## Run generated schedules of faults (N= SEED=; PLANTED=1: find planted bugs; COVER=1: what they cover)
+	@PYTHONHASHSEED=0 $(if $(COVER),.venv/bin/coverage run,$(PYTHON)) -m tests.sim \
+		$(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED)) $(if $(PLANTED),--planted)
+	@$(if $(COVER),.venv/bin/coverage combine --quiet && .venv/bin/coverage report)
+
 .PHONY: bench
-bench: image ## Measure, beside a peer or ceiling of the same run; table and bench.json
-	@$(PYTHON) -m tests.bench
+bench: image ## Measure, beside a peer or ceiling of the same run; table and bench.json (ONLY=dispatch,events,history,sandboxes)
+	@scripts/peers
+	@$(PYTHON) -m tests.bench --only "$(ONLY)"
 
 .PHONY: venv
 venv: .venv/.ready ## Make the virtual environment and the gRPC stubs
@@ -81,7 +89,7 @@ format: venv ## Put the code into the shape that `make check` wants
 lock: ## Lock the dependencies anew, with hashes and without naming a host
 	python3 -m venv .cache/lock
 	.cache/lock/bin/pip install --quiet uv
-	for name in requirements requirements-dev; do \
+	for name in requirements requirements-dev tests/bench/peers/celery tests/bench/peers/arq; do \
 		.cache/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-emit-index-url --no-emit-find-links --upgrade $$name.in --output-file $$name.txt; \
 	done

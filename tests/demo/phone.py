@@ -116,6 +116,45 @@ class Phone:
         body = {"text": text, "kind": "steer"}
         return dict((await self.post(f"/v1/tasks/{task['task_id']}/inputs", body))["input"])
 
+    async def answer(self, task: Json, text: str) -> Json:
+        """Answer the question that a task waits for; returns the task after it."""
+        body = {"text": text, "kind": "answer"}
+        return dict((await self.post(f"/v1/tasks/{task['task_id']}/inputs", body))["task"])
+
+    async def inputs(self, task: Json) -> list[Json]:
+        """What was written and no message carries yet."""
+        return list((await self.get(f"/v1/tasks/{task['task_id']}/inputs"))["inputs"])
+
+    async def edit(self, item: Json, text: str) -> Json:
+        """Say something else instead; returns the input."""
+        url = f"{self.gateway_url}/v1/inputs/{item['input_id']}"
+        return dict(self._body(await self.http.patch(url, json={"text": text}, headers=self._headers()))["input"])
+
+    async def promote(self, item: Json) -> Json:
+        """Have it said in mid-work; returns the input."""
+        return dict((await self.post(f"/v1/inputs/{item['input_id']}/promote"))["input"])
+
+    async def take_back(self, item: Json) -> Json:
+        """Unsay it; returns the input."""
+        url = f"{self.gateway_url}/v1/inputs/{item['input_id']}"
+        return dict(self._body(await self.http.delete(url, headers=self._headers()))["input"])
+
+    async def retry(self, task: Json) -> Json:
+        """Send a task on as it is; returns it as it then stands."""
+        return dict((await self.post(f"/v1/tasks/{task['task_id']}/retry"))["task"])
+
+    async def why_pending(self, task: Json) -> Json:
+        """Why a task waits, and what each runner lacks for it."""
+        return await self.get(f"/v1/tasks/{task['task_id']}/pending")
+
+    async def blob(self, task: Json, sha256: str) -> bytes:
+        """Long content of a task. Raises Refused."""
+        url = f"{self.gateway_url}/v1/tasks/{task['task_id']}/blobs/{sha256}"
+        response = await self.http.get(url, headers=self._headers())
+        if response.status_code >= 400:
+            raise Refused(response.status_code, response.json())
+        return response.content
+
     async def stop(self, task: Json) -> Json:
         """Stop a task; returns it as it then stands."""
         return dict((await self.post(f"/v1/tasks/{task['task_id']}/stop"))["task"])

@@ -42,6 +42,8 @@ class Stack:
     github: dict[str, str] = field(default_factory=dict)
     gateway_url: str = ""
     single_user: bool = False
+    beat_s: float = 5.0
+    runner_settings: dict[str, str] = field(default_factory=dict)
     client_secret: str = field(default_factory=lambda: secrets.token_hex(20))
 
     @property
@@ -115,7 +117,7 @@ class Stack:
             "gateway",
             "errand_gateway",
             env=self._env(
-                **self._scheduler_as("gateway"),
+                **self.scheduler_as("gateway"),
                 ERRAND_LISTEN=listen,
                 ERRAND_ADDRESS_FILE=str(address),
                 ERRAND_GITHUB_URL=self.github["url"],
@@ -159,20 +161,22 @@ class Stack:
             "ERRAND_DATA": str(self.folder / "scheduler"),
             "ERRAND_GITHUB_URL": self.github["url"],
             "ERRAND_GITHUB_API_URL": self.github["api_url"],
+            "ERRAND_BEAT_SECONDS": str(self.beat_s),
             **mode,
         }
 
     def _runner_settings(self) -> dict[str, str]:
         return {
-            **self._scheduler_as("runners/local"),
+            **self.scheduler_as("runners/local"),
             "ERRAND_DATA": str(self.folder / "runner"),
             "ERRAND_SLOTS": "2",
             "ERRAND_SANDBOX_IMAGE": self.image,
             "ANTHROPIC_API_KEY": self.claude.key,
             "ANTHROPIC_BASE_URL": self.claude.url,
+            **self.runner_settings,
         }
 
-    def _scheduler_as(self, name: str) -> dict[str, str]:
+    def scheduler_as(self, name: str) -> dict[str, str]:
         credential = self.folder / "scheduler" / "credentials" / name
         return {
             "ERRAND_SCHEDULER": self.scheduler_address,
@@ -199,13 +203,15 @@ async def open_stack(
     claude: Claude | None = None,
     pace_ms: int = 0,
     single_user: bool = False,
+    beat_s: float = 5.0,
 ) -> AsyncIterator[Stack]:
     """Start everything; on leaving, however that comes, nothing is left of it but the engine and the image.
 
     With `single_user` people sign in by `link` alone, as the owner of a personal token.
     """
     folder = Path(tempfile.mkdtemp(prefix="errand-"))
-    stack = Stack(folder, image_tag(), Processes(folder), claude or Claude("", ""), single_user=single_user)
+    stack = Stack(folder, image_tag(), Processes(folder), claude or Claude("", ""))
+    stack.single_user, stack.beat_s = single_user, beat_s
     try:
         await stack.start_github(repository, content)
         if claude is None:

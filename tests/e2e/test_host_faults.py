@@ -15,6 +15,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCRIPT = "run-command"
 
+# What the host lacks is tried three times more, after 2, 4 and 8 beats.
+BEAT_S = 0.5
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
 async def proxy(stack):

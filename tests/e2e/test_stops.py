@@ -63,21 +63,6 @@ async def test_a_pending_task_is_stopped_without_any_runner(stack, phone, projec
     assert stopped["status"] == "cancelled"
 
 
-async def test_a_runner_that_is_killed_takes_its_task_up_again(stack, phone, project):
-    task = await started(phone, project, "sleep 600")
-
-    await stack.processes.kill("runner")
-    await stack.start_runner()
-    await until(phone, task, is_final)
-
-    ended = await phone.task(task)
-    messages = await phone.messages(task)
-    assert ended["status"] == "completed"
-    assert "may or may not have run" in messages[-1]["content"]
-    await no_container(task)
-    assert list((stack.folder / "runner" / "s").iterdir()) == []
-
-
 async def test_a_scheduler_that_is_killed_loses_nothing(stack, phone, project):
     task = await started(phone, project, "sleep 3; echo survived")
 

@@ -1,7 +1,7 @@
 """What the broker's tests share: a broker before a real git server, and ways to reach it."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +37,13 @@ class Lender:
 
 
 def make_broker(
-    state_dir: Path, backend: GitBackend, lender: Lender, *, allowed: bool = True, push_limit_bytes: int = 200 << 20
+    state_dir: Path,
+    backend: GitBackend,
+    lender: Lender,
+    *,
+    allowed: bool = True,
+    holds: Callable[[], bool] = lambda: True,
+    push_limit_bytes: int = 200 << 20,
 ) -> Broker:
     return Broker(
         socket_dir=state_dir / "s",
@@ -46,6 +52,7 @@ def make_broker(
         push_refs=PUSH_REFS,
         lend=lender,
         allow=lambda: allowed,
+        holds=holds,
         push_limit_bytes=push_limit_bytes,
     )
 

@@ -7,13 +7,17 @@ from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import aiohttp
+import docker
 import pytest
 
+from errand_common.clock import Clock
+from errand_common.ids import Ids
 from errand_runner.broker.broker import Broker
-from errand_runner.sandbox.docker import Sandbox
+from errand_runner.sandbox.docker import Engine, Sandbox
 from tests.demo.stack import image_tag
 from tests.integration.brokering import Lender, make_broker, open_sandbox, unix_http
 from tests.integration.git_backend import GitBackend, serve
+from tests.integration.sandboxing import MakeSpec, spec_maker
 from tests.integration.scheduling import Stack, github_with_repository, stack
 
 
@@ -63,6 +67,35 @@ async def http(broker: Broker, state_dir: Path) -> AsyncGenerator[aiohttp.Client
 async def sandbox(state_dir: Path, sandbox_image: str, broker: Broker) -> AsyncGenerator[Sandbox]:
     async with open_sandbox(state_dir, sandbox_image) as opened:
         yield opened
+
+
+@pytest.fixture
+def ids() -> Ids:
+    return Ids(Clock())
+
+
+@pytest.fixture
+def client() -> Iterator[docker.DockerClient]:
+    found = docker.from_env()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def runner_id(ids: Ids) -> str:
+    return ids.new("rnr")
+
+
+@pytest.fixture
+async def engine(state_dir: Path, runner_id: str) -> AsyncGenerator[Engine]:
+    async with Engine.connect(state_dir=state_dir) as connected:
+        yield connected
+        await connected.remove_everything(runner_id)
+
+
+@pytest.fixture
+def make_spec(ids: Ids, runner_id: str, state_dir: Path, sandbox_image: str) -> MakeSpec:
+    return spec_maker(ids, runner_id=runner_id, state_dir=state_dir, image=sandbox_image)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-SIZE_MIB = 8
+_SIZE_KIB = 8 * 1024
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class SmallDisk:
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[SmallDisk]:
-    """Root gets a real one of 8 MiB. Others, who may not mount, get a limit on how large the process's files grow: it
-    fails writes with EFBIG in place of ENOSPC."""
+def small_disk(folder: Path, *, size_kib: int = _SIZE_KIB) -> Iterator[SmallDisk]:
+    """Root gets a real one. Others, who may not mount, get a limit on how large the process's files grow: it fails
+    writes with EFBIG in place of ENOSPC."""
     folder.mkdir()
     if os.geteuid() != 0:
         yield SmallDisk(folder, _limit(folder), _unlimit)
         return
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "tmpfs", folder], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_kib}k", "tmpfs", folder], check=True)
     try:
         filler = folder / "filler"
         yield SmallDisk(folder, lambda _: _fill(filler), lambda _: filler.unlink())

@@ -162,6 +162,7 @@ async def test_a_length_without_its_body_does_not_reach_the_git_host(state_dir: 
         push_refs=PUSH_REFS,
         lend=lender,
         allow=lambda: True,
+        holds=lambda: True,
     )
     async with upstream, broker:
         request = "GET /git/octo/demo.git/info/refs?service=git-upload-pack HTTP/1.1\r\nHost: x\r\n"

@@ -1,13 +1,16 @@
 """Whatever is wrong with a scheduler's host, its start says what to do; a full disk later loses nothing."""
 
+import asyncio
 import os
 import socket
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from errand.v1 import task_pb2, task_service_pb2
 from errand_common import rpc
@@ -26,7 +29,7 @@ from tests.integration.scheduling import (
     settings,
 )
 from tests.integration.small_disk import SmallDisk, small_disk
-from tests.integration.starting import refusal, started
+from tests.integration.starting import REFUSAL_S, Started, refusal, started
 from tests.standins.github import GitHubStandin
 
 APP: dict[str, object] = {"ERRAND_GITHUB_CLIENT_ID": "Iv23test"}
@@ -99,34 +102,66 @@ async def test_while_the_disk_is_nearly_full_nothing_new_is_taken_and_all_else_g
 
 async def test_a_full_disk_loses_nothing_that_was_told_and_needs_no_restart(tmp_path: Path) -> None:
     with small_disk(tmp_path / "data") as disk:
-        async with github_with_repository(tmp_path / "github") as github, process(disk, github) as (running, pid):
+        async with github_with_repository(tmp_path / "github") as github, process(disk, github) as (running, service):
             person = await running.sign_in()
             project = await person.add_project()
-            task = await person.create(project.project_id)
-            async with running.runner() as runner:
+            task, other = [await person.create(project.project_id) for _ in range(2)]
+            async with running.runner(slots=1) as runner:
                 assignment = await runner.take()
                 ref = assignment.attempt
                 told = await runner.send(ref, phase_event(task_pb2.ATTEMPT_PHASE_RUNNING), inputs_event(assignment))
-                disk.fill(pid)
+                disk.fill(service.process.pid)
                 words = await refused(until_refused(person, project.project_id), Unavailable)
                 assert "the scheduler cannot write" in words
                 assert "nothing was changed; look at its disk" in words
+                await service.until("storage_degraded")
                 tasks_then = await all_tasks(person)
                 large = message_event(task_pb2.ROLE_ASSISTANT, b'[{"type": "text", "text": "%s"}]' % (b"x" * 900_000))
                 assert await refused(runner.send(ref, large), Unavailable) == words
+                stopped = await person.stop(other.task_id)
+                assert stopped.status == task_pb2.TASK_STATUS_CANCELLED
+                assert await well(running) == {"TaskService": False, "FleetService": True, "": True}
+                code, said = await asked_whether_it_is_well(disk)
+                assert (code, "is full: what is there can be read and tasks can be stopped" in said) == (1, True), said
 
-            disk.free(pid)
+            disk.free(service.process.pid)
+            await service.until("storage_recovered")
 
-            async with running.runner() as again:
+            async with running.runner(slots=1) as again:
                 again.last_sequences[ref.attempt_id] = told.acked_sequence
                 assert (await again.send(ref, large)).acked_sequence == told.acked_sequence + 1
                 assert (await again.finish(ref)).error_reason == ""
             assert (await person.task(task.task_id)).status == task_pb2.TASK_STATUS_COMPLETED
             assert await all_tasks(person) == tasks_then
             assert (await person.create(project.project_id)).task_id not in tasks_then
+            assert await well(running) == {"TaskService": True, "FleetService": True, "": True}
+            assert await asked_whether_it_is_well(disk) == (0, "")
         with sqlite3.connect(disk.folder / "errand.db") as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         connection.close()
+
+
+async def well(running: Stack) -> dict[str, bool]:
+    """What gRPC's health says of the services that write, of one that does not, and of the whole."""
+    stub = health_pb2_grpc.HealthStub(running.channel)
+    found = {}
+    for name in ("TaskService", "FleetService", ""):
+        request = health_pb2.HealthCheckRequest(service=name and f"errand.v1.{name}")
+        found[name] = (await stub.Check(request, timeout=DEADLINE_S)).status == health_pb2.HealthCheckResponse.SERVING
+    return found
+
+
+async def asked_whether_it_is_well(disk: SmallDisk) -> tuple[int | None, str]:
+    """How `errand-scheduler healthy` ends, and what it says."""
+    asked = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "errand_scheduler", "--log-format", "console", "healthy"),
+        env={"PATH": os.environ["PATH"], "ERRAND_DATA": str(disk.folder), "ERRAND_GITHUB_CLIENT_ID": "Iv23test"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(REFUSAL_S):
+        said, _ = await asked.communicate()
+    return asked.returncode, said.decode()
 
 
 async def until_refused(person: Person, project_id: str) -> None:
@@ -156,8 +191,8 @@ async def reached(data: Path, github: GitHubStandin, served: AbstractAsyncContex
 
 
 @asynccontextmanager
-async def process(disk: SmallDisk, github: GitHubStandin) -> AsyncIterator[tuple[Stack, int]]:
-    """A scheduler of its own with its data on the disk, and its process id."""
+async def process(disk: SmallDisk, github: GitHubStandin) -> AsyncIterator[tuple[Stack, Started]]:
+    """A scheduler of its own with its data on the disk, and its process."""
     wanted = APP | {
         "ERRAND_DATA": disk.folder,
         "ERRAND_LISTEN": "127.0.0.1:0",
@@ -169,7 +204,7 @@ async def process(disk: SmallDisk, github: GitHubStandin) -> AsyncIterator[tuple
     async with started("scheduler", wanted) as running:
         listens = await running.until("scheduler_listens")
         async with reached(disk.folder, github, _known(str(listens["address"]))) as stack:
-            yield stack, running.process.pid
+            yield stack, running
         await running.stop()
 
 

@@ -2,80 +2,15 @@
 
 import asyncio
 import socket
-import subprocess
-from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 
 import docker
 import pytest
 
-from errand_common.clock import Clock
 from errand_common.ids import Ids
-from errand_runner.sandbox.docker import (
-    Engine,
-    EngineUnavailable,
-    ImageMissing,
-    Sandbox,
-    SandboxFailed,
-    SandboxSpec,
-)
+from errand_runner.sandbox.docker import Engine, EngineUnavailable, ImageMissing, SandboxFailed
 from errand_runner.sandbox.supervisor import SandboxGone
-
-MakeSpec = Callable[..., SandboxSpec]
-
-
-@pytest.fixture
-def ids() -> Ids:
-    return Ids(Clock())
-
-
-@pytest.fixture
-def client() -> Iterator[docker.DockerClient]:
-    found = docker.from_env()
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def runner_id(ids: Ids) -> str:
-    return ids.new("rnr")
-
-
-@pytest.fixture
-async def engine(state_dir: Path, runner_id: str) -> AsyncGenerator[Engine]:
-    async with Engine.connect(state_dir=state_dir) as connected:
-        yield connected
-        await connected.remove_everything(runner_id)
-
-
-@pytest.fixture
-def make_spec(ids: Ids, runner_id: str, state_dir: Path, sandbox_image: str) -> MakeSpec:
-    def make(*, task_id: str | None = None, image: str = sandbox_image, memory_bytes: int = 256 << 20) -> SandboxSpec:
-        socket_dir = state_dir / ids.new("sbx")
-        socket_dir.mkdir()
-        return SandboxSpec(
-            sandbox_id=ids.new("sbx"),
-            task_id=task_id or ids.new("tsk"),
-            runner_id=runner_id,
-            image=image,
-            socket_dir=socket_dir,
-            memory_bytes=memory_bytes,
-            cpus=1.0,
-            pids=128,
-            lifetime_s=600,
-        )
-
-    return make
-
-
-async def sh(sandbox: Sandbox, script: str) -> str:
-    done = await sandbox.supervisor.capture(["bash", "-c", script], cwd="/workspace", timeout_s=20)
-    return (done.stdout + done.stderr).decode()
-
-
-def containers(client: docker.DockerClient, runner_id: str) -> list[str]:
-    found = client.containers.list(all=True, filters={"label": f"errand.runner={runner_id}"})
-    return [container.name or "" for container in found]
+from tests.integration.sandboxing import MakeSpec, containers, image_without_python, sh
 
 
 async def test_a_sandbox_has_a_workspace_and_tools_but_no_rights(engine: Engine, make_spec: MakeSpec) -> None:
@@ -197,8 +132,8 @@ async def test_a_sweep_removes_what_is_not_kept_and_no_other_runners(
     spec, kept = make_spec(), make_spec()
     # Another runner process opened these and is still at it.
     async with Engine.connect(state_dir=state_dir) as other, other.open(spec), other.open(kept):
-        assert await engine.sweep(ids.new("rnr"), set()) == []
-        assert await engine.sweep(runner_id, {kept.sandbox_id}) == [spec.sandbox_id]
+        assert await engine.sweep(ids.new("rnr"), lambda sandbox_id: False) == []
+        assert await engine.sweep(runner_id, lambda sandbox_id: sandbox_id == kept.sandbox_id) == [spec.sandbox_id]
         assert containers(client, runner_id) == [kept.sandbox_id]
 
 
@@ -215,10 +150,7 @@ async def test_an_image_without_python_is_refused_with_words(
     engine: Engine, make_spec: MakeSpec, client: docker.DockerClient, sandbox_image: str, runner_id: str
 ) -> None:
     tag = f"errand-test-{runner_id[-8:]}:no-python"
-    dockerfile = f"FROM {sandbox_image}\nRUN rm -f /usr/bin/python3*\n"
-    subprocess.run(
-        ["docker", "build", "-q", "-t", tag, "-"], input=dockerfile.encode(), check=True, capture_output=True
-    )
+    image_without_python(sandbox_image, tag)
     try:
         with pytest.raises(SandboxFailed, match="must have sh, git and python3"):
             async with engine.open(make_spec(image=tag)):

@@ -209,7 +209,7 @@ async def test_a_task_whose_user_may_no_longer_push_fails(tmp_path: Path) -> Non
 
 async def test_many_long_inputs_come_a_message_at_a_time(running: Stack) -> None:
     person, task = await new_task(running)
-    for _ in range(70):
+    for _ in range(40):
         await person.add_input(task.task_id, "x" * 64 * 1024)
     async with running.runner() as runner:
         assignment = await runner.next_assignment()

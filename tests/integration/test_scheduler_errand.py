@@ -1,14 +1,23 @@
 """An errand's whole way through the scheduler, over TLS, with a scripted runner."""
 
+from pathlib import Path
+
+import grpc
+import pytest
+
 from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import event_pb2, runner_pb2, task_pb2, task_service_pb2
+from errand_common.errors import from_rpc_error
 from tests.integration.scheduling import (
     DEADLINE_S,
     REPOSITORY,
     Stack,
+    github_with_repository,
     inputs_event,
     message_event,
     phase_event,
+    settings,
+    stack,
     tool_events,
 )
 
@@ -191,3 +200,38 @@ async def test_deltas_reach_watchers_and_are_not_kept(running: Stack) -> None:
         assert seen.delta == delta
         watch.cancel()
         await runner.finish(ref)
+
+
+async def test_a_page_of_tasks_with_long_prompts_ends_early(running: Stack) -> None:
+    person = await running.sign_in()
+    project = await person.add_project()
+    created = [(await person.create(project.project_id, "x" * 64 * 1024)).task_id for _ in range(18)]
+    found: list[str] = []
+    page_sizes = []
+    request = task_service_pb2.ListTasksRequest(page_size=17)
+    while True:
+        page = await person.tasks.ListTasks(request, metadata=person.metadata, timeout=DEADLINE_S)
+        page_sizes.append(page.ByteSize())
+        found += [task.task_id for task in page.tasks]
+        if not page.next_page_token:
+            break
+        request = task_service_pb2.ListTasksRequest(page_size=17, page_token=page.next_page_token)
+    assert sorted(found) == sorted(created)
+    assert len(page_sizes) == 2
+    assert max(page_sizes) <= 1024 * 1024
+
+
+async def test_a_person_has_so_many_pending_tasks_and_no_more(tmp_path: Path) -> None:
+    async with github_with_repository(tmp_path / "github") as github:
+        wanted = settings(tmp_path / "data", github, ERRAND_MAX_PENDING_PER_USER="2")
+        async with stack(tmp_path / "data", github, wanted=wanted) as running:
+            person = await running.sign_in()
+            project = await person.add_project()
+            first = await person.create(project.project_id, request_id="first")
+            await person.create(project.project_id)
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await person.create(project.project_id)
+            error = from_rpc_error(refused.value)
+            assert (error.reason, error.retry_after is not None) == ("EXHAUSTED", True)
+            again = await person.create(project.project_id, request_id="first")
+            assert again.task_id == first.task_id

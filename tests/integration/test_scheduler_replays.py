@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 
+import grpc
+import pytest
 from google.protobuf.message import Message
 
 from errand.v1 import account_service_pb2 as accounts
@@ -11,6 +13,7 @@ from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import runner_pb2, task_pb2
 from errand.v1 import task_service_pb2 as tasks
 from errand_common import contract
+from errand_common.errors import from_rpc_error
 from tests.integration.scheduling import (
     REPOSITORY,
     Person,
@@ -26,14 +29,21 @@ NOT_REPEATABLE = {
     "RefreshSession": "a second use ends the family, by contract",
     "EndSession": "the second is refused: its session is over",
 }
-NOTES = ('"audit_log"', "'audit_log'", '"runners"')
+NOTES = {"audit_log": "who asked for what", "sqlite_sequence": "its numbers"}
+CLOCKS = {("runners", "session_time")}  # when a runner was last here
 
 
-def stored(running: Stack) -> list[str]:
-    """Everything in the database but the notes of who asked what, and when a runner was last here."""
-    address = f"file:{running.data / 'errand.db'}?mode=ro"
-    with closing(sqlite3.connect(address, uri=True)) as connection:
-        return [line for line in connection.iterdump() if not any(notes in line for notes in NOTES)]
+def stored(running: Stack) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table but the notes, oldest first."""
+    with closing(sqlite3.connect(f"file:{running.data / 'errand.db'}?mode=ro", uri=True)) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        return {name: _rows(connection, name) for name in names if name not in NOTES}
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
+    columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    kept = ", ".join(column for column in columns if (table, column) not in CLOCKS)
+    return sorted(connection.execute(f"SELECT {kept} FROM {table}").fetchall(), key=repr)
 
 
 async def test_a_repeated_call_changes_nothing_and_answers_the_same(running: Stack) -> None:
@@ -88,8 +98,21 @@ async def as_a_runner(running: Stack, runner: ScriptedRunner, twice: Twice) -> N
     )
     finish = dispatch.FinishAttemptsRequest(session_id=session_id, outcomes=[outcome])
     await twice("FinishAttempts", lambda: stub.FinishAttempts(finish, metadata=metadata))
+    over = stored(running)
     late = await stub.AcceptAttempts(accept, metadata=metadata)
     assert late.results[0].error_reason == "LEASE_SUPERSEDED"
+    beaten = await stub.Heartbeat(heartbeat, metadata=metadata)
+    opened = await stub.OpenSession(open_session, metadata=metadata)
+    for verdicts in (beaten.directives.verdicts, opened.verdicts):
+        assert [(each.attempt, each.verdict) for each in verdicts] == [(ref, runner_pb2.VERDICT_FORGET)]
+    for refused in (
+        lambda: stub.LendCredential(lend, metadata=metadata),
+        lambda: stub.OpenPullRequest(pull, metadata=metadata),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await refused()
+        assert from_rpc_error(error.value).reason == "LEASE_SUPERSEDED"
+    assert stored(running) == over, "what comes late changes nothing"
 
 
 async def as_a_person(person: Person, task: task_pb2.Task, project: task_pb2.Project, twice: Twice) -> None:
@@ -100,8 +123,6 @@ async def as_a_person(person: Person, task: task_pb2.Task, project: task_pb2.Pro
     repositories = accounts.ListRepositoriesRequest()
     await twice("ListRepositories", lambda: account.ListRepositories(repositories, metadata=metadata))
     await twice("GetMe", lambda: account.GetMe(accounts.GetMeRequest(), metadata=metadata))
-    stop = tasks.StopTaskRequest(task_id=task_id)
-    await twice("StopTask", lambda: ask.StopTask(stop, metadata=metadata))
     reads = tasks.GetTaskRequest(task_id=task_id)
     await twice("GetTask", lambda: ask.GetTask(reads, metadata=metadata))
     await twice("ListTasks", lambda: ask.ListTasks(tasks.ListTasksRequest(), metadata=metadata))
@@ -111,17 +132,38 @@ async def as_a_person(person: Person, task: task_pb2.Task, project: task_pb2.Pro
     await twice("ListMessages", lambda: ask.ListMessages(messages, metadata=metadata))
     calls = tasks.ListToolCallsRequest(task_id=task_id)
     await twice("ListToolCalls", lambda: ask.ListToolCalls(calls, metadata=metadata))
-    # Last, as placement goes on to say why these wait.
+    # Once placement has said why these wait, and no more than that.
     create = tasks.CreateTaskRequest(request_id="a", project_id=project.project_id, prompt="again")
     await settled_twice(person, "CreateTask", lambda: ask.CreateTask(create, metadata=metadata), twice)
     add = tasks.AddInputRequest(request_id="b", task_id=task_id, text="more")
     await settled_twice(person, "AddInput", lambda: ask.AddInput(add, metadata=metadata), twice)
+    added = (await ask.AddInput(add, metadata=metadata)).input
+    await as_a_writer(person, added, twice)
+    stop = tasks.StopTaskRequest(task_id=task_id)
+    await twice("StopTask", lambda: ask.StopTask(stop, metadata=metadata))
+    retry = tasks.RetryTaskRequest(task_id=task_id)
+    await settled_twice(person, "RetryTask", lambda: ask.RetryTask(retry, metadata=metadata), twice)
+    explain = tasks.ExplainPendingRequest(task_id=task_id)
+    await twice("ExplainPending", lambda: ask.ExplainPending(explain, metadata=metadata))
+
+
+async def as_a_writer(person: Person, item: task_pb2.Input, twice: Twice) -> None:
+    """What may be done to an input that waits."""
+    ask, metadata = person.tasks, person.metadata
+    waiting = tasks.ListInputsRequest(task_id=item.task_id)
+    await twice("ListInputs", lambda: ask.ListInputs(waiting, metadata=metadata))
+    edit = tasks.EditInputRequest(input_id=item.input_id, text="rather this")
+    await twice("EditInput", lambda: ask.EditInput(edit, metadata=metadata))
+    promote = tasks.PromoteInputRequest(input_id=item.input_id)
+    await twice("PromoteInput", lambda: ask.PromoteInput(promote, metadata=metadata))
+    remove = tasks.RemoveInputRequest(input_id=item.input_id)
+    await twice("RemoveInput", lambda: ask.RemoveInput(remove, metadata=metadata))
 
 
 async def settled_twice(
     person: Person,
     name: str,
-    call: Callable[[], Awaitable[tasks.CreateTaskResponse | tasks.AddInputResponse]],
+    call: Callable[[], Awaitable[tasks.CreateTaskResponse | tasks.AddInputResponse | tasks.RetryTaskResponse]],
     twice: Twice,
 ) -> None:
     """The same, once the task that it made pending says that there is no runner."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from errand.v1 import runner_pb2, task_pb2
+from errand.v1 import event_pb2, runner_pb2, task_pb2
 from errand_common.clock import Clock
 from errand_common.service import StartError
 from errand_scheduler.server import scheduler
@@ -14,6 +14,7 @@ from tests.integration.scheduling import (
     github_with_repository,
     inputs_event,
     message_event,
+    new_task,
     phase_event,
     settings,
     stack,
@@ -70,6 +71,26 @@ async def test_a_restart_in_the_middle_keeps_everything(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "data" / "errand.db") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
+
+
+async def test_a_wait_that_is_over_by_itself_ends_after_a_restart_too(tmp_path: Path) -> None:
+    async with github_with_repository(tmp_path / "github") as github:
+        async with stack(tmp_path / "data", github, beat_s=0.2) as before:
+            person, task = await new_task(before)
+            async with before.runner() as runner:
+                taken = await runner.take()
+                started = event_pb2.WaitStarted(reason=task_pb2.WAIT_REASON_QUOTA, summary="come back later")
+                started.resume_duration.FromMilliseconds(500)
+                waits = runner_pb2.AttemptEvent(body=event_pb2.EventBody(wait_started=started))
+                running = phase_event(task_pb2.ATTEMPT_PHASE_RUNNING)
+                await runner.send(taken.attempt, running, inputs_event(taken), waits)
+                await runner.finish(taken.attempt, task_pb2.ATTEMPT_PHASE_PARKED)
+
+        async with stack(tmp_path / "data", github, beat_s=0.2) as after:
+            person = after.again(person)
+            assert (await person.task(task.task_id)).status == task_pb2.TASK_STATUS_WAITING
+            async with after.runner(nonce="process-2") as runner, runner.beating():
+                assert (await runner.next_assignment()).task.task_id == task.task_id
 
 
 async def test_a_second_scheduler_on_the_same_data_is_refused(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ async def test_an_unknown_kind_is_refused_and_adds_nothing(running: Stack) -> No
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await person.add_input(task.task_id, "now", 7)
     assert refusal(refused.value).reason == "INVALID"
-    assert refusal(refused.value).message == "kind 7 is unknown; use queue or steer"
+    assert refusal(refused.value).message == "kind 7 is unknown; use queue or steer or answer"
     assert all(each.body.WhichOneof("kind") != "input_added" for each in await person.events(task.task_id))
 
 

@@ -71,6 +71,10 @@ class Internal(ErrandError):
     code, http_status, default_reason = grpc.StatusCode.INTERNAL, 500, "INTERNAL"
 
 
+class Unimplemented(Internal):
+    """The server does not know the call: it runs another version. It will not come to know it by being asked again."""
+
+
 class Unavailable(ErrandError):
     """Something that is needed does not answer; nothing was changed; try again."""
 
@@ -100,7 +104,7 @@ def from_rpc_error(error: grpc.RpcError) -> ErrandError:
         if key == _STATUS_KEY:
             return _from_status(status_pb2.Status.FromString(value), code)
     if code is grpc.StatusCode.UNIMPLEMENTED:
-        return Internal("the scheduler does not know this call; run the same version everywhere")
+        return Unimplemented("the scheduler does not know this call; run the same version everywhere")
     transport = f"{code.name}: {error.details()}"
     away = Unavailable(handshake.with_scheduler(transport) or "the scheduler does not answer; try again")
     away.transport = transport

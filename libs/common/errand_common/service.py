@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic
 
 import structlog
@@ -33,20 +34,29 @@ class Command(Generic[SettingsT]):
 
 
 @dataclass(frozen=True)
+class FileCommand(Generic[SettingsT]):
+    """One that is given the path of a file."""
+
+    name: str
+    help: str
+    run: Callable[[SettingsT, Path], Awaitable[int]]
+
+
+@dataclass(frozen=True)
 class Service(Generic[SettingsT]):
     """A service: `serve(settings, stop)` returns once `stop` is set; SIGTERM and SIGINT set it."""
 
     name: str
     settings: type[SettingsT]
     serve: Callable[[SettingsT, asyncio.Event], Awaitable[None]]
-    commands: Sequence[Command[SettingsT]] = ()
+    commands: Sequence[Command[SettingsT] | FileCommand[SettingsT]] = ()
 
     def main(self) -> None:
         """Serves, or does what the command line asks. Exits 0, 2 with words on a wrong start, 1 when it broke."""
         arguments = self._parser().parse_args()
         log_format = arguments.log_format or _default_format()
         log.configure(service=self.name, log_format=log_format)
-        sys.exit(_outcome(self._run(arguments.command), log_format))
+        sys.exit(_outcome(self._run(arguments), log_format))
 
     def _parser(self) -> argparse.ArgumentParser:
         program = f"errand-{self.name}"
@@ -59,14 +69,19 @@ class Service(Generic[SettingsT]):
         )
         commands = parser.add_subparsers(dest="command", title="commands", metavar="", description="without one: serve")
         for command in self.commands:
-            commands.add_parser(command.name, help=command.help, description=command.help)
+            parsed = commands.add_parser(command.name, help=command.help, description=command.help)
+            if isinstance(command, FileCommand):
+                parsed.add_argument("file", type=Path, metavar="FILE")
         return parser
 
-    async def _run(self, name: str | None) -> int:
+    async def _run(self, arguments: argparse.Namespace) -> int:
         settings = config.load(self.settings)
         for command in self.commands:
-            if command.name == name:
-                return await command.run(settings)
+            if command.name != arguments.command:
+                continue
+            if isinstance(command, FileCommand):
+                return await command.run(settings, arguments.file)
+            return await command.run(settings)
         return await self._serve(settings)
 
     async def _serve(self, settings: SettingsT) -> int:

@@ -54,12 +54,15 @@ def number(enum: "_EnumTypeWrapper[Number]", value: str | None) -> Number:
 
 def to_json(message: Message) -> dict[str, Json]:
     """A message as JSON for people's clients: field names as in the contract, enums as words, instants as RFC 3339,
-    durations in seconds, bytes as the text that they hold; unset fields with presence are left out."""
+    durations in seconds, bytes as the text that they hold, maps as objects; unset fields with presence are left out."""
     result: dict[str, Json] = {}
     for field in message.DESCRIPTOR.fields:
         if field.has_presence and not message.HasField(field.name):
             continue
         value = getattr(message, field.name)
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            result[field.name] = {str(key): _value(None, item) for key, item in value.items()}
+            continue
         enum: EnumDescriptor | None = field.enum_type  # type: ignore[assignment]  # the stubs name a twin class
         result[field.name] = [_value(enum, item) for item in value] if field.is_repeated else _value(enum, value)
     return result

@@ -18,10 +18,13 @@ from errand_gateway.live.limits import Census, LiveLimits
 from errand_gateway.live.socket import LiveRoute
 from errand_gateway.page.routes import PageRoutes
 from errand_gateway.rest.account_routes import AccountRoutes
+from errand_gateway.rest.blob_routes import BlobRoutes
 from errand_gateway.rest.history_routes import HistoryRoutes
+from errand_gateway.rest.input_routes import InputRoutes
 from errand_gateway.rest.task_routes import TaskRoutes
 from errand_gateway.scheduler.accounts import Accounts
 from errand_gateway.scheduler.connection import Connection
+from errand_gateway.scheduler.inputs import Inputs
 from errand_gateway.scheduler.tasks import Tasks
 from errand_gateway.sessions import Sessions
 from errand_gateway.signin.callback import Callback
@@ -76,7 +79,9 @@ def make_app(parts: Parts) -> FastAPI:
         _sign_in(parts, accounts=accounts, cookies=cookies, sessions=sessions),
         AccountRoutes(accounts),
         TaskRoutes(tasks),
+        InputRoutes(Inputs(parts.connection)),
         HistoryRoutes(tasks),
+        BlobRoutes(tasks),
         HealthRoutes(parts.connection),
         PageRoutes(),
     ):

@@ -1,9 +1,7 @@
 """One attempt, from lease to outcome: open a sandbox, get the repository, talk with Claude, deliver."""
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -15,19 +13,23 @@ from errand_common.clock import Clock, to_datetime
 from errand_common.disk import Room
 from errand_common.errors import ErrandError
 from errand_common.ids import Ids
+from errand_common.tasks import until_one_ends
 from errand_common.values import AttemptPhase, FailureReason
-from errand_runner.agent.facts import TurnEnded
-from errand_runner.agent.loop import Agent
+from errand_runner.agent.agent import Agent
+from errand_runner.agent.facts import EndReason, TurnEnded
 from errand_runner.agent.model import Model
 from errand_runner.agent.prices import PriceList
 from errand_runner.agent.prompt import Particulars
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools import Toolbox
 from errand_runner.broker.broker import Broker, Credential
+from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
-from errand_runner.events import Deltas
+from errand_runner.freezer import Freezer
 from errand_runner.inputs import Inbox
+from errand_runner.journal import Journal, JournalFailed
 from errand_runner.lease import Leases
+from errand_runner.lodging import Lodging
 from errand_runner.outage import GitPatience, HostAway, until_answered
 from errand_runner.outbox import Log, OutboxError
 from errand_runner.pull_request import body_of, title_of
@@ -39,6 +41,9 @@ from errand_runner.worker import Outcome
 from errand_runner.workspace import REPOSITORY, Changes, GitFailed, NothingToStartFrom, Workspace
 
 Answer = TypeVar("Answer")
+
+PARK_BEATS = 24
+"""How long an attempt that waits keeps its slot and sandbox (ARCHITECTURE.md, Bounds)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +64,7 @@ class Means:
     ids: Ids
     image: str
     socket_root: Path
+    journal: Journal
 
 
 class AttemptFailed(Exception):
@@ -87,8 +93,12 @@ async def run_attempt(means: Means, assignment: Assignment, inbox: Inbox, log: L
         return Outcome(AttemptPhase.FAILED, FailureReason.ENGINE, str(exc))
     except ImageMissing as exc:
         return Outcome(AttemptPhase.FAILED, FailureReason.IMAGE, str(exc))
+    except JournalFailed as exc:
+        return Outcome(AttemptPhase.FAILED, FailureReason.DISK, f"{exc}, then send the task on")
     except OutboxError as exc:
         return Outcome(AttemptPhase.FAILED, FailureReason.INTERNAL, str(exc))
+    if ended.reason is EndReason.PARKED:
+        return Outcome(AttemptPhase.PARKED)
     if ended.reason.failure is None:
         return Outcome(AttemptPhase.SUCCEEDED)
     return Outcome(AttemptPhase.FAILED, ended.reason.failure, ended.text)
@@ -102,50 +112,67 @@ class _Attempt:
         self.runner_id = runner_id
         self.task, self.project = assignment.task, assignment.project
         self.redactor = Redactor([means.model_key])
+        self.freezer = Freezer(log.attempt_id, leases=means.leases, clock=means.clock, teller=recorder)
+        self.clock = self.freezer.clock
+        self.ended: TurnEnded | None = None
 
     async def run(self) -> TurnEnded:
+        """The story, which stands still while the scheduler is out of reach for long."""
+        await until_one_ends(self.work(), self.freezer.watch())
+        assert self.ended is not None, "watching never ends by itself"
+        return self.ended
+
+    async def work(self) -> None:
         """The story. Whatever the turn came to, what it committed is delivered."""
         await self.recorder.phase(AttemptPhase.STARTING)
         if not self.recorder.resumed:
             await self.recorder.step(event_pb2.STEP_QUEUE, wire.seconds(self.assignment.queue_duration))
         await self._check_room()
         await self._borrow()
-        async with self._sandbox() as (sandbox, broker):
+        async with self._lodging().open() as (sandbox, broker):
             workspace = self._workspace(sandbox, broker)
-            await self._clone(workspace)
+            if not (self.recorder.began and await workspace.take_up()):
+                await self._clone(workspace)
             await self.recorder.phase(AttemptPhase.RUNNING)
             ended = await self._turn(sandbox, workspace)
-            await self._deliver(workspace, ended)
-        return ended
+            if ended.reason is not EndReason.PARKED:
+                await self._deliver(workspace, ended)
+        self.ended = ended
 
-    @asynccontextmanager
-    async def _sandbox(self) -> AsyncIterator[tuple[Sandbox, Broker]]:
-        """The broker on its socket, then the container that sees nothing but that socket."""
-        started_s = self.means.clock.boot_s()
-        sandbox_id = self.means.ids.new("sbx")
-        socket_dir = self.means.socket_root / sandbox_id
-        broker = Broker(
+    def _lodging(self) -> Lodging:
+        means = self.means
+        return Lodging(
+            self.log.attempt_id,
+            engine=means.engine,
+            journal=means.journal,
+            ids=means.ids,
+            socket_root=means.socket_root,
+            freezer=self.freezer,
+            recorder=self.recorder,
+            new_broker=self._broker,
+            new_spec=self._spec,
+        )
+
+    def _broker(self, socket_dir: Path) -> Broker:
+        leases, attempt_id = self.means.leases, self.log.attempt_id
+        return Broker(
             socket_dir=socket_dir,
             upstream_url=self.project.repo_url,
             repository=self.project.repository,
             push_refs=frozenset({f"refs/heads/{self.task.branch}"}),
             lend=self._lend,
-            allow=lambda: self.means.leases.fresh(self.log.attempt_id),
+            allow=lambda: leases.fresh(attempt_id),
+            holds=lambda: leases.holds(attempt_id),
         )
-        spec = SandboxSpec(
+
+    def _spec(self, sandbox_id: str, socket_dir: Path) -> SandboxSpec:
+        return SandboxSpec(
             sandbox_id=sandbox_id,
             task_id=self.task.task_id,
             runner_id=self.runner_id,
             image=self.means.image,
             socket_dir=socket_dir,
         )
-        try:
-            async with broker, self.means.engine.open(spec) as sandbox:
-                await self.recorder.sandbox_opened(sandbox_id, sandbox.container_id)
-                await self.recorder.step(event_pb2.STEP_CONTAINER, self.means.clock.boot_s() - started_s)
-                yield sandbox, broker
-        finally:
-            shutil.rmtree(socket_dir, ignore_errors=True)
 
     def _workspace(self, sandbox: Sandbox, broker: Broker) -> Workspace:
         return Workspace(
@@ -157,7 +184,7 @@ class _Attempt:
         )
 
     async def _clone(self, workspace: Workspace) -> None:
-        started_s = self.means.clock.boot_s()
+        started_s = self.clock.boot_s()
         try:
             await self._patiently(workspace.prepare)
         except (GitFailed, HostAway) as exc:
@@ -165,7 +192,7 @@ class _Attempt:
             raise AttemptFailed(FailureReason.CLONE, message) from exc
         except NothingToStartFrom as exc:
             raise AttemptFailed(FailureReason.REPOSITORY, f"{self.project.repository}: {exc}") from exc
-        await self.recorder.step(event_pb2.STEP_CLONE, self.means.clock.boot_s() - started_s)
+        await self.recorder.step(event_pb2.STEP_CLONE, self.clock.boot_s() - started_s)
 
     async def _turn(self, sandbox: Sandbox, workspace: Workspace) -> TurnEnded:
         await self.log.drained()
@@ -179,13 +206,23 @@ class _Attempt:
             day=to_datetime(self.means.clock.now_us()).date(),
             guides=await workspace.guides(),
         )
-        hearing = Hearing(inbox=self.inbox, transcript=transcript, about=about, redactor=self.redactor)
+        hearing = Hearing(
+            inbox=self.inbox,
+            transcript=transcript,
+            about=about,
+            redactor=self.redactor,
+            answer_s=PARK_BEATS * self.means.leases.beat_s,
+        )
         agent = Agent(
             model=self.means.model,
             tools=Toolbox(sandbox.supervisor, workspace=REPOSITORY, redactor=self.redactor),
             prices=self.means.prices,
             new_id=self.means.ids.new,
             steers=hearing.steers,
+            answered=hearing.answered,
+            gate=self.freezer.gate,
+            now_s=self.clock.boot_s,
+            longest_delay_s=hearing.answer_s,
         )
         return await talk(agent, transcript, hearing, recorder=self.recorder, clock=self.means.clock)
 
@@ -205,15 +242,15 @@ class _Attempt:
         await self._open_pull_request(changes, ended)
 
     async def _push(self, workspace: Workspace, changes: Changes) -> None:
-        started_s = self.means.clock.boot_s()
+        started_s = self.clock.boot_s()
         if changes.commit != await workspace.pushed_commit():
             await self._patiently(workspace.push)
-            await self.recorder.step(event_pb2.STEP_PUSH, self.means.clock.boot_s() - started_s)
+            await self.recorder.step(event_pb2.STEP_PUSH, self.clock.boot_s() - started_s)
         diff_stat = task_pb2.DiffStat(files=changes.files, insertions=changes.insertions, deletions=changes.deletions)
         await self.recorder.branch_pushed(self.task.branch, commit=changes.commit, diff_stat=diff_stat)
 
     async def _open_pull_request(self, changes: Changes, ended: TurnEnded) -> None:
-        started_s = self.means.clock.boot_s()
+        started_s = self.clock.boot_s()
         title, body = title_of(self.task.prompt), body_of(self.task, changes, ended.text)
         try:
             await self._patiently(
@@ -222,14 +259,17 @@ class _Attempt:
         except (ErrandError, HostAway) as exc:
             message = f"{self.task.branch} is pushed, but its pull request could not be opened: {exc}; send the task on"
             raise AttemptFailed(FailureReason.PULL_REQUEST, message) from exc
-        await self.recorder.step(event_pb2.STEP_PULL_REQUEST, self.means.clock.boot_s() - started_s)
+        await self.recorder.step(event_pb2.STEP_PULL_REQUEST, self.clock.boot_s() - started_s)
 
     async def _patiently(self, step: Callable[[], Awaitable[Answer]]) -> Answer:
         """A step that needs GitHub, tried again while that is away. Raises HostAway when it stays away."""
-        means = self.means
-        return await until_answered(
-            step, patience=means.git_patience, clock=means.clock, delayed=self.recorder.git_delayed
-        )
+
+        async def passed() -> Answer:
+            await self.freezer.gate()
+            return await step()
+
+        patience = self.means.git_patience
+        return await until_answered(passed, patience=patience, clock=self.clock, delayed=self.recorder.git_delayed)
 
     async def _check_room(self) -> None:
         if shortage := await asyncio.to_thread(self.means.room.shortage):

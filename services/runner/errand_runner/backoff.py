@@ -13,11 +13,11 @@ class Backoff:
         self._chance = chance
         self._ceiling_s = FIRST_S
 
-    def next_s(self) -> float:
-        """The next wait, in seconds."""
+    def next_s(self, *, at_least_s: float = 0.0) -> float:
+        """The next wait, in seconds; what the other side asks for is a floor."""
         wait_s = self._chance.uniform(0, self._ceiling_s)
         self._ceiling_s = min(self._ceiling_s * 2, CAP_S)
-        return wait_s
+        return at_least_s + wait_s
 
     def reset(self) -> None:
         """Begin again with short waits."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 
-from errand_common import addresses
+from errand_common import addresses, labels
 from errand_common.config import Settings
 from errand_common.disk import GIB
 
@@ -36,6 +36,12 @@ class RunnerSettings(Settings):
     )
     slots: int = Field(
         2, alias="ERRAND_SLOTS", description="how many tasks this host works on at once", ge=1, le=1000, examples=["2"]
+    )
+    labels: str = Field(
+        "",
+        alias="ERRAND_LABELS",
+        description="what tasks may ask of this host, as key=value, comma-separated",
+        examples=["region=eu,gpu=no"],
     )
     model_key: SecretStr = Field(
         alias="ANTHROPIC_API_KEY", description="the key for Claude's API", min_length=1, examples=["sk-ant-..."]
@@ -85,3 +91,17 @@ class RunnerSettings(Settings):
     @classmethod
     def _can_be_dialled(cls, value: str) -> str:
         return addresses.dialled(value)
+
+    @field_validator("labels")
+    @classmethod
+    def _are_labels(cls, value: str) -> str:
+        own = labels.parse(value)
+        if labels.MODEL_KEY in own:
+            raise ValueError(f"every runner sets {labels.MODEL_KEY} by itself; leave it out")
+        labels.check({**own, labels.MODEL_KEY: labels.YES})
+        return value
+
+    @property
+    def offered_labels(self) -> dict[str, str]:
+        """What the scheduler is told that tasks may ask for."""
+        return labels.parse(self.labels) | {labels.MODEL_KEY: labels.YES}

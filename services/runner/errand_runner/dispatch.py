@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from errand.v1 import dispatch_service_pb2 as pb
-from errand.v1.runner_pb2 import AttemptOutcome, AttemptRef, ItemResult
+from errand.v1.runner_pb2 import AttemptOutcome, AttemptRef, Directives, ItemResult
 from errand_common import rpc
-from errand_common.errors import Conflict, ErrandError, Exhausted, Internal, Unavailable
+from errand_common.errors import Conflict, ErrandError, Exhausted, Internal, Unavailable, Unimplemented
+from errand_runner.assembly import assembled
 from errand_runner.backoff import Backoff
 
 if TYPE_CHECKING:
@@ -34,10 +35,14 @@ class Dispatch:
 
     def __init__(self, stub: "DispatchServiceAsyncStub", token: str, chance: random.Random) -> None:
         self.stub = stub
-        self._chance = chance
+        self.chance = chance
         self.metadata = rpc.bearer(token)
         self._session_id = ""
         self._live = asyncio.Event()
+        self.on_directives: Callable[[Directives], None] = _to_nobody
+        """Hears the directives of every reply. Whoever carries attempts sets it."""
+        self.on_superseded: Callable[[str], None] = _to_nobody
+        """Hears of a session that was replaced. Whoever opens sessions sets it."""
 
     def enter(self, session_id: str) -> None:
         """A session was opened."""
@@ -53,7 +58,9 @@ class Dispatch:
 
         async def call(session_id: str) -> Sequence[ItemResult]:
             request = pb.AcceptAttemptsRequest(session_id=session_id, attempts=attempts)
-            return (await self.stub.AcceptAttempts(request, metadata=self.metadata, timeout=CALL_S)).results
+            response = await self.stub.AcceptAttempts(request, metadata=self.metadata, timeout=CALL_S)
+            self.on_directives(response.directives)
+            return response.results
 
         return await self._answered(call)
 
@@ -62,17 +69,19 @@ class Dispatch:
 
         async def call(session_id: str) -> ItemResult:
             request = pb.FinishAttemptsRequest(session_id=session_id, outcomes=[outcome])
-            return (await self.stub.FinishAttempts(request, metadata=self.metadata, timeout=CALL_S)).results[0]
+            response = await self.stub.FinishAttempts(request, metadata=self.metadata, timeout=CALL_S)
+            self.on_directives(response.directives)
+            return response.results[0]
 
         return await self._answered(call, despite=Internal)
 
     async def transcript(self, attempt: AttemptRef) -> list[pb.GetTranscriptResponse]:
-        """The task's transcript, whole."""
+        """The task's transcript, whole, with long content in its place."""
 
         async def call(session_id: str) -> list[pb.GetTranscriptResponse]:
             request = pb.GetTranscriptRequest(session_id=session_id, attempt=attempt)
             stream = self.stub.GetTranscript(request, metadata=self.metadata, timeout=TRANSCRIPT_S)
-            return [item async for item in stream]
+            return await assembled(stream)
 
         return await self._answered(call)
 
@@ -99,17 +108,25 @@ class Dispatch:
     ) -> Answer:
         """The answer, whichever session gives it. Repeats after what passes, and after `despite`."""
         log = structlog.get_logger()
-        backoff = Backoff(self._chance)
+        backoff = Backoff(self.chance)
         while True:
             await self._live.wait()
             try:
                 with rpc.renamed_errors():
-                    return await call(self._session_id)
+                    return await call(session_id := self._session_id)
             except ErrandError as exc:
-                if not _passing(exc) and (despite is None or not isinstance(exc, despite)):
+                if exc.reason == "SESSION_SUPERSEDED":
+                    self.on_superseded(session_id)
+                again = _passing(exc) or (despite is not None and isinstance(exc, despite))
+                if not again or isinstance(exc, Unimplemented):
                     raise
                 log.info("dispatch_call_repeated", reason=exc.reason, error=exc.message, transport=exc.transport)
-                await asyncio.sleep(backoff.next_s())
+                asked = exc.retry_after
+                await asyncio.sleep(backoff.next_s(at_least_s=asked.total_seconds() if asked else 0.0))
+
+
+def _to_nobody(told: object) -> None:
+    """Until somebody listens."""
 
 
 def _passing(error: ErrandError) -> bool:

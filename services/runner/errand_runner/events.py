@@ -8,55 +8,31 @@ from typing import TypeAlias
 import grpc
 import structlog
 
-from errand.v1.dispatch_service_pb2 import AttemptAck, AttemptBatch, StreamEventsRequest, StreamEventsResponse
-from errand.v1.event_pb2 import Delta
-from errand.v1.runner_pb2 import AttemptEvent, AttemptRef
-from errand_common import rpc
+from errand.v1.dispatch_service_pb2 import AttemptAck, StreamEventsRequest, StreamEventsResponse
+from errand_common import rpc, wire
+from errand_common.errors import ErrandError, Internal, Invalid, Unimplemented
 from errand_common.tasks import until_one_ends
+from errand_runner.batches import Batches
+from errand_runner.bisection import Suspicion
+from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
 from errand_runner.outbox import Outbox
-
-BATCH_BYTES = 1024 * 1024
-"""The largest batch (ARCHITECTURE.md, Bounds)."""
+from errand_runner.refusals import Refusals
+from errand_runner.uploads import Uploads
 
 WINDOW = 4
 """Batches that may be under way without an ack (ARCHITECTURE.md, Bounds)."""
 
-DELTA_CHARACTERS = 16 * 1024 // 4
-"""The largest piece of transient text, whatever its characters weigh (contract: Delta.text)."""
-
 DELTA_PAUSE_S = 0.05
 """Transient pieces alone are sent at most so often: messages cost, not events."""
 
-DELTA_LIMIT = 1000
-"""Transient pieces that may wait; the oldest fall out, since a durable event covers them later."""
+DELTA_BYTES = 256 * 1024
+"""Transient text that one batch carries beside its events."""
 
+LONGEST_PACE_S = 10.0
+"""The longest pause between two batches that is obeyed: a runner that says nothing for long looks dead."""
 
 _Call: TypeAlias = "grpc.aio.StreamStreamCall[StreamEventsRequest, StreamEventsResponse]"
-
-
-class Deltas:
-    """Transient pieces that wait for the sender; neighbours of one subject are joined."""
-
-    def __init__(self, changed: asyncio.Event) -> None:
-        self._waiting: deque[Delta] = deque(maxlen=DELTA_LIMIT)
-        self._changed = changed
-
-    def add(self, delta: Delta) -> None:
-        """Hand over a piece. Never waits."""
-        last = self._waiting[-1] if self._waiting else None
-        joined = last is not None and (last.subject_id, last.kind) == (delta.subject_id, delta.kind)
-        if last is not None and joined and len(last.text) + len(delta.text) <= DELTA_CHARACTERS:
-            last.text += delta.text
-        else:
-            self._waiting.append(delta)
-        self._changed.set()
-
-    def take(self) -> list[Delta]:
-        """All that waits."""
-        taken = list(self._waiting)
-        self._waiting.clear()
-        return taken
 
 
 class EventStream:
@@ -69,80 +45,137 @@ class EventStream:
         session_id: str,
         outbox: Outbox,
         deltas: Deltas,
+        suspicion: Suspicion,
         on_superseded: Callable[[str], None],
     ) -> None:
+        """`suspicion` outlives the stream."""
         self._dispatch, self._session_id = dispatch, session_id
-        self._outbox, self._deltas, self._on_superseded = outbox, deltas, on_superseded
-        self._sent: dict[str, int] = {}
-        self._window = asyncio.Semaphore(WINDOW)
+        self._outbox, self._deltas, self._suspicion = outbox, deltas, suspicion
+        self._uploads = Uploads(dispatch, session_id=session_id, outbox=outbox, on_refused=self._on_blob_refused)
+        self._batches = Batches(outbox, self._uploads)
+        self._refusals = Refusals(
+            strikes=suspicion.refusals,
+            chance=dispatch.chance,
+            on_superseded=on_superseded,
+            on_blob_missing=self._uploads.put_again,
+            on_rested=outbox.changed.set,
+        )
         self._batch_number = 0
+        self._unanswered = 0
+        self._kinds = deque([self._next_ordinary, self._next_trial])
+        self._pace_s = 0.0
+        self._on_trial = False
 
     async def run(self) -> None:
-        """Raises ErrandError when the stream breaks. What was not acknowledged is sent again by the next one."""
-        with rpc.renamed_errors():
-            call = self._dispatch.stub.StreamEvents(metadata=self._dispatch.metadata)
-            try:
-                await until_one_ends(self._read_acks(call), self._write_batches(call))
-            finally:
-                call.cancel()
+        """Raises ErrandError when the stream breaks; Unimplemented is final. What was not acknowledged is sent again
+        by the next one."""
+        try:
+            with rpc.renamed_errors():
+                call = self._dispatch.stub.StreamEvents(metadata=self._dispatch.metadata)
+                try:
+                    await until_one_ends(self._read_acks(call), self._write_batches(call), self._uploads.run())
+                finally:
+                    call.cancel()
+        except ErrandError as exc:
+            if _blames_the_events(exc):
+                self._look_for_culprit(exc)
+            raise
+        finally:
+            self._refusals.close()
 
     async def _write_batches(self, call: _Call) -> None:
         self._outbox.changed.set()
         while True:
             await self._outbox.changed.wait()
             self._outbox.changed.clear()
-            while (request := self._next_batch()) is not None:
-                await self._window.acquire()
+            while (request := self._next_request()) is not None:
+                self._unanswered += 1
                 try:
                     await call.write(request)
                 except asyncio.InvalidStateError:
                     # The stream has ended; the reader learns how, and ends this too.
                     await asyncio.get_running_loop().create_future()
-                if not request.batches:
-                    await asyncio.sleep(DELTA_PAUSE_S)
+                await asyncio.sleep(max(self._pace_s, 0 if request.batches else DELTA_PAUSE_S))
 
     async def _read_acks(self, call: _Call) -> None:
         async for response in _responses(call):
-            self._window.release()
+            self._unanswered -= 1
+            self._pace_s = min(wire.seconds(response.directives.pace), LONGEST_PACE_S)
             for ack in response.acks:
                 self._on_ack(ack)
+            if self._unanswered == 0:
+                self._send_unanswered_again()
+            self._on_trial = False
+            self._outbox.changed.set()
+            self._dispatch.on_directives(response.directives)
 
     def _on_ack(self, ack: AttemptAck) -> None:
         log = self._outbox.logs.get(ack.attempt_id)
         if log is None:
             return
         log.ack(ack.acked_sequence)
-        match ack.error_reason:
-            case "":
-                return
-            case "LEASE_SUPERSEDED":
-                self._on_superseded(ack.attempt_id)
-            case "EVENT_GAP":
-                self._sent[ack.attempt_id] = log.acked_sequence
-                self._outbox.changed.set()
-            case reason:
-                structlog.get_logger().error("events_refused", attempt_id=ack.attempt_id, reason=reason)
-                log.refuse(ack.error_message)
+        if ack.error_reason:
+            self._suspicion.clear(ack.attempt_id)
+            self._refusals.take(log, ack.error_reason, ack.error_message, acked_sequence=ack.acked_sequence)
+            self._batches.rewind(log)
+        else:
+            self._refusals.passed(ack.attempt_id)
 
-    def _next_batch(self) -> StreamEventsRequest | None:
-        batches: list[AttemptBatch] = []
-        room = BATCH_BYTES
-        for log in list(self._outbox.logs.values()):
-            sent = max(self._sent.get(log.attempt_id, 0), log.acked_sequence)
-            records = log.after(sent, limit_bytes=room) if room > 0 else []
-            if records:
-                ref = AttemptRef(attempt_id=log.attempt_id, fence=log.fence)
-                events = [AttemptEvent.FromString(record) for record in records]
-                batches.append(AttemptBatch(attempt=ref, events=events))
-                self._sent[log.attempt_id] = sent + len(records)
-                room -= sum(map(len, records))
-        deltas = self._deltas.take()
-        if not batches and not deltas:
+    def _send_unanswered_again(self) -> None:
+        """What was sent, of which no answer said anything, was lost on the way."""
+        for attempt_id in self._batches.in_flight():
+            log = self._outbox.logs[attempt_id]
+            self._suspicion.clear(attempt_id)
+            self._refusals.take(log, "EVENT_GAP", "")
+            self._batches.rewind(log)
+
+    def _on_blob_refused(self, attempt_id: str, error: ErrandError) -> None:
+        self._suspicion.clear(attempt_id)
+        if (log := self._outbox.logs.get(attempt_id)) is not None:
+            self._refusals.take(log, error.reason, error.message)
+
+    def _next_request(self) -> StreamEventsRequest | None:
+        """What may go now. While something is suspected one request goes at a time, in turns with what is not."""
+        if self._unanswered >= (1 if self._suspicion.active else WINDOW):
             return None
-        self._batch_number += 1
-        return StreamEventsRequest(
-            session_id=self._session_id, batch_number=self._batch_number, batches=batches, deltas=deltas
-        )
+        for _ in range(len(self._kinds)):
+            kind = self._kinds[0]
+            self._kinds.rotate()
+            if (request := kind()) is not None:
+                self._batch_number += 1
+                request.session_id, request.batch_number = self._session_id, self._batch_number
+                return request
+        return None
+
+    def _next_ordinary(self) -> StreamEventsRequest | None:
+        batches = self._batches.next([each for each in self._outbox.logs if self._may_go(each)])
+        deltas = self._deltas.take(limit_bytes=DELTA_BYTES)
+        return StreamEventsRequest(batches=batches, deltas=deltas) if batches or deltas else None
+
+    def _may_go(self, attempt_id: str) -> bool:
+        return not (self._refusals.rests(attempt_id) or self._suspicion.suspects(attempt_id))
+
+    def _next_trial(self) -> StreamEventsRequest | None:
+        if not self._suspicion.active:
+            return None
+        unsafe = {each: log.acked_sequence for each, log in self._outbox.logs.items() if log.unsafe}
+        batches = self._batches.trial(self._suspicion.trial(unsafe))
+        self._on_trial = bool(batches)
+        return StreamEventsRequest(batches=batches) if batches else None
+
+    def _look_for_culprit(self, error: ErrandError) -> None:
+        in_flight = self._batches.in_flight()
+        if not self._on_trial:
+            self._suspicion.note_break(in_flight)
+        elif (culprit := self._suspicion.note_trial_broke(in_flight)) is not None:
+            structlog.get_logger().error("poison_found", attempt_id=culprit, error=error.message)
+            self._outbox.logs[culprit].refuse(f"one of its events breaks the stream: {error.message}")
+
+
+def _blames_the_events(error: ErrandError) -> bool:
+    """Whether a stream may have broken of what was sent on it, and not of the line or of what the scheduler lacks."""
+    too_large = error.transport.startswith("RESOURCE_EXHAUSTED") and "larger than max" in error.transport
+    return too_large or (isinstance(error, Internal | Invalid) and not isinstance(error, Unimplemented))
 
 
 async def _responses(call: _Call) -> AsyncIterator[StreamEventsResponse]:

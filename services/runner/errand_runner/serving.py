@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import shutil
 from functools import partial
 from pathlib import Path
 
@@ -13,22 +12,23 @@ from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
 from errand_common import rpc
 from errand_common.clock import Clock
 from errand_common.credentials import PEM_END, awaited
-from errand_common.errors import Unavailable
 from errand_common.ids import Ids
+from errand_common.tasks import until_one_ends
 from errand_runner.agent.model import Model
 from errand_runner.agent.prices import PriceList
 from errand_runner.agent.probe import probe
 from errand_runner.attempt import Means, run_attempt
 from errand_runner.config import RunnerSettings
+from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
-from errand_runner.events import Deltas
 from errand_runner.heartbeat import ThreadHeart
 from errand_runner.host import Host
+from errand_runner.journal import Journal
 from errand_runner.lease import Leases
+from errand_runner.leftovers import Leftovers
 from errand_runner.outage import GitPatience
 from errand_runner.outbox import Outbox
 from errand_runner.presence import presence_file
-from errand_runner.sandbox.docker import Engine, EngineUnavailable, SandboxFailed
 from errand_runner.session import Sessions
 from errand_runner.worker import Worker
 
@@ -56,13 +56,14 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                 chance = random.Random()  # noqa: S311  # jitter, not a secret
                 dispatch = Dispatch(DispatchServiceStub(channel), token, chance)
                 means = _means(settings, host, model=model, dispatch=dispatch, outbox=outbox, clock=clock)
+                leftovers = Leftovers(host.engine, means.journal, means.leases, socket_root=host.socket_root)
                 worker = Worker(
                     dispatch=dispatch,
                     outbox=outbox,
                     deltas=means.deltas,
                     leases=means.leases,
                     clock=clock,
-                    begin=partial(_sweep, host.engine),
+                    begin=leftovers.begin,
                     run_attempt=partial(run_attempt, means),
                 )
                 sessions = Sessions(
@@ -70,13 +71,14 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                     new_heart=partial(ThreadHeart, DispatchServiceStub(heart_channel), token),
                     chance=chance,
                     slots=settings.slots,
+                    labels=settings.offered_labels,
                     nonce=os.urandom(8).hex(),
                     leases=means.leases,
                     clock=clock,
                     presence=presence_file(settings.data),
                     scheduler=settings.scheduler,
                 )
-                await worker.run(sessions.run())
+                await until_one_ends(worker.run(sessions.run()), leftovers.watch())
     finally:
         outbox.close()
 
@@ -99,19 +101,12 @@ def _means(
         ids=Ids(clock),
         image=settings.image,
         socket_root=host.socket_root,
+        journal=Journal(settings.data / "sandboxes"),
     )
 
 
-async def _sweep(engine: Engine, runner_id: str) -> None:
-    """Remove the containers of an earlier process. Raises Unavailable: without Docker there is no session to open."""
-    try:
-        await engine.sweep(runner_id, keep=set())
-    except (EngineUnavailable, SandboxFailed) as exc:
-        raise Unavailable(str(exc)) from exc
-
-
 def _make_socket_root(root: Path) -> None:
-    """Empty, without what a process that was killed left, and closed to other people of this host: whoever reaches a
-    socket is taken for its sandbox. The engine, being root, passes."""
-    shutil.rmtree(root, ignore_errors=True)
-    root.mkdir(parents=True, mode=0o700)
+    """Closed to other people of this host: whoever reaches a socket is taken for its sandbox. The engine, being root,
+    passes. The folders of sandboxes that run are in it: a socket in a new folder would not be seen in them."""
+    root.mkdir(parents=True, exist_ok=True)
+    root.chmod(0o700)

@@ -1,21 +1,24 @@
 """An attempt's conversation with Claude: take up the transcript, say what the person wrote, record every fact."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from errand.v1 import dispatch_service_pb2 as pb
 from errand.v1 import event_pb2, task_pb2
 from errand_common import wire
 from errand_common.clock import Clock
 from errand_common.values import Role
+from errand_runner.agent.agent import Agent
 from errand_runner.agent.facts import EndReason, TextDelta, TurnEnded
-from errand_runner.agent.loop import Agent, run_turn
+from errand_runner.agent.loop import run_turn
 from errand_runner.agent.model import Model
 from errand_runner.agent.prompt import Particulars, first_message, follow_up, settle_prefix, steer
 from errand_runner.agent.redact import Redactor
-from errand_runner.agent.said import Said
+from errand_runner.agent.said import Answer, Said
 from errand_runner.agent.transcript import Block, CallRecord, Message, Prefix, ToolResult, Transcript
+from errand_runner.agent.waits import question_in
 from errand_runner.inputs import Inbox
 from errand_runner.record import Recorder
 
@@ -38,6 +41,8 @@ class Hearing:
     transcript: Transcript
     about: Particulars
     redactor: Redactor
+    answer_s: float = 120.0
+    """How long the sandbox is kept for an answer."""
 
     def everything(self) -> Said:
         """All that waits, as a turn's beginning; a task's first comes with what Claude should know."""
@@ -55,17 +60,36 @@ class Hearing:
         inputs = self.inbox.take_steers()
         return Said([block for given in inputs for block in steer(given.text, self.redactor)], _ids(inputs))
 
+    def answer(self) -> Answer | None:
+        """What answers the question that an earlier process or attempt left open; None where there is none."""
+        if not any(question_in(call) for call in self.transcript.open_calls):
+            return None
+        given = self.inbox.take_answer()
+        return None if given is None else self._answer(given)
+
+    async def answered(self) -> Answer | None:
+        """The answer to a question, if it comes in time."""
+        try:
+            async with asyncio.timeout(self.answer_s):
+                return self._answer(await self.inbox.next_answer())
+        except TimeoutError:
+            return None
+
+    def _answer(self, given: task_pb2.Input) -> Answer:
+        return Answer(self.redactor.text(given.text), given.input_id)
+
 
 async def talk(
     agent: Agent, transcript: Transcript, hearing: Hearing, *, recorder: Recorder, clock: Clock
 ) -> TurnEnded:
-    """Run turns until nothing more was written, or one fails. Each fact is on disk before the loop goes on.
+    """Run turns until nothing more was written, or one fails or parks. Each fact is on disk before the loop goes on.
 
     Raises SandboxGone and OutboxError.
     """
     hearing.inbox.drop(recorder.taken)
     # Where messages of this attempt carry inputs already, its turn was interrupted: the queue is for after it.
-    said = hearing.steers() if recorder.taken else hearing.everything()
+    answer = hearing.answer()
+    said = replace(hearing.steers() if recorder.taken else hearing.everything(), answer=answer)
     told = _Telling(recorder, clock)
     while True:
         ended = await told.turn(agent, transcript, said)

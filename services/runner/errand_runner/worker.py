@@ -12,8 +12,8 @@ from errand_common import wire
 from errand_common.clock import Clock
 from errand_common.errors import ErrandError
 from errand_common.values import AttemptPhase, FailureReason
+from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
-from errand_runner.events import Deltas
 from errand_runner.inputs import Inbox
 from errand_runner.lease import Leases
 from errand_runner.outbox import Log, Outbox
@@ -59,6 +59,7 @@ class Worker:
         run_attempt: RunAttempt,
     ) -> None:
         self.dispatch, self.outbox = dispatch, outbox
+        dispatch.on_directives = self.on_directives
         self.deltas = deltas
         self.attempts: tuple[tuple[str, int], ...] = ()
         """The accepted attempts with their fences, replaced whole: the heartbeat's thread reads it."""
@@ -96,7 +97,8 @@ class Worker:
                 self.forget(attempt_id)
         for attempt_id, assignment in wanted.items():
             if attempt_id not in self._runs:
-                self._start(assignment)
+                if not self._declined(assignment):
+                    self._start(assignment)
             elif assignment.desired_state == pb.DESIRED_STATE_STOP:
                 self._stop(attempt_id)
             else:
@@ -131,11 +133,20 @@ class Worker:
             if run.work is not None:
                 run.work.cancel()
 
+    def _declined(self, assignment: pb.Assignment) -> bool:
+        """Whether an offer is left to expire: while what is at work waits for room, nothing is added to it."""
+        declined = self.outbox.blocked and assignment.phase == task_pb2.ATTEMPT_PHASE_OFFERED
+        if declined:
+            structlog.get_logger().warning("offer_declined", attempt_id=assignment.attempt.attempt_id)
+        return declined
+
     def _start(self, assignment: pb.Assignment) -> None:
         attempt_id = assignment.attempt.attempt_id
         stopped = assignment.desired_state == pb.DESIRED_STATE_STOP
         run = self._runs[attempt_id] = _Run(assignment.attempt.fence, stopped, Inbox(assignment.inputs))
         run.task = self._group.create_task(self._carry(assignment, run), name=attempt_id)
+        # Not the end of `_carry`: a task that is cancelled before its first step has none.
+        run.task.add_done_callback(lambda _: self._put_down(attempt_id, run))
 
     async def _carry(self, assignment: pb.Assignment, run: _Run) -> None:
         """One attempt, from offer to end."""
@@ -155,12 +166,13 @@ class Worker:
         except (ErrandError, OSError):
             # It alone is put down; what is wanted comes again and takes it up.
             structlog.get_logger().exception("attempt_not_carried")
-        finally:
-            del self._runs[attempt_id]
-            self.attempts = tuple(pair for pair in self.attempts if pair[0] != attempt_id)
-            self._leases.drop(attempt_id)
-            if run.over:
-                self.outbox.forget(attempt_id)
+
+    def _put_down(self, attempt_id: str, run: _Run) -> None:
+        del self._runs[attempt_id]
+        self.attempts = tuple(pair for pair in self.attempts if pair[0] != attempt_id)
+        self._leases.drop(attempt_id)
+        if run.over:
+            self.outbox.forget(attempt_id)
 
     async def _accept(self, assignment: pb.Assignment) -> bool:
         """Take the offer, written down first. False when it is gone."""

@@ -76,6 +76,13 @@ class Workspace:
             await self._clone()
         await self._check_out()
 
+    async def take_up(self) -> bool:
+        """Go on in the clone just as a process that is gone left it; False where there is none."""
+        found = await self._exists(f"{self._folder}/.git/HEAD")
+        if found:
+            await self._unlock()
+        return found
+
     async def guides(self) -> dict[str, str]:
         """The texts in which the repository speaks to agents, by file name."""
         found: dict[str, str] = {}

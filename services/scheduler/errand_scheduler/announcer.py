@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import structlog
 
-from errand.v1.event_pb2 import Delta
 from errand_common.values import AttemptPhase, TaskStatus
 from errand_scheduler.auth import Authority
 from errand_scheduler.board import Board
@@ -15,7 +14,9 @@ from errand_scheduler.runners import RunnerSessions
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.notices import (
     AttemptMoved,
-    EventStored,
+    DeadlineSet,
+    EventsDiffer,
+    EventsStored,
     InputsMoved,
     Notice,
     SessionsEnded,
@@ -35,7 +36,7 @@ class Announcer:
     def connect(
         self,
         *,
-        hub: Hub[Delta],
+        hub: Hub,
         board: Board,
         sessions: RunnerSessions,
         placer: Placer,
@@ -60,16 +61,22 @@ class Announcer:
 
     def _tell(self, notice: Notice) -> None:
         match notice:
-            case EventStored(user_id=user_id, task_id=task_id):
-                self._hub.stored(user_id, task_id)
+            case EventsStored(user_id=user_id, task_id=task_id, events=events):
+                self._hub.stored(user_id, task_id, events)
+            case EventsDiffer(attempt_id=attempt_id, first_sequence=first, count=count):
+                log.error("events_differ", attempt_id=attempt_id, first_sequence=first, count=count)
             case AttemptMoved(attempt=attempt, old_phase=old):
                 self._attempt_moved(attempt, old)
             case TaskMoved(task_id=task_id, old=old, new=new):
                 # Why it failed may hold what a command or Claude said: that is the task's, not the log's.
                 why = {"failure_reason": notice.failure} if new.final else {"reason": notice.reason}
                 log.info("task_moved", task_id=task_id, old=old, new=new, **why)
+                if TaskStatus.PENDING in (old, new):
+                    self._placer.note(task_id)
                 if new is TaskStatus.PENDING and old is not TaskStatus.PENDING:
                     self._placer.wake()
+            case DeadlineSet():
+                self._board.follow(notice)
             case InputsMoved(runner_id=runner_id):
                 self._sessions.wake(runner_id)
             case SessionsEnded(family_id=family_id):
@@ -82,6 +89,8 @@ class Announcer:
     def _attempt_moved(self, attempt: Attempt, old: AttemptPhase | None) -> None:
         log.info("attempt_moved", task_id=attempt.task_id, attempt_id=attempt.attempt_id, old=old, new=attempt.phase)
         self._board.apply(attempt)
-        self._sessions.wake(attempt.runner_id)
+        if self._sessions.moved(attempt, old):
+            log.error("runner_ill", runner_id=attempt.runner_id, reason=attempt.reason)
         if attempt.phase.final:
+            self._placer.note(attempt.task_id)
             self._placer.wake()

@@ -10,6 +10,9 @@ from errand_scheduler.durations import Durations
 from errand_scheduler.lifecycle.decisions import Held, holds, on_held
 from errand_scheduler.lifecycle.turns import Holder
 from errand_scheduler.store.attempts import Attempt
+from errand_scheduler.store.notices import DeadlineSet
+from errand_scheduler.store.tasks import Clocked
+from errand_scheduler.timers import TaskTimers
 
 
 class Due(Enum):
@@ -19,6 +22,7 @@ class Due(Enum):
     AWAY = auto()
     BACK = auto()
     LOST = auto()
+    PHASE_OVERDUE = auto()
     STOP_OVERDUE = auto()
 
 
@@ -37,13 +41,17 @@ class Board:
         self._clock = clock
         self._durations = durations
         self._entries: dict[str, _Entry] = {}
+        self._stopping: dict[str, Attempt] = {}
+        self._timers = TaskTimers(clock, durations)
 
-    def restore(self, live: Iterable[Attempt]) -> None:
-        """Take up the attempts of an earlier process: each has twice its lease to be heard of."""
+    def restore(self, live: Iterable[Attempt], clocked: Iterable[Clocked]) -> None:
+        """Take up the attempts and tasks of an earlier process: each has two leases to be heard of."""
+        self._timers.restore(clocked, least_s=2 * self._durations.lease_s)
         now, now_us = self._clock.boot_s(), self._clock.now_us()
         for attempt in live:
+            self._note_stopping(attempt)
             left_s = ((attempt.deadline_time or now_us) - now_us) / 1e6
-            least_s = 2 * self._durations.lease_s if attempt.phase is AttemptPhase.STOPPING else 0.0
+            least_s = 0.0 if attempt.phase is AttemptPhase.OFFERED else 2 * self._durations.lease_s
             self._entries[attempt.attempt_id] = _Entry(
                 attempt=attempt,
                 renewed_s=now + self._durations.lease_s,
@@ -58,9 +66,15 @@ class Board:
             entry.renewed_s = later
             entry.heard = False
             entry.armed_s = max(entry.armed_s, later)
+        self._timers.forgive(later)
+
+    def follow(self, notice: DeadlineSet) -> None:
+        """Follow a task's deadline that was committed."""
+        self._timers.follow(notice)
 
     def apply(self, attempt: Attempt) -> None:
         """Follow a move that was committed. Accepting an offer begins its lease."""
+        self._note_stopping(attempt)
         if attempt.phase.final:
             self._entries.pop(attempt.attempt_id, None)
             return
@@ -79,8 +93,7 @@ class Board:
         attempt = entry.attempt if entry else None
         verdict = on_held(attempt, runner_id=holder.runner_id, fence=holder.fence)
         if entry is not None and verdict is not Held.FORGET:
-            entry.renewed_s = self._clock.boot_s()
-            entry.heard = True
+            self._hear(entry)
         return verdict
 
     def held(self, holder: Holder) -> Attempt | None:
@@ -104,14 +117,36 @@ class Board:
         """The task's live attempt."""
         return next((entry.attempt for entry in self._entries.values() if entry.attempt.task_id == task_id), None)
 
+    def stopping_of(self, runner_id: str) -> list[Attempt]:
+        """The runner's attempts that are to end. Cheap: asked for every answer to a runner."""
+        return [attempt for attempt in self._stopping.values() if attempt.runner_id == runner_id]
+
     def attempts(self) -> Iterator[Attempt]:
         """Every live attempt."""
         return (entry.attempt for entry in self._entries.values())
 
-    def due(self) -> list[tuple[Due, str]]:
-        """Every attempt whose time has come."""
-        found = ((self._due(entry), attempt_id) for attempt_id, entry in self._entries.items())
-        return [(due, attempt_id) for due, attempt_id in found if due is not None]
+    def due(self) -> list[tuple[Due, Attempt]]:
+        """Every attempt whose time has come, as it stands."""
+        found = ((self._due(entry), entry.attempt) for entry in self._entries.values())
+        return [(due, attempt) for due, attempt in found if due is not None]
+
+    def due_tasks(self) -> list[Clocked]:
+        """Every task without an attempt at work whose time has come."""
+        return self._timers.due()
+
+    def _hear(self, entry: _Entry) -> None:
+        now = self._clock.boot_s()
+        if self._silent_s(entry) > self._durations.lease_s:
+            # What it did meanwhile comes after the heartbeat: a phase that it has left long ago is not overdue.
+            entry.armed_s = max(entry.armed_s, now + self._durations.lease_s)
+        entry.renewed_s = now
+        entry.heard = True
+
+    def _note_stopping(self, attempt: Attempt) -> None:
+        if attempt.phase is AttemptPhase.STOPPING:
+            self._stopping[attempt.attempt_id] = attempt
+        else:
+            self._stopping.pop(attempt.attempt_id, None)
 
     def _due(self, entry: _Entry) -> Due | None:
         silent_s, now = self._silent_s(entry), self._clock.boot_s()
@@ -123,9 +158,9 @@ class Board:
                 return Due.STOP_OVERDUE if lapsed or now >= entry.armed_s else None
         if silent_s > self._durations.lost_s:
             return Due.LOST
-        if lapsed == entry.attempt.disconnected:
-            return None
-        return Due.AWAY if lapsed else Due.BACK
+        if lapsed != entry.attempt.disconnected:
+            return Due.AWAY if lapsed else Due.BACK
+        return Due.PHASE_OVERDUE if now >= entry.armed_s and not lapsed else None
 
     def _silent_s(self, entry: _Entry) -> float:
         return self._clock.boot_s() - entry.renewed_s
@@ -134,6 +169,10 @@ class Board:
         match phase:
             case AttemptPhase.OFFERED:
                 return self._durations.offer_s
+            case AttemptPhase.ACCEPTED:
+                return self._durations.accepted_s
+            case AttemptPhase.STARTING:
+                return self._durations.starting_s
             case AttemptPhase.STOPPING:
                 return self._durations.stop_s
-        return self._durations.lost_s
+        return self._durations.running_s

@@ -98,6 +98,28 @@ class SchedulerSettings(Settings):
         examples=[str(GIB // 4)],
     )
 
+    retention_days: int = Field(
+        365,
+        alias="ERRAND_RETENTION_DAYS",
+        description="for how many days the record of a task that is over, and the audit log, are kept; 0: for ever",
+        ge=0,
+        examples=["90"],
+    )
+    max_running_per_user: int = Field(
+        20,
+        alias="ERRAND_MAX_RUNNING_PER_USER",
+        description="how many tasks of one person are worked on at once; more of them wait",
+        ge=1,
+        examples=["5"],
+    )
+    max_pending_per_user: int = Field(
+        100,
+        alias="ERRAND_MAX_PENDING_PER_USER",
+        description="how many tasks of one person may wait to be worked on; one more is refused",
+        ge=1,
+        examples=["20"],
+    )
+
     @field_validator("listen")
     @classmethod
     def _is_host_and_port(cls, value: str) -> str:

@@ -99,6 +99,8 @@ def _store_token(tx: Tx, found: _Found, service_token_id: str, runner_id: str | 
             runner_id=runner_id,
         )
         service_tokens.insert(tx, row)
+    else:
+        service_tokens.set_scopes(tx, token_hash=found.token_hash, scopes=found.scopes)
     service_tokens.revoke_others(tx, name=found.name, token_hash=found.token_hash)
 
 

@@ -25,6 +25,31 @@ class Durations:
         return 6 * self.beat_s
 
     @property
+    def accepted_s(self) -> float:
+        """Until an attempt that was accepted must have begun to start."""
+        return 12 * self.beat_s
+
+    @property
+    def starting_s(self) -> float:
+        """Until its sandbox and clone must be ready."""
+        return 360 * self.beat_s
+
+    @property
+    def running_s(self) -> float:
+        """Until it must have ended."""
+        return 17_280 * self.beat_s
+
+    @property
+    def pending_s(self) -> float:
+        """Until a task that no runner takes is given up."""
+        return 120_960 * self.beat_s
+
+    @property
+    def waiting_s(self) -> float:
+        """Until a task that waits for a person is given up."""
+        return 518_400 * self.beat_s
+
+    @property
     def lost_s(self) -> float:
         """Until an attempt without heartbeats is lost."""
         return 120 * self.beat_s
@@ -43,3 +68,8 @@ class Durations:
     def github_retry_s(self) -> float:
         """Until GitHub is asked again after it did not answer."""
         return 6 * self.beat_s
+
+    @property
+    def quarantine_s(self) -> float:
+        """How long a runner that two processes act as is refused, or one that fails all it is given is left alone."""
+        return 60 * self.beat_s

@@ -57,6 +57,25 @@ def input_added(input_id: str, text: str, kind: InputKind) -> Fact:
     )
 
 
+def input_changed(input_id: str, text: str, kind: InputKind, change: "event_pb2.InputChange.ValueType") -> Fact:
+    """A person changed an input that no message carries yet."""
+    return fact_of(
+        event_pb2.EventBody(
+            input_changed=event_pb2.InputChanged(
+                input_id=input_id,
+                change=change,
+                summary=summarise(text),
+                kind=number(task_pb2.InputKind, kind),
+            )
+        )
+    )
+
+
+def task_retried() -> Fact:
+    """A person sent the task on."""
+    return fact_of(event_pb2.EventBody(task_retried=event_pb2.TaskRetried()))
+
+
 def pull_request_opened(url: str, number: int) -> Fact:
     """The pull request is open."""
     return fact_of(event_pb2.EventBody(pull_request_opened=event_pb2.PullRequestOpened(url=url, number=number)))

@@ -1,5 +1,6 @@
 """The data folder: where things lie in it, and that only one scheduler uses it."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,31 @@ class DataFolder:
     def database(self) -> Path:
         """The SQLite file."""
         return self.root / "errand.db"
+
+    @property
+    def blobs(self) -> Path:
+        """Long content, beside the database."""
+        return self.root / "blobs"
+
+    @property
+    def backup(self) -> Path:
+        """The copy of the database that a backup under way reads from."""
+        return self.root / "backup.part"
+
+    @property
+    def restore(self) -> Path:
+        """What a restore under way has unpacked so far."""
+        return self.root / "restore.part"
+
+    def clear(self) -> None:
+        """Remove what a backup or restore that was killed has left. Raises OSError."""
+        self.backup.unlink(missing_ok=True)
+        if self.restore.exists():
+            shutil.rmtree(self.restore)
+
+    def kept(self, stamp: str) -> Path:
+        """Where a restore keeps what was there before."""
+        return self.root / f"before-restore-{stamp}"
 
     @property
     def tls(self) -> Path:

@@ -1,92 +1,165 @@
-"""Watchers: each is a cursor on the database, woken when there is more to read; only deltas pass through memory."""
+"""Who watches what: each watcher is a place in the list of events, woken when there is more for it."""
 
 import asyncio
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field
 
-DeltaT = TypeVar("DeltaT")
+from errand.v1.event_pb2 import Delta
+from errand_scheduler import wire
+from errand_scheduler.cursors import Cursors
+from errand_scheduler.feed import Budget, Feed, Piece, Place
+from errand_scheduler.open_blocks import OpenBlocks, covered_by
+from errand_scheduler.store.events import Event
 
-BUFFER_BYTES = 64 * 1024
-"""What a slow watcher may have waiting before deltas are dropped (ARCHITECTURE.md, Bounds)."""
+SNAPSHOT_BYTES = 512 * 1024
+"""Of what is going on in all of a user's tasks, at the end of a replay."""
 
 
-class Subscription(Generic[DeltaT]):
-    """One watcher of one task, or of all of a user's. `over` and `session_ended` say that its stream must end."""
+class Subscription:
+    """One watcher of one task, or of all of a user's. `over` and `session_ended` say that its stream must end.
 
-    def __init__(self, user_id: str, task_id: str, family_id: str | None) -> None:
+    It replays the database first, and `join`s; from then on it is given what is `next`, and reads the database again
+    where it has fallen behind.
+    """
+
+    def __init__(self, hub: "Hub", feed: Feed, *, user_id: str, task_id: str, family_id: str | None) -> None:
         self.user_id = user_id
         self.task_id = task_id
         self.family_id = family_id
-        self.live = False
         self.over = False
         self.session_ended = False
+        self._hub = hub
+        self._feed = feed
+        self._place: Place | None = None
         self._woken = asyncio.Event()
-        self._deltas: deque[tuple[DeltaT, int]] = deque()
-        self._buffered_bytes = 0
+
+    @property
+    def visible(self) -> int:
+        """The newest event that may be sent to who has joined."""
+        return self._feed.visible
+
+    @property
+    def position(self) -> int:
+        """The newest event that was sent, or is not for this watcher."""
+        assert self._place is not None
+        return self._place.event_id
+
+    def replayed(self, events: Sequence[Event]) -> None:
+        """These were read from the database. What they cover is not going on any more, told or not."""
+        self._hub.seen(events)
+
+    def join(self, event_id: int) -> list[Delta]:
+        """Follow from here on, after this event; returns what is going on right now."""
+        self._place = self._feed.place_after(event_id)
+        return self._hub.open_blocks.snapshots(self.user_id, self.task_id, limit_bytes=SNAPSHOT_BYTES)
+
+    def next(self) -> Piece | None:
+        """What comes next, taken as sent; none if the database must be read."""
+        assert self._place is not None
+        piece = self._feed.next(self._place, self.task_id)
+        if piece is not None:
+            self._place = piece.place
+        return piece
+
+    def paged(self, event_id: int) -> None:
+        """Everything up to this event was sent from the database."""
+        assert self._place is not None
+        self._place = Place(event_id, self._place.delta_number)
 
     async def wait(self) -> None:
         """Return once something happened since the last return."""
         await self._woken.wait()
         self._woken.clear()
 
-    def take_deltas(self) -> list[DeltaT]:
-        """The deltas that came since the last call."""
-        taken = [delta for delta, _ in self._deltas]
-        self._deltas.clear()
-        self._buffered_bytes = 0
-        return taken
-
-    def pass_on(self, delta: DeltaT, size_bytes: int) -> None:
-        """Keep a delta for a watcher that follows live and keeps up; drop it otherwise."""
-        if not self.live or self._buffered_bytes + size_bytes > BUFFER_BYTES:
-            return
-        self._deltas.append((delta, size_bytes))
-        self._buffered_bytes += size_bytes
-        self._woken.set()
-
     def wake(self) -> None:
         """Have the watcher look again."""
         self._woken.set()
 
-    def concerns(self, task_id: str) -> bool:
-        """Whether it watches this task."""
-        return self.task_id in ("", task_id)
+    def flushed(self, before: int, tasks: Sequence[str]) -> None:
+        """More of these tasks can be sent. A watcher of another one, who knew all there was, still does."""
+        if not self.task_id or self.task_id in tasks:
+            self.wake()
+        elif self._place is not None and self._place.event_id == before:
+            self._place = Place(self._feed.visible, self._place.delta_number)
 
 
-class Hub(Generic[DeltaT]):
-    """Knows who watches what."""
+@dataclass
+class _Audience:
+    """A user's watchers, in the order in which they came, and what they share."""
 
-    def __init__(self) -> None:
-        self._by_user: dict[str, set[Subscription[DeltaT]]] = {}
+    feed: Feed
+    watchers: dict[Subscription, None] = field(default_factory=dict)
+
+
+class Hub:
+    """Hears what is committed and what passes by, and has the watchers concerned look."""
+
+    def __init__(self, cursors: Cursors) -> None:
+        self.open_blocks = OpenBlocks()
+        self._cursors = cursors
+        self._budget = Budget()
+        self._audiences: dict[str, _Audience] = {}
+        self._head: int | None = None
         self._stopping = False
 
+    def begin(self, head: int) -> None:
+        """Everything up to this event was stored before the process began. Called before anyone watches."""
+        self._head = max(head, self._head or 0)
+
+    @property
+    def kept_bytes(self) -> int:
+        """What watchers share in memory."""
+        return self._budget.used_bytes
+
     @contextmanager
-    def subscribe(self, *, user_id: str, task_id: str, family_id: str | None) -> Iterator[Subscription[DeltaT]]:
+    def subscribe(self, *, user_id: str, task_id: str, family_id: str | None) -> Iterator[Subscription]:
         """A subscription for as long as the context lasts. Subscribe first, then read: nothing falls between."""
-        subscription: Subscription[DeltaT] = Subscription(user_id, task_id, family_id)
+        audience = self._audiences.get(user_id) or self._new_audience(user_id)
+        subscription = Subscription(self, audience.feed, user_id=user_id, task_id=task_id, family_id=family_id)
         subscription.over = self._stopping
-        self._by_user.setdefault(user_id, set()).add(subscription)
+        audience.watchers[subscription] = None
         try:
             yield subscription
         finally:
-            watchers = self._by_user.get(user_id, set())
-            watchers.discard(subscription)
-            if not watchers:
-                self._by_user.pop(user_id, None)
+            del audience.watchers[subscription]
+            if not audience.watchers:
+                audience.feed.close()
+                del self._audiences[user_id]
 
-    def stored(self, user_id: str, task_id: str) -> None:
-        """Events of the task were committed."""
-        for subscription in self._by_user.get(user_id, ()):
-            if subscription.concerns(task_id):
-                subscription.wake()
+    def stored(self, user_id: str, task_id: str, events: Sequence[Event]) -> None:
+        """Events of a task were committed; told in the order of their numbers."""
+        audience = self._audiences.get(user_id)
+        self._head = events[-1].event_id
+        if audience is None and task_id not in self.open_blocks:
+            return
+        for row in events:
+            event = wire.event(row, cursor=self._cursors.write(row.event_id))
+            covered = covered_by(event)
+            if covered is not None:
+                self.open_blocks.cover(task_id, covered)
+            if audience is None:
+                continue
+            if covered is not None:
+                audience.feed.cover(task_id, covered)
+            audience.feed.stored(row.event_id, event)
 
-    def delta(self, user_id: str, task_id: str, delta: DeltaT, size_bytes: int) -> None:
-        """Pass a piece of something going on to whoever keeps up."""
-        for subscription in self._by_user.get(user_id, ()):
-            if subscription.concerns(task_id):
-                subscription.pass_on(delta, size_bytes)
+    def seen(self, events: Sequence[Event]) -> None:
+        """Events that somebody read: those that are committed, but not told yet, cover what they cover all the same."""
+        assert self._head is not None
+        for row in events:
+            if row.event_id > self._head and row.task_id in self.open_blocks:
+                covered = covered_by(wire.event(row, cursor=""))
+                if covered is not None:
+                    self.open_blocks.cover(row.task_id, covered)
+
+    def delta(self, user_id: str, task_id: str, delta: Delta, size_bytes: int) -> None:
+        """Keep a piece of something going on, and pass it on to whoever keeps up; drop it if it came too late."""
+        if not self.open_blocks.add(user_id, delta):
+            return
+        audience = self._audiences.get(user_id)
+        if audience is not None:
+            audience.feed.passing(delta, size_bytes)
 
     def end_family(self, family_id: str) -> None:
         """End the watches of a session that is over."""
@@ -102,5 +175,18 @@ class Hub(Generic[DeltaT]):
             subscription.over = True
             subscription.wake()
 
-    def _all(self) -> list[Subscription[DeltaT]]:
-        return [subscription for watchers in self._by_user.values() for subscription in watchers]
+    def _new_audience(self, user_id: str) -> _Audience:
+        assert self._head is not None, "begin first"
+        made: list[_Audience] = []
+
+        def on_flush(before: int, tasks: Sequence[str]) -> None:
+            for subscription in made[0].watchers:
+                subscription.flushed(before, tasks)
+
+        feed = Feed(self._budget, floor=self._head, on_flush=on_flush)
+        made.append(_Audience(feed))
+        self._audiences[user_id] = made[0]
+        return made[0]
+
+    def _all(self) -> list[Subscription]:
+        return [subscription for audience in self._audiences.values() for subscription in audience.watchers]

@@ -39,7 +39,7 @@ async def make_link(settings: SchedulerSettings, *, columns: int | None = None) 
 
     Raises StartError where the data folder has no credentials, ErrandError where the scheduler does not answer.
     """
-    address, ca, token = _way_in(DataFolder(settings.data))
+    address, ca, token = way_in(DataFolder(settings.data))
     async with rpc.channel(address, ca=ca) as channel:
         with rpc.renamed_errors():
             made = await AccountServiceStub(channel).CreateSignInLink(
@@ -50,7 +50,7 @@ async def make_link(settings: SchedulerSettings, *, columns: int | None = None) 
     return "\n".join(part for part in (words, _code(link, columns)) if part)
 
 
-def _way_in(folder: DataFolder) -> tuple[str, bytes, str]:
+def way_in(folder: DataFolder) -> tuple[str, bytes, str]:
     """Where the scheduler is, the CA to trust, and the operator's token."""
     operator = folder.credential("operator")
     try:

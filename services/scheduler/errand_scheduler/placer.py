@@ -11,19 +11,22 @@ from errand_common.ids import Ids
 from errand_scheduler import placement
 from errand_scheduler.board import Board
 from errand_scheduler.durations import Durations
-from errand_scheduler.lifecycle import deadlines, turns
-from errand_scheduler.placement import Waiting
+from errand_scheduler.lifecycle import turns
+from errand_scheduler.outlook import Outlook
+from errand_scheduler.pending import PendingTasks
+from errand_scheduler.pending_rows import PendingRows
+from errand_scheduler.placement import Line, Offer, Standings
+from errand_scheduler.right_checks import RightChecks
 from errand_scheduler.rights import PushRights, Right
 from errand_scheduler.runners import RunnerSessions
-from errand_scheduler.store import projects, tasks
 from errand_scheduler.store.reader import Reader
-from errand_scheduler.store.tasks import PendingTask
 from errand_scheduler.store.writer import Writer
+from errand_scheduler.telling import Telling
 
 log = structlog.get_logger()
 
-_PER_USER = 50  # how many of one user's tasks are looked at: more could not all be placed at once
-_CHECKS_AT_ONCE = 8
+_OFFERS = 200  # in one round, which bounds what a plan costs; the next round follows at once
+_REST_S = 0.05  # at most: a round rests as long as it took, so that wakes gather
 
 
 class Placer:
@@ -40,19 +43,32 @@ class Placer:
         board: Board,
         sessions: RunnerSessions,
         rights: PushRights,
+        most_live: int,
     ) -> None:
-        self._reader = reader
         self._writer = writer
         self._ids = ids
         self._clock = clock
         self._durations = durations
         self._board = board
         self._sessions = sessions
-        self._rights = rights
+        self._checks = RightChecks(rights, writer, self.wake)
+        self._most_live = most_live
+        self._pending = PendingTasks(clock, durations)
+        self._rows = PendingRows(reader, self._pending)
+        self._telling = Telling(writer, self._pending)
+        self._served: dict[str, int] = {}
+        self._offers_made = 0
         self._woken = asyncio.Event()
-        self._asking: set[tuple[str, str]] = set()
-        self._check_slots = asyncio.Semaphore(_CHECKS_AT_ONCE)
-        self._first_seen_s: dict[str, float] = {}
+        self._looked_s = clock.boot_s()
+
+    @property
+    def pending(self) -> PendingTasks:
+        """What waits, as of the last round."""
+        return self._pending
+
+    def note(self, task_id: str) -> None:
+        """The task, or an attempt of it, changed."""
+        self._rows.note(task_id)
 
     def wake(self) -> None:
         """Something changed: a task waits, a slot is free, a runner is there, a right is known."""
@@ -60,88 +76,91 @@ class Placer:
 
     async def run(self) -> None:
         """Place until cancelled. It looks again by itself too: nothing else tells of the end of a wait."""
+        await self._rows.load()
         async with asyncio.TaskGroup() as checks:
             while True:
-                await self._wait()
+                began_s = self._clock.boot_s()
                 try:
-                    await self._place(checks)
+                    await self._round(checks)
                 except ErrandError as exc:
                     log.warning("placement_failed", error=exc.message)
+                await asyncio.sleep(min(self._clock.boot_s() - began_s, _REST_S))
+                await self._wait()
+
+    def outlook(self) -> Outlook:
+        """How things stand right now."""
+        live = list(self._board.attempts())
+        return Outlook(
+            self._pending,
+            seats=self._sessions.seats(live),
+            live=Counter(attempt.user_id for attempt in live),
+            most_live=self._most_live,
+            known=self._checks.known,
+        )
 
     async def _wait(self) -> None:
+        now = self._clock.boot_s()
+        until_s = min(self._looked_s + self._durations.beat_s, self._pending.next_s or float("inf"))
         try:
-            async with asyncio.timeout(self._durations.affinity_s):
+            async with asyncio.timeout(max(until_s - now, 0.0)):
                 await self._woken.wait()
         except TimeoutError:
             return
         finally:
             self._woken.clear()
 
+    async def _round(self, checks: asyncio.TaskGroup) -> None:
+        self._telling.look_at(await self._rows.catch_up())
+        self._pending.ripen()
+        await self._place(checks)
+        if self._clock.boot_s() - self._looked_s >= self._durations.beat_s:
+            self._looked_s = self._clock.boot_s()
+            await self._rows.look_again()
+            await self._telling.look_around(self.outlook())
+            await self._telling.tell_some(self.outlook())
+        # Whoever can be offered something goes first: telling is for when there is time.
+        while self._telling.more and not self._woken.is_set():
+            await self._telling.tell_some(self.outlook())
+
     async def _place(self, checks: asyncio.TaskGroup) -> None:
-        pending = await self._reader.all(tasks.pending(_PER_USER))
-        self._note_seen(pending)
-        reasons = self._check_rights(pending, checks)
-        ready = [self._waiting(task) for task in pending if self._may_go(task)]
-        busy = Counter(attempt.user_id for attempt in self._board.attempts())
-        plan = placement.plan(
-            ready, self._sessions.seats(self._board.attempts()), busy, affinity_s=self._durations.affinity_s
+        outlook = self.outlook()
+        offers = placement.plan(
+            self._lines(checks),
+            outlook.seats,
+            Standings(live=outlook.live, served=self._served),
+            most_live=self._most_live,
+            most_offers=_OFFERS,
         )
-        await asyncio.gather(*(self._offer(task_id, runner_id) for task_id, runner_id in plan.offers))
-        for task in pending:
-            reason = (plan.reasons | reasons).get(task.task_id, task.status_reason)
-            if reason != task.status_reason:
-                await self._say_why(task.task_id, reason)
-
-    def _note_seen(self, pending: list[PendingTask]) -> None:
-        now = self._clock.boot_s()
-        self._first_seen_s = {task.task_id: self._first_seen_s.get(task.task_id, now) for task in pending}
-
-    def _may_go(self, task: PendingTask) -> bool:
-        answer = self._rights.known(task.user_id, task.project_id)
-        return answer is not None and answer.right is Right.PUSH
-
-    def _waiting(self, task: PendingTask) -> Waiting:
-        return Waiting(
-            task_id=task.task_id,
-            user_id=task.user_id,
-            last_runner_id=task.last_runner_id,
-            age_s=self._clock.boot_s() - self._first_seen_s[task.task_id],
-        )
-
-    def _check_rights(self, pending: list[PendingTask], checks: asyncio.TaskGroup) -> dict[str, str]:
-        """Ask for the rights that are not known; returns why tasks wait whose rights cannot be known now."""
-        reasons = {}
-        for task in pending:
-            answer = self._rights.known(task.user_id, task.project_id)
-            key = (task.user_id, task.project_id)
-            if answer is not None and answer.right is Right.UNKNOWN:
-                reasons[task.task_id] = answer.words
-            elif answer is None and key not in self._asking:
-                self._asking.add(key)
-                checks.create_task(self._ask(*key))
-        return reasons
-
-    async def _ask(self, user_id: str, project_id: str) -> None:
-        try:
-            async with self._check_slots:
-                answer = await self._rights.ask(user_id, project_id)
-            if answer.right is Right.NONE:
-                await self._writer.write(lambda tx: deadlines.fail_pending(tx, project_id, reason=answer.words))
-            if branch := answer.new_default_branch:
-                await self._writer.write(lambda tx: projects.set_default_branch(tx, project_id, branch))
+        await asyncio.gather(*(self._offer(offer) for offer in offers))
+        if len(offers) == _OFFERS:
             self.wake()
-        except ErrandError as exc:
-            log.warning("right_not_checked", project_id=project_id, error=exc.message)
-        finally:
-            self._asking.discard((user_id, project_id))
 
-    async def _offer(self, task_id: str, runner_id: str) -> None:
+    def _lines(self, checks: asyncio.TaskGroup) -> list[Line]:
+        """Those whose users are known to be allowed to push."""
+        found = []
+        for user_id, project_id, line in self._pending.groups():
+            answer = self._checks.wanted(user_id, project_id, checks)
+            if answer is not None and answer.right is Right.PUSH:
+                found.append(line)
+        return found
+
+    async def _offer(self, offer: Offer) -> None:
         attempt_id = self._ids.new("att")
-        await self._writer.write(
-            lambda tx: turns.offer(
-                tx, task_id=task_id, runner_id=runner_id, attempt_id=attempt_id, durations=self._durations
+        self._offers_made += 1
+        self._served[offer.user_id] = self._offers_made
+        self._pending.offered(offer.task_id)
+        try:
+            made = await self._writer.write(
+                lambda tx: turns.offer(
+                    tx,
+                    task_id=offer.task_id,
+                    runner_id=offer.runner_id,
+                    attempt_id=attempt_id,
+                    durations=self._durations,
+                )
             )
-        )
-
-    async def _say_why(self, task_id: str, reason: str) -> None:
-        await self._writer.write(lambda tx: deadlines.say_why(tx, task_id, reason=reason))
+        except ErrandError as exc:
+            log.warning("offer_not_made", task_id=offer.task_id, error=exc.message)
+            made = None
+        if made is None:
+            self._rows.note(offer.task_id)

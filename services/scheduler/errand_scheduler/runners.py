@@ -1,28 +1,46 @@
 """Runner sessions: which runners are here, what they can take, and the wake-up of their assignment streams."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from errand_common.clock import Clock
 from errand_common.errors import Conflict, Unavailable
 from errand_common.ids import Ids
+from errand_common.values import AttemptPhase
+from errand_scheduler import seats
 from errand_scheduler.durations import Durations
-from errand_scheduler.placement import Seat
+from errand_scheduler.illness import Illness
+from errand_scheduler.seats import Seat
 from errand_scheduler.store.attempts import Attempt
+from errand_scheduler.store.runners import Runner
+from errand_scheduler.takeovers import Quarantine, Takeovers
+
+_NONCES = 32  # remembered of each runner: what an earlier process sent may still come late
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A process that says it is this runner, and what it brings."""
+
+    runner_id: str
+    name: str
+    nonce: str
+    slots: int
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class RunnerSession:
-    """One runner's session, owned by `RunnerSessions`. `superseded` and `stopping` say that its streams must end."""
+    """One runner's session, owned by `RunnerSessions`. `superseded` and `stopping` say that its streams must end;
+    `settled`, that what the runner has was judged."""
 
     session_id: str
-    runner_id: str
-    nonce: str
-    slots: int
+    arrival: Arrival
     heard_s: float
+    settled: bool = False
     superseded: bool = False
     stopping: bool = False
     watch_number: int = 0
@@ -30,9 +48,14 @@ class RunnerSession:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def watching(self) -> bool:
-        """Whether offers would reach the runner."""
-        return self.watches > 0
+    def runner_id(self) -> str:
+        """Whose it is."""
+        return self.arrival.runner_id
+
+    @property
+    def ready(self) -> bool:
+        """Whether offers would reach the runner, and what it has is known."""
+        return self.settled and self.watches > 0
 
 
 class RunnerSessions:
@@ -43,25 +66,47 @@ class RunnerSessions:
         self._ids = ids
         self._durations = durations
         self._sessions: dict[str, RunnerSession] = {}
-        self._nonces: set[tuple[str, str]] = set()
+        self._nonces: dict[str, deque[str]] = {}
+        self._takeovers = Takeovers(clock, durations)
+        self._illness = Illness(clock, durations)
         self.stopped = asyncio.Event()
 
-    def open(self, runner_id: str, *, nonce: str, slots: int) -> tuple[RunnerSession, bool]:
-        """The runner's session, and whether a process that was never seen before opened it."""
-        fresh = (runner_id, nonce) not in self._nonces
-        self._nonces.add((runner_id, nonce))
+    def restore(self, known: Iterable[Runner]) -> None:
+        """Go on with the quarantines of an earlier process."""
+        for runner in known:
+            if runner.quarantined_time is not None:
+                self._takeovers.restore(runner.runner_id, runner.quarantined_time)
+
+    def judge(self, runner_id: str, nonce: str) -> Quarantine | None:
+        """Whether the process may not open a session, now that it asks. Counted is one that was replaced and is back: what
+        restarts is new each time, while two that live take the place from each other."""
+        if quarantine := self._takeovers.quarantine(runner_id):
+            return quarantine
         session = self._sessions.get(runner_id)
-        if session is None or session.nonce != nonce:
+        is_back = session is not None and session.arrival.nonce != nonce and nonce in self._nonces.get(runner_id, ())
+        return self._takeovers.note(runner_id) if is_back else None
+
+    def open(self, arrival: Arrival) -> tuple[RunnerSession, bool]:
+        """The runner's session, and whether a process opened it that was not there before: to be settled next."""
+        fresh = arrival.nonce not in self._nonces.get(arrival.runner_id, ())
+        session = self._sessions.get(arrival.runner_id)
+        if session is None or session.arrival.nonce != arrival.nonce:
             if session is not None:
                 session.superseded = True
                 session.changed.set()
-            session = RunnerSession(
-                session_id=self._ids.new("ses"), runner_id=runner_id, nonce=nonce, slots=slots, heard_s=0.0
-            )
-            self._sessions[runner_id] = session
-        session.slots = slots
+            session = RunnerSession(session_id=self._ids.new("ses"), arrival=arrival, heard_s=0.0)
+            self._sessions[arrival.runner_id] = session
+        session.arrival = arrival
+        session.settled = False
         session.heard_s = self._clock.boot_s()
         return session, fresh
+
+    def settle(self, session: RunnerSession) -> None:
+        """What the runner has is judged, and that is committed."""
+        session.settled = True
+        nonces = self._nonces.setdefault(session.runner_id, deque(maxlen=_NONCES))
+        if session.arrival.nonce not in nonces:
+            nonces.append(session.arrival.nonce)
 
     def current(self, runner_id: str, session_id: str) -> RunnerSession:
         """The runner's session. Raises Conflict SESSION_SUPERSEDED if it is not the one named."""
@@ -81,14 +126,15 @@ class RunnerSessions:
         session.heard_s = self._clock.boot_s()
         return was_silent
 
+    def moved(self, attempt: Attempt, old_phase: AttemptPhase | None) -> bool:
+        """Follow a move of an attempt; returns whether its runner fell ill with it."""
+        self.wake(attempt.runner_id)
+        return self._illness.note(attempt, old_phase)
+
     def seats(self, live: Iterable[Attempt]) -> list[Seat]:
-        """The runners that can be offered work, with what they have free."""
+        """Every runner that opened a session, with what it has free and what keeps it from work."""
         used = Counter(attempt.runner_id for attempt in live)
-        return [
-            Seat(runner_id=session.runner_id, free=session.slots - used[session.runner_id])
-            for session in self._sessions.values()
-            if session.watching and not self._silent(session)
-        ]
+        return [self._seat(session, used[session.runner_id]) for session in self._sessions.values()]
 
     def wake(self, runner_id: str) -> None:
         """Have the runner's assignment stream look again."""
@@ -110,6 +156,26 @@ class RunnerSessions:
         for session in self._sessions.values():
             session.stopping = True
             session.changed.set()
+
+    def _seat(self, session: RunnerSession, used: int) -> Seat:
+        arrival = session.arrival
+        return Seat(
+            runner_id=arrival.runner_id,
+            name=arrival.name,
+            slots=arrival.slots,
+            free=arrival.slots - used,
+            labels=tuple(sorted(arrival.labels.items())),
+            condition=self._condition(session),
+        )
+
+    def _condition(self, session: RunnerSession) -> str:
+        if self._takeovers.quarantine(session.runner_id):
+            return seats.QUARANTINED
+        if not session.ready:
+            return seats.NOT_CONNECTED if session.settled and session.watch_number else seats.CONNECTING
+        if self._silent(session):
+            return seats.SILENT
+        return seats.ILL if self._illness.ill(session.runner_id) else ""
 
     def _silent(self, session: RunnerSession) -> bool:
         return self._clock.boot_s() - session.heard_s > self._durations.silent_s

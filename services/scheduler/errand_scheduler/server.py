@@ -1,19 +1,18 @@
-"""The scheduler put together and served: leaves, core, edges, then the port."""
+"""The scheduler served: leaves, then its parts, then the port."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import grpc
 import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 
 from errand.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 from errand.v1.dispatch_service_pb2_grpc import add_DispatchServiceServicer_to_server
-from errand.v1.event_pb2 import Delta
+from errand.v1.fleet_service_pb2_grpc import add_FleetServiceServicer_to_server
 from errand.v1.task_service_pb2_grpc import add_TaskServiceServicer_to_server
 from errand_common import contract, disk, rpc
 from errand_common.clock import Clock
@@ -22,98 +21,50 @@ from errand_common.ids import Ids
 from errand_common.listening import cannot_listen
 from errand_common.service import StartError
 from errand_scheduler import credentials, first_start, single_user, tls
-from errand_scheduler.admission import Listed
 from errand_scheduler.announcer import Announcer
-from errand_scheduler.auth import Authority, CallGuard
-from errand_scheduler.board import Board
+from errand_scheduler.blob_files import BlobFiles
 from errand_scheduler.config import SchedulerSettings
-from errand_scheduler.cursors import Cursors
-from errand_scheduler.durations import Durations
-from errand_scheduler.edges.account import AccountEdge
-from errand_scheduler.edges.dispatch import DispatchEdge
-from errand_scheduler.edges.sign_in import SignIns
-from errand_scheduler.edges.task import TaskEdge
+from errand_scheduler.edges.stream import SEND_S, SendLimit
 from errand_scheduler.folder import DataFolder, locked
-from errand_scheduler.github import SIGN_IN_AGAIN, GitHub, open_github
-from errand_scheduler.hub import Hub
-from errand_scheduler.people import People
-from errand_scheduler.placer import Placer
-from errand_scheduler.rights import PushRights
-from errand_scheduler.runners import RunnerSessions
-from errand_scheduler.sign_in_links import new_links
-from errand_scheduler.single_user import Owner
-from errand_scheduler.store import attempts
+from errand_scheduler.github import SIGN_IN_AGAIN, open_github
+from errand_scheduler.mending import Mending
+from errand_scheduler.parts import Parts
+from errand_scheduler.store import attempts, events, runners, tasks
 from errand_scheduler.store.database import prepare
-from errand_scheduler.store.meta import Meta
-from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.reader_pool import open_reader
-from errand_scheduler.store.writer import Writer
 from errand_scheduler.store.writer_thread import open_writer
-from errand_scheduler.sweeper import Sweeper
-from errand_scheduler.vault import open_vault
 
 log = structlog.get_logger()
 
 _SERVICES = [service.full_name for service in contract.services()]
+_ONLY_READ = ("errand.v1.FleetService",)
 _STOP_GRACE_S = 5.0  # for unary calls; streams are told to end at once
+Beside = Callable[[], Coroutine[object, object, None]]
+"""Runs until it is cancelled; what it raises ends the scheduler."""
 
 
-class Scheduler:
-    """Everything between the store and the port."""
-
-    def __init__(
-        self,
-        settings: SchedulerSettings,
-        clock: Clock,
-        *,
-        reader: Reader,
-        writer: Writer,
-        github: GitHub,
-        announcer: Announcer,
-        history: Meta,
-        room: Room,
-    ) -> None:
-        self._room = room
-        self._settings, self._clock, self._ids = settings, clock, Ids(clock)
-        self._reader, self._writer, self._github, self._history = reader, writer, github, history
-        self._durations = Durations(settings.beat_seconds)
-        self._vault = open_vault(settings.keys_file)
-        self._hub: Hub[Delta] = Hub()
-        self._board = Board(clock, self._durations)
-        self._sessions = RunnerSessions(clock, self._ids, self._durations)
-        self._people = People(self._vault, self._ids)
-        self._owner = self._make_owner()
-        self._admission = self._owner or Listed(settings.admitted)
-        self._authority = Authority(reader, clock, self._admission)
-        self._rights = self._make_rights()
-        self._placer = self._make_placer()
-        self._sweeper = Sweeper(writer, self._board, clock, self._durations)
-        self._guard = CallGuard(self._authority, contract.scopes(), self._ids)
-        self._health = health.HealthServicer()
-        announcer.connect(
-            hub=self._hub,
-            board=self._board,
-            sessions=self._sessions,
-            placer=self._placer,
-            authority=self._authority,
-            rights=self._rights,
-        )
+class Scheduler(Parts):
+    """Parts with a port."""
 
     @asynccontextmanager
-    async def serving(self, listen: str, identity: tls.ServerIdentity) -> AsyncIterator[str]:
-        """Serve while the context lasts; gives the bound address. Raises StartError."""
-        self._board.restore(await self._reader.all(attempts.live()))
+    async def serving(
+        self, listen: str, identity: tls.ServerIdentity, *, beside: Sequence[Beside] = ()
+    ) -> AsyncIterator[str]:
+        """Serve while the context lasts, with what runs `beside`; gives the bound address. Raises StartError."""
+        self._board.restore(await self._reader.all(attempts.live()), await self._reader.all(tasks.clocked()))
+        self._sessions.restore(await self._reader.all(runners.every()))
+        self._hub.begin(await self._reader.one(events.head()) or 0)
         if self._owner is not None:
             await self._owner.recall()
         server = self._server()
         address = _bind(server, listen, identity)
-        for name in _SERVICES:
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self.tell_writable(True)
         await server.start()
         async with asyncio.TaskGroup() as watches:
-            running = [watches.create_task(self._placer.run()), watches.create_task(self._sweeper.run())]
+            runs = [self._placer.run, self._sweeper.run, self._retention.run, *beside]
             if self._owner is not None:
-                running.append(watches.create_task(self._owner.settle()))
+                runs.append(self._owner.settle)
+            running = [watches.create_task(run()) for run in runs]
             self._placer.wake()
             try:
                 yield address
@@ -122,96 +73,21 @@ class Scheduler:
                 for task in running:
                     task.cancel()
 
+    async def tell_writable(self, writable: bool) -> None:
+        """Have gRPC's health say whether what is asked of a service will be done."""
+        status = health_pb2.HealthCheckResponse
+        for name in _SERVICES:
+            await self._health.set(name, status.SERVING if writable or name in _ONLY_READ else status.NOT_SERVING)
+
     def _server(self) -> grpc.aio.Server:
-        server = rpc.server([rpc.Boundary(self._guard)])
+        server = self._new_server([rpc.Boundary(self._guard), SendLimit(SEND_S)])
         add_TaskServiceServicer_to_server(self._make_task_edge(), server)
         add_AccountServiceServicer_to_server(self._make_account_edge(), server)
         add_DispatchServiceServicer_to_server(self._make_dispatch_edge(), server)
+        add_FleetServiceServicer_to_server(self._make_fleet_edge(), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection([*_SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME], server)
         return server
-
-    def _make_owner(self) -> Owner | None:
-        if self._settings.github_token is None:
-            return None
-        return Owner(
-            self._settings.github_token,
-            reader=self._reader,
-            writer=self._writer,
-            vault=self._vault,
-            people=self._people,
-            github=self._github,
-            retry_s=self._durations.github_retry_s,
-        )
-
-    def _make_rights(self) -> PushRights:
-        return PushRights(
-            reader=self._reader,
-            vault=self._vault,
-            admission=self._admission,
-            github=self._github,
-            clock=self._clock,
-            durations=self._durations,
-        )
-
-    def _make_placer(self) -> Placer:
-        return Placer(
-            reader=self._reader,
-            writer=self._writer,
-            ids=self._ids,
-            clock=self._clock,
-            durations=self._durations,
-            board=self._board,
-            sessions=self._sessions,
-            rights=self._rights,
-        )
-
-    def _make_task_edge(self) -> TaskEdge:
-        return TaskEdge(
-            reader=self._reader,
-            writer=self._writer,
-            ids=self._ids,
-            board=self._board,
-            hub=self._hub,
-            cursors=Cursors(self._history.epoch),
-            durations=self._durations,
-            room=self._room,
-        )
-
-    def _make_account_edge(self) -> AccountEdge:
-        return AccountEdge(
-            reader=self._reader,
-            writer=self._writer,
-            ids=self._ids,
-            sign_ins=self._make_sign_ins(),
-            github=self._github,
-            rights=self._rights,
-            github_url=self._settings.github_url,
-        )
-
-    def _make_sign_ins(self) -> SignIns:
-        return SignIns(
-            reader=self._reader,
-            writer=self._writer,
-            people=self._people,
-            github=self._github,
-            links=new_links(self._clock),
-            admission=self._admission,
-        )
-
-    def _make_dispatch_edge(self) -> DispatchEdge:
-        return DispatchEdge(
-            reader=self._reader,
-            writer=self._writer,
-            clock=self._clock,
-            durations=self._durations,
-            board=self._board,
-            sessions=self._sessions,
-            placer=self._placer,
-            hub=self._hub,
-            github=self._github,
-            rights=self._rights,
-        )
 
     async def _stop(self, server: grpc.aio.Server) -> None:
         await self._health.enter_graceful_shutdown()
@@ -227,11 +103,14 @@ async def scheduler(
     """A scheduler that serves while the context lasts; gives its address. Raises StartError."""
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(locked(settings.data))
+        folder.clear()
         room = Room((folder.root,), settings.min_free_bytes, free_bytes)
         if shortage := await asyncio.to_thread(room.shortage):
             raise StartError(shortage)
         identity = tls.ensure(folder.tls)
         prepare(folder.database)
+        blob_files = BlobFiles(folder.blobs)
+        blob_files.prepare()
         announcer = Announcer()
         writer = await stack.enter_async_context(open_writer(folder.database, clock, announcer.announce))
         reader = await stack.enter_async_context(open_reader(folder.database))
@@ -247,8 +126,12 @@ async def scheduler(
             announcer=announcer,
             history=history,
             room=room,
+            blob_files=blob_files,
+            ids=Ids(clock),
         )
-        address = await stack.enter_async_context(core.serving(settings.listen, identity))
+        mending = Mending(writer, tell=core.tell_writable, beat_s=settings.beat_seconds)
+        beside = (mending.run, writer.until_broken)
+        address = await stack.enter_async_context(core.serving(settings.listen, identity, beside=beside))
         _tell_address(folder, address)
         yield address
 

@@ -1,25 +1,22 @@
 """The one watch over deadlines."""
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
 from errand_common.clock import Clock
 from errand_common.errors import ErrandError
+from errand_common.values import TaskStatus
 from errand_scheduler.board import Board, Due
 from errand_scheduler.durations import Durations
-from errand_scheduler.lifecycle import deadlines
+from errand_scheduler.lifecycle import deadlines, waits
+from errand_scheduler.store.attempts import Attempt
+from errand_scheduler.store.tasks import Clocked
+from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Writer
 
 log = structlog.get_logger()
-
-_OPERATIONS = {
-    Due.OFFER_EXPIRED: deadlines.expire_offer,
-    Due.AWAY: deadlines.mark_away,
-    Due.BACK: deadlines.mark_back,
-    Due.LOST: deadlines.lose,
-    Due.STOP_OVERDUE: deadlines.finish_stop,
-}
 
 
 class Sweeper:
@@ -31,6 +28,7 @@ class Sweeper:
         self._clock = clock
         self._durations = durations
         self._last_s = clock.boot_s()
+        self._was_degraded = False
 
     async def run(self) -> None:
         """Sweep until cancelled."""
@@ -42,16 +40,50 @@ class Sweeper:
                 log.warning("sweep_failed", error=exc.message)
 
     async def sweep(self) -> None:
-        """Do what is due now. After a gap in its own life it first lets everybody be heard of again."""
+        """Do what is due now. After a gap in its own life, or the disk's, it lets everybody be heard of again first."""
+        self._mind_gaps()
+        if self._was_degraded:
+            return
+        for due, attempt in self._board.due():
+            log.info("deadline_reached", due=due.name.lower(), attempt_id=attempt.attempt_id)
+            await self._write(attempt_is_due(due, attempt, self._durations))
+        for task in self._board.due_tasks():
+            log.info("deadline_reached", due=f"{task.status}_overdue", task_id=task.task_id)
+            await self._write(task_is_due(task, self._durations))
+
+    def _mind_gaps(self) -> None:
         now = self._clock.boot_s()
         gap_s, self._last_s = now - self._last_s, now
+        was_degraded, self._was_degraded = self._was_degraded, self._writer.degraded
         if gap_s > self._durations.lease_s / 2:
             log.warning("scheduler_was_away", gap_s=round(gap_s, 3))
             self._board.forgive()
-        for due, attempt_id in self._board.due():
-            log.info("deadline_reached", due=due.name.lower(), attempt_id=attempt_id)
-            await self._do(due, attempt_id)
+        elif was_degraded and not self._was_degraded:
+            self._board.forgive()
 
-    async def _do(self, due: Due, attempt_id: str) -> None:
-        operation = _OPERATIONS[due]
-        await self._writer.write(lambda tx: operation(tx, attempt_id))
+    async def _write(self, operation: Callable[[Tx], None]) -> None:
+        await self._writer.write(operation, urgent=True)
+
+
+def attempt_is_due(due: Due, attempt: Attempt, durations: Durations) -> Callable[[Tx], None]:
+    """What to do now that an attempt's time has come."""
+    attempt_id, phase = attempt.attempt_id, attempt.phase
+    match due:
+        case Due.OFFER_EXPIRED:
+            return lambda tx: deadlines.expire_offer(tx, attempt_id)
+        case Due.AWAY:
+            return lambda tx: deadlines.mark_away(tx, attempt_id)
+        case Due.BACK:
+            return lambda tx: deadlines.mark_back(tx, attempt_id)
+        case Due.LOST:
+            return lambda tx: deadlines.lose(tx, attempt_id, durations)
+        case Due.PHASE_OVERDUE:
+            return lambda tx: deadlines.end_phase(tx, attempt_id, phase, durations)
+    return lambda tx: deadlines.finish_stop(tx, attempt_id, durations)
+
+
+def task_is_due(task: Clocked, durations: Durations) -> Callable[[Tx], None]:
+    """What to do now that the time of a task without an attempt at work has come."""
+    if task.status is TaskStatus.PENDING:
+        return lambda tx: deadlines.end_pending(tx, task.task_id, deadline_time=task.deadline_time)
+    return lambda tx: waits.end_waiting(tx, task.task_id, durations, deadline_time=task.deadline_time)

@@ -3,6 +3,7 @@
 from errand.v1 import account_service_pb2, event_pb2, task_pb2
 from errand_common.wire import duration, number, timestamp
 from errand_scheduler.signin import ACCESS_S, REFRESH_S, TokenPair
+from errand_scheduler.store.blobs import Blob
 from errand_scheduler.store.events import Event
 from errand_scheduler.store.inputs import Input
 from errand_scheduler.store.messages import Message
@@ -65,6 +66,9 @@ def task(row: Task) -> task_pb2.Task:
         created_time=timestamp(row.created_time),
         started_time=timestamp(row.started_time),
         completed_time=timestamp(row.completed_time),
+        wait_reason=number(task_pb2.WaitReason, row.wait_reason),
+        resume_time=timestamp(row.resume_time),
+        required_labels=row.required_labels,
     )
 
 
@@ -79,6 +83,7 @@ def message(row: Message) -> task_pb2.Message:
         model=row.model,
         stop_reason=row.stop_reason,
         created_time=timestamp(row.created_time),
+        content_blob=blob(row.content_blob),
     )
 
 
@@ -93,7 +98,14 @@ def tool_call(row: ToolCall) -> task_pb2.ToolCall:
         is_error=row.is_error,
         duration=None if row.duration_us is None else duration(row.duration_us / 1e6),
         created_time=timestamp(row.created_time),
+        input_blob=blob(row.input_blob),
+        output_blob=blob(row.output_blob),
     )
+
+
+def blob(row: Blob | None) -> task_pb2.Blob | None:
+    """Where long content is; none of none."""
+    return None if row is None else task_pb2.Blob(sha256=row.sha256, size_bytes=row.size_bytes)
 
 
 def input_(row: Input) -> task_pb2.Input:
@@ -103,6 +115,7 @@ def input_(row: Input) -> task_pb2.Input:
         task_id=row.task_id,
         text=row.text,
         taken=row.taken_message_id is not None,
+        removed=row.removed_time is not None and row.taken_message_id is None,
         kind=number(task_pb2.InputKind, row.kind),
         created_time=timestamp(row.created_time),
     )

@@ -18,6 +18,6 @@ def test_every_service_of_the_folder_is_known():
 def test_reads_ask_for_reading_and_the_rest_for_more():
     for method, scope in scopes().items():
         service, name = method.rsplit("/", 1)
-        reads = name.startswith(("Get", "List", "Watch"))
+        reads = name.startswith(("Get", "List", "Watch", "Explain"))
         if service.endswith(("TaskService", "AccountService")):
             assert scope.endswith(":read") == reads, method

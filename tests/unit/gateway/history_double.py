@@ -27,6 +27,7 @@ class History:
         self.epoch = EPOCH
         self.events: list[Event] = []
         self.opened: list[str] = []
+        self.going_on: list[Delta] = []
         self._watchers: set[_Watcher] = set()
         self._watched = asyncio.Condition()
 
@@ -93,7 +94,7 @@ class History:
         for event in stored[int(number) :]:
             if watcher.task_id in ("", event.task_id):
                 yield WatchEventsResponse(events=[event])
-        yield WatchEventsResponse(caught_up=CaughtUp(cursor=head))
+        yield WatchEventsResponse(caught_up=CaughtUp(cursor=head), snapshots=self.going_on)
 
     def _show(self, task_id: str, response: WatchEventsResponse) -> None:
         for watcher in self._watchers:

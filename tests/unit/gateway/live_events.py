@@ -20,6 +20,11 @@ def happen(scheduler: SchedulerDouble, count: int = 1, *, task_id: str = "tsk_1"
     ]
 
 
-def murmur(scheduler: SchedulerDouble, text: str, *, task_id: str = "tsk_1") -> None:
+def whisper(text: str, *, offset: int = 0, task_id: str = "tsk_1") -> Delta:
+    """A piece of something that is going on."""
+    return Delta(task_id=task_id, subject_id="msg_2", kind=DELTA_KIND_TEXT, text=text, offset=offset)
+
+
+def murmur(scheduler: SchedulerDouble, text: str, *, offset: int = 0, task_id: str = "tsk_1") -> None:
     """A delta for those who listen now."""
-    scheduler.history.show_delta(Delta(task_id=task_id, subject_id="msg_2", kind=DELTA_KIND_TEXT, text=text))
+    scheduler.history.show_delta(whisper(text, offset=offset, task_id=task_id))

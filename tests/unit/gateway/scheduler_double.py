@@ -14,7 +14,7 @@ from errand.v1 import task_service_pb2 as tasks
 from errand.v1.account_service_pb2_grpc import AccountServiceServicer, add_AccountServiceServicer_to_server
 from errand.v1.task_service_pb2_grpc import TaskServiceServicer, add_TaskServiceServicer_to_server
 from errand_common import rpc
-from errand_common.errors import NotFound, Unauthenticated
+from errand_common.errors import NotFound, Unauthenticated, Unavailable
 from errand_common.wire import duration, timestamp
 from tests.unit.gateway.history_double import History
 from tests.unit.gateway.scheduler_tls import certificates
@@ -46,6 +46,8 @@ class SchedulerDouble:
         self.tasks: dict[str, nouns.Task] = {}
         self.messages: list[nouns.Message] = []
         self.tool_calls: list[nouns.ToolCall] = []
+        self.inputs: dict[str, nouns.Input] = {}
+        self.blobs: dict[str, list[bytes]] = {}
         self.history = History()
         self.port = 0
         self._server: grpc.aio.Server | None = None
@@ -178,6 +180,7 @@ class _Tasks(TaskServiceServicer):
     async def CreateTask(self, request: tasks.CreateTaskRequest, context: Context) -> Any:
         self._double.user("CreateTask", request, context)
         task = new_task(f"tsk_{len(self._double.tasks) + 1}", request.project_id, request.prompt)
+        task.required_labels.update(request.required_labels)
         self._double.tasks[task.task_id] = task
         return tasks.CreateTaskResponse(task=task)
 
@@ -198,7 +201,49 @@ class _Tasks(TaskServiceServicer):
             kind=request.kind,
             created_time=timestamp(NOON_US),
         )
+        self._double.inputs[added.input_id] = added
         return tasks.AddInputResponse(input=added, task=self._task(request.task_id))
+
+    async def ListInputs(self, request: tasks.ListInputsRequest, context: Context) -> Any:
+        self._double.user("ListInputs", request, context)
+        found = [each for each in self._double.inputs.values() if each.task_id == request.task_id]
+        return tasks.ListInputsResponse(inputs=found)
+
+    async def EditInput(self, request: tasks.EditInputRequest, context: Context) -> Any:
+        self._double.user("EditInput", request, context)
+        found = self._double.inputs[request.input_id]
+        found.text = request.text
+        return tasks.EditInputResponse(input=found)
+
+    async def PromoteInput(self, request: tasks.PromoteInputRequest, context: Context) -> Any:
+        self._double.user("PromoteInput", request, context)
+        found = self._double.inputs[request.input_id]
+        found.kind = nouns.INPUT_KIND_STEER
+        return tasks.PromoteInputResponse(input=found)
+
+    async def RemoveInput(self, request: tasks.RemoveInputRequest, context: Context) -> Any:
+        self._double.user("RemoveInput", request, context)
+        found = self._double.inputs[request.input_id]
+        found.removed = True
+        return tasks.RemoveInputResponse(input=found)
+
+    async def RetryTask(self, request: tasks.RetryTaskRequest, context: Context) -> Any:
+        self._double.user("RetryTask", request, context)
+        return tasks.RetryTaskResponse(task=self._task(request.task_id))
+
+    async def ExplainPending(self, request: tasks.ExplainPendingRequest, context: Context) -> Any:
+        self._double.user("ExplainPending", request, context)
+        obstacle = tasks.RunnerObstacle(runner="local", reason="it has no free slot")
+        return tasks.ExplainPendingResponse(reason="every slot is taken", runners=[obstacle], ahead=2)
+
+    async def GetBlob(self, request: tasks.GetBlobRequest, context: Context) -> AsyncIterator[tasks.GetBlobResponse]:
+        self._double.user("GetBlob", request, context)
+        if request.sha256 not in self._double.blobs:
+            raise NotFound(f"nothing of {request.task_id} refers to {request.sha256}")
+        for chunk in self._double.blobs[request.sha256]:
+            if not chunk:
+                raise Unavailable("the disk broke half way")
+            yield tasks.GetBlobResponse(chunk=chunk)
 
     async def StopTask(self, request: tasks.StopTaskRequest, context: Context) -> Any:
         self._double.user("StopTask", request, context)

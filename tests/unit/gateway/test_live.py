@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from errand_common.errors import Denied, Exhausted
-from errand_common.wire import event_json
+from errand_common.wire import event_json, to_json
 from errand_gateway.live.limits import LiveLimits
 from tests.unit.gateway.gateway_under_test import Running, running, settings
 from tests.unit.gateway.live_client import live
-from tests.unit.gateway.live_events import happen, murmur
+from tests.unit.gateway.live_events import happen, murmur, whisper
 from tests.unit.gateway.scheduler_double import SchedulerDouble, new_task
 
 
@@ -32,7 +32,7 @@ async def test_a_subscription_replays_then_follows(gateway: Running, scheduler: 
         await phone.say(type="subscribe", task_id="tsk_1", cursor="1.1")
         replayed = await phone.hear()
         caught_up = await phone.hear()
-        murmur(scheduler, "I wi")
+        murmur(scheduler, "I wi", offset=3)
         happen(scheduler)
         delta, followed = await phone.hear(), await phone.hear()
 
@@ -46,10 +46,35 @@ async def test_a_subscription_replays_then_follows(gateway: Running, scheduler: 
     assert delta == {
         "type": "delta",
         "task_id": "tsk_1",
-        "delta": {"task_id": "tsk_1", "subject_id": "msg_2", "kind": "text", "text": "I wi"},
+        "delta": {"task_id": "tsk_1", "subject_id": "msg_2", "kind": "text", "text": "I wi", "offset": 3},
     }
     assert followed["event"]["cursor"] == "1.3"
     assert scheduler.asked("WatchEvents")[0].token == token
+
+
+async def test_who_comes_in_the_middle_is_told_what_is_going_on(
+    gateway: Running, scheduler: SchedulerDouble, token: str
+) -> None:
+    happen(scheduler, 2)
+    going_on = [whisper(f"so far {number}", offset=number) for number in range(100)]
+    scheduler.history.going_on = going_on
+    async with live(gateway.live_url, token) as phone:
+        await phone.say(type="subscribe", task_id="tsk_1", cursor="1.2")
+        heard = [await phone.hear() for _ in range(101)]
+        murmur(scheduler, "and on")
+        assert (await phone.hear_kind("delta"))["delta"]["text"] == "and on"
+
+    assert heard[0] == {"type": "caught_up", "task_id": "tsk_1", "cursor": "1.2"}
+    assert heard[1:] == [
+        {"type": "snapshot", "task_id": "tsk_1", "snapshot": to_json(snapshot)} for snapshot in going_on
+    ]
+    assert heard[8]["snapshot"] == {
+        "task_id": "tsk_1",
+        "subject_id": "msg_2",
+        "kind": "text",
+        "text": "so far 7",
+        "offset": 7,
+    }
 
 
 async def test_one_socket_carries_many_tasks(gateway: Running, scheduler: SchedulerDouble, token: str) -> None:

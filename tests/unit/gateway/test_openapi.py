@@ -14,7 +14,8 @@ from errand_gateway.app import Parts, make_app
 from errand_gateway.live.limits import LiveLimits
 from errand_gateway.rest import models
 from errand_gateway.rest.account_routes import CreateProject
-from errand_gateway.rest.task_routes import AddInput, CreateTask
+from errand_gateway.rest.input_routes import AddInput, EditInput
+from errand_gateway.rest.task_routes import CreateTask
 from errand_gateway.scheduler.connection import Connection
 from errand_gateway.signin.tokens import SessionTokens
 from tests.unit.gateway.gateway_under_test import settings
@@ -29,6 +30,9 @@ _OPERATIONS = {
     ("post", "/auth/token"),
     ("get", "/healthz"),
     ("get", "/readyz"),
+    ("delete", "/v1/inputs/{input_id}"),
+    ("patch", "/v1/inputs/{input_id}"),
+    ("post", "/v1/inputs/{input_id}/promote"),
     ("get", "/v1/me"),
     ("get", "/v1/projects"),
     ("post", "/v1/projects"),
@@ -36,9 +40,13 @@ _OPERATIONS = {
     ("get", "/v1/tasks"),
     ("post", "/v1/tasks"),
     ("get", "/v1/tasks/{task_id}"),
+    ("get", "/v1/tasks/{task_id}/blobs/{sha256}"),
     ("get", "/v1/tasks/{task_id}/events"),
+    ("get", "/v1/tasks/{task_id}/inputs"),
     ("post", "/v1/tasks/{task_id}/inputs"),
     ("get", "/v1/tasks/{task_id}/messages"),
+    ("get", "/v1/tasks/{task_id}/pending"),
+    ("post", "/v1/tasks/{task_id}/retry"),
     ("post", "/v1/tasks/{task_id}/stop"),
     ("get", "/v1/tasks/{task_id}/tool_calls"),
 }
@@ -102,9 +110,9 @@ def test_what_rest_may_leave_out_is_what_the_contract_may_leave_unset(model: typ
     assert optional == whole
 
 
-@pytest.mark.parametrize("model", [CreateProject, CreateTask, AddInput])
+@pytest.mark.parametrize("model", [CreateProject, CreateTask, AddInput, EditInput])
 def test_what_rest_takes_has_the_contracts_fields(model: type[BaseModel]) -> None:
-    from_path_and_header = {"request_id", "task_id"}
+    from_path_and_header = {"request_id", "task_id", "input_id"}
     asked = {field.name for field in _message(f"{model.__name__}Request").fields} - from_path_and_header
 
     assert set(model.model_fields) == asked
@@ -112,6 +120,12 @@ def test_what_rest_takes_has_the_contracts_fields(model: type[BaseModel]) -> Non
 
 def test_session_tokens_have_the_contracts_fields() -> None:
     assert set(SessionTokens.model_fields) == {field.name for field in _message("SessionTokens").fields}
+
+
+def test_a_blob_is_told_to_be_bytes(app: FastAPI) -> None:
+    document = app.openapi()["paths"]["/v1/tasks/{task_id}/blobs/{sha256}"]["get"]
+
+    assert list(document["responses"]["200"]["content"]) == ["application/octet-stream"]
 
 
 def test_limits_of_pages_are_told(app: FastAPI) -> None:

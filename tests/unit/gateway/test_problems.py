@@ -7,10 +7,12 @@ from pathlib import Path
 import httpx2
 import structlog
 
+from errand.v1.error_pb2 import ErrorReason
 from errand_common.errors import (
     Conflict,
     Denied,
     Exhausted,
+    Internal,
     Invalid,
     NotFound,
     Unauthenticated,
@@ -29,9 +31,26 @@ _REFUSALS: list[tuple[Exception, int, str, str | None]] = [
     (NotFound("no project prj_9"), 404, "NOT_FOUND", None),
     (Conflict("it is over"), 409, "WRONG_STATE", None),
     (Conflict("another request", reason="IDEMPOTENCY_MISMATCH"), 409, "IDEMPOTENCY_MISMATCH", None),
+    (Conflict("a message carries it", reason="INPUT_TAKEN"), 409, "INPUT_TAKEN", None),
+    (Denied("not on the list", reason="NOT_ADMITTED"), 403, "NOT_ADMITTED", None),
     (Exhausted("too many", retry_after=timedelta(seconds=7.2)), 429, "EXHAUSTED", "8"),
     (Unavailable("GitHub is away", reason="GITHUB_UNAVAILABLE"), 503, "GITHUB_UNAVAILABLE", "2"),
+    (Unavailable("the disk refuses"), 503, "UNAVAILABLE", "2"),
+    (Internal("a bug"), 500, "INTERNAL", None),
+    # These are said to runners; if one of them ever comes this way, it is a problem like any other.
+    (Conflict("an old fence", reason="LEASE_SUPERSEDED"), 409, "LEASE_SUPERSEDED", None),
+    (Conflict("a later session", reason="SESSION_SUPERSEDED"), 409, "SESSION_SUPERSEDED", None),
+    (Conflict("events are missing", reason="EVENT_GAP"), 409, "EVENT_GAP", None),
+    (Conflict("a blob is missing", reason="BLOB_MISSING"), 409, "BLOB_MISSING", None),
+    (Exhausted("two of them", reason="RUNNER_QUARANTINED"), 429, "RUNNER_QUARANTINED", None),
 ]
+
+
+def test_every_reason_of_the_contract_has_a_status() -> None:
+    tried = {reason for _, _, reason, _ in _REFUSALS}
+    named = {name.removeprefix("ERROR_REASON_") for name in ErrorReason.keys()}  # noqa: SIM118 - no mapping
+
+    assert tried == named - {"UNSPECIFIED"}
 
 
 async def test_the_schedulers_refusal_arrives_whole(gateway: Running, scheduler: SchedulerDouble) -> None:

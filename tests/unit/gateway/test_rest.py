@@ -1,5 +1,8 @@
 """REST says what the scheduler says, under the caller's own token."""
 
+from typing import TypeVar
+
+import httpx2
 import pytest
 
 from errand.v1 import task_pb2 as nouns
@@ -8,6 +11,7 @@ from errand_common.wire import duration, timestamp
 from tests.unit.gateway.gateway_under_test import Running
 from tests.unit.gateway.scheduler_double import NOON_US, SchedulerDouble, new_task
 
+T = TypeVar("T")
 NOON = "2025-11-24T16:00:00.123456Z"
 
 
@@ -77,6 +81,7 @@ async def test_an_input_is_added_and_a_task_stopped(gateway: Running, scheduler:
         "text": "also that",
         "taken": False,
         "kind": "queue",
+        "removed": False,
         "created_time": NOON,
     }
     assert added.json()["task"]["task_id"] == "tsk_1"
@@ -87,12 +92,91 @@ async def test_an_input_may_steer(gateway: Running, scheduler: SchedulerDouble) 
     scheduler.tasks["tsk_1"] = new_task("tsk_1")
     async with gateway.client(scheduler.new_session()) as client:
         added = await client.post("/v1/tasks/tsk_1/inputs", json={"text": "not there", "kind": "steer"})
+        answered = await client.post("/v1/tasks/tsk_1/inputs", json={"text": "the blue one", "kind": "answer"})
         refused = await client.post("/v1/tasks/tsk_1/inputs", json={"text": "not there", "kind": "shout"})
 
     assert added.json()["input"]["kind"] == "steer"
+    assert answered.json()["input"]["kind"] == "answer"
     assert refused.status_code == 400
     assert "kind" in refused.json()["detail"]
-    assert [call.request.kind for call in scheduler.asked("AddInput")] == [nouns.INPUT_KIND_STEER]  # type: ignore[attr-defined]
+    kinds = [call.request.kind for call in scheduler.asked("AddInput")]  # type: ignore[attr-defined]
+    assert kinds == [nouns.INPUT_KIND_STEER, nouns.INPUT_KIND_ANSWER]
+
+
+async def test_what_waits_is_listed_edited_promoted_and_taken_back(
+    gateway: Running, scheduler: SchedulerDouble
+) -> None:
+    scheduler.tasks["tsk_1"] = new_task("tsk_1")
+    async with gateway.client(scheduler.new_session()) as client:
+        await client.post("/v1/tasks/tsk_1/inputs", json={"text": "also that"})
+        edited = await client.patch("/v1/inputs/inp_1", json={"text": "also this"})
+        promoted = await client.post("/v1/inputs/inp_1/promote")
+        listed = await client.get("/v1/tasks/tsk_1/inputs")
+        removed = await client.delete("/v1/inputs/inp_1")
+
+    assert edited.json()["input"]["text"] == "also this"
+    assert promoted.json()["input"]["kind"] == "steer"
+    assert listed.json() == {"inputs": [promoted.json()["input"]]}
+    assert (removed.status_code, removed.json()["input"]["removed"]) == (200, True)
+
+
+async def test_a_task_may_ask_for_labels(gateway: Running, scheduler: SchedulerDouble) -> None:
+    wanted = {"region": "eu", "gpu": "no"}
+    async with gateway.client(scheduler.new_session()) as client:
+        body = {"project_id": "prj_1", "prompt": "go", "required_labels": wanted}
+        created = await client.post("/v1/tasks", json=body)
+
+    assert created.json()["task"]["required_labels"] == wanted
+    assert scheduler.asked("CreateTask")[0].request.required_labels == wanted  # type: ignore[attr-defined]
+
+
+async def test_a_task_is_sent_on_and_says_why_it_waits(gateway: Running, scheduler: SchedulerDouble) -> None:
+    waiting = scheduler.tasks["tsk_1"] = new_task("tsk_1")
+    waiting.wait_reason = nouns.WAIT_REASON_QUOTA
+    waiting.resume_time.CopyFrom(required(timestamp(NOON_US)))
+    async with gateway.client(scheduler.new_session()) as client:
+        retried = await client.post("/v1/tasks/tsk_1/retry")
+        why = await client.get("/v1/tasks/tsk_1/pending")
+
+    task = retried.json()["task"]
+    assert (retried.status_code, task["task_id"]) == (200, "tsk_1")
+    assert (task["wait_reason"], task["resume_time"]) == ("quota", NOON)
+    assert why.json() == {
+        "reason": "every slot is taken",
+        "runners": [{"runner": "local", "reason": "it has no free slot"}],
+        "ahead": 2,
+    }
+
+
+_SHA256 = "0123456789abcdef" * 4
+
+
+async def test_a_blob_comes_byte_for_byte_to_be_kept_not_shown(gateway: Running, scheduler: SchedulerDouble) -> None:
+    short, long = [b"\x00<script>" * 10_000], [b"\xff" * 1024 * 1024] * 5 + [b"end"]
+    async with gateway.client(scheduler.new_session()) as client:
+        for chunks, length in ((short, "90000"), (long, None)):
+            scheduler.blobs[_SHA256] = chunks
+            answer = await client.get(f"/v1/tasks/tsk_1/blobs/{_SHA256}")
+            assert answer.content == b"".join(chunks)
+            assert answer.headers["content-type"] == "application/octet-stream"
+            assert answer.headers["content-disposition"] == f'attachment; filename="{_SHA256}"'
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers.get("content-length") == length
+
+
+async def test_a_blob_that_is_not_there_is_a_problem_and_one_that_breaks_off_is_not_whole(
+    gateway: Running, scheduler: SchedulerDouble
+) -> None:
+    async with gateway.client(scheduler.new_session()) as client:
+        absent = await client.get(f"/v1/tasks/tsk_1/blobs/{_SHA256}")
+        impossible = await client.get("/v1/tasks/tsk_1/blobs/..%2f..%2fetc")
+        scheduler.blobs[_SHA256] = [b"one", b"two", b""]
+        with pytest.raises(httpx2.RemoteProtocolError):
+            await client.get(f"/v1/tasks/tsk_1/blobs/{_SHA256}")
+
+    assert (absent.status_code, absent.json()["reason"]) == (404, "NOT_FOUND")
+    assert impossible.status_code == 404
+    assert not [call for call in scheduler.asked("GetBlob") if call.request.sha256 != _SHA256]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -193,6 +277,11 @@ async def test_the_callers_own_token_and_request_id_reach_the_scheduler(
         (ada, f"r-{ada}"),
         (bob, f"r-{bob}"),
     ]
+
+
+def required(found: T | None) -> T:
+    assert found is not None
+    return found
 
 
 def _page(scheduler: SchedulerDouble, method: str) -> tuple[int, str]:

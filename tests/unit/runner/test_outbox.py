@@ -1,90 +1,148 @@
 """What is appended is on disk, in order, until it is acknowledged and forgotten."""
 
 import asyncio
-import errno
 import os
 import resource
 from contextlib import contextmanager
 
 import pytest
+from structlog.testing import capture_logs
 
-from errand_runner import outbox as outbox_module
-from errand_runner.outbox import Outbox, OutboxError
+from errand.v1.runner_pb2 import AttemptEvent
+from errand_runner.outbox import EVENT_BYTES, Limits, Outbox, OutboxError
+from tests.unit.runner.streaming import attempt, event
 
-ATTEMPT = "att_" + "0" * 26
-OTHER = "att_" + "1" * 26
+ATTEMPT, OTHER = attempt(0), attempt(1)
+ALL = 1 << 30
+
+
+def told(log, *, after=0, limit_bytes=ALL):
+    """The words of a log's events."""
+    return [AttemptEvent.FromString(record).prefix.decode() for record in log.after(after, limit_bytes=limit_bytes)]
+
+
+async def write(folder, *texts, **options):
+    """Leave a log behind, as a process that ended."""
+    box = Outbox(folder, **options)
+    log = box.logs.get(ATTEMPT) or box.hold(ATTEMPT, 1)
+    for text in texts:
+        await log.append(event(text))
+    box.close()
+    return folder / f"{ATTEMPT}.1"
 
 
 async def test_the_next_process_finds_what_was_appended(tmp_path):
     first = Outbox(tmp_path)
     log = first.hold(ATTEMPT, 7)
-    for record in (b"one", b"two", b"three"):
-        await log.append(record)
+    for text in ("one", "two", "three"):
+        await log.append(event(text))
     first.close()
 
     again = Outbox(tmp_path).logs[ATTEMPT]
 
     assert (again.attempt_id, again.fence, again.last_sequence) == (ATTEMPT, 7, 3)
-    assert again.after(0, limit_bytes=100) == [b"one", b"two", b"three"]
-    assert again.next_sequence == 4
+    assert told(again) == ["one", "two", "three"]
+    assert [AttemptEvent.FromString(record).sequence for record in again.recovered] == [1, 2, 3]
 
 
 async def test_a_torn_end_is_cut_off_and_written_over(tmp_path):
-    first = Outbox(tmp_path)
-    log = first.hold(ATTEMPT, 1)
-    await log.append(b"whole")
-    first.close()
-    with (tmp_path / f"{ATTEMPT}.1").open("ab") as file:
+    path = await write(tmp_path, "whole")
+    with path.open("ab") as file:
         file.write(b"\x00\x00\x00\x09\x12\x34\x56\x78torn")
 
-    second = Outbox(tmp_path)
-    await second.logs[ATTEMPT].append(b"next")
-    second.close()
+    with capture_logs() as logs:
+        await write(tmp_path, "next")
 
-    assert Outbox(tmp_path).logs[ATTEMPT].after(0, limit_bytes=100) == [b"whole", b"next"]
+    assert logs == []
+    assert told(Outbox(tmp_path).logs[ATTEMPT]) == ["whole", "next"]
 
 
-async def test_a_flipped_bit_ends_the_log_before_it(tmp_path):
-    first = Outbox(tmp_path)
-    log = first.hold(ATTEMPT, 1)
-    await log.append(b"good")
-    await log.append(b"bad!")
-    first.close()
-    path = tmp_path / f"{ATTEMPT}.1"
+async def test_wherever_a_crash_cuts_the_file_a_beginning_of_it_is_left(tmp_path):
+    path = await write(tmp_path, "one", "two", "three")
+    data = path.read_bytes()
+    for length in range(len(data)):
+        path.write_bytes(data[:length])
+        with capture_logs() as logs:
+            left = told(Outbox(tmp_path).logs[ATTEMPT])
+
+        assert left == ["one", "two", "three"][: len(left)]
+        assert logs == []
+
+
+async def test_after_a_flipped_bit_nothing_is_trusted_and_the_operator_hears_of_it(tmp_path):
+    path = await write(tmp_path, "good", "bad", "after")
     data = bytearray(path.read_bytes())
-    data[-1] ^= 1
+    data[data.index(b"bad")] ^= 1
     path.write_bytes(data)
 
-    assert Outbox(tmp_path).logs[ATTEMPT].after(0, limit_bytes=100) == [b"good"]
+    with capture_logs() as logs:
+        await write(tmp_path, "new")
+
+    assert [entry["event"] for entry in logs] == ["outbox_damaged"]
+    assert logs[0]["file"] == path.name
+    assert told(Outbox(tmp_path).logs[ATTEMPT]) == ["good", "new"]
+
+
+async def test_any_byte_may_go_bad_and_the_runner_starts_with_what_came_before(tmp_path):
+    path = await write(tmp_path, "one", "two", "three")
+    data = path.read_bytes()
+    for position in range(len(data)):
+        path.write_bytes(data[:position] + bytes([data[position] ^ 0xFF]) + data[position + 1 :])
+        left = told(Outbox(tmp_path).logs[ATTEMPT])
+
+        assert left == ["one", "two", "three"][: len(left)]
+        assert len(left) < 3
+
+
+async def test_a_block_that_is_missing_in_the_middle_leaves_no_hole(tmp_path):
+    path = await write(tmp_path, "aaa", "bbb", "ccc")
+    data = path.read_bytes()
+    size = len(data) // 3
+    path.write_bytes(data[:size] + data[2 * size :])
+
+    with capture_logs() as logs:
+        assert told(Outbox(tmp_path).logs[ATTEMPT]) == ["aaa"]
+    assert [entry["event"] for entry in logs] == ["outbox_damaged"]
+
+
+async def test_a_log_that_cannot_be_read_keeps_no_other_from_work(tmp_path):
+    await write(tmp_path, "mine")
+    (tmp_path / f"{OTHER}.1").mkdir()
+
+    with capture_logs() as logs:
+        box = Outbox(tmp_path)
+
+    assert list(box.logs) == [ATTEMPT]
+    assert [entry["event"] for entry in logs] == ["outbox_damaged"]
 
 
 async def test_acks_are_cumulative_and_leave_the_rest(tmp_path):
     log = Outbox(tmp_path).hold(ATTEMPT, 1)
-    for record in (b"1", b"2", b"3"):
-        await log.append(record)
+    for text in ("1", "2", "3"):
+        await log.append(event(text))
 
     log.ack(2)
     log.ack(1)
 
     assert (log.acked_sequence, log.last_sequence) == (2, 3)
-    assert log.after(2, limit_bytes=100) == [b"3"]
-    assert log.after(0, limit_bytes=100) == [b"3"]
+    assert told(log, after=2) == ["3"]
+    assert told(log) == ["3"]
 
 
 async def test_a_batch_is_bounded_but_never_empty(tmp_path):
     log = Outbox(tmp_path).hold(ATTEMPT, 1)
-    for record in (b"x" * 10, b"y" * 10, b"z"):
-        await log.append(record)
+    for text in ("x" * 100, "y" * 100, "z"):
+        await log.append(event(text))
 
-    assert log.after(0, limit_bytes=15) == [b"x" * 10]
-    assert log.after(0, limit_bytes=1) == [b"x" * 10]
-    assert log.after(0, limit_bytes=20) == [b"x" * 10, b"y" * 10]
+    assert told(log, limit_bytes=150) == ["x" * 100]
+    assert told(log, limit_bytes=1) == ["x" * 100]
+    assert told(log, limit_bytes=220) == ["x" * 100, "y" * 100]
 
 
 async def test_drained_waits_for_the_ack_of_a_record_still_being_written(tmp_path):
     log = Outbox(tmp_path).hold(ATTEMPT, 1)
-    await log.append(b"1")
-    writing = asyncio.ensure_future(log.append(b"2"))
+    await log.append(event("1"))
+    writing = asyncio.ensure_future(log.append(event("2")))
     await asyncio.sleep(0)
     draining = asyncio.ensure_future(log.drained())
     log.ack(1)
@@ -100,49 +158,112 @@ async def test_drained_waits_for_the_ack_of_a_record_still_being_written(tmp_pat
 async def test_a_cancelled_append_is_written_all_the_same(tmp_path):
     box = Outbox(tmp_path)
     log = box.hold(ATTEMPT, 1)
-    appending = asyncio.ensure_future(log.append(b"said"))
+    appending = asyncio.ensure_future(log.append(event("said")))
     await asyncio.sleep(0)
     appending.cancel()
     await asyncio.gather(appending, return_exceptions=True)
-    await log.append(b"after")
+    await log.append(event("after"))
 
-    assert log.after(0, limit_bytes=100) == [b"said", b"after"]
+    assert told(log) == ["said", "after"]
+
+
+async def test_what_several_write_at_once_is_numbered_without_a_hole(tmp_path):
+    box = Outbox(tmp_path)
+    logs = [box.hold(attempt(number), 1) for number in range(4)]
+    await asyncio.gather(*(log.append(event(str(number))) for number in range(50) for log in logs))
+    box.close()
+
+    for log in Outbox(tmp_path).logs.values():
+        assert [AttemptEvent.FromString(record).sequence for record in log.recovered] == list(range(1, 51))
+        assert told(log) == [str(number) for number in range(50)]
 
 
 async def test_the_attempt_blocks_when_too_much_is_unacknowledged(tmp_path):
-    log = Outbox(tmp_path).hold(ATTEMPT, 1)
-    half = b"x" * (outbox_module.UNACKED_BYTES // 2 + 1)
-    await log.append(half)
-    await log.append(half)
-    third = asyncio.ensure_future(log.append(b"more"))
-    await asyncio.sleep(0)
-    assert log.next_sequence == 3
+    log = Outbox(tmp_path, limits=Limits(attempt_bytes=1000)).hold(ATTEMPT, 1)
+    await log.append(event("x" * 600))
+    second = asyncio.ensure_future(log.append(event("y" * 600)))
+    await asyncio.sleep(0.05)
+    assert log.last_sequence == 1
 
     log.ack(1)
 
     async with asyncio.timeout(5):
-        await third
-    assert log.last_sequence == 3
+        await second
+    assert log.last_sequence == 2
+
+
+async def test_all_attempts_together_block_at_the_hosts_limit(tmp_path):
+    box = Outbox(tmp_path, limits=Limits(host_bytes=2000))
+    first, second, third = (box.hold(attempt(number), 1) for number in range(3))
+    await first.append(event("x" * 900))
+    assert not box.blocked
+    await second.append(event("x" * 900))
+    waiting = asyncio.ensure_future(third.append(event("y" * 500)))
+    await asyncio.sleep(0.05)
+    assert third.last_sequence == 0
+    assert box.blocked
+
+    box.forget(first.attempt_id)
+
+    async with asyncio.timeout(5):
+        await waiting
+    assert not box.blocked
+
+
+async def test_what_an_earlier_process_left_counts_too(tmp_path):
+    await write(tmp_path, "x" * 600)
+    log = Outbox(tmp_path, limits=Limits(attempt_bytes=1000)).logs[ATTEMPT]
+    waiting = asyncio.ensure_future(log.append(event("y" * 600)))
+    await asyncio.sleep(0.05)
+    assert log.last_sequence == 1
+
+    log.ack(1)
+
+    async with asyncio.timeout(5):
+        await waiting
+
+
+async def test_a_refused_attempt_that_waits_for_room_hears_of_it(tmp_path):
+    log = Outbox(tmp_path, limits=Limits(attempt_bytes=1000)).hold(ATTEMPT, 1)
+    await log.append(event("x" * 600))
+    waiting = asyncio.ensure_future(log.append(event("y" * 600)))
+    await asyncio.sleep(0)
+
+    log.refuse("no")
+
+    async with asyncio.timeout(5):
+        with pytest.raises(OutboxError, match="refuses"):
+            await waiting
+
+
+async def test_an_event_that_no_message_can_carry_ends_the_attempt_with_words(tmp_path):
+    log = Outbox(tmp_path).hold(ATTEMPT, 1)
+    with pytest.raises(OutboxError, match="more than the"):
+        await log.append(event("x" * EVENT_BYTES))
+    await log.append(event("next"))
+
+    assert told(log) == ["next"]
 
 
 async def test_what_was_still_queued_for_a_forgotten_log_never_reaches_another(tmp_path):
-    for round_number in range(50):
+    for round_number in range(20):
         box = Outbox(tmp_path / str(round_number))
         log = box.hold(ATTEMPT, 1)
-        appending = [asyncio.ensure_future(log.append(b"first" * 50_000)) for _ in range(3)]
+        appending = [asyncio.ensure_future(log.append(event("first" * 50_000))) for _ in range(3)]
         await asyncio.sleep(0)
         box.forget(ATTEMPT)
         other = box.hold(OTHER, 1)
-        await other.append(b"other")
-        await asyncio.gather(*appending, return_exceptions=True)
+        await other.append(event("other"))
+        ended = await asyncio.gather(*appending, return_exceptions=True)
         box.close()
 
-        assert Outbox(tmp_path / str(round_number)).logs[OTHER].recovered == [b"other"]
+        assert any(isinstance(each, OutboxError) for each in ended)
+        assert told(Outbox(tmp_path / str(round_number)).logs[OTHER]) == ["other"]
 
 
 @contextmanager
 def file_size_limit(limit_bytes):
-    """The kernel refuses writes past a size, in part, as it does on a full disk."""
+    """The kernel refuses writes past a size, in part, as a bad disk does."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, hard))
     try:
@@ -151,16 +272,19 @@ def file_size_limit(limit_bytes):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-async def test_a_full_disk_ends_the_log_without_a_hole(tmp_path):
+async def test_a_disk_that_refuses_ends_the_log_without_a_hole(tmp_path):
     box = Outbox(tmp_path)
-    log = box.hold(ATTEMPT, 1)
-    await log.append(b"before")
-    with file_size_limit(20), pytest.raises(OutboxError, match=os.strerror(errno.EFBIG)):
-        await log.append(b"lost")
-    with pytest.raises(OutboxError, match="an earlier event was not written"):
-        await log.append(b"later")
+    log, other = box.hold(ATTEMPT, 1), box.hold(OTHER, 1)
+    await log.append(event("before"))
+    size = (tmp_path / f"{ATTEMPT}.1").stat().st_size
+    with file_size_limit(size + 5), pytest.raises(OutboxError, match="see to the disk"):
+        await log.append(event("lost"))
+    with pytest.raises(OutboxError, match="see to the disk"):
+        await log.append(event("later"))
+    await other.append(event("elsewhere"))
 
-    assert log.last_sequence == 1
+    assert (told(log), told(other)) == (["before"], ["elsewhere"])
+    assert os.stat(tmp_path / f"{ATTEMPT}.1").st_size == size
     log.ack(1)
     async with asyncio.timeout(5):
         await log.drained()

@@ -6,11 +6,11 @@ import pytest
 
 from errand.v1 import event_pb2, task_pb2
 from errand.v1.runner_pb2 import AttemptEvent
-from errand_common.values import SUMMARY_BYTES, AttemptPhase, Role
+from errand_common.values import SUMMARY_BYTES, AttemptPhase, Role, WaitReason
 from errand_runner.agent import facts
-from errand_runner.events import Deltas
-from errand_runner.outbox import Outbox, OutboxError
-from errand_runner.record import EVENT_BYTES, Recorder
+from errand_runner.deltas import Deltas
+from errand_runner.outbox import Outbox
+from errand_runner.record import Recorder
 
 ATTEMPT = "att_" + "0" * 26
 
@@ -74,7 +74,7 @@ async def test_pieces_pass_by_and_are_not_written_down(box, deltas, recorder):
     await recorder.fact(facts.OutputDelta("toolu_1", "o" * 10_000))
 
     assert written(box) == []
-    pieces = deltas.take()
+    pieces = deltas.take(limit_bytes=1 << 20)
     assert pieces[0] == event_pb2.Delta(task_id="tsk_1", subject_id="msg_1", kind=event_pb2.DELTA_KIND_TEXT, text="I ")
     assert "".join(piece.text for piece in pieces[1:]) == "o" * 10_000
     assert all(len(piece.text.encode()) <= 16 * 1024 for piece in pieces)
@@ -112,11 +112,76 @@ async def test_events_are_numbered_without_a_hole(box, recorder):
     assert [event.sequence for event in written(box)] == [1, 2, 3]
 
 
-async def test_an_event_that_no_message_can_carry_ends_the_attempt_with_words(box, recorder):
-    content = json.dumps([{"type": "text", "text": "x" * EVENT_BYTES}]).encode()
+async def test_a_pause_is_told_once_and_ended_once_over_a_restart_too(box, deltas, recorder, tmp_path):
+    await recorder.attempt_thawed(1.0)
+    await recorder.attempt_frozen()
+    await recorder.attempt_frozen()
+    box.close()
+    again = Outbox(tmp_path)
+    resumed = Recorder(again.logs[ATTEMPT], deltas, task_id="tsk_1")
+    assert resumed.frozen
+    await resumed.attempt_frozen()
+    await resumed.attempt_thawed(2.5)
+    await resumed.attempt_thawed(2.5)
 
-    with pytest.raises(OutboxError, match="more than the"):
-        await recorder.fact(facts.MessageAppended("msg_1", Role.USER, content))
-    await recorder.step(event_pb2.STEP_CLONE, 0.1)
+    frozen, thawed = written(again)
+    assert frozen.body.WhichOneof("kind") == "attempt_frozen"
+    assert thawed.body.attempt_thawed.frozen_duration.ToTimedelta().total_seconds() == 2.5
 
-    assert [event.sequence for event in written(box)] == [1]
+
+async def test_a_question_is_told_with_its_choices_within_the_contract(box, recorder):
+    await recorder.fact(
+        facts.Waiting(WaitReason.QUESTION, "?" * 5000, "toolu_1", choices=["y" * 300, *map(str, range(20))])
+    )
+    await recorder.fact(facts.WaitOver("inp_1"))
+
+    started, ended = written(box)
+    wait = started.body.wait_started
+    assert (wait.reason, wait.tool_call_id) == (task_pb2.WAIT_REASON_QUESTION, "toolu_1")
+    assert len(wait.summary.encode()) <= SUMMARY_BYTES
+    assert len(wait.choices) == 10
+    assert max(len(choice.encode()) for choice in wait.choices) <= 200
+    assert not wait.HasField("resume_duration")
+    assert ended.body.wait_ended.input_id == "inp_1"
+
+
+async def test_a_quota_says_when_it_is_there_again(box, recorder):
+    await recorder.wait_started(WaitReason.QUOTA, "tokens", resume_s=90.0)
+
+    assert written(box)[0].body.wait_started.resume_duration.ToTimedelta().total_seconds() == 90
+
+
+async def test_a_container_that_was_taken_up_is_told(box, recorder):
+    await recorder.sandbox_adopted("sbx_1")
+
+    assert written(box)[0].body.sandbox_adopted.sandbox_id == "sbx_1"
+
+
+@pytest.mark.parametrize(("dropped", "kinds"), [(0, ["tool_call_finished"]), (7, ["tool_call_finished", "log_gap"])])
+async def test_output_that_was_too_much_is_told_after_its_tool(box, recorder, dropped, kinds):
+    finished = facts.ToolFinished("toolu_1", "bash", b"{}", b'"x"', is_error=False, duration_s=1, dropped_bytes=dropped)
+    await recorder.fact(finished)
+
+    events = written(box)
+    assert [event.body.WhichOneof("kind") for event in events] == kinds
+    if dropped:
+        assert (events[1].body.log_gap.tool_call_id, events[1].body.log_gap.dropped_bytes) == ("toolu_1", dropped)
+
+
+async def test_pieces_say_how_much_came_before_them(deltas, recorder):
+    for text in ("Gr\u00fc\u00df ", "\U0001f642", "Gott"):
+        await recorder.fact(facts.TextDelta("msg_1", 0, "text", text))
+        await recorder.fact(facts.TextDelta("msg_1", 0, "thinking", "hm"))
+    await recorder.fact(facts.OutputDelta("toolu_1", "o" * 5000))
+
+    pieces = deltas.take(limit_bytes=1 << 20)
+    assert [(piece.kind, piece.offset) for piece in pieces] == [
+        (event_pb2.DELTA_KIND_TEXT, 0),
+        (event_pb2.DELTA_KIND_THINKING, 0),
+        (event_pb2.DELTA_KIND_TEXT, 5),
+        (event_pb2.DELTA_KIND_THINKING, 2),
+        (event_pb2.DELTA_KIND_TEXT, 6),
+        (event_pb2.DELTA_KIND_THINKING, 4),
+        (event_pb2.DELTA_KIND_OUTPUT, 0),
+        (event_pb2.DELTA_KIND_OUTPUT, 4096),
+    ]

@@ -17,7 +17,7 @@ from errand_runner.agent.facts import EndReason
 from errand_runner.agent.prompt import MID_WORK, Particulars
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.transcript import Message, Prefix, Transcript
-from errand_runner.events import Deltas
+from errand_runner.deltas import Deltas
 from errand_runner.inputs import Inbox
 from errand_runner.outbox import Outbox
 from errand_runner.record import Recorder
@@ -88,7 +88,7 @@ def test_the_same_input_is_taken_in_once_however_often_it_comes():
 def test_what_a_message_carries_already_is_not_said_again():
     box = Inbox([queue(1, "a"), queue(2, "b")])
     box.drop({"inp_1", "inp_3"})
-    box.put([queue(3, "c")])
+    box.put([queue(2, "b"), queue(3, "c")])
 
     assert [each.input_id for each in box.take()] == ["inp_2"]
 

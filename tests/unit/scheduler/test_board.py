@@ -1,13 +1,24 @@
 """Leases and deadlines, with a clock that is moved."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
 from errand_common.values import AttemptPhase, TaskStatus
 from errand_scheduler.board import Board, Due
 from errand_scheduler.lifecycle.decisions import Held
+from errand_scheduler.lifecycle.effects import PhaseReported
 from errand_scheduler.lifecycle.turns import Holder
-from errand_scheduler.store import attempts
-from errand_scheduler.store.notices import AttemptMoved
+from errand_scheduler.store import attempts, tasks
+from errand_scheduler.store.notices import AttemptMoved, DeadlineSet
+from errand_scheduler.store.reader import Reader
+from errand_scheduler.store.transaction import Tx
+from errand_scheduler.store.writer import Writer
 from errand_scheduler.sweeper import Sweeper
-from tests.unit.scheduler.world import DURATIONS, OTHER_RUNNER, World
+from tests.unit.scheduler.world import DURATIONS, OTHER_RUNNER, QUOTA, World, event
+
+T = TypeVar("T")
 
 
 def follow(world: World, board: Board) -> None:
@@ -15,7 +26,30 @@ def follow(world: World, board: Board) -> None:
     for notice in world.notices:
         if isinstance(notice, AttemptMoved):
             board.apply(notice.attempt)
+        elif isinstance(notice, DeadlineSet):
+            board.follow(notice)
     world.notices.clear()
+
+
+class FullDisk(Writer):
+    """Writes to the world, and says that its disk is full where told to."""
+
+    def __init__(self, world: World) -> None:
+        self._writer = world.writer
+        self.full = False
+
+    async def write(self, fn: Callable[[Tx], T], *, size_bytes: int = 0, urgent: bool = False) -> T:
+        assert not self.full
+        assert urgent
+        return await self._writer.write(fn, size_bytes=size_bytes, urgent=urgent)
+
+    @property
+    def degraded(self) -> bool:
+        return self.full
+
+    @property
+    def load(self) -> float:
+        return 0.0
 
 
 class Watched:
@@ -23,8 +57,19 @@ class Watched:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.disk = FullDisk(world)
         self.board = Board(world.clock, DURATIONS)
-        self.sweeper = Sweeper(world.writer, self.board, world.clock, DURATIONS)
+        self.sweeper = Sweeper(self.disk, self.board, world.clock, DURATIONS)
+
+    async def restore(self, reader: Reader) -> None:
+        self.board.restore(await reader.all(attempts.live()), await reader.all(tasks.clocked()))
+        self.world.notices.clear()
+
+    async def leap(self, beats: float, *beating: Holder) -> None:
+        """Much time at once: the sweeper takes it for its own absence, and lets everybody be heard of again."""
+        self.world.clock.move(beats * DURATIONS.beat_s)
+        await self.sweep()
+        await self.pass_beats(6, *beating)
 
     async def pass_beats(self, beats: float, *beating: Holder) -> None:
         for _ in range(int(beats * 2)):
@@ -52,18 +97,18 @@ async def test_an_offer_is_taken_back_after_three_beats(world: World) -> None:
 
 async def test_a_beating_runner_keeps_its_attempt_for_ever(world: World) -> None:
     watched = Watched(world)
-    holder = await world.accepted((await world.new_task()).task_id)
+    holder = await world.running((await world.new_task()).task_id)
     await watched.sweep()
     await watched.pass_beats(200, holder)
     attempt = await world.attempt(holder.attempt_id)
-    assert (attempt.phase, attempt.disconnected) == (AttemptPhase.ACCEPTED, False)
+    assert (attempt.phase, attempt.disconnected) == (AttemptPhase.RUNNING, False)
     assert watched.board.lease_renewed(holder.attempt_id)
 
 
 async def test_a_silent_runner_is_away_after_six_beats_and_lost_after_120(world: World) -> None:
     watched = Watched(world)
     task = await world.new_task()
-    holder = await world.accepted(task.task_id)
+    holder = await world.running(task.task_id)
     await watched.sweep()
     await watched.pass_beats(6)
     assert watched.board.lease_renewed(holder.attempt_id)
@@ -71,7 +116,7 @@ async def test_a_silent_runner_is_away_after_six_beats_and_lost_after_120(world:
     assert (await world.attempt(holder.attempt_id)).disconnected
     assert not watched.board.lease_renewed(holder.attempt_id)
     await watched.pass_beats(113)
-    assert (await world.attempt(holder.attempt_id)).phase is AttemptPhase.ACCEPTED
+    assert (await world.attempt(holder.attempt_id)).phase is AttemptPhase.RUNNING
     await watched.pass_beats(1)
     assert (await world.attempt(holder.attempt_id)).phase is AttemptPhase.LOST
     assert (await world.task(task.task_id)).status is TaskStatus.FAILED
@@ -100,11 +145,10 @@ async def test_a_stop_ends_within_its_lease_or_its_deadline(world: World) -> Non
 
 
 async def test_after_a_restart_everybody_has_two_leases_to_be_heard_of(world: World) -> None:
-    holder = await world.accepted((await world.new_task()).task_id)
+    holder = await world.running((await world.new_task()).task_id)
     world.clock.move(3600)
     watched = Watched(world)
-    watched.board.restore(await world.reader.all(attempts.live()))
-    world.notices.clear()
+    await watched.restore(world.reader)
     await watched.pass_beats(12)
     assert not (await world.attempt(holder.attempt_id)).disconnected
     assert not watched.board.lease_renewed(holder.attempt_id)
@@ -114,11 +158,11 @@ async def test_after_a_restart_everybody_has_two_leases_to_be_heard_of(world: Wo
 
 async def test_a_scheduler_that_was_suspended_blames_nobody(world: World) -> None:
     watched = Watched(world)
-    holder = await world.accepted((await world.new_task()).task_id)
+    holder = await world.running((await world.new_task()).task_id)
     await watched.sweep()
     world.clock.move(100 * DURATIONS.lost_s)
     await watched.sweep()
-    assert (await world.attempt(holder.attempt_id)).phase is AttemptPhase.ACCEPTED
+    assert (await world.attempt(holder.attempt_id)).phase is AttemptPhase.RUNNING
     await watched.pass_beats(11)
     assert not (await world.attempt(holder.attempt_id)).disconnected
 
@@ -128,14 +172,132 @@ async def test_only_the_holder_renews_and_others_hear_that_it_is_over(world: Wor
     holder = await world.accepted((await world.new_task()).task_id)
     follow(world, board)
     world.clock.move(DURATIONS.lease_s + 1)
-    assert board.due() == [(Due.AWAY, holder.attempt_id)]
+    assert [(due, each.attempt_id) for due, each in board.due()] == [(Due.AWAY, holder.attempt_id)]
     for stranger in (
         Holder(runner_id=OTHER_RUNNER, attempt_id=holder.attempt_id, fence=holder.fence),
         Holder(runner_id=holder.runner_id, attempt_id=holder.attempt_id, fence=holder.fence + 1),
     ):
         assert board.renew(stranger) is Held.FORGET
         assert board.held(stranger) is None
-    assert board.due() == [(Due.AWAY, holder.attempt_id)]
+    assert [(due, each.attempt_id) for due, each in board.due()] == [(Due.AWAY, holder.attempt_id)]
     await world.stopped((await world.attempt(holder.attempt_id)).task_id)
     follow(world, board)
     assert board.renew(holder) is Held.STOP
+
+
+@pytest.mark.parametrize(
+    ("phase", "beats"),
+    [(AttemptPhase.ACCEPTED, 12), (AttemptPhase.STARTING, 360), (AttemptPhase.RUNNING, 17_280)],
+)
+async def test_a_phase_that_takes_too_long_is_ended(world: World, phase: AttemptPhase, beats: int) -> None:
+    watched = Watched(world)
+    holder = await world.accepted((await world.new_task()).task_id)
+    await world.told(holder, event(1, PhaseReported(phase)))
+    await watched.sweep()
+    await watched.leap(beats - 7, holder)
+    await watched.pass_beats(0.5, holder)
+    assert (await world.attempt(holder.attempt_id)).phase is phase
+    await watched.pass_beats(0.5, holder)
+    assert (await world.attempt(holder.attempt_id)).phase is AttemptPhase.STOPPING
+
+
+async def test_a_runner_that_was_away_has_a_lease_to_tell_what_it_did(world: World) -> None:
+    watched = Watched(world)
+    holder = await world.accepted((await world.new_task()).task_id)
+    await watched.sweep()
+    await watched.pass_beats(20)
+    await watched.pass_beats(5.5, holder)
+    attempt = await world.attempt(holder.attempt_id)
+    assert (attempt.phase, attempt.disconnected) == (AttemptPhase.ACCEPTED, False)
+    await watched.pass_beats(1, holder)
+    assert (await world.attempt(holder.attempt_id)).phase is AttemptPhase.STOPPING
+
+
+async def test_nothing_is_late_for_two_leases_after_a_restart(world: World) -> None:
+    holder = await world.accepted((await world.new_task()).task_id)
+    task = await world.new_task()
+    world.clock.move(DURATIONS.waiting_s)
+    watched = Watched(world)
+    await watched.restore(world.reader)
+    await watched.pass_beats(11.5, holder)
+    assert (await world.attempt(holder.attempt_id)).phase is AttemptPhase.ACCEPTED
+    assert (await world.task(task.task_id)).status is TaskStatus.PENDING
+    await watched.pass_beats(1, holder)
+    assert (await world.attempt(holder.attempt_id)).phase is AttemptPhase.STOPPING
+    assert (await world.task(task.task_id)).status is TaskStatus.FAILED
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+async def test_a_task_waits_for_a_runner_for_seven_days(world: World, *, restarted: bool) -> None:
+    watched = Watched(world)
+    task = await world.new_task()
+    await watched.sweep()
+    if restarted:
+        watched = Watched(world)
+        await watched.restore(world.reader)
+    await watched.leap(120_960 - 7)
+    assert (await world.task(task.task_id)).status is TaskStatus.PENDING
+    await watched.pass_beats(1)
+    assert (await world.task(task.task_id)).status is TaskStatus.FAILED
+
+
+async def test_a_wait_has_a_time_of_its_own(world: World) -> None:
+    watched = Watched(world)
+    asks, spent, answered = [await world.new_task() for _ in range(3)]
+    await world.parked(asks.task_id)
+    await world.parked(spent.task_id, QUOTA)
+    await world.parked(answered.task_id)
+    await watched.sweep()
+    await watched.leap(600 / DURATIONS.beat_s - 7)
+    assert (await world.task(spent.task_id)).status is TaskStatus.WAITING
+    await watched.pass_beats(1)
+    assert (await world.task(spent.task_id)).status is TaskStatus.PENDING
+    await world.input(answered.task_id)
+    await watched.sweep()
+    await watched.leap(120_000)
+    await world.running(answered.task_id)
+    await watched.sweep()
+    await watched.leap(398_000)
+    assert (await world.task(asks.task_id)).status is TaskStatus.WAITING
+    await watched.leap(500)
+    assert (await world.task(asks.task_id)).status is TaskStatus.CANCELLED
+
+
+async def test_a_scheduler_that_was_suspended_gives_up_no_task_at_once(world: World) -> None:
+    watched = Watched(world)
+    task = await world.new_task()
+    await watched.sweep()
+    world.clock.move(2 * DURATIONS.pending_s)
+    await watched.sweep()
+    await watched.pass_beats(5.5)
+    assert (await world.task(task.task_id)).status is TaskStatus.PENDING
+    await watched.pass_beats(1)
+    assert (await world.task(task.task_id)).status is TaskStatus.FAILED
+
+
+async def test_a_clock_that_was_set_back_before_a_start_does_not_make_a_wait_longer_than_a_whole_one(
+    world: World,
+) -> None:
+    task = await world.new_task()
+    world.clock.offset_s = -10 * DURATIONS.pending_s
+    watched = Watched(world)
+    await watched.restore(world.reader)
+    await watched.leap(120_960)
+    assert (await world.task(task.task_id)).status is TaskStatus.FAILED
+
+
+async def test_nobody_is_late_while_the_disk_is_full_and_for_a_lease_after_that(world: World) -> None:
+    watched = Watched(world)
+    holder = await world.running((await world.new_task()).task_id)
+    offered = await world.offered((await world.new_task()).task_id)
+    await watched.sweep()
+    watched.disk.full = True
+    await watched.pass_beats(300)
+    watched.disk.full = False
+    await watched.pass_beats(6)
+    attempt = await world.attempt(holder.attempt_id)
+    assert (attempt.phase, attempt.disconnected) == (AttemptPhase.RUNNING, False)
+    assert (await world.attempt(offered.attempt_id)).phase is AttemptPhase.OFFERED
+    await watched.pass_beats(7)
+    assert (await world.attempt(holder.attempt_id)).disconnected
+    assert (await world.attempt(offered.attempt_id)).phase is AttemptPhase.WITHDRAWN

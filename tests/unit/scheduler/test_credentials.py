@@ -42,7 +42,7 @@ async def test_each_has_a_token_the_ca_and_its_own_scope(world: World, folder: D
         await start(world, folder, ["local", "big-box"])
     scopes = {
         "gateway": "sessions:create",
-        "operator": "links:create",
+        "operator": "links:create fleet:admin",
         "runners/local": "dispatch",
         "runners/big-box": "dispatch",
     }
@@ -57,6 +57,17 @@ async def test_each_has_a_token_the_ca_and_its_own_scope(world: World, folder: D
         assert (row.runner_id is not None) == name.startswith("runners/")
         runner_ids.add(row.runner_id)
     assert len(runner_ids) == 3, "each runner is another one, and the others are none"
+
+
+async def test_a_token_of_an_older_release_may_do_what_its_service_may_do_now(world: World, folder: DataFolder) -> None:
+    await start(world, folder)
+    token = read_secret(folder.credential("operator").token)
+    await world.writer.write(
+        lambda tx: service_tokens.set_scopes(tx, token_hash=hash_token(token), scopes="links:create")
+    )
+    await start(world, folder)
+    assert read_secret(folder.credential("operator").token) == token
+    assert (await row_of(world, folder, "operator")).scopes == "links:create fleet:admin"
 
 
 async def test_only_their_owner_may_read_them(world: World, folder: DataFolder) -> None:

@@ -1,64 +1,350 @@
-"""The hub: wakes who watches, keeps no more than a little for the slow."""
+"""Watchers are woken for what concerns them, share what they are sent, and see no text twice or with a hole in it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
 
-from errand_scheduler.hub import BUFFER_BYTES, Hub
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from errand.v1 import event_pb2
+from errand_scheduler.cursors import Cursors
+from errand_scheduler.feed import ALL_BYTES, DELTA_BYTES, KEPT_S, MESSAGE_BYTES, PAUSE_S, Piece
+from errand_scheduler.hub import Hub, Subscription
+from tests.unit.scheduler.leaping import leaping
+from tests.unit.scheduler.watched import OUTPUT, TEXT, Screen, ended, piece, ran, row, said
 
-async def test_only_those_concerned_are_woken() -> None:
-    hub: Hub[str] = Hub()
-    with (
-        hub.subscribe(user_id="ann", task_id="", family_id="f") as everything,
-        hub.subscribe(user_id="ann", task_id="t1", family_id="f") as one,
-        hub.subscribe(user_id="ann", task_id="t2", family_id="f") as other,
-        hub.subscribe(user_id="bob", task_id="", family_id="g") as stranger,
-    ):
-        hub.stored("ann", "t1")
-        async with asyncio.timeout(5):
-            await everything.wait()
-            await one.wait()
-        for subscription in (other, stranger):
-            waiting = asyncio.ensure_future(subscription.wait())
-            await asyncio.sleep(0)
-            assert not waiting.done()
-            waiting.cancel()
+ANN, BOB = "ann", "bob"
 
 
-async def test_what_is_stored_before_the_wait_is_not_missed() -> None:
-    hub: Hub[str] = Hub()
-    with hub.subscribe(user_id="ann", task_id="t", family_id="f") as subscription:
-        hub.stored("ann", "t")
-        async with asyncio.timeout(5):
+def new_hub(head: int = 0) -> Hub:
+    hub = Hub(Cursors("e0"))
+    hub.begin(head)
+    return hub
+
+
+def pass_on(hub: Hub, delta: event_pb2.Delta, user_id: str = ANN) -> None:
+    hub.delta(user_id, delta.task_id, delta, delta.ByteSize())
+
+
+async def follow(subscription: Subscription, screen: Screen) -> None:
+    while True:
+        piece = subscription.next()
+        assert piece is not None, "it keeps up, and is sent to the database"
+        if piece.response is not None:
+            screen.hear(piece.response)
+        if not piece.more:
             await subscription.wait()
 
 
-def test_deltas_are_for_those_who_follow_live_and_keep_up() -> None:
-    hub: Hub[str] = Hub()
-    with hub.subscribe(user_id="ann", task_id="t", family_id="f") as subscription:
-        hub.delta("ann", "t", "too early", 9)
-        subscription.live = True
-        hub.delta("ann", "t", "a", BUFFER_BYTES - 1)
-        hub.delta("ann", "t", "too much", 2)
-        hub.delta("ann", "t", "b", 1)
-        assert subscription.take_deltas() == ["a", "b"]
-        hub.delta("ann", "t", "c", BUFFER_BYTES)
-        assert subscription.take_deltas() == ["c"]
+@asynccontextmanager
+async def watching(hub: Hub, task_id: str = "", head: int = 0) -> AsyncIterator[Screen]:
+    screen = Screen()
+    with hub.subscribe(user_id=ANN, task_id=task_id, family_id="f") as subscription:
+        screen.begin(subscription.join(head))
+        follower = asyncio.ensure_future(follow(subscription, screen))
+        await asyncio.sleep(0)
+        try:
+            yield screen
+        finally:
+            if follower.done():
+                follower.result()
+            follower.cancel()
+
+
+def test_only_those_concerned_are_woken() -> None:
+    async def scene() -> None:
+        hub = new_hub()
+        with (
+            hub.subscribe(user_id=ANN, task_id="", family_id="f") as everything,
+            hub.subscribe(user_id=ANN, task_id="t1", family_id="f") as one,
+            hub.subscribe(user_id=ANN, task_id="t2", family_id="f") as other,
+            hub.subscribe(user_id=BOB, task_id="", family_id="g") as stranger,
+        ):
+            hub.stored(ANN, "t1", [row(1, task_id="t1")])
+            await everything.wait()
+            await one.wait()
+            for subscription in (other, stranger):
+                waiting = asyncio.ensure_future(subscription.wait())
+                await asyncio.sleep(PAUSE_S)
+                assert not waiting.done()
+                waiting.cancel()
+
+    leaping(scene())
+
+
+def test_an_idle_watcher_is_told_at_once_and_a_busy_one_once_in_a_while() -> None:
+    async def scene() -> list[tuple[float, int]]:
+        hub = new_hub()
+        async with watching(hub) as screen:
+            for event_id in range(1, 301):
+                hub.stored(ANN, "t", [row(event_id)])
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(1)
+            hub.stored(ANN, "t", [row(301)])
+            await asyncio.sleep(0)
+            await asyncio.sleep(0.0001)
+            assert screen.event_ids == list(range(1, 302))
+            return screen.messages
+
+    messages = leaping(scene())
+    assert messages[0][0] < 0.001
+    assert len(messages) == 5
+    for (before_s, _), (after_s, _) in pairwise(messages):
+        assert after_s - before_s >= PAUSE_S * 0.999
+
+
+def test_those_who_keep_up_are_sent_the_very_same_message() -> None:
+    async def scene() -> None:
+        hub = new_hub()
+        with (
+            hub.subscribe(user_id=ANN, task_id="", family_id="f") as one,
+            hub.subscribe(user_id=ANN, task_id="", family_id="g") as other,
+        ):
+            one.join(0)
+            other.join(0)
+            for event_id in range(1, 10):
+                hub.stored(ANN, "t", [row(event_id)])
+                await asyncio.sleep(PAUSE_S)
+                pieces = one.next(), other.next()
+                assert pieces[0] is not None
+                assert pieces[0].response is not None
+                assert pieces[0] is pieces[1]
+
+    leaping(scene())
+
+
+def test_output_is_sent_after_the_event_that_it_came_after() -> None:
+    async def scene() -> None:
+        hub = new_hub()
+        with hub.subscribe(user_id=ANN, task_id="t", family_id="f") as watcher:
+            watcher.join(0)
+            pass_on(hub, piece("m", "words", 0))
+            hub.stored(ANN, "t", [row(1)])
+            pass_on(hub, piece("c", "output", 0, kind=OUTPUT))
+            heard: list[str] = []
+            while len(heard) < 3:
+                await watcher.wait()
+                response = present(watcher.next()).response
+                assert response is not None
+                heard += [each.text for each in response.deltas] + [each.cursor for each in response.events]
+            assert heard == ["words", "e0.1", "output"]
+
+    leaping(scene())
+
+
+def test_what_was_said_whole_before_its_pieces_could_be_sent_is_not_said_in_pieces() -> None:
+    async def scene() -> None:
+        hub = new_hub()
+        async with watching(hub) as screen:
+            hub.stored(ANN, "t", [row(1)])
+            pass_on(hub, piece("m", "words", 0))
+            hub.stored(ANN, "t", [row(2, said("m"))])
+            await asyncio.sleep(3 * PAUSE_S)
+            assert screen.event_ids == [1, 2]
+            assert not screen.texts
+
+    leaping(scene())
+
+
+def present(found: Piece | None) -> Piece:
+    assert found is not None
+    return found
+
+
+def test_more_than_a_message_holds_comes_in_several() -> None:
+    async def scene() -> None:
+        hub = new_hub()
+        big = event_pb2.EventBody(git_delayed=event_pb2.GitDelayed(reason="x" * 40_000))
+        with hub.subscribe(user_id=ANN, task_id="", family_id="f") as watcher:
+            watcher.join(0)
+            for event_id in range(1, 11):
+                hub.stored(ANN, "t", [row(event_id, big)])
+            await watcher.wait()
+            counts = []
+            while (found := present(watcher.next())).response is not None:
+                assert found.response.ByteSize() <= MESSAGE_BYTES
+                counts.append(len(found.response.events))
+            assert counts == [3, 3, 3, 1]
+
+    leaping(scene())
+
+
+def test_who_does_not_keep_up_loses_deltas_and_is_sent_to_the_database() -> None:
+    async def scene() -> None:
+        hub = new_hub()
+        with hub.subscribe(user_id=ANN, task_id="", family_id="f") as slow:
+            slow.join(0)
+            for number in range(1000):
+                pass_on(hub, piece("m", "x" * 1000, number * 1000))
+            assert hub.kept_bytes <= 4 * DELTA_BYTES
+            await slow.wait()
+            found = present(slow.next()).response
+            assert found is not None
+            assert DELTA_BYTES - 2000 < sum(each.ByteSize() for each in found.deltas) <= DELTA_BYTES
+            assert found.deltas[-1].offset == 999_000
+            hub.stored(ANN, "t", [row(1)])
+            await asyncio.sleep(3 * KEPT_S)
+            assert slow.next() is None
+            slow.paged(1)
+            assert present(slow.next()).response is None
+
+    leaping(scene())
+
+
+def test_what_is_kept_in_memory_is_bounded_and_given_back() -> None:
+    async def scene() -> None:
+        hub = new_hub()
+        big = event_pb2.EventBody(git_delayed=event_pb2.GitDelayed(reason="x" * 100_000))
+        with hub.subscribe(user_id=ANN, task_id="", family_id="f") as watcher:
+            watcher.join(0)
+            for event_id in range(1, 1001):
+                hub.stored(ANN, "t", [row(event_id, big)])
+                assert hub.kept_bytes <= ALL_BYTES
+            assert hub.kept_bytes > ALL_BYTES // 2
+            await watcher.wait()
+            assert watcher.next() is None
+            watcher.paged(watcher.visible - 1)
+            found = present(watcher.next()).response
+            assert found is not None
+            assert [each.cursor for each in found.events] == ["e0.1000"]
+        assert hub.kept_bytes == 0
+        with hub.subscribe(user_id=ANN, task_id="", family_id="f"):
+            hub.stored(ANN, "t", [row(1001)])
+            assert hub.kept_bytes > 0
+            await asyncio.sleep(3 * KEPT_S)
+            assert hub.kept_bytes == 0
+
+    leaping(scene())
+
+
+def test_a_watcher_of_a_quiet_task_need_not_read_the_database_when_it_speaks() -> None:
+    async def scene() -> None:
+        hub = new_hub()
+        async with watching(hub, "quiet") as screen:
+            for event_id in range(1, 100):
+                hub.stored(ANN, "busy", [row(event_id, task_id="busy")])
+                await asyncio.sleep(KEPT_S / 10)
+            hub.stored(ANN, "quiet", [row(100, task_id="quiet")])
+            await asyncio.sleep(PAUSE_S)
+            assert screen.event_ids == [100]
+
+    leaping(scene())
+
+
+def test_a_reader_who_sees_an_event_before_it_is_told_is_shown_nothing_that_it_covers() -> None:
+    async def scene() -> None:
+        hub = new_hub(head=7)
+        pass_on(hub, piece("m1", "said", 0))
+        with hub.subscribe(user_id=ANN, task_id="t", family_id="f") as watcher:
+            watcher.replayed([row(7, ended())])
+            assert [each.subject_id for each in watcher.join(7)] == ["m1"]
+            watcher.replayed([row(8, said("m1"))])
+            assert watcher.join(8) == []
+
+    leaping(scene())
 
 
 def test_the_end_of_a_session_ends_its_watches_alone() -> None:
-    hub: Hub[str] = Hub()
+    hub = new_hub()
     with (
-        hub.subscribe(user_id="ann", task_id="", family_id="phone") as phone,
-        hub.subscribe(user_id="ann", task_id="", family_id="web") as web,
+        hub.subscribe(user_id=ANN, task_id="", family_id="f") as ending,
+        hub.subscribe(user_id=ANN, task_id="", family_id="g") as going_on,
     ):
-        hub.end_family("phone")
-        assert (phone.session_ended, web.session_ended) == (True, False)
+        hub.end_family("f")
+        assert ending.session_ended
+        assert not going_on.session_ended
 
 
-def test_a_stop_ends_every_watch_those_that_come_late_too() -> None:
-    hub: Hub[str] = Hub()
-    with hub.subscribe(user_id="ann", task_id="", family_id="f") as early:
+def test_when_the_scheduler_stops_every_watch_ends() -> None:
+    hub = new_hub()
+    with hub.subscribe(user_id=ANN, task_id="", family_id="f") as watching_before:
         hub.stop()
-        assert early.over
-    with hub.subscribe(user_id="ann", task_id="", family_id="f") as late:
-        assert late.over
+        assert watching_before.over
+    with hub.subscribe(user_id=BOB, task_id="", family_id="g") as watching_after:
+        assert watching_after.over
+
+
+@dataclass
+class Attempt:
+    """A runner that talks and runs commands, several at a time."""
+
+    hub: Hub
+    event_id: int = 0
+    said: dict[tuple[str, int], str] = field(default_factory=dict)
+    opened: int = 0
+
+    def speak(self, choice: int, length: int) -> None:
+        key = self._subject(choice)
+        text = "".join(chr(0x1F600 + (len(self.said[key]) + each) % 50) for each in range(length))
+        pass_on(self.hub, piece(key[0], text, len(self.said[key]), kind=TEXT if key[1] == TEXT else OUTPUT))
+        self.said[key] += text
+
+    def store(self, choice: int) -> None:
+        self.event_id += 1
+        body = None
+        if choice < len(self.said):
+            key = list(self.said)[choice]
+            body = said(key[0]) if key[1] == TEXT else ran(key[0])
+            void = [each for each in self.said if each == key or (key[1] == each[1] == TEXT and each[0] <= key[0])]
+            for each in void:
+                del self.said[each]
+        self.hub.stored(ANN, "t", [row(self.event_id, body)])
+
+    def _subject(self, choice: int) -> tuple[str, int]:
+        if choice < len(self.said):
+            return list(self.said)[choice]
+        self.opened += 1
+        key = (f"s{self.opened:06}", TEXT if self.opened % 2 else OUTPUT)
+        self.said[key] = ""
+        return key
+
+
+ACTIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("speak"), st.integers(0, 3), st.integers(1, 40)),
+        st.tuples(st.just("store"), st.integers(0, 3), st.just(0)),
+        st.tuples(st.just("join"), st.integers(0, 1), st.just(0)),
+        st.tuples(st.just("wait"), st.integers(0, 4), st.just(0)),
+    ),
+    max_size=60,
+)
+
+
+@settings(deadline=None)
+@given(ACTIONS)
+def test_whoever_comes_whenever_sees_what_is_going_on_whole_and_once(actions: list[tuple[str, int, int]]) -> None:
+    async def scene() -> None:
+        hub = new_hub()
+        attempt = Attempt(hub)
+        joined: list[tuple[int, Screen, Subscription, asyncio.Task[None]]] = []
+        subscriptions = []
+        for kind, choice, length in actions:
+            match kind:
+                case "speak":
+                    attempt.speak(choice, length)
+                case "store":
+                    attempt.store(choice)
+                case "wait":
+                    await asyncio.sleep(choice * PAUSE_S / 3)
+                case "join":
+                    made = hub.subscribe(user_id=ANN, task_id=("", "t")[choice], family_id="f")
+                    subscriptions.append(made)
+                    subscription, screen = made.__enter__(), Screen()
+                    screen.begin(subscription.join(attempt.event_id))
+                    task = asyncio.ensure_future(follow(subscription, screen))
+                    joined.append((attempt.event_id, screen, subscription, task))
+        await asyncio.sleep(5 * PAUSE_S)
+        for since, screen, _, task in joined:
+            if task.done():
+                task.result()
+            task.cancel()
+            assert screen.event_ids == list(range(since + 1, attempt.event_id + 1))
+            shown = {key: text for key, (offset, text) in screen.texts.items() if not offset}
+            assert shown == {key: text for key, text in attempt.said.items() if text}
+        for made in subscriptions:
+            made.__exit__(None, None, None)
+
+    leaping(scene())

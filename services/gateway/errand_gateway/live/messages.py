@@ -5,7 +5,9 @@ The client: `authenticate{token}` first, where it can send neither header nor co
 `ping`, as often as it likes.
 
 The server: `hello` once; then for each subscription, named by the `task_id` that it was asked with,
-`event{event}`, `delta{delta}`, `caught_up{cursor}`, `reset{cursor}`; `heartbeat` in time and as the answer to `ping`;
+`event{event}`, `delta{delta}`, `caught_up{cursor}`, after it `snapshot{snapshot}` for each thing that is going on just
+then (in the form of a delta; it replaces what was shown of its subject and kind), `reset{cursor}`; `heartbeat` in time
+and as the answer to `ping`;
 `error{reason, detail}`, with `task_id` where a subscription is meant and `retrying` where it goes on by itself.
 """
 
@@ -16,7 +18,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from errand_common.errors import ErrandError, Invalid
 from errand_common.wire import Json
-from errand_gateway.scheduler.tasks import Watched
+from errand_gateway.scheduler.watched import Watched
 from errand_gateway.text import Text
 
 PROTOCOL = 1

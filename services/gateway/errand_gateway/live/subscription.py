@@ -11,7 +11,8 @@ from errand_gateway.live.closing import Closing, refused
 from errand_gateway.live.limits import LiveLimits
 from errand_gateway.live.messages import subscription_error, watched_message
 from errand_gateway.live.send_queue import SendQueue
-from errand_gateway.scheduler.tasks import Tasks, Watched
+from errand_gateway.scheduler.tasks import Tasks
+from errand_gateway.scheduler.watched import Watched
 
 log = structlog.get_logger()
 

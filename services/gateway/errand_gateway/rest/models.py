@@ -72,6 +72,9 @@ class Task(BaseModel):
     created_time: Instant | None = None
     started_time: Instant | None = None
     completed_time: Instant | None = None
+    wait_reason: str
+    resume_time: Instant | None = None
+    required_labels: dict[str, str]
 
 
 class Input(BaseModel):
@@ -82,7 +85,15 @@ class Input(BaseModel):
     text: str
     taken: bool
     kind: str
+    removed: bool
     created_time: Instant | None = None
+
+
+class Blob(BaseModel):
+    """Content of more than 64 KiB, read at /v1/tasks/{task_id}/blobs/{sha256}."""
+
+    sha256: str
+    size_bytes: int
 
 
 class Message(BaseModel):
@@ -96,6 +107,7 @@ class Message(BaseModel):
     model: str
     stop_reason: str
     created_time: Instant | None = None
+    content_blob: Blob | None = None
 
 
 class ToolCall(BaseModel):
@@ -109,6 +121,8 @@ class ToolCall(BaseModel):
     is_error: bool
     duration: Seconds | None = None
     created_time: Instant | None = None
+    input_blob: Blob | None = None
+    output_blob: Blob | None = None
 
 
 class Event(BaseModel):
@@ -172,6 +186,51 @@ class AddInputResponse(BaseModel):
 
     input: Input
     task: Task
+
+
+class ListInputsResponse(BaseModel):
+    """What was written and no message carries yet, oldest first."""
+
+    inputs: list[Input]
+
+
+class EditInputResponse(BaseModel):
+    """The input as it is now."""
+
+    input: Input
+
+
+class PromoteInputResponse(BaseModel):
+    """The input as it is now."""
+
+    input: Input
+
+
+class RemoveInputResponse(BaseModel):
+    """The input as it is now."""
+
+    input: Input
+
+
+class RetryTaskResponse(BaseModel):
+    """The task as it stands after it."""
+
+    task: Task
+
+
+class RunnerObstacle(BaseModel):
+    """What one runner lacks for a task."""
+
+    runner: str
+    reason: str = Field(description="In words; empty where it could be offered the task")
+
+
+class ExplainPendingResponse(BaseModel):
+    """Why a task waits."""
+
+    reason: str = Field(description="In words; says so where the task does not wait")
+    runners: list[RunnerObstacle]
+    ahead: int = Field(description="How many tasks of the caller's go before it")
 
 
 class StopTaskResponse(BaseModel):

@@ -1,16 +1,17 @@
 """What people do with tasks: /v1/tasks."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from errand_gateway.problems import RESPONSES
 from errand_gateway.rest.models import (
-    AddInputResponse,
     CreateTaskResponse,
+    ExplainPendingResponse,
     GetTaskResponse,
     ListTasksResponse,
+    RetryTaskResponse,
     StopTaskResponse,
 )
 from errand_gateway.rest.parameters import IdempotencyKey, PageSize, PageToken, SessionToken
@@ -24,15 +25,7 @@ class CreateTask(BaseModel):
 
     project_id: Text
     prompt: Text
-
-
-class AddInput(BaseModel):
-    """Adds what a person wrote."""
-
-    text: Text
-    kind: Annotated[
-        Literal["queue", "steer"], Field(description="After the turn, or with the next tool results of the running one")
-    ] = "queue"
+    required_labels: Annotated[dict[Text, Text], Field(description="What a runner's labels must hold")] = {}
 
 
 class TaskRoutes:
@@ -55,18 +48,23 @@ class TaskRoutes:
         )
         add("/{task_id}", self.get, response_model=GetTaskResponse, response_model_exclude_unset=True)
         add(
-            "/{task_id}/inputs",
-            self.add_input,
-            methods=["POST"],
-            status_code=201,
-            response_model=AddInputResponse,
-            response_model_exclude_unset=True,
-        )
-        add(
             "/{task_id}/stop",
             self.stop,
             methods=["POST"],
             response_model=StopTaskResponse,
+            response_model_exclude_unset=True,
+        )
+        add(
+            "/{task_id}/retry",
+            self.retry,
+            methods=["POST"],
+            response_model=RetryTaskResponse,
+            response_model_exclude_unset=True,
+        )
+        add(
+            "/{task_id}/pending",
+            self.explain_pending,
+            response_model=ExplainPendingResponse,
             response_model_exclude_unset=True,
         )
         return router
@@ -77,18 +75,26 @@ class TaskRoutes:
 
     async def create(self, token: SessionToken, body: CreateTask, key: IdempotencyKey = "") -> JsonObject:
         """Creates a task, pending."""
-        return await self._tasks.create(token, request_id=key, project_id=body.project_id, prompt=body.prompt)
+        return await self._tasks.create(
+            token,
+            request_id=key,
+            project_id=body.project_id,
+            prompt=body.prompt,
+            required_labels=body.required_labels,
+        )
 
     async def get(self, token: SessionToken, task_id: str) -> JsonObject:
         """Reads one task."""
         return await self._tasks.get(token, task_id)
 
-    async def add_input(
-        self, token: SessionToken, task_id: str, body: AddInput, key: IdempotencyKey = ""
-    ) -> JsonObject:
-        """Adds what a person wrote; a final task goes on with it."""
-        return await self._tasks.add_input(token, request_id=key, task_id=task_id, text=body.text, kind=body.kind)
-
     async def stop(self, token: SessionToken, task_id: str) -> JsonObject:
         """Stops a task; stopping a final one changes nothing."""
         return await self._tasks.stop(token, task_id)
+
+    async def retry(self, token: SessionToken, task_id: str) -> JsonObject:
+        """Sends a task on that failed, was stopped, or waits for no answer; one under way is left alone."""
+        return await self._tasks.retry(token, task_id)
+
+    async def explain_pending(self, token: SessionToken, task_id: str) -> JsonObject:
+        """Says in words why a task waits, and what each runner lacks for it."""
+        return await self._tasks.explain_pending(token, task_id)

@@ -1,34 +1,27 @@
 """TaskService as plain values."""
 
-from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import AsyncGenerator, Mapping
 
-from errand.v1.task_pb2 import InputKind
 from errand.v1.task_service_pb2 import (
-    AddInputRequest,
     CreateTaskRequest,
+    ExplainPendingRequest,
+    GetBlobRequest,
     GetTaskRequest,
     ListEventsRequest,
     ListMessagesRequest,
     ListTasksRequest,
     ListToolCallsRequest,
+    RetryTaskRequest,
     StopTaskRequest,
     WatchEventsRequest,
-    WatchEventsResponse,
 )
 from errand_common.rpc import renamed_errors
-from errand_common.wire import event_json, number, to_json
+from errand_common.wire import event_json
 from errand_gateway.scheduler.connection import Connection, JsonObject, call_metadata
+from errand_gateway.scheduler.watched import Watched, told
 
-
-@dataclass(frozen=True)
-class Watched:
-    """One thing of a watch; `cursor` is where to go on after it, none for a delta."""
-
-    kind: Literal["event", "delta", "caught_up", "reset"]
-    cursor: str | None
-    body: JsonObject
+BLOB_S = 600.0
+"""How long a phone may take to fetch a blob."""
 
 
 class Tasks:
@@ -37,9 +30,13 @@ class Tasks:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def create(self, token: str, *, request_id: str, project_id: str, prompt: str) -> JsonObject:
+    async def create(
+        self, token: str, *, request_id: str, project_id: str, prompt: str, required_labels: Mapping[str, str]
+    ) -> JsonObject:
         """Create a task, or return the one that `request_id` created."""
-        request = CreateTaskRequest(request_id=request_id, project_id=project_id, prompt=prompt)
+        request = CreateTaskRequest(
+            request_id=request_id, project_id=project_id, prompt=prompt, required_labels=required_labels
+        )
         return await self._connection.read(self._connection.tasks.CreateTask, request, token=token)
 
     async def get(self, token: str, task_id: str) -> JsonObject:
@@ -52,15 +49,20 @@ class Tasks:
         request = ListTasksRequest(page_size=page_size, page_token=page_token)
         return await self._connection.read(self._connection.tasks.ListTasks, request, token=token)
 
-    async def add_input(self, token: str, *, request_id: str, task_id: str, text: str, kind: str) -> JsonObject:
-        """Add what a person wrote, or return what `request_id` added. `kind` is a word of InputKind."""
-        request = AddInputRequest(request_id=request_id, task_id=task_id, text=text, kind=number(InputKind, kind))
-        return await self._connection.read(self._connection.tasks.AddInput, request, token=token)
-
     async def stop(self, token: str, task_id: str) -> JsonObject:
         """Stop a task."""
         request = StopTaskRequest(task_id=task_id)
         return await self._connection.read(self._connection.tasks.StopTask, request, token=token)
+
+    async def retry(self, token: str, task_id: str) -> JsonObject:
+        """Send a task on that failed, was stopped, or waits."""
+        request = RetryTaskRequest(task_id=task_id)
+        return await self._connection.read(self._connection.tasks.RetryTask, request, token=token)
+
+    async def explain_pending(self, token: str, task_id: str) -> JsonObject:
+        """Say in words why a task waits."""
+        request = ExplainPendingRequest(task_id=task_id)
+        return await self._connection.read(self._connection.tasks.ExplainPending, request, token=token)
 
     async def list_events(self, token: str, task_id: str, *, after_cursor: str, page_size: int) -> JsonObject:
         """List a task's events, oldest first."""
@@ -85,19 +87,18 @@ class Tasks:
             call = self._connection.tasks.WatchEvents(request, metadata=call_metadata(token))
             try:
                 async for response in call:
-                    for watched in _watched(response):
+                    for watched in told(response):
                         yield watched
             finally:
                 call.cancel()
 
-
-def _watched(response: WatchEventsResponse) -> Iterator[Watched]:
-    """What a message tells, in the order of its fields."""
-    if response.HasField("reset"):
-        yield Watched("reset", response.reset.cursor, to_json(response.reset))
-    for delta in response.deltas:
-        yield Watched("delta", None, {"delta": to_json(delta)})
-    for event in response.events:
-        yield Watched("event", event.cursor, {"event": event_json(event)})
-    if response.HasField("caught_up"):
-        yield Watched("caught_up", response.caught_up.cursor, to_json(response.caught_up))
+    async def blob(self, token: str, *, task_id: str, sha256: str) -> AsyncGenerator[bytes, None]:
+        """The content of a blob, piece by piece, within BLOB_S."""
+        request = GetBlobRequest(task_id=task_id, sha256=sha256)
+        with renamed_errors():
+            call = self._connection.tasks.GetBlob(request, timeout=BLOB_S, metadata=call_metadata(token))
+            try:
+                async for response in call:
+                    yield response.chunk
+            finally:
+                call.cancel()

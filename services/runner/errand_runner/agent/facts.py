@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from errand_common.values import FailureReason, Role
+from errand_common.values import FailureReason, Role, WaitReason
 from errand_runner.agent.transcript import Prefix
 
 
 class EndReason(StrEnum):
-    """Why a turn ended: completed, or one of the failure reasons that a conversation can have."""
+    """Why a turn ended: completed, parked until what it waits for is there, or one of the failure reasons that a
+    conversation can have."""
 
     COMPLETED = "completed"
+    PARKED = "parked"
     MODEL_REFUSED = FailureReason.MODEL_REFUSED
     MODEL_AUTH = FailureReason.MODEL_AUTH
     MODEL_UNAVAILABLE = FailureReason.MODEL_UNAVAILABLE
@@ -22,8 +24,8 @@ class EndReason(StrEnum):
 
     @property
     def failure(self) -> FailureReason | None:
-        """The failure reason; None when completed."""
-        return None if self is EndReason.COMPLETED else FailureReason(self.value)
+        """The failure reason; None when completed or parked."""
+        return None if self in (EndReason.COMPLETED, EndReason.PARKED) else FailureReason(self.value)
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,10 @@ class OutputDelta:
 
 @dataclass(frozen=True)
 class ToolFinished:
-    """A tool ended, or its interruption was found; `input` is JSON, `output` the JSON content of its result."""
+    """A tool ended, or its interruption was found; `input` is JSON, `output` the JSON content of its result.
+
+    So much of what it gave was too much, and is kept nowhere.
+    """
 
     tool_use_id: str
     name: str
@@ -98,6 +103,7 @@ class ToolFinished:
     output: bytes
     is_error: bool
     duration_s: float
+    dropped_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,25 @@ class ModelDelayed:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """The work waits: for the person's answer to a tool call's question, for the person to raise the allowance, or for
+    a quota that is there again after `resume_s`."""
+
+    reason: WaitReason
+    summary: str
+    tool_use_id: str = ""
+    resume_s: float | None = None
+    choices: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class WaitOver:
+    """The person answered in time; the input is theirs."""
+
+    input_id: str
+
+
+@dataclass(frozen=True)
 class TurnEnded:
     """The last fact of a turn; `text` is Claude's last words when completed, else what happened and what to do."""
 
@@ -119,4 +144,15 @@ class TurnEnded:
     text: str
 
 
-Fact = PrefixFrozen | MessageAppended | TextDelta | ToolStarted | OutputDelta | ToolFinished | ModelDelayed | TurnEnded
+Fact = (
+    PrefixFrozen
+    | MessageAppended
+    | TextDelta
+    | ToolStarted
+    | OutputDelta
+    | ToolFinished
+    | ModelDelayed
+    | Waiting
+    | WaitOver
+    | TurnEnded
+)

@@ -1,19 +1,16 @@
 """The loop: ask Claude, judge the reply, run what it asks for, until it asks for nothing more."""
 
-import asyncio
-import random
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-from errand_common.values import Role
+from errand_common.values import Role, WaitReason
+from errand_runner.agent.agent import Agent
 from errand_runner.agent.exchange import ModelError, Piece, Reply, Request
 from errand_runner.agent.facts import (
     EndReason,
     Fact,
     MessageAppended,
+    ModelDelayed,
     OutputDelta,
     PrefixFrozen,
     TextDelta,
@@ -21,36 +18,17 @@ from errand_runner.agent.facts import (
     ToolStarted,
     TurnEnded,
     Usage,
+    Waiting,
+    WaitOver,
 )
 from errand_runner.agent.judge import CUT_OFF, Action, Streak, judge
-from errand_runner.agent.model import Model
-from errand_runner.agent.prices import PriceList
-from errand_runner.agent.retry import Patience, Tries
-from errand_runner.agent.said import Said
-from errand_runner.agent.tools import Outcome, Toolbox
+from errand_runner.agent.prompt import AFTER_WAIT
+from errand_runner.agent.retry import Tries
+from errand_runner.agent.said import Answer, Said
+from errand_runner.agent.tools import Outcome
+from errand_runner.agent.tools.definitions import AskUserInput
 from errand_runner.agent.transcript import Block, Message, ToolCall, ToolResult, Transcript, encode
-
-
-def _utcnow() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Agent:
-    """What a turn works with. `new_id` makes an id of a prefix; `steers` gives what a person said in mid-work since it
-    was last asked, once; the last four are time and chance, injected."""
-
-    model: Model
-    tools: Toolbox
-    prices: PriceList
-    new_id: Callable[[str], str]
-    steers: Callable[[], Said] = Said
-    patience: Patience = field(default_factory=Patience)
-    max_requests: int = 300
-    now_s: Callable[[], float] = time.monotonic
-    utcnow: Callable[[], datetime] = _utcnow
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    chance: Callable[[], float] = random.random
+from errand_runner.agent.waits import question_in, wait_for
 
 
 async def run_turn(agent: Agent, transcript: Transcript, said: Said) -> AsyncGenerator[Fact]:
@@ -76,6 +54,8 @@ class _Turn:
         self.message_id = ""
         self.reply: Reply | None = None
         self.ending: TurnEnded | None = None
+        self.result: ToolResult | None = None
+        self.heard: list[str] = []
 
     def steps(self, said: Said) -> Iterator[AsyncGenerator[Fact]]:
         """The story: each step runs to its end before the next is asked for."""
@@ -91,16 +71,38 @@ class _Turn:
         if not self.transcript.is_recorded:
             yield PrefixFrozen(self.transcript.prefix)
             self.transcript.is_recorded = True
-        answers = []
+        answers: list[Block] = []
         for call in self.transcript.open_calls:
-            result = self.transcript.recall(call)
-            answers.append(result.block())
-            if self.transcript.started(call):
-                yield _finished(call, result, duration_s=0.0)
+            async with aclosing(self.settle(call, said.answer if not self.heard else None)) as facts:
+                async for fact in facts:
+                    yield fact
+            if self.ending is not None:
+                return
+            answers.append(self.settled().block())
+        if said.answer is not None and self.heard:
+            answers.append({"type": "text", "text": AFTER_WAIT})
         if answers or said.blocks:
-            yield self.append([*answers, *said.blocks], said.input_ids)
+            yield self.append([*answers, *said.blocks], [*self.heard_ids(), *said.input_ids])
         elif (last := self.transcript.last) is not None and last.role is Role.ASSISTANT:
             self.ending = TurnEnded(EndReason.COMPLETED, last.text)
+
+    async def settle(self, call: ToolCall, answer: Answer | None) -> AsyncGenerator[Fact]:
+        """Sets the result of a call that an interruption left open; a question that waits still is waited for again."""
+        question = question_in(call)
+        unfinished = self.transcript.started(call)
+        if question is not None and answer is not None:
+            # What the person says now wins over what is recorded: no message carries that yet.
+            self.hear(call, answer)
+        elif question is not None and unfinished:
+            async with aclosing(self.ask_person(call, question)) as facts:
+                async for fact in facts:
+                    yield fact
+            if self.ending is not None:
+                return
+        else:
+            self.result = self.transcript.recall(call)
+        if unfinished:
+            yield _finished(call, self.settled(), duration_s=0.0)
 
     async def ask(self) -> AsyncGenerator[Fact]:
         """Asks Claude until there is a whole reply. What came of a broken one is void, and nothing of it is kept."""
@@ -110,11 +112,12 @@ class _Turn:
             words = (
                 f"Claude was asked {self.agent.max_requests} times, which is a turn's limit; send it on to continue."
             )
-            self.ending = TurnEnded(EndReason.ALLOWANCE, words)
+            yield self.park(Waiting(WaitReason.ALLOWANCE, words))
             return
         request = Request(self.transcript.prefix, self.transcript.wire())
         tries = Tries(self.agent.patience, now_s=self.agent.now_s, utcnow=self.agent.utcnow, chance=self.agent.chance)
         while True:
+            await self.agent.gate()
             self.message_id = self.agent.new_id("msg")
             try:
                 async with aclosing(self.agent.model.stream(request)) as pieces:
@@ -126,9 +129,13 @@ class _Turn:
                 return
             except ModelError as error:
                 follows = tries.after(error)
-            if isinstance(follows, TurnEnded):
+            if isinstance(follows, TurnEnded) and follows.reason is not EndReason.ALLOWANCE:
                 self.ending = follows
                 return
+            if (wait := wait_for(follows, longest_s=self.agent.longest_delay_s)) is not None:
+                yield self.park(wait)
+                return
+            assert isinstance(follows, ModelDelayed)
             yield follows
             await self.agent.sleep(follows.delay_s)
 
@@ -155,18 +162,62 @@ class _Turn:
         answers = []
         for call in calls:
             yield ToolStarted(call.tool_use_id, call.name, encode(call.input))
-            started_s, outcome = self.agent.now_s(), None
-            async with aclosing(self.agent.tools.run(call)) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Outcome):
-                        outcome = piece
-                    else:
-                        yield OutputDelta(call.tool_use_id, piece)
-            assert outcome is not None, "a tool ends with its outcome"
-            result = ToolResult.of_text(call.tool_use_id, outcome.text, is_error=outcome.is_error)
-            yield _finished(call, result, duration_s=self.agent.now_s() - started_s)
-            answers.append(result.block())
+            started_s, question = self.agent.now_s(), question_in(call)
+            step = self.run_tool(call) if question is None else self.ask_person(call, question)
+            async with aclosing(step) as facts:
+                async for fact in facts:
+                    yield fact
+            if self.ending is not None:
+                return
+            yield _finished(call, self.settled(), duration_s=self.agent.now_s() - started_s)
+            answers.append(self.settled().block())
         yield self.answer(answers)
+
+    async def run_tool(self, call: ToolCall) -> AsyncGenerator[Fact]:
+        """Runs one call in the sandbox and sets its result."""
+        await self.agent.gate()
+        outcome = None
+        async with aclosing(self.agent.tools.run(call)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Outcome):
+                    outcome = piece
+                else:
+                    yield OutputDelta(call.tool_use_id, piece)
+        assert outcome is not None, "a tool ends with its outcome"
+        self.result = ToolResult.of_text(
+            call.tool_use_id, outcome.text, is_error=outcome.is_error, dropped_bytes=outcome.dropped_bytes
+        )
+
+    async def ask_person(self, call: ToolCall, question: AskUserInput) -> AsyncGenerator[Fact]:
+        """Waits while the sandbox is kept, and sets the person's answer as the result, or parks."""
+        wait = Waiting(WaitReason.QUESTION, question.question, call.tool_use_id, choices=question.choices)
+        yield wait
+        answer = await self.agent.answered()
+        if answer is None:
+            self.ending = TurnEnded(EndReason.PARKED, question.question)
+            return
+        self.hear(call, answer)
+        yield WaitOver(answer.input_id)
+
+    def hear(self, call: ToolCall, answer: Answer) -> None:
+        """Takes a person's answer for the result of the call that asked."""
+        self.heard.append(answer.input_id)
+        self.result = ToolResult.of_text(call.tool_use_id, answer.text)
+
+    def heard_ids(self) -> Sequence[str]:
+        """The inputs that answered since the last message: the next one carries them."""
+        heard, self.heard = self.heard, []
+        return heard
+
+    def settled(self) -> ToolResult:
+        """The result of the call that was dealt with last."""
+        assert self.result is not None, "a call that is dealt with has a result"
+        return self.result
+
+    def park(self, wait: Waiting) -> Waiting:
+        """Ends the turn until what it waits for is there."""
+        self.ending = TurnEnded(EndReason.PARKED, wait.summary)
+        return wait
 
     async def close(self, ending: TurnEnded) -> AsyncGenerator[Fact]:
         """Says how it ended."""
@@ -175,7 +226,7 @@ class _Turn:
     def answer(self, content: Sequence[Block]) -> MessageAppended:
         """Adds what Claude is told in mid-work; what a person says there comes last, as the API wants it."""
         said = self.agent.steers()
-        return self.append([*content, *said.blocks], said.input_ids)
+        return self.append([*content, *said.blocks], [*self.heard_ids(), *said.input_ids])
 
     def append(self, content: Sequence[Block], input_ids: Sequence[str]) -> MessageAppended:
         """Adds a message of ours; the transcript refuses what the API would, before anything is stored."""
@@ -209,7 +260,15 @@ class _Turn:
 
 
 def _finished(call: ToolCall, result: ToolResult, *, duration_s: float) -> ToolFinished:
-    return ToolFinished(call.tool_use_id, call.name, encode(call.input), result.output, result.is_error, duration_s)
+    return ToolFinished(
+        call.tool_use_id,
+        call.name,
+        encode(call.input),
+        result.output,
+        result.is_error,
+        duration_s,
+        dropped_bytes=result.dropped_bytes,
+    )
 
 
 def _cut_off(call: ToolCall) -> ToolResult:

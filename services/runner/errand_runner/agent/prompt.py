@@ -15,6 +15,10 @@ SYSTEM = files(__package__).joinpath("system.md").read_text("utf-8")
 
 MID_WORK = "The person wrote this while you were working; it counts from here on:"
 
+AFTER_WAIT = (
+    "While the task waited, the sandbox was closed: what ran in it has ended; files in your working folder are kept."
+)
+
 # A guide file is meant to be short; a longer one must not crowd out the work.
 _GUIDE_LIMIT = 32_000
 

@@ -7,8 +7,18 @@ from errand_runner.agent.transcript import Block
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a person answered to a question of Claude's, and the input that it comes from."""
+
+    text: str
+    input_id: str
+
+
+@dataclass(frozen=True)
 class Said:
-    """Nothing, unless told otherwise. The inputs count as taken once a message carries the blocks."""
+    """Nothing, unless told otherwise. The inputs count as taken once a message carries the blocks; `answer` is for the
+    question that an earlier attempt left open."""
 
     blocks: Sequence[Block] = ()
     input_ids: Sequence[str] = ()
+    answer: Answer | None = None

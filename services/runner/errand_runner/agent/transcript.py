@@ -85,16 +85,17 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class ToolResult:
-    """What Claude is told: `output` is JSON, a string or a list of content blocks."""
+    """What Claude is told: `output` is JSON, a string or a list of content blocks; so much more was not kept."""
 
     tool_use_id: str
     output: bytes
     is_error: bool
+    dropped_bytes: int = 0
 
     @classmethod
-    def of_text(cls, tool_use_id: str, text: str, *, is_error: bool = False) -> "ToolResult":
+    def of_text(cls, tool_use_id: str, text: str, *, is_error: bool = False, dropped_bytes: int = 0) -> "ToolResult":
         """Makes a result of plain text."""
-        return cls(tool_use_id, encode(text), is_error)
+        return cls(tool_use_id, encode(text), is_error, dropped_bytes)
 
     def block(self) -> Block:
         """The content block that carries it."""

@@ -35,7 +35,8 @@ class Broker:
     """Listens while its context lasts.
 
     Whoever reaches the socket is taken for the sandbox, so its folder is bound into one container alone. `push_refs`
-    are full names. `allow` is asked for every request; while it says no, nothing passes and nothing is lent.
+    are full names. `allow` is asked for every request; while it says no, nothing passes and nothing is lent. `holds` is
+    asked for every piece of what passes; once it says no, the rest does not.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Broker:
         push_refs: Set[str],
         lend: Lend,
         allow: Callable[[], bool],
+        holds: Callable[[], bool],
         push_limit_bytes: int = _PUSH_LIMIT_BYTES,
     ) -> None:
         self._path = socket_dir / doorway.SOCKET_NAME
@@ -56,9 +58,11 @@ class Broker:
         self._repository = repository.removesuffix(".git")
         self._push_refs = frozenset(push_refs)
         self._lend = lend
-        self._allow = allow
+        self._allow, self._holds = allow, holds
         self._push_limit_bytes = push_limit_bytes
         self._stack = AsyncExitStack()
+        self._server: web.Server | None = None
+        self._frozen = False
         self.host = GitHost()
 
     @property
@@ -80,6 +84,17 @@ class Broker:
     ) -> None:
         await self._stack.aclose()
 
+    async def freeze(self) -> None:
+        """Cut every connection and take no other."""
+        self._frozen = True
+        for connection in self._server.connections if self._server else ():
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    async def thaw(self) -> None:
+        """Take connections again."""
+        self._frozen = False
+
     def _app(self, session: aiohttp.ClientSession) -> web.Application:
         proxy = GitProxy(
             session=session,
@@ -88,6 +103,7 @@ class Broker:
             push_refs=self._push_refs,
             lend=self._lend,
             allow=self._allow,
+            holds=self._holds,
             push_limit_bytes=self._push_limit_bytes,
             host=self.host,
         )
@@ -106,16 +122,18 @@ class Broker:
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         await asyncio.to_thread(self._make_folder)
-        serve = runner.server
-        assert serve is not None  # set up above
-        loop = asyncio.get_running_loop()
-        # Each costs the runner a descriptor, and one sandbox must not take those of the others.
-        server = await loop.create_unix_server(
-            lambda: serve() if len(serve.connections) < _CONNECTIONS else _HangUp(), str(self._path)
-        )
-        stack.callback(server.close)
+        self._server = runner.server
+        listener = await asyncio.get_running_loop().create_unix_server(self._accept, str(self._path))
+        stack.callback(listener.close)
         # The sandbox's uid, which is not ours, must connect; the folder alone decides who sees the socket.
         await asyncio.to_thread(self._path.chmod, 0o666)
+
+    def _accept(self) -> asyncio.Protocol:
+        assert self._server is not None  # set up before anyone can connect
+        # Each costs the runner a descriptor, and one sandbox must not take those of the others.
+        if self._frozen or len(self._server.connections) >= _CONNECTIONS:
+            return _HangUp()
+        return self._server()
 
     def _make_folder(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

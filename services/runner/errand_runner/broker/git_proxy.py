@@ -65,6 +65,10 @@ class PushTooLarge(Exception):
     """A push grew over its limit on the way."""
 
 
+class LeaseOver(Exception):
+    """The attempt may not act any more, in the middle of what passed."""
+
+
 class GitProxy:
     """Handles every request of one sandbox's git, and keeps `host` true."""
 
@@ -77,6 +81,7 @@ class GitProxy:
         push_refs: Set[str],
         lend: Lend,
         allow: Callable[[], bool],
+        holds: Callable[[], bool],
         push_limit_bytes: int,
         host: GitHost,
     ) -> None:
@@ -85,7 +90,7 @@ class GitProxy:
         self._upstream_url = upstream_url
         self._push_refs = push_refs
         self._lend = lend
-        self._allow = allow
+        self._allow, self._holds = allow, holds
         self._push_limit_bytes = push_limit_bytes
         # Compared as sent: no decoding, no dots resolved, nothing to be clever with.
         self._bases = (f"/git/{repository}", f"/git/{repository.removesuffix('.git')}.git")
@@ -103,7 +108,7 @@ class GitProxy:
             _log.warning("git_credential_not_lent", error=exc.message)
             self._host.trouble = exc.message if isinstance(exc, Unavailable | Exhausted) else ""
             return web.Response(status=503, text=f"no credential can be lent now: {exc.message}\n")
-        except (aiohttp.ClientError, TimeoutError) as exc:
+        except (aiohttp.ClientError, TimeoutError, LeaseOver) as exc:
             _log.warning("git_upstream_failed", error=repr(exc))
             self._host.trouble = await self._why_away(exc)
             return web.Response(status=502, text=f"{self._host.trouble}\n")
@@ -206,8 +211,9 @@ class GitProxy:
         await response.prepare(request)
         try:
             async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
+                self._check_lease()
                 await response.write(chunk)
-        except aiohttp.ClientError as exc:
+        except (aiohttp.ClientError, LeaseOver) as exc:
             # Too late for another answer: git must see that this one was cut off.
             _log.warning("git_answer_cut_off", error=repr(exc))
             self._host.trouble = f"the git host's answer was cut off ({type(exc).__name__})"
@@ -215,7 +221,7 @@ class GitProxy:
                 request.transport.abort()
         return response
 
-    async def _why_away(self, error: aiohttp.ClientError | TimeoutError) -> str:
+    async def _why_away(self, error: aiohttp.ClientError | TimeoutError | LeaseOver) -> str:
         found = await handshake.look_at_service(error, self._upstream_url)
         return f"the git host cannot be reached: {found or error or type(error).__name__}"
 
@@ -235,7 +241,12 @@ class GitProxy:
             size += len(chunk)
             if size > self._push_limit_bytes:
                 raise PushTooLarge
+            self._check_lease()
             yield chunk
+
+    def _check_lease(self) -> None:
+        if not self._holds():
+            raise LeaseOver("the scheduler was not heard of for long")
 
     def _too_large(self) -> Refused:
         return Refused(413, f"a push from this sandbox may hold {self._push_limit_bytes >> 20} MiB; this one is larger")

@@ -6,7 +6,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -16,10 +16,11 @@ import structlog
 from errand_runner.sandbox import frames
 from errand_runner.sandbox.answers import Chunk, Exit, FileError, Finished, Stat, chunk_of, error_of, exit_of, stat_of
 from errand_runner.sandbox.frames import BrokenFrame, Frame
+from errand_runner.sandbox.running_time import RunningTime
 
 __all__ = ["Chunk", "Exit", "FileError", "Finished", "SandboxGone", "Stat", "Supervisor"]
 
-VERSION = 1
+VERSION = 2
 
 # What one write or one stdin may hold; it travels in a single frame.
 WRITE_LIMIT_BYTES = 16 * 1024 * 1024
@@ -34,6 +35,8 @@ _REPLY_S = 60.0
 # The supervisor times jobs itself; past this on top of it, it no longer works.
 _LATE_S = 10.0
 _KILL_S = 5.0
+# It is paused all the same after this; then it may count some of the pause against its jobs.
+_HOLD_S = 2.0
 
 _log = structlog.get_logger()
 
@@ -62,6 +65,7 @@ class Supervisor:
         self._jobs: dict[int, _Job] = {}
         self._replies: dict[int, asyncio.Future[Frame]] = {}
         self._gone: SandboxGone | None = None
+        self._time = RunningTime()
         self._tasks = asyncio.TaskGroup()
 
     async def __aenter__(self) -> Self:
@@ -113,11 +117,11 @@ class Supervisor:
             "timeout_s": timeout_s,
             "window": _WINDOW_BYTES,
         }
-        deadline = asyncio.get_running_loop().time() + timeout_s
+        deadline_s = self._time.now_s() + timeout_s
         try:
             await self._send(head, stdin)
             while True:
-                item = await self._next(job, deadline=deadline)
+                item = await self._next(job, deadline_s=deadline_s)
                 yield item
                 if isinstance(item, Exit):
                     return
@@ -174,10 +178,23 @@ class Supervisor:
         except BrokenFrame as exc:
             raise self._fail(str(exc)) from exc
 
-    async def _next(self, job: _Job, *, deadline: float) -> Chunk | Exit:
-        now = asyncio.get_running_loop().time()
+    async def hold(self) -> None:
+        """The sandbox is about to be paused: no time limit of a call or command runs until `go_on`. Idempotent."""
+        if not self._gone and not self._time.held:
+            with suppress(SandboxGone, TimeoutError):
+                async with asyncio.timeout(_HOLD_S):
+                    await self._ask({"op": "hold"})
+            self._time.hold()
+
+    def go_on(self) -> None:
+        """The sandbox runs again. Idempotent."""
+        if not self._gone and self._time.held:
+            self._writer.write(frames.encode({"op": "go_on"}))
+            self._time.go_on()
+
+    async def _next(self, job: _Job, *, deadline_s: float) -> Chunk | Exit:
         try:
-            async with asyncio.timeout_at(max(deadline, now) + _LATE_S):
+            async with self._time.limit(max(deadline_s, self._time.now_s()) + _LATE_S):
                 item = await job.items.get()
         except TimeoutError as exc:
             raise self._fail(f"the supervisor did not end a job {_LATE_S:g} s after its time") from exc
@@ -199,7 +216,8 @@ class Supervisor:
         job.abandoned = True
         self._writer.write(frames.encode({"op": "kill", "id": job.id}))
         try:
-            async with asyncio.timeout(_KILL_S):
+            # Whoever gives a job up while the sandbox is paused gives the sandbox up.
+            async with asyncio.timeout(0 if self._time.held else _KILL_S):
                 await job.over.wait()
         except TimeoutError:
             self._fail(f"the supervisor did not kill a job within {_KILL_S:g} s")
@@ -211,7 +229,7 @@ class Supervisor:
         reply: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         self._replies[request] = reply
         try:
-            async with asyncio.timeout(bound_s):
+            async with self._time.limit(self._time.now_s() + bound_s):
                 await self._send(head | {"id": request}, body)
                 return await reply
         except TimeoutError as exc:
@@ -223,7 +241,7 @@ class Supervisor:
     async def _send(self, head: Mapping[str, object], body: bytes) -> None:
         try:
             self._writer.write(frames.encode(head, body))
-            async with asyncio.timeout(_REPLY_S):
+            async with self._time.limit(self._time.now_s() + _REPLY_S):
                 await self._writer.drain()
         except (OSError, TimeoutError) as exc:
             raise self._fail(f"the supervisor takes no more: {exc!r}") from exc

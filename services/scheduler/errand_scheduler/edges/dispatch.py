@@ -10,26 +10,26 @@ import structlog
 from errand.v1 import dispatch_service_pb2 as pb
 from errand.v1 import runner_pb2
 from errand.v1.dispatch_service_pb2_grpc import DispatchServiceServicer
-from errand.v1.event_pb2 import Delta
 from errand_common.clock import Clock
 from errand_common.errors import Conflict, Denied, ErrandError, Invalid, Unavailable
-from errand_common.wire import duration
 from errand_scheduler.board import Board
 from errand_scheduler.callers import runner_id
 from errand_scheduler.durations import Durations
 from errand_scheduler.edges import incoming
+from errand_scheduler.edges.arrivals import Arrivals
 from errand_scheduler.edges.assignments import assignments
-from errand_scheduler.edges.stream import until_stopped
+from errand_scheduler.edges.blobs import Blobs
+from errand_scheduler.edges.directives import Directing, verdict
+from errand_scheduler.edges.events import EventsIn
 from errand_scheduler.edges.transcript import transcript
 from errand_scheduler.github import GitHub, Proposal, TokenRefused
-from errand_scheduler.hub import Hub
-from errand_scheduler.lifecycle import deadlines, records, turns
+from errand_scheduler.lifecycle import records, turns
 from errand_scheduler.lifecycle.decisions import AT_WORK, Held
 from errand_scheduler.lifecycle.turns import Holder
 from errand_scheduler.placer import Placer
 from errand_scheduler.rights import PushRights
 from errand_scheduler.runners import RunnerSession, RunnerSessions
-from errand_scheduler.store import attempts, projects, tasks
+from errand_scheduler.store import projects, tasks
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.projects import Project
 from errand_scheduler.store.reader import Reader
@@ -41,12 +41,6 @@ log = structlog.get_logger()
 
 _GIT_USERNAME = "x-access-token"  # what GitHub expects beside a token in basic authentication
 _BODY_BYTES = 60 * 1024
-_DELTA_BYTES = 17 * 1024  # a delta's text and the little beside it; a larger one is dropped, as any delta may be
-_VERDICTS = {
-    Held.KEEP: runner_pb2.VERDICT_KEEP,
-    Held.STOP: runner_pb2.VERDICT_STOP,
-    Held.FORGET: runner_pb2.VERDICT_FORGET,
-}
 
 
 class DispatchEdge(DispatchServiceServicer):
@@ -62,7 +56,10 @@ class DispatchEdge(DispatchServiceServicer):
         board: Board,
         sessions: RunnerSessions,
         placer: Placer,
-        hub: Hub[Delta],
+        arrivals: Arrivals,
+        directives: Directing,
+        events: EventsIn,
+        blobs: Blobs,
         github: GitHub,
         rights: PushRights,
     ) -> None:
@@ -73,33 +70,15 @@ class DispatchEdge(DispatchServiceServicer):
         self._board = board
         self._sessions = sessions
         self._placer = placer
-        self._hub = hub
+        self._arrivals = arrivals
+        self._directives = directives
+        self._events = events
+        self._blobs = blobs
         self._github = github
         self._rights = rights
 
     async def OpenSession(self, request: pb.OpenSessionRequest, context: Context) -> pb.OpenSessionResponse:
-        runner = runner_id()
-        if not request.nonce:
-            raise Invalid("nonce is empty; make a new one for each process start")
-        if not 0 <= request.slots <= 1000:
-            raise Invalid(f"slots is {request.slots}; it must be 0 to 1000")
-        held = [incoming.holder(each.attempt, runner) for each in request.held_attempts]
-        session, fresh = self._sessions.open(runner, nonce=request.nonce, slots=request.slots)
-        verdicts = await self._writer.write(
-            lambda tx: deadlines.take_inventory(
-                tx, runner_id=runner, version=request.version, held=held, forgotten_are_lost=fresh
-            )
-        )
-        for each, verdict in zip(held, verdicts, strict=True):
-            if verdict is Held.KEEP:
-                self._board.renew(each)
-        log.info("runner_session_opened", runner_id=runner, session_id=session.session_id, held=len(held))
-        return pb.OpenSessionResponse(
-            session_id=session.session_id,
-            beat=duration(self._durations.beat_s),
-            verdicts=[_verdict(each, verdict) for each, verdict in zip(held, verdicts, strict=True)],
-            runner_id=runner,
-        )
+        return await self._arrivals.open(runner_id(), request)
 
     async def WatchAssignments(
         self, request: pb.WatchAssignmentsRequest, context: Context
@@ -115,7 +94,8 @@ class DispatchEdge(DispatchServiceServicer):
         _check_count(len(request.attempts), 100)
         holders = [incoming.holder(ref, session.runner_id) for ref in request.attempts]
         accepted = [self._accept(holder) for holder in holders]
-        return pb.AcceptAttemptsResponse(results=await _results(holders, accepted))
+        results = await _results(holders, accepted)
+        return pb.AcceptAttemptsResponse(results=results, directives=self._directives(session))
 
     async def Heartbeat(self, request: pb.HeartbeatRequest, context: Context) -> pb.HeartbeatResponse:
         session = self._session(request.session_id)
@@ -123,36 +103,32 @@ class DispatchEdge(DispatchServiceServicer):
         if self._sessions.heard(session):
             self._placer.wake()
         holders = [incoming.holder(ref, session.runner_id) for ref in request.attempts]
-        verdicts = [(holder, self._board.renew(holder)) for holder in holders]
-        return pb.HeartbeatResponse(
-            directives=runner_pb2.Directives(
-                verdicts=[_verdict(holder, verdict) for holder, verdict in verdicts if verdict is not Held.KEEP]
-            )
-        )
+        over = [holder for holder in holders if self._board.renew(holder) is Held.FORGET]
+        directives = self._directives(session)
+        directives.verdicts.extend(verdict(holder, Held.FORGET) for holder in over)
+        return pb.HeartbeatResponse(directives=directives)
 
-    async def StreamEvents(
+    def StreamEvents(
         self, request_iterator: AsyncIterator[pb.StreamEventsRequest], context: Context
     ) -> AsyncIterator[pb.StreamEventsResponse]:
-        async for request in until_stopped(request_iterator, self._sessions.stopped):
-            session = self._session(request.session_id)
-            self._pass_on(request.deltas, session)
-            acks = await asyncio.gather(*(self._store(batch, session) for batch in request.batches))
-            yield pb.StreamEventsResponse(batch_number=request.batch_number, acks=acks)
-        if self._sessions.stopped.is_set():
-            raise Unavailable("the scheduler is stopping; stream again")
+        return self._events.stream(request_iterator)
+
+    async def PutBlob(self, request_iterator: AsyncIterator[pb.PutBlobRequest], context: Context) -> pb.PutBlobResponse:
+        return await self._blobs.put(request_iterator)
 
     async def FinishAttempts(self, request: pb.FinishAttemptsRequest, context: Context) -> pb.FinishAttemptsResponse:
         session = self._session(request.session_id)
         _check_count(len(request.outcomes), 100)
         holders = [incoming.holder(outcome.attempt, session.runner_id) for outcome in request.outcomes]
         finished = [self._finish(holder, outcome) for holder, outcome in zip(holders, request.outcomes, strict=True)]
-        return pb.FinishAttemptsResponse(results=await _results(holders, finished))
+        results = await _results(holders, finished)
+        return pb.FinishAttemptsResponse(results=results, directives=self._directives(session))
 
     async def GetTranscript(
         self, request: pb.GetTranscriptRequest, context: Context
     ) -> AsyncIterator[pb.GetTranscriptResponse]:
         attempt = self._at_work(request.session_id, request.attempt)
-        async for piece in transcript(self._reader, attempt.task_id):
+        async for piece in transcript(self._reader, self._blobs, attempt.task_id):
             yield piece
 
     async def LendCredential(self, request: pb.LendCredentialRequest, context: Context) -> pb.LendCredentialResponse:
@@ -207,37 +183,11 @@ class DispatchEdge(DispatchServiceServicer):
         return attempt
 
     async def _accept(self, holder: Holder) -> None:
-        await self._writer.write(lambda tx: turns.accept(tx, holder, self._durations))
+        await self._writer.write(lambda tx: turns.accept(tx, holder, self._durations), urgent=True)
 
     async def _finish(self, holder: Holder, outcome: runner_pb2.AttemptOutcome) -> None:
         end = incoming.attempt_end(outcome)
-        await self._writer.write(lambda tx: turns.finish(tx, holder, end))
-
-    async def _store(self, batch: pb.AttemptBatch, session: RunnerSession) -> pb.AttemptAck:
-        """The ack of one attempt's events, given after they are on disk. A refusal of theirs is part of it."""
-        holder = incoming.holder(batch.attempt, session.runner_id)
-        try:
-            events = incoming.events(batch)
-            acked = await self._writer.write(
-                lambda tx: records.store_events(tx, holder, events), size_bytes=batch.ByteSize()
-            )
-        except (Conflict, Invalid) as exc:
-            stored = await self._reader.one(attempts.by_id(holder.attempt_id))
-            return pb.AttemptAck(
-                attempt_id=holder.attempt_id,
-                acked_sequence=stored.acked_sequence if stored and stored.runner_id == session.runner_id else 0,
-                error_reason=exc.reason,
-                error_message=exc.message,
-            )
-        return pb.AttemptAck(attempt_id=holder.attempt_id, acked_sequence=acked)
-
-    def _pass_on(self, deltas: Sequence[Delta], session: RunnerSession) -> None:
-        """To the watchers of tasks that this runner works on, before anything that covers them is stored."""
-        for delta in deltas:
-            attempt = self._board.of_task(delta.task_id)
-            size = delta.ByteSize()
-            if attempt is not None and attempt.runner_id == session.runner_id and size <= _DELTA_BYTES:
-                self._hub.delta(attempt.user_id, attempt.task_id, delta, size)
+        await self._writer.write(lambda tx: turns.finish(tx, holder, end, self._durations), urgent=True)
 
     async def _check_token(self, token: str) -> None:
         try:
@@ -266,12 +216,6 @@ def _result(holder: Holder, outcome: BaseException | None) -> runner_pb2.ItemRes
         raise outcome
     return runner_pb2.ItemResult(
         attempt_id=holder.attempt_id, error_reason=outcome.reason, error_message=outcome.message
-    )
-
-
-def _verdict(holder: Holder, verdict: Held) -> runner_pb2.AttemptVerdict:
-    return runner_pb2.AttemptVerdict(
-        attempt=runner_pb2.AttemptRef(attempt_id=holder.attempt_id, fence=holder.fence), verdict=_VERDICTS[verdict]
     )
 
 

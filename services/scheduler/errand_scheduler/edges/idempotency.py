@@ -5,7 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from google.protobuf.message import Message
+
 from errand_common.errors import Conflict
+from errand_scheduler.edges.requests import check_request_id, fingerprint
 from errand_scheduler.store import idempotency
 from errand_scheduler.store.idempotency import IdempotencyKey
 from errand_scheduler.store.transaction import Tx
@@ -21,6 +24,16 @@ class Request:
     method: str
     request_id: str
     fingerprint: bytes
+
+
+def sent(request: Message, *, user_id: str, method: str, request_id: str) -> Request:
+    """A user's request as it came. Raises Invalid for a request id that is too long."""
+    return Request(
+        user_id=user_id,
+        method=method,
+        request_id=check_request_id(request_id),
+        fingerprint=fingerprint(request),
+    )
 
 
 def once(tx: Tx, request: Request, *, do: Callable[[], T], again: Callable[[str], T], id_of: Callable[[T], str]) -> T:

@@ -1,33 +1,51 @@
 """What runners send, as plain values; whatever breaks a rule of the contract is refused here."""
 
+import re
+from collections.abc import Callable, Mapping
+
 from errand.v1 import dispatch_service_pb2 as pb
-from errand.v1 import event_pb2, runner_pb2, task_pb2
+from errand.v1 import runner_pb2, task_pb2
 from errand_common.errors import Invalid
 from errand_common.ids import is_id
-from errand_common.values import AttemptPhase, FailureReason, Role
+from errand_common.values import AttemptPhase, FailureReason, Role, WaitReason
 from errand_common.wire import seconds, word
-from errand_scheduler.facts import fact_of
-from errand_scheduler.lifecycle.records import (
+from errand_scheduler.lifecycle.effects import (
     BranchPushed,
     Effect,
     MessageAdded,
     PhaseReported,
     PrefixSettled,
-    RunnerEvent,
     SandboxOpened,
     ToolCallBegan,
     ToolCallEnded,
+    WaitBegan,
+    WaitOver,
 )
+from errand_scheduler.lifecycle.records import RunnerEvent
 from errand_scheduler.lifecycle.turns import AttemptEnd, Holder
+from errand_scheduler.lifecycle.waits import Wait
+from errand_scheduler.store.blobs import Blob
 from errand_scheduler.store.messages import Message
 from errand_scheduler.store.tasks import DiffStat
 from errand_scheduler.store.tool_calls import ToolCall
 from errand_scheduler.store.usage import Usage
 
 CONTENT_BYTES = 1024 * 1024
-"""The most that a message's content holds."""
-_SCHEDULERS_OWN = ("task_status_changed", "input_added")
-_OUTCOMES = (AttemptPhase.SUCCEEDED, AttemptPhase.FAILED, AttemptPhase.CANCELLED, AttemptPhase.TIMED_OUT)
+"""The most that content holds where it is no blob: as much as runners sent before there were blobs."""
+BLOB_BYTES = 32 * 1024 * 1024
+"""The most that a blob holds."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SCHEDULERS_OWN = frozenset(
+    ("task_status_changed", "input_added", "input_changed", "task_retried", "pull_request_opened")
+)
+_NEWER = "unknown"  # the kind of an event that only a newer version knows
+_OUTCOMES = (
+    AttemptPhase.SUCCEEDED,
+    AttemptPhase.FAILED,
+    AttemptPhase.CANCELLED,
+    AttemptPhase.TIMED_OUT,
+    AttemptPhase.PARKED,
+)
 
 
 def holder(ref: runner_pb2.AttemptRef, runner_id: str) -> Holder:
@@ -51,76 +69,143 @@ def attempt_end(outcome: runner_pb2.AttemptOutcome) -> AttemptEnd:
     )
 
 
+def sha256(digits: str) -> str:
+    """The hash that names a blob. Raises Invalid."""
+    if not _SHA256.fullmatch(digits):
+        raise Invalid(f'"{digits[:80]}" is no SHA-256; write 64 lower-case hexadecimal digits')
+    return digits
+
+
+def blob(sent: task_pb2.Blob) -> Blob:
+    """The name of long content. Raises Invalid."""
+    if not 1 <= sent.size_bytes <= BLOB_BYTES:
+        raise Invalid(f"content has {sent.size_bytes} bytes; it must have 1 to {BLOB_BYTES}")
+    return Blob(sha256=sha256(sent.sha256), size_bytes=sent.size_bytes)
+
+
 def events(batch: pb.AttemptBatch) -> list[RunnerEvent]:
     """The events of a batch. Raises Invalid."""
     return [_event(event) for event in batch.events]
 
 
 def _event(event: runner_pb2.AttemptEvent) -> RunnerEvent:
-    kind = event.body.WhichOneof("kind")
+    body = event.body
+    kind = body.WhichOneof("kind") or _NEWER
     if kind in _SCHEDULERS_OWN:
         raise Invalid(f"event {event.sequence}: only the scheduler says {kind}")
-    return RunnerEvent(sequence=event.sequence, fact=fact_of(event.body), effect=_effect(event, kind))
+    effect_of = _EFFECTS.get(kind)
+    return RunnerEvent(event.sequence, kind, body.SerializeToString(), effect_of(event) if effect_of else None)
 
 
-def _effect(event: runner_pb2.AttemptEvent, kind: str | None) -> Effect:
-    body = event.body
-    match kind:
-        case "attempt_phase_changed":
-            return PhaseReported(_phase(event.sequence, body.attempt_phase_changed))
-        case "message_appended":
-            return MessageAdded(_message(event.sequence, event.message), tuple(body.message_appended.input_ids))
-        case "tool_call_started":
-            return ToolCallBegan(_tool_call(event.sequence, event.tool_call))
-        case "tool_call_finished":
-            return ToolCallEnded(_finished(_tool_call(event.sequence, event.tool_call), event.tool_call))
-        case "prefix_frozen":
-            return PrefixSettled(event.prefix)
-        case "sandbox_opened":
-            return SandboxOpened(body.sandbox_opened.container_id)
-        case "branch_pushed":
-            return _pushed(body.branch_pushed)
-    return None
-
-
-def _phase(sequence: int, change: event_pb2.AttemptPhaseChanged) -> AttemptPhase:
-    phase = word(task_pb2.AttemptPhase, change.phase)
+def _phase_reported(event: runner_pb2.AttemptEvent) -> Effect:
+    phase = word(task_pb2.AttemptPhase, event.body.attempt_phase_changed.phase)
     if phase not in (AttemptPhase.STARTING, AttemptPhase.RUNNING, AttemptPhase.STOPPING):
-        raise Invalid(f'event {sequence}: a runner cannot move its attempt to "{phase}"; finish it instead')
-    return AttemptPhase(phase)
+        raise Invalid(f'event {event.sequence}: a runner cannot move its attempt to "{phase}"; finish it instead')
+    return PhaseReported(AttemptPhase(phase))
+
+
+def _message_added(event: runner_pb2.AttemptEvent) -> Effect:
+    return MessageAdded(_message(event.sequence, event.message), tuple(event.body.message_appended.input_ids))
+
+
+def _tool_call_began(event: runner_pb2.AttemptEvent) -> Effect:
+    return ToolCallBegan(_tool_call(event.sequence, event.tool_call))
+
+
+def _tool_call_ended(event: runner_pb2.AttemptEvent) -> Effect:
+    return ToolCallEnded(_finished(event.sequence, event.tool_call))
+
+
+def _prefix_settled(event: runner_pb2.AttemptEvent) -> Effect:
+    return PrefixSettled(event.prefix)
+
+
+def _sandbox_opened(event: runner_pb2.AttemptEvent) -> Effect:
+    return SandboxOpened(event.body.sandbox_opened.container_id)
+
+
+def _pushed(event: runner_pb2.AttemptEvent) -> Effect:
+    pushed = event.body.branch_pushed
+    if not pushed.HasField("diff_stat"):
+        return None
+    stat = pushed.diff_stat
+    return BranchPushed(DiffStat(files=stat.files, insertions=stat.insertions, deletions=stat.deletions))
+
+
+def _wait_began(event: runner_pb2.AttemptEvent) -> Effect:
+    started = event.body.wait_started
+    reason = word(task_pb2.WaitReason, started.reason)
+    if not reason:
+        raise Invalid(f"event {event.sequence}: wait_started does not say for what, or this scheduler does not know it")
+    resume_in_s = seconds(started.resume_duration) if started.HasField("resume_duration") else None
+    return WaitBegan(Wait(reason=WaitReason(reason), summary=started.summary, resume_in_s=resume_in_s))
+
+
+def _wait_over(event: runner_pb2.AttemptEvent) -> Effect:
+    return WaitOver()
+
+
+_EFFECTS: Mapping[str, Callable[[runner_pb2.AttemptEvent], Effect]] = {
+    "attempt_phase_changed": _phase_reported,
+    "message_appended": _message_added,
+    "tool_call_started": _tool_call_began,
+    "tool_call_finished": _tool_call_ended,
+    "prefix_frozen": _prefix_settled,
+    "sandbox_opened": _sandbox_opened,
+    "branch_pushed": _pushed,
+    "wait_started": _wait_began,
+    "wait_ended": _wait_over,
+}
+"""The kinds that do something; every other one, a newer version's too, is only stored."""
 
 
 def _message(sequence: int, message: task_pb2.Message) -> Message:
     role = word(task_pb2.Role, message.role)
     if not is_id(message.message_id, "msg") or not role:
         raise Invalid(f"event {sequence}: message_appended comes with a message that has an id and a role")
-    if len(message.content) > CONTENT_BYTES:
-        raise Invalid(f"event {sequence}: the message has {len(message.content)} bytes; the most is {CONTENT_BYTES}")
     return Message(
         message_id=message.message_id,
         role=Role(role),
-        content=message.content,
+        content=_inline(sequence, message.content, beside=message.HasField("content_blob")),
         model=message.model,
         stop_reason=message.stop_reason,
         usage=_usage(message.usage) if message.HasField("usage") else None,
+        content_blob=blob(message.content_blob) if message.HasField("content_blob") else None,
     )
 
 
 def _tool_call(sequence: int, call: task_pb2.ToolCall) -> ToolCall:
     if not call.tool_call_id or not call.tool_name:
         raise Invalid(f"event {sequence}: a tool call's event comes with the call, its id and its tool")
-    return ToolCall(tool_call_id=call.tool_call_id, tool_name=call.tool_name, input=call.input)
-
-
-def _finished(call: ToolCall, sent: task_pb2.ToolCall) -> ToolCall:
     return ToolCall(
         tool_call_id=call.tool_call_id,
         tool_name=call.tool_name,
-        input=call.input,
-        output=sent.output,
-        is_error=sent.is_error,
-        duration_us=round(seconds(sent.duration) * 1e6),
+        input=_inline(sequence, call.input, beside=call.HasField("input_blob")),
+        input_blob=blob(call.input_blob) if call.HasField("input_blob") else None,
     )
+
+
+def _finished(sequence: int, call: task_pb2.ToolCall) -> ToolCall:
+    begun = _tool_call(sequence, call)
+    return ToolCall(
+        tool_call_id=begun.tool_call_id,
+        tool_name=begun.tool_name,
+        input=begun.input,
+        input_blob=begun.input_blob,
+        output=_inline(sequence, call.output, beside=call.HasField("output_blob")),
+        output_blob=blob(call.output_blob) if call.HasField("output_blob") else None,
+        is_error=call.is_error,
+        duration_us=round(seconds(call.duration) * 1e6),
+    )
+
+
+def _inline(sequence: int, content: bytes, *, beside: bool) -> bytes:
+    """Content that came with its event. Raises Invalid where it is too much, or there is a blob beside it."""
+    if len(content) > CONTENT_BYTES:
+        raise Invalid(f"event {sequence}: {len(content)} bytes came with it; the most is {CONTENT_BYTES}, put a blob")
+    if content and beside:
+        raise Invalid(f"event {sequence}: content came with it and as a blob; send one of them")
+    return content
 
 
 def _usage(usage: task_pb2.Usage) -> Usage:
@@ -131,10 +216,3 @@ def _usage(usage: task_pb2.Usage) -> Usage:
         output_tokens=usage.output_tokens,
         cost_nanodollars=usage.cost_nanodollars if usage.HasField("cost_nanodollars") else None,
     )
-
-
-def _pushed(pushed: event_pb2.BranchPushed) -> Effect:
-    if not pushed.HasField("diff_stat"):
-        return None
-    stat = pushed.diff_stat
-    return BranchPushed(DiffStat(files=stat.files, insertions=stat.insertions, deletions=stat.deletions))

@@ -1,45 +1,38 @@
 """TaskService: what people do with tasks."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 import grpc
 import structlog
 
+from errand.v1 import task_pb2
 from errand.v1 import task_service_pb2 as pb
-from errand.v1.event_pb2 import Delta
 from errand.v1.task_service_pb2_grpc import TaskServiceServicer
+from errand_common import labels
 from errand_common.disk import Room
-from errand_common.errors import Conflict, Exhausted, NotFound
+from errand_common.errors import Exhausted, Invalid, NotFound
 from errand_common.ids import Ids
 from errand_scheduler import wire
 from errand_scheduler.board import Board
 from errand_scheduler.callers import person
 from errand_scheduler.cursors import Cursors
 from errand_scheduler.durations import Durations
-from errand_scheduler.edges.idempotency import Request, once
-from errand_scheduler.edges.requests import (
-    check_id,
-    check_input_kind,
-    check_request_id,
-    check_text,
-    fingerprint,
-    number_of,
-    page_size,
-    place_of,
-    token_of,
-    token_of_number,
-)
+from errand_scheduler.edges.blobs import Blobs
+from errand_scheduler.edges.explain import Explanations
+from errand_scheduler.edges.history import History
+from errand_scheduler.edges.idempotency import once, sent
+from errand_scheduler.edges.inputs import Inputs
+from errand_scheduler.edges.requests import check_id, check_text, page_size, place_of, token_of
 from errand_scheduler.edges.watch import watch
 from errand_scheduler.hub import Hub
-from errand_scheduler.lifecycle import asks
-from errand_scheduler.store import audit, events, inputs, messages, tasks, tool_calls
-from errand_scheduler.store.inputs import Input
+from errand_scheduler.lifecycle import asks, retries
+from errand_scheduler.store import audit, tasks
 from errand_scheduler.store.paging import Place
 from errand_scheduler.store.reader import Reader
-from errand_scheduler.store.sizes import fitting
 from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Writer
@@ -62,11 +55,19 @@ class TaskEdge(TaskServiceServicer):
         writer: Writer,
         ids: Ids,
         board: Board,
-        hub: Hub[Delta],
+        hub: Hub,
         cursors: Cursors,
         durations: Durations,
         room: Room,
+        blobs: Blobs,
+        most_pending: int,
+        explanations: Explanations,
     ) -> None:
+        self._explanations = explanations
+        self._inputs = Inputs(reader=reader, writer=writer, ids=ids, durations=durations)
+        self._history = History(reader, cursors)
+        self._most_pending = most_pending
+        self._blobs = blobs
         self._room = room
         self._reader = reader
         self._writer = writer
@@ -81,7 +82,8 @@ class TaskEdge(TaskServiceServicer):
         check_id(request.project_id, "prj", field="project_id")
         check_text(request.prompt, field="prompt")
         await self._check_room()
-        sent = _sent(request, user_id, "CreateTask", request.request_id)
+        required_labels = _labels(request)
+        asked = sent(request, user_id=user_id, method="CreateTask", request_id=request.request_id)
         task_id, input_id = self._ids.new("tsk"), self._ids.new("inp")
 
         def create(tx: Tx) -> Task:
@@ -92,6 +94,9 @@ class TaskEdge(TaskServiceServicer):
                 prompt=request.prompt,
                 task_id=task_id,
                 input_id=input_id,
+                durations=self._durations,
+                most_pending=self._most_pending,
+                required_labels=required_labels,
             )
             audit.record(tx, caller=user_id, action="create_task", subject_id=task_id)
             return task
@@ -99,7 +104,7 @@ class TaskEdge(TaskServiceServicer):
         task = await self._writer.write(
             lambda tx: once(
                 tx,
-                sent,
+                asked,
                 do=lambda: create(tx),
                 again=lambda known_id: asks.find(tx, task_id=known_id, user_id=user_id),
                 id_of=lambda task: task.task_id,
@@ -115,40 +120,45 @@ class TaskEdge(TaskServiceServicer):
         size = page_size(request.page_size, default=50, most=100)
         after = place_of(request.page_token)
         found = await self._reader.all(tasks.page(person().user_id, after=after, limit=size + 1))
-        shown = found[:size]
-        more = len(found) > size
+        shown = _fitting([wire.task(task) for task in found[:size]])
+        last = found[len(shown) - 1] if len(found) > len(shown) else None
         return pb.ListTasksResponse(
-            tasks=[wire.task(task) for task in shown],
-            next_page_token=token_of(Place(shown[-1].created_time, shown[-1].task_id)) if more else "",
+            tasks=shown, next_page_token="" if last is None else token_of(Place(last.created_time, last.task_id))
         )
 
-    async def AddInput(self, request: pb.AddInputRequest, context: Context) -> pb.AddInputResponse:
+    async def ExplainPending(self, request: pb.ExplainPendingRequest, context: Context) -> pb.ExplainPendingResponse:
         user_id = person().user_id
         check_id(request.task_id, "tsk", field="task_id")
-        check_text(request.text, field="text")
-        kind = check_input_kind(request.kind)
+        return await self._explanations.explain(user_id, request.task_id)
+
+    async def AddInput(self, request: pb.AddInputRequest, context: Context) -> pb.AddInputResponse:
         await self._check_room()
-        sent = _sent(request, user_id, "AddInput", request.request_id)
-        input_id = self._ids.new("inp")
+        return await self._inputs.add(request)
 
-        def add(tx: Tx) -> tuple[Input, Task]:
-            added = asks.add_input(
-                tx, user_id=user_id, task_id=request.task_id, text=request.text, kind=kind, input_id=input_id
-            )
-            audit.record(tx, caller=user_id, action="add_input", subject_id=input_id)
-            return added
+    async def ListInputs(self, request: pb.ListInputsRequest, context: Context) -> pb.ListInputsResponse:
+        return await self._inputs.list((await self._task(request.task_id)).task_id)
 
-        item, task = await self._writer.write(
-            lambda tx: once(
-                tx,
-                sent,
-                do=lambda: add(tx),
-                again=lambda known_id: _added_before(tx, known_id, user_id),
-                id_of=lambda added: added[0].input_id,
-            ),
-            size_bytes=len(request.text),
-        )
-        return pb.AddInputResponse(input=wire.input_(item), task=wire.task(task))
+    async def EditInput(self, request: pb.EditInputRequest, context: Context) -> pb.EditInputResponse:
+        await self._check_room()
+        return await self._inputs.edit(request)
+
+    async def PromoteInput(self, request: pb.PromoteInputRequest, context: Context) -> pb.PromoteInputResponse:
+        return await self._inputs.promote(request)
+
+    async def RemoveInput(self, request: pb.RemoveInputRequest, context: Context) -> pb.RemoveInputResponse:
+        return await self._inputs.remove(request)
+
+    async def RetryTask(self, request: pb.RetryTaskRequest, context: Context) -> pb.RetryTaskResponse:
+        user_id = person().user_id
+        check_id(request.task_id, "tsk", field="task_id")
+        await self._check_room()
+
+        def retry(tx: Tx) -> Task:
+            task = retries.retry_task(tx, user_id=user_id, task_id=request.task_id, durations=self._durations)
+            audit.record(tx, caller=user_id, action="retry_task", subject_id=request.task_id)
+            return task
+
+        return pb.RetryTaskResponse(task=wire.task(await self._writer.write(retry)))
 
     async def StopTask(self, request: pb.StopTaskRequest, context: Context) -> pb.StopTaskResponse:
         user_id = person().user_id
@@ -163,7 +173,7 @@ class TaskEdge(TaskServiceServicer):
             audit.record(tx, caller=user_id, action="stop_task", subject_id=request.task_id)
             return task
 
-        return pb.StopTaskResponse(task=wire.task(await self._writer.write(stop)))
+        return pb.StopTaskResponse(task=wire.task(await self._writer.write(stop, urgent=True)))
 
     async def WatchEvents(
         self, request: pb.WatchEventsRequest, context: Context
@@ -178,45 +188,21 @@ class TaskEdge(TaskServiceServicer):
                 yield item
 
     async def ListEvents(self, request: pb.ListEventsRequest, context: Context) -> pb.ListEventsResponse:
-        size = page_size(request.page_size, default=200, most=500)
-        task = await self._task(request.task_id)
-        head = await self._reader.one(events.head()) or 0
-        after = self._cursors.read(request.after_cursor, head=head)
-        if after is None:
-            raise Conflict(f"the cursor {request.after_cursor} is not of this history; list from the beginning")
-        found = await self._reader.all(events.of_task(task.task_id, after=after, limit=size + 1))
-        return pb.ListEventsResponse(
-            events=[wire.event(each, cursor=self._cursors.write(each.event_id)) for each in found[:size]],
-            has_more=len(found) > size,
-        )
+        await self._task(request.task_id)
+        return await self._history.events(request)
 
     async def ListMessages(self, request: pb.ListMessagesRequest, context: Context) -> pb.ListMessagesResponse:
-        size = page_size(request.page_size, default=50, most=100)
-        after = number_of(request.page_token)
-        task_id = (await self._task(request.task_id)).task_id
-        sizes = await self._reader.all(messages.sizes(task_id, after=after, limit=size + 1))
-        if not sizes:
-            return pb.ListMessagesResponse()
-        last = fitting(sizes[:size], limit_bytes=_PAGE_BYTES)
-        found = await self._reader.all(messages.between(task_id, after=after, last=last))
-        return pb.ListMessagesResponse(
-            messages=[wire.message(each) for each in found],
-            next_page_token=token_of_number(last) if sizes[-1].event_id > last else "",
-        )
+        await self._task(request.task_id)
+        return await self._history.messages(request)
 
     async def ListToolCalls(self, request: pb.ListToolCallsRequest, context: Context) -> pb.ListToolCallsResponse:
-        size = page_size(request.page_size, default=50, most=100)
-        after = number_of(request.page_token)
-        task_id = (await self._task(request.task_id)).task_id
-        sizes = await self._reader.all(tool_calls.sizes(task_id, after=after, limit=size + 1))
-        if not sizes:
-            return pb.ListToolCallsResponse()
-        last = fitting(sizes[:size], limit_bytes=_PAGE_BYTES)
-        found = await self._reader.all(tool_calls.between(task_id, after=after, last=last))
-        return pb.ListToolCallsResponse(
-            tool_calls=[wire.tool_call(each) for each in found],
-            next_page_token=token_of_number(last) if sizes[-1].event_id > last else "",
-        )
+        await self._task(request.task_id)
+        return await self._history.tool_calls(request)
+
+    async def GetBlob(self, request: pb.GetBlobRequest, context: Context) -> AsyncIterator[pb.GetBlobResponse]:
+        task = await self._task(request.task_id)
+        async for piece in self._blobs.get(task.task_id, request.sha256):
+            yield piece
 
     async def _check_room(self) -> None:
         """Raises Exhausted where the disk is nearly full: what is under way may still end, and be stopped."""
@@ -238,16 +224,16 @@ class TaskEdge(TaskServiceServicer):
         return task
 
 
-def _sent(request: pb.CreateTaskRequest | pb.AddInputRequest, user_id: str, method: str, request_id: str) -> Request:
-    return Request(
-        user_id=user_id,
-        method=method,
-        request_id=check_request_id(request_id),
-        fingerprint=fingerprint(request),
-    )
+def _fitting(page: Sequence[task_pb2.Task]) -> list[task_pb2.Task]:
+    """As many as one message carries, the first one always: prompts may be long."""
+    totals = itertools.accumulate(task.ByteSize() for task in page)
+    return [
+        task for place, (task, total) in enumerate(zip(page, totals, strict=True)) if total <= _PAGE_BYTES or not place
+    ]
 
 
-def _added_before(tx: Tx, input_id: str, user_id: str) -> tuple[Input, Task]:
-    item = tx.one(inputs.by_id(input_id))
-    assert item is not None  # inputs are never deleted
-    return item, asks.find(tx, task_id=item.task_id, user_id=user_id)
+def _labels(request: pb.CreateTaskRequest) -> dict[str, str]:
+    try:
+        return labels.check(request.required_labels)
+    except ValueError as exc:
+        raise Invalid(f"required_labels: {exc}") from exc

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from errand_common.values import AttemptPhase, FailureReason, TaskStatus
 from errand_scheduler import facts
+from errand_scheduler.durations import Durations
 from errand_scheduler.facts import Fact
-from errand_scheduler.lifecycle.decisions import after_end, failure_of
-from errand_scheduler.store import attempts, events, inputs, tasks
-from errand_scheduler.store.attempts import Attempt
+from errand_scheduler.store import attempts, events, tasks
+from errand_scheduler.store.attempts import Attempt, StopCause
 from errand_scheduler.store.events import NewEvent
-from errand_scheduler.store.notices import AttemptMoved, TaskMoved
+from errand_scheduler.store.notices import AttemptMoved, DeadlineSet, TaskMoved
 from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
 
@@ -25,25 +25,62 @@ def tell(tx: Tx, task: Task, fact: Fact, *, attempt_id: str | None = None) -> in
     )
 
 
-def move_task(
+def begin_task(tx: Tx, task: Task) -> None:
+    """Store a new task, with its event."""
+    tasks.insert(tx, task)
+    _tell_status(tx, None, task)
+
+
+def queue_task(tx: Tx, task: Task, durations: Durations, *, reason: str = LOOKING, retry_count: int = 0) -> Task:
+    """Have the task wait for a runner."""
+    moved = replace(
+        _cleared(task, TaskStatus.PENDING),
+        status_reason=reason,
+        deadline_time=later(tx, durations.pending_s),
+        retry_count=retry_count,
+        queue_time=tx.now_us,
+    )
+    return _store(tx, task, moved)
+
+
+def run_task(tx: Tx, task: Task, *, reason: str = "") -> Task:
+    """Have a runner at work on the task."""
+    moved = replace(
+        _cleared(task, TaskStatus.RUNNING), status_reason=reason, started_time=task.started_time or tx.now_us
+    )
+    return _store(tx, task, moved)
+
+
+def close_task(
     tx: Tx, task: Task, status: TaskStatus, *, reason: str = "", failure: FailureReason | None = None
 ) -> Task:
-    """Move a task, or change the reason for where it stands; returns it as stored."""
-    queued = status is TaskStatus.PENDING and task.status is not TaskStatus.PENDING
+    """Move the task to a final status."""
+    moved = replace(_cleared(task, status), status_reason=reason, failure_reason=failure, completed_time=tx.now_us)
+    return _store(tx, task, moved)
+
+
+def hold_task(tx: Tx, task: Task, held: Task) -> Task:
+    """Have the task wait, as `held` says; its other columns are the task's."""
     moved = replace(
-        task,
-        status=status,
-        status_reason=reason,
-        failure_reason=failure,
-        queue_time=tx.now_us if queued else task.queue_time,
-        started_time=task.started_time or (tx.now_us if status is TaskStatus.RUNNING else None),
-        completed_time=tx.now_us if status.final else None,
-        resume_after_stop=False,
+        _cleared(task, TaskStatus.WAITING),
+        status_reason=held.status_reason,
+        wait_reason=held.wait_reason,
+        resume_time=held.resume_time,
+        deadline_time=held.deadline_time,
     )
-    tasks.set_status(tx, moved)
-    tell(tx, moved, facts.task_moved(status, reason, failure))
-    tx.notice(TaskMoved(task_id=task.task_id, old=task.status, new=status, reason=reason, failure=failure))
-    return moved
+    return _store(tx, task, moved)
+
+
+def say_of_task(tx: Tx, task: Task, reason: str) -> Task:
+    """Change why the task stands where it does."""
+    return _store(tx, task, replace(task, status_reason=reason))
+
+
+def extend_task(tx: Tx, task: Task, *, within_s: float) -> None:
+    """Give the task more time where it stands."""
+    deadline_time = later(tx, within_s)
+    tasks.set_deadline(tx, task.task_id, deadline_time)
+    tx.notice(DeadlineSet(task_id=task.task_id, status=task.status, deadline_time=deadline_time))
 
 
 def begin_attempt(tx: Tx, attempt: Attempt) -> None:
@@ -53,27 +90,38 @@ def begin_attempt(tx: Tx, attempt: Attempt) -> None:
     tx.notice(AttemptMoved(attempt=attempt, old_phase=None))
 
 
-def move_attempt(tx: Tx, attempt: Attempt, phase: AttemptPhase, *, within_s: float | None, reason: str = "") -> Attempt:
+def move_attempt(tx: Tx, attempt: Attempt, phase: AttemptPhase, *, within_s: float) -> Attempt:
     """Move a live attempt to another live phase that is to end `within_s` seconds, with its event."""
-    moved = follow_attempt(tx, attempt, phase, within_s=within_s, reason=reason)
+    moved = follow_attempt(tx, attempt, phase, within_s=within_s)
     _tell_phase(tx, moved)
     return moved
 
 
-def follow_attempt(
-    tx: Tx, attempt: Attempt, phase: AttemptPhase, *, within_s: float | None, reason: str = ""
-) -> Attempt:
+def follow_attempt(tx: Tx, attempt: Attempt, phase: AttemptPhase, *, within_s: float) -> Attempt:
     """The same where the runner's own event, stored in this transaction, is the fact."""
-    moved = replace(
-        attempt,
-        phase=phase,
+    return _store_attempt(tx, attempt, replace(_in_phase(tx, attempt, phase), deadline_time=later(tx, within_s)))
+
+
+def stop_attempt(
+    tx: Tx,
+    attempt: Attempt,
+    cause: StopCause,
+    *,
+    within_s: float,
+    reason: str,
+    failure: FailureReason | None = None,
+) -> Attempt:
+    """Ask the runner to end a live attempt within so many seconds, with its event."""
+    stopping = replace(
+        _in_phase(tx, attempt, AttemptPhase.STOPPING),
         reason=reason,
-        deadline_time=attempt.deadline_time if within_s is None else tx.now_us + int(within_s * 1e6),
-        accepted_time=attempt.accepted_time or tx.now_us,
+        failure_reason=failure,
+        stop_cause=cause,
+        deadline_time=later(tx, within_s),
     )
-    attempts.set_phase(tx, moved)
-    tx.notice(AttemptMoved(attempt=moved, old_phase=attempt.phase))
-    return moved
+    _store_attempt(tx, attempt, stopping)
+    _tell_phase(tx, stopping)
+    return stopping
 
 
 def end_attempt(
@@ -89,37 +137,81 @@ def end_attempt(
         completed_time=tx.now_us,
         disconnected=False,
     )
-    attempts.set_phase(tx, ended)
+    _store_attempt(tx, attempt, ended)
     _tell_phase(tx, ended)
-    tx.notice(AttemptMoved(attempt=ended, old_phase=attempt.phase))
     return ended
 
 
-def end_both(
-    tx: Tx, task: Task, attempt: Attempt, phase: AttemptPhase, *, reason: str = "", failure: FailureReason | None = None
-) -> Task:
-    """Make an attempt final and move its task to where that leaves it."""
-    end_attempt(tx, attempt, phase, reason=reason, failure=failure)
-    status = after_end(
-        phase,
-        was_stopping=attempt.phase is AttemptPhase.STOPPING,
-        resume_after_stop=task.resume_after_stop,
-        more_to_do=_more_to_do(tx, attempt),
+def set_disconnected(tx: Tx, attempt: Attempt, *, disconnected: bool) -> None:
+    """Mark a live attempt whose runner is away, or take the mark away."""
+    attempts.set_disconnected(tx, attempt.attempt_id, disconnected=disconnected)
+    tx.notice(AttemptMoved(attempt=replace(attempt, disconnected=disconnected), old_phase=attempt.phase))
+
+
+def task_of(tx: Tx, attempt: Attempt) -> Task:
+    """The attempt's task."""
+    task = tx.one(tasks.by_id(attempt.task_id))
+    assert task is not None  # foreign key
+    return task
+
+
+def later(tx: Tx, seconds: float) -> int:
+    """The instant so many seconds from now."""
+    return tx.now_us + int(seconds * 1e6)
+
+
+def _cleared(task: Task, status: TaskStatus) -> Task:
+    """The task in another status, without what only its old one had."""
+    return replace(
+        task,
+        status=status,
+        status_reason="",
+        failure_reason=None,
+        wait_reason=None,
+        resume_time=None,
+        deadline_time=None,
+        completed_time=None,
+        resume_after_stop=False,
     )
-    match status:
-        case TaskStatus.PENDING:
-            return move_task(tx, task, status, reason=LOOKING)
-        case TaskStatus.FAILED:
-            return move_task(tx, task, status, reason=reason, failure=failure_of(phase, failure))
-        case TaskStatus.CANCELLED:
-            return move_task(tx, task, status, reason=reason or "stopped")
-    return move_task(tx, task, status)
 
 
-def _more_to_do(tx: Tx, attempt: Attempt) -> bool:
-    """Whether people wrote more than the attempt took up. One that took up nothing would do so again, for ever."""
-    untaken = tx.one(inputs.untaken(attempt.task_id)) is not None
-    return untaken and bool(tx.one(inputs.count_taken_by(attempt.attempt_id)))
+def _store(tx: Tx, task: Task, moved: Task) -> Task:
+    tasks.set_status(tx, moved)
+    _tell_status(tx, task, moved)
+    return moved
+
+
+def _tell_status(tx: Tx, task: Task | None, moved: Task) -> None:
+    tell(tx, moved, facts.task_moved(moved.status, moved.status_reason, moved.failure_reason))
+    tx.notice(
+        TaskMoved(
+            task_id=moved.task_id,
+            old=task.status if task else None,
+            new=moved.status,
+            reason=_in_our_words(moved),
+            failure=moved.failure_reason,
+        )
+    )
+    if task is None or task.deadline_time != moved.deadline_time:
+        tx.notice(DeadlineSet(task_id=moved.task_id, status=moved.status, deadline_time=moved.deadline_time))
+
+
+def _in_our_words(task: Task) -> str:
+    """Why the task stands where it does, without what its runner or Claude said: that is the task's alone."""
+    if task.wait_reason is not None:
+        return task.wait_reason
+    tried = task.status is TaskStatus.PENDING and task.retry_count
+    return "trying again" if tried else task.status_reason
+
+
+def _in_phase(tx: Tx, attempt: Attempt, phase: AttemptPhase) -> Attempt:
+    return replace(attempt, phase=phase, reason="", accepted_time=attempt.accepted_time or tx.now_us)
+
+
+def _store_attempt(tx: Tx, attempt: Attempt, moved: Attempt) -> Attempt:
+    attempts.set_phase(tx, moved)
+    tx.notice(AttemptMoved(attempt=moved, old_phase=attempt.phase))
+    return moved
 
 
 def _tell_phase(tx: Tx, attempt: Attempt) -> None:

@@ -1,110 +1,69 @@
 """What happened in an attempt, as its runner tells it: stored once, in order, with all that follows from it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from errand_common.errors import Conflict, Invalid
 from errand_common.values import AttemptPhase
 from errand_scheduler import facts
-from errand_scheduler.facts import Fact
-from errand_scheduler.lifecycle.decisions import follows
-from errand_scheduler.lifecycle.moves import follow_attempt, tell
-from errand_scheduler.lifecycle.turns import Holder, load, superseded
-from errand_scheduler.store import attempts, events, inputs, messages, tasks, tool_calls
+from errand_scheduler.durations import Durations
+from errand_scheduler.lifecycle.effects import (
+    BranchPushed,
+    Effect,
+    MessageAdded,
+    PhaseReported,
+    PrefixSettled,
+    SandboxOpened,
+    ToolCallBegan,
+    ToolCallEnded,
+    WaitBegan,
+    WaitOver,
+)
+from errand_scheduler.lifecycle.moves import tell
+from errand_scheduler.lifecycle.turns import Holder, advance, load, superseded
+from errand_scheduler.lifecycle.waits import begin_wait, end_wait
+from errand_scheduler.store import attempts, blobs, events, inputs, messages, progress, tasks, tool_calls
 from errand_scheduler.store.attempts import Attempt
-from errand_scheduler.store.events import NewEvent
-from errand_scheduler.store.messages import Message
-from errand_scheduler.store.notices import InputsMoved
-from errand_scheduler.store.tasks import DiffStat
+from errand_scheduler.store.blobs import Blob
+from errand_scheduler.store.events import Told
+from errand_scheduler.store.notices import EventsDiffer, InputsMoved
 from errand_scheduler.store.tool_calls import ToolCall
 from errand_scheduler.store.transaction import Tx
+from errand_scheduler.store.usage import total
 
 
 @dataclass(frozen=True)
-class PhaseReported:
-    """The attempt came further."""
-
-    phase: AttemptPhase
-
-
-@dataclass(frozen=True)
-class MessageAdded:
-    """The transcript grew; the message carries these inputs to the model."""
-
-    message: Message
-    input_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ToolCallBegan:
-    """A tool runs."""
-
-    call: ToolCall
-
-
-@dataclass(frozen=True)
-class ToolCallEnded:
-    """A tool ended."""
-
-    call: ToolCall
-
-
-@dataclass(frozen=True)
-class PrefixSettled:
-    """The conversation's beginning is fixed."""
-
-    prefix: bytes
-
-
-@dataclass(frozen=True)
-class SandboxOpened:
-    """A container is up."""
-
-    container_id: str
-
-
-@dataclass(frozen=True)
-class BranchPushed:
-    """The branch is at GitHub."""
-
-    diff_stat: DiffStat
-
-
-Effect = (
-    PhaseReported | MessageAdded | ToolCallBegan | ToolCallEnded | PrefixSettled | SandboxOpened | BranchPushed | None
-)
-
-
-@dataclass(frozen=True)
-class RunnerEvent:
+class RunnerEvent(Told):
     """One event of an attempt: the fact as it came, and what it does beside being told."""
 
-    sequence: int
-    fact: Fact
-    effect: Effect
+    effect: Effect = None
 
 
-def store_events(tx: Tx, holder: Holder, batch: Sequence[RunnerEvent]) -> int:
+def store_events(tx: Tx, holder: Holder, batch: Sequence[RunnerEvent], durations: Durations) -> int:
     """Store what is new of a batch; returns up to which sequence everything is stored, also when all of it was.
 
     Raises Conflict: LEASE_SUPERSEDED when the attempt is over or not the holder's, EVENT_GAP when events are missing
-    before or within the batch, WRONG_STATE before it is accepted.
+    before or within the batch, BLOB_MISSING when content that one refers to is, WRONG_STATE before it is accepted.
     """
     attempt = load(tx, holder)
     acked = attempt.acked_sequence
     new = [event for event in batch if event.sequence > acked]
+    if len(new) < len(batch):
+        _compare(tx, attempt, [event for event in batch if event.sequence <= acked])
     if not new:
         return acked
     if attempt.phase.final:
         raise superseded(holder)
     if attempt.phase is AttemptPhase.OFFERED:
         raise Conflict(f"attempt {holder.attempt_id} is only offered; accept it before sending events")
-    for expected, event in enumerate(new, start=acked + 1):
-        if event.sequence != expected:
-            raise _gap(holder, acked)
-        attempt = _store(tx, attempt, event)
-    attempts.set_acked(tx, holder.attempt_id, new[-1].sequence)
-    return new[-1].sequence
+    last = acked + len(new)
+    if [event.sequence for event in new] != list(range(acked + 1, last + 1)):
+        raise _gap(holder, acked)
+    _check_blobs(tx, new)
+    for part in _parts(new):
+        attempt = _store(tx, attempt, part, durations)
+    attempts.set_acked(tx, holder.attempt_id, last)
+    return last
 
 
 def note_pull_request(tx: Tx, holder: Holder, *, url: str, number: int) -> None:
@@ -114,7 +73,7 @@ def note_pull_request(tx: Tx, holder: Holder, *, url: str, number: int) -> None:
     assert task is not None  # foreign key
     if task.pull_request_url == url:
         return
-    tasks.set_pull_request(tx, task.task_id, url)
+    progress.set_pull_request(tx, task.task_id, url)
     tell(tx, task, facts.pull_request_opened(url, number), attempt_id=attempt.attempt_id)
 
 
@@ -125,48 +84,101 @@ def _gap(holder: Holder, acked: int) -> Conflict:
     )
 
 
-def _store(tx: Tx, attempt: Attempt, event: RunnerEvent) -> Attempt:
-    """Returns the attempt as the event leaves it."""
-    event_id = events.append(
-        tx,
-        NewEvent(
-            task_id=attempt.task_id,
-            user_id=attempt.user_id,
-            attempt_id=attempt.attempt_id,
-            attempt_sequence=event.sequence,
-            kind=event.fact.kind,
-            body=event.fact.body,
-        ),
+def _compare(tx: Tx, attempt: Attempt, again: Sequence[RunnerEvent]) -> None:
+    """Have it told where an event that is stored comes again as another one: what was stored first stays."""
+    stored = dict(tx.all(events.bodies_of_attempt(attempt.attempt_id, [event.sequence for event in again])))
+    differing = [event.sequence for event in again if stored.get(event.sequence) != event.body]
+    if differing:
+        tx.notice(EventsDiffer(attempt_id=attempt.attempt_id, first_sequence=differing[0], count=len(differing)))
+
+
+def _check_blobs(tx: Tx, new: Sequence[RunnerEvent]) -> None:
+    named = [blob for event in new if event.effect for blob in _blobs_of(event.effect) if blob is not None]
+    if not named:
+        return
+    sizes = {blob.sha256: blob.size_bytes for blob in tx.all(blobs.stored([blob.sha256 for blob in named]))}
+    for blob in named:
+        if blob.sha256 not in sizes:
+            raise Conflict(f"content {blob.sha256} is not stored; put it, then send again", reason="BLOB_MISSING")
+        if sizes[blob.sha256] != blob.size_bytes:
+            raise Invalid(f"content {blob.sha256} has {sizes[blob.sha256]} bytes, not {blob.size_bytes}")
+
+
+def _blobs_of(effect: Effect) -> tuple[Blob | None, ...]:
+    match effect:
+        case MessageAdded(message):
+            return (message.content_blob,)
+        case ToolCallBegan(call) | ToolCallEnded(call):
+            return (call.input_blob, call.output_blob)
+    return ()
+
+
+def _parts(new: Sequence[RunnerEvent]) -> Iterator[Sequence[RunnerEvent]]:
+    """Cut behind every event that the scheduler answers with one of its own, which is to stand right after it."""
+    begin = 0
+    for end, event in enumerate(new, start=1):
+        if end == len(new) or isinstance(event.effect, WaitBegan | WaitOver):
+            yield new[begin:end]
+            begin = end
+
+
+def _store(tx: Tx, attempt: Attempt, told: Sequence[RunnerEvent], durations: Durations) -> Attempt:
+    """Returns the attempt as the events leave it."""
+    first = events.append_all(tx, attempt, told)
+    effects = [(first + place, event.effect) for place, event in enumerate(told) if event.effect is not None]
+    _add_messages(tx, attempt, [(event_id, each) for event_id, each in effects if isinstance(each, MessageAdded)])
+    _run_tools(
+        tx, attempt, [(event_id, each) for event_id, each in effects if isinstance(each, ToolCallBegan | ToolCallEnded)]
     )
-    match event.effect:
-        case PhaseReported(phase) if follows(attempt.phase, phase):
-            return follow_attempt(tx, attempt, phase, within_s=None)
-        case MessageAdded(message, input_ids):
-            _store_message(tx, attempt, message, event_id)
-            _take(tx, attempt, message, input_ids)
-        case ToolCallBegan(call):
-            tool_calls.start(tx, call, task_id=attempt.task_id, attempt_id=attempt.attempt_id, event_id=event_id)
-        case ToolCallEnded(call):
-            tool_calls.start(tx, call, task_id=attempt.task_id, attempt_id=attempt.attempt_id, event_id=event_id)
-            tool_calls.finish(tx, call, task_id=attempt.task_id)
-        case PrefixSettled(prefix):
-            tasks.settle_prefix(tx, attempt.task_id, prefix)
-        case SandboxOpened(container_id):
-            tasks.set_container(tx, attempt.task_id, container_id)
-        case BranchPushed(diff_stat):
-            tasks.set_diff_stat(tx, attempt.task_id, diff_stat)
+    for _, effect in effects:
+        attempt = _follow(tx, attempt, effect, durations)
     return attempt
 
 
-def _store_message(tx: Tx, attempt: Attempt, message: Message, event_id: int) -> None:
-    if tx.one(messages.exists(message.message_id)):
-        raise Invalid(f"message {message.message_id} is stored already under another event; make a new id for each")
-    messages.insert(tx, message, task_id=attempt.task_id, attempt_id=attempt.attempt_id, event_id=event_id)
-    if message.usage is not None:
-        tasks.add_usage(tx, attempt.task_id, message.usage)
+def _add_messages(tx: Tx, attempt: Attempt, added: Sequence[tuple[int, MessageAdded]]) -> None:
+    if not added:
+        return
+    ids = [each.message.message_id for _, each in added]
+    taken = tx.all(messages.taken_ids(ids)) or [each for place, each in enumerate(ids) if each in ids[:place]]
+    if taken:
+        raise Invalid(f"message {taken[0]} is stored already under another event; make a new id for each")
+    messages.insert_all(tx, attempt, [(event_id, each.message) for event_id, each in added])
+    if used := [each.message.usage for _, each in added if each.message.usage is not None]:
+        progress.add_usage(tx, attempt.task_id, total(used))
+    _take_inputs(tx, attempt, [each for _, each in added if each.input_ids])
 
 
-def _take(tx: Tx, attempt: Attempt, message: Message, input_ids: Sequence[str]) -> None:
-    if input_ids:
-        inputs.take(tx, task_id=attempt.task_id, input_ids=input_ids, message_id=message.message_id)
-        tx.notice(InputsMoved(runner_id=attempt.runner_id))
+def _take_inputs(tx: Tx, attempt: Attempt, carrying: Sequence[MessageAdded]) -> None:
+    if not carrying:
+        return
+    for each in carrying:
+        inputs.take(tx, task_id=attempt.task_id, input_ids=each.input_ids, message_id=each.message.message_id)
+    tx.notice(InputsMoved(runner_id=attempt.runner_id))
+
+
+def _run_tools(tx: Tx, attempt: Attempt, ran: Sequence[tuple[int, ToolCallBegan | ToolCallEnded]]) -> None:
+    if not ran:
+        return
+    # An end is a beginning too: it may be all that is told of a call.
+    first: dict[str, tuple[int, ToolCall]] = {}
+    for event_id, each in ran:
+        first.setdefault(each.call.tool_call_id, (event_id, each.call))
+    tool_calls.start_all(tx, attempt, list(first.values()))
+    tool_calls.finish_all(tx, attempt, [each.call for _, each in ran if isinstance(each, ToolCallEnded)])
+
+
+def _follow(tx: Tx, attempt: Attempt, effect: Effect, durations: Durations) -> Attempt:
+    match effect:
+        case PhaseReported(phase):
+            return advance(tx, attempt, phase, durations)
+        case PrefixSettled(prefix):
+            progress.settle_prefix(tx, attempt.task_id, prefix)
+        case SandboxOpened(container_id):
+            progress.set_container(tx, attempt.task_id, container_id)
+        case BranchPushed(diff_stat):
+            progress.set_diff_stat(tx, attempt.task_id, diff_stat)
+        case WaitBegan(wait):
+            begin_wait(tx, attempt, wait, durations)
+        case WaitOver():
+            end_wait(tx, attempt)
+    return attempt

@@ -1,12 +1,13 @@
-"""An attempt's way: offered, accepted, finished."""
+"""An attempt's way: offered, accepted, at work, finished."""
 
 from dataclasses import dataclass
 
 from errand_common.errors import Conflict
 from errand_common.values import AttemptPhase, FailureReason, TaskStatus
 from errand_scheduler.durations import Durations
-from errand_scheduler.lifecycle.decisions import holds, next_fence, owns
-from errand_scheduler.lifecycle.moves import begin_attempt, end_both, move_attempt, move_task
+from errand_scheduler.lifecycle.decisions import ended_as, follows, holds, next_fence, owns
+from errand_scheduler.lifecycle.endings import end_both
+from errand_scheduler.lifecycle.moves import begin_attempt, follow_attempt, later, move_attempt, run_task, task_of
 from errand_scheduler.store import attempts, meta, tasks
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.tasks import Task
@@ -51,16 +52,29 @@ def accept(tx: Tx, holder: Holder, durations: Durations) -> None:
         raise superseded(holder)
     if attempt.phase is not AttemptPhase.OFFERED:
         return
-    move_attempt(tx, attempt, AttemptPhase.ACCEPTED, within_s=durations.lost_s)
-    move_task(tx, _task_of(tx, attempt), TaskStatus.RUNNING)
+    move_attempt(tx, attempt, AttemptPhase.ACCEPTED, within_s=durations.accepted_s)
+    run_task(tx, task_of(tx, attempt))
 
 
-def finish(tx: Tx, holder: Holder, end: AttemptEnd) -> None:
+def advance(tx: Tx, attempt: Attempt, phase: AttemptPhase, durations: Durations) -> Attempt:
+    """Follow the phase that the runner's event, stored in this transaction, reports; returns the attempt as it is then.
+
+    One that does not rise, or is not a phase of work, changes nothing. Reaching `running` ends a row of failures.
+    """
+    if not follows(attempt.phase, phase):
+        return attempt
+    if phase is AttemptPhase.RUNNING:
+        tasks.forget_retries(tx, attempt.task_id)
+        return follow_attempt(tx, attempt, phase, within_s=durations.running_s)
+    return follow_attempt(tx, attempt, phase, within_s=durations.starting_s)
+
+
+def finish(tx: Tx, holder: Holder, end: AttemptEnd, durations: Durations) -> None:
     """End an attempt; again changes nothing. Raises Conflict LEASE_SUPERSEDED when it is over already, EVENT_GAP
     while events are missing, WRONG_STATE when it was never accepted."""
     attempt = load(tx, holder)
     if attempt.phase.final:
-        if attempt.phase is end.phase:
+        if attempt.phase is ended_as(attempt, end.phase):
             return
         raise superseded(holder)
     if attempt.phase is AttemptPhase.OFFERED:
@@ -71,7 +85,7 @@ def finish(tx: Tx, holder: Holder, end: AttemptEnd) -> None:
             f" {end.last_sequence}; send the rest, then finish it again",
             reason="EVENT_GAP",
         )
-    end_both(tx, _task_of(tx, attempt), attempt, end.phase, reason=end.reason, failure=end.failure)
+    end_both(tx, attempt, end.phase, durations, reason=end.reason, failure=end.failure)
 
 
 def load(tx: Tx, holder: Holder) -> Attempt:
@@ -90,12 +104,6 @@ def superseded(holder: Holder) -> Conflict:
     )
 
 
-def _task_of(tx: Tx, attempt: Attempt) -> Task:
-    task = tx.one(tasks.by_id(attempt.task_id))
-    assert task is not None  # foreign key
-    return task
-
-
 def _new_attempt(tx: Tx, task: Task, *, runner_id: str, attempt_id: str, within_s: float) -> Attempt:
     history = tx.one(meta.get())
     assert history is not None  # written at first start
@@ -108,8 +116,9 @@ def _new_attempt(tx: Tx, task: Task, *, runner_id: str, attempt_id: str, within_
         phase=AttemptPhase.OFFERED,
         reason="",
         failure_reason=None,
+        stop_cause=None,
         disconnected=False,
-        deadline_time=tx.now_us + int(within_s * 1e6),
+        deadline_time=later(tx, within_s),
         acked_sequence=0,
         created_time=tx.now_us,
         accepted_time=None,

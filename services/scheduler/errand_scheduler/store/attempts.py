@@ -2,22 +2,33 @@
 
 import sqlite3
 from dataclasses import dataclass
+from enum import StrEnum
 
 from errand_common.values import AttemptPhase, FailureReason
 from errand_scheduler.store.query import Query, number
 from errand_scheduler.store.transaction import Tx
 
 _SELECT = """
-    SELECT attempt_id, task_id, user_id, runner_id, fence, phase, reason, failure_reason, disconnected, deadline_time,
-    acked_sequence, created_time, accepted_time, completed_time
+    SELECT attempt_id, task_id, user_id, runner_id, fence, phase, reason, failure_reason, stop_cause, disconnected,
+    deadline_time, acked_sequence, created_time, accepted_time, completed_time
     FROM attempts
 """
 _LIVE = "phase IN ('offered', 'accepted', 'starting', 'running', 'stopping')"
 
 
+class StopCause(StrEnum):
+    """What had an attempt stopped."""
+
+    PERSON = "person"
+    DEADLINE = "deadline"
+
+
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt's row. `deadline_time` only re-arms a timer at start; it decides nothing while the process runs."""
+    """An attempt's row. `deadline_time` only re-arms a timer at start; it decides nothing while the process runs.
+
+    One that a deadline had stopped has its `failure_reason` from then on, and keeps `stop_cause` when it is final.
+    """
 
     attempt_id: str
     task_id: str
@@ -27,6 +38,7 @@ class Attempt:
     phase: AttemptPhase
     reason: str
     failure_reason: FailureReason | None
+    stop_cause: StopCause | None
     disconnected: bool
     deadline_time: int | None
     acked_sequence: int
@@ -56,6 +68,20 @@ def live_of_runner(runner_id: str) -> Query[Attempt]:
         f"{_SELECT} WHERE runner_id = :runner_id AND {_LIVE} ORDER BY created_time, attempt_id",
         _attempt,
         {"runner_id": runner_id},
+    )
+
+
+def last_runners(task_id: str, *, count: int) -> Query[str]:
+    """The runners of the task's latest `count` attempts that were accepted, the latest first."""
+    return Query(
+        """
+        SELECT runner_id FROM attempts
+        WHERE task_id = :task_id AND accepted_time IS NOT NULL
+        ORDER BY fence DESC
+        LIMIT :count
+        """,
+        lambda row: str(row["runner_id"]),
+        {"task_id": task_id, "count": count},
     )
 
 
@@ -91,8 +117,9 @@ def set_phase(tx: Tx, attempt: Attempt) -> None:
     tx.run(
         """
         UPDATE attempts
-        SET phase = :phase, reason = :reason, failure_reason = :failure_reason, deadline_time = :deadline_time,
-            accepted_time = :accepted_time, completed_time = :completed_time, disconnected = :disconnected
+        SET phase = :phase, reason = :reason, failure_reason = :failure_reason, stop_cause = :stop_cause,
+            deadline_time = :deadline_time, accepted_time = :accepted_time, completed_time = :completed_time,
+            disconnected = :disconnected
         WHERE attempt_id = :attempt_id
         """,
         {
@@ -100,6 +127,7 @@ def set_phase(tx: Tx, attempt: Attempt) -> None:
             "phase": attempt.phase,
             "reason": attempt.reason,
             "failure_reason": attempt.failure_reason,
+            "stop_cause": attempt.stop_cause,
             "deadline_time": attempt.deadline_time,
             "accepted_time": attempt.accepted_time,
             "completed_time": attempt.completed_time,
@@ -113,6 +141,14 @@ def set_disconnected(tx: Tx, attempt_id: str, *, disconnected: bool) -> None:
     tx.run(
         "UPDATE attempts SET disconnected = :disconnected WHERE attempt_id = :attempt_id",
         {"attempt_id": attempt_id, "disconnected": disconnected},
+    )
+
+
+def set_stop_cause(tx: Tx, attempt_id: str, cause: StopCause) -> None:
+    """Note another cause for a stop that is under way."""
+    tx.run(
+        "UPDATE attempts SET stop_cause = :cause WHERE attempt_id = :attempt_id",
+        {"attempt_id": attempt_id, "cause": cause},
     )
 
 
@@ -134,6 +170,7 @@ def _attempt(row: sqlite3.Row) -> Attempt:
         phase=AttemptPhase(row["phase"]),
         reason=row["reason"],
         failure_reason=FailureReason(row["failure_reason"]) if row["failure_reason"] else None,
+        stop_cause=StopCause(row["stop_cause"]) if row["stop_cause"] else None,
         disconnected=bool(row["disconnected"]),
         deadline_time=row["deadline_time"],
         acked_sequence=row["acked_sequence"],

@@ -1,9 +1,12 @@
 """Events: the one numbered list of facts."""
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from errand_scheduler.store.notices import EventStored
+from errand_scheduler.store.attempts import Attempt
+from errand_scheduler.store.notices import EventsStored
 from errand_scheduler.store.query import Query, number
 from errand_scheduler.store.transaction import Tx
 
@@ -23,14 +26,22 @@ class Event:
 
 @dataclass(frozen=True)
 class NewEvent:
-    """One fact to be stored. `attempt_sequence` is the runner's number of it, none for the scheduler's own."""
+    """One fact of the scheduler's own to be stored."""
 
     task_id: str
     user_id: str
     kind: str
     body: bytes
     attempt_id: str | None = None
-    attempt_sequence: int | None = None
+
+
+@dataclass(frozen=True)
+class Told:
+    """One fact as an attempt's runner told it; `sequence` rises by one within the attempt."""
+
+    sequence: int
+    kind: str
+    body: bytes
 
 
 def head() -> Query[int]:
@@ -70,21 +81,76 @@ def append(tx: Tx, event: NewEvent) -> int:
     """Store a fact, have watchers told, and return its number."""
     event_id = tx.insert(
         """
-        INSERT INTO events (task_id, user_id, attempt_id, attempt_sequence, kind, body, created_time)
-        VALUES (:task_id, :user_id, :attempt_id, :attempt_sequence, :kind, :body, :now)
+        INSERT INTO events (task_id, user_id, attempt_id, kind, body, created_time)
+        VALUES (:task_id, :user_id, :attempt_id, :kind, :body, :now)
         """,
         {
             "task_id": event.task_id,
             "user_id": event.user_id,
             "attempt_id": event.attempt_id,
-            "attempt_sequence": event.attempt_sequence,
             "kind": event.kind,
             "body": event.body,
             "now": tx.now_us,
         },
     )
-    tx.notice(EventStored(user_id=event.user_id, task_id=event.task_id, event_id=event_id))
+    stored = Event(event_id, event.task_id, event.attempt_id, event.body, tx.now_us)
+    tx.notice(EventsStored(user_id=event.user_id, task_id=event.task_id, events=(stored,)))
     return event_id
+
+
+def append_all(tx: Tx, attempt: Attempt, told: Sequence[Told]) -> int:
+    """Store consecutive facts of an attempt under consecutive numbers, have watchers told once, and return the first
+    number."""
+    first = (tx.one(head()) or 0) + 1
+    # One statement with the bodies end to end: measured a sixth cheaper than a statement for each row. A piece of no
+    # bytes at all is NULL to SQLite.
+    tx.run(
+        """
+        INSERT INTO events (
+            event_id, task_id, user_id, attempt_id, attempt_sequence, kind, body, created_time
+        )
+        SELECT :first_id + key, :task_id, :user_id, :attempt_id, :first_sequence + key,
+            value ->> 0, COALESCE(substr(:bodies, value ->> 1, value ->> 2), x''), :now
+        FROM json_each(:places)
+        """,
+        {
+            "first_id": first,
+            "task_id": attempt.task_id,
+            "user_id": attempt.user_id,
+            "attempt_id": attempt.attempt_id,
+            "first_sequence": told[0].sequence,
+            "bodies": b"".join([each.body for each in told]),
+            "places": json.dumps(_places(told)),
+            "now": tx.now_us,
+        },
+    )
+    stored = tuple(
+        Event(event_id, attempt.task_id, attempt.attempt_id, each.body, tx.now_us)
+        for event_id, each in enumerate(told, start=first)
+    )
+    tx.notice(EventsStored(user_id=attempt.user_id, task_id=attempt.task_id, events=stored))
+    return first
+
+
+def bodies_of_attempt(attempt_id: str, sequences: Sequence[int]) -> Query[tuple[int, bytes]]:
+    """What is stored under these of the runner's numbers."""
+    return Query(
+        """
+        SELECT attempt_sequence, body FROM events
+        WHERE attempt_id = :attempt_id AND attempt_sequence IN (SELECT value FROM json_each(:sequences))
+        """,
+        lambda row: (row["attempt_sequence"], row["body"]),
+        {"attempt_id": attempt_id, "sequences": json.dumps(list(sequences))},
+    )
+
+
+def _places(told: Sequence[Told]) -> list[tuple[str, int, int]]:
+    """The kind of each fact, and where its body lies in all of them end to end, from 1."""
+    places, start = [], 1
+    for each in told:
+        places.append((each.kind, start, len(each.body)))
+        start += len(each.body)
+    return places
 
 
 def _event(row: sqlite3.Row) -> Event:

@@ -3,12 +3,25 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from errand_common.errors import Unavailable
 from errand_scheduler.store.notices import Notice
 from errand_scheduler.store.transaction import Tx
 
 Fn = Callable[[Tx], object]
+
+RETRY_AFTER = timedelta(seconds=5)
+"""When to come back to a disk that refuses."""
+_SHM_FULL = sqlite3.SQLITE_IOERR_SHMSIZE  # the log's index could not grow
+
+
+class DiskFull(Unavailable):
+    """There is no room; once there is, writing goes on."""
+
+
+class DiskBroken(Unavailable):
+    """The disk failed: what it holds must be read anew before anything is written to it."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +34,11 @@ class Outcome:
 
 
 def commit_group(connection: sqlite3.Connection, fns: Sequence[Fn], now_us: int) -> list[Outcome]:
-    """Run every operation in one transaction; where one raises, replay them with a savepoint each."""
+    """Run every operation in one transaction; where one raises, replay them with a savepoint each.
+
+    Where the disk refuses, nothing of the group was done, and every operation fails: DiskFull, DiskBroken, or plain
+    Unavailable where another try may do.
+    """
     try:
         return _together(connection, fns, now_us)
     except Exception as exc:
@@ -35,6 +52,15 @@ def commit_group(connection: sqlite3.Connection, fns: Sequence[Fn], now_us: int)
     except Exception as exc:
         _roll_back(connection)
         return _all_failed(fns, exc)
+
+
+def refusal(error: Exception) -> Unavailable:
+    """What callers are told of a disk that refuses."""
+    refused = _kind(error)(
+        f"the scheduler cannot write ({error}); nothing was changed; look at its disk", retry_after=RETRY_AFTER
+    )
+    refused.__cause__ = error
+    return refused
 
 
 def _together(connection: sqlite3.Connection, fns: Sequence[Fn], now_us: int) -> list[Outcome]:
@@ -72,9 +98,15 @@ def _disk_refuses(error: Exception) -> bool:
     return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_ERROR
 
 
+def _kind(error: Exception) -> type[Unavailable]:
+    code = error.sqlite_errorcode if isinstance(error, sqlite3.Error) else sqlite3.SQLITE_ERROR
+    if code in (sqlite3.SQLITE_FULL, _SHM_FULL):
+        return DiskFull
+    return DiskBroken if code & 0xFF == sqlite3.SQLITE_IOERR else Unavailable
+
+
 def _all_failed(fns: Sequence[Fn], error: Exception) -> list[Outcome]:
-    refused = Unavailable(f"the scheduler cannot write ({error}); nothing was changed; look at its disk")
-    refused.__cause__ = error
+    refused = refusal(error)
     return [Outcome(error=refused) for _ in fns]
 
 

@@ -1,19 +1,20 @@
 """Inputs: what people wrote, the first prompt included, and which message carries it to the model."""
 
+import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from errand_common.values import InputKind
 from errand_scheduler.store.query import Query, number
 from errand_scheduler.store.transaction import Tx
 
-_SELECT = "SELECT input_id, task_id, kind, taken_message_id, created_time, text FROM inputs"
+_SELECT = "SELECT input_id, task_id, kind, taken_message_id, removed_time, created_time, text FROM inputs"
 
 
 @dataclass(frozen=True)
 class Input:
-    """What a person wrote."""
+    """What a person wrote; `removed_time` is when the person took it back."""
 
     input_id: str
     task_id: str
@@ -21,16 +22,26 @@ class Input:
     kind: InputKind
     taken_message_id: str | None
     created_time: int
+    removed_time: int | None = None
+
+
+@dataclass(frozen=True)
+class Load:
+    """How many inputs of a task wait, and the bytes of their texts."""
+
+    count: int
+    size_bytes: int
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """An input that no message carries yet, without its text."""
+    """An input of a live attempt that no message carries, taken back or not, without its text."""
 
     attempt_id: str
     input_id: str
     kind: InputKind
     size_bytes: int
+    removed: bool
 
 
 def by_id(input_id: str) -> Query[Input]:
@@ -38,21 +49,69 @@ def by_id(input_id: str) -> Query[Input]:
     return Query(f"{_SELECT} WHERE input_id = :input_id", _input, {"input_id": input_id})
 
 
+def prompt_of(task_id: str) -> Query[Input]:
+    """The input that the task began with."""
+    return Query(f"{_SELECT} WHERE task_id = :task_id ORDER BY rowid LIMIT 1", _input, {"task_id": task_id})
+
+
 def untaken(task_id: str) -> Query[Input]:
-    """What no message carries yet, oldest first."""
+    """What waits: neither carried by a message nor taken back, oldest first."""
     return Query(
-        f"{_SELECT} WHERE task_id = :task_id AND taken_message_id IS NULL ORDER BY created_time, input_id",
+        f"""
+        {_SELECT}
+        WHERE task_id = :task_id AND taken_message_id IS NULL AND removed_time IS NULL
+        ORDER BY created_time, input_id
+        """,
         _input,
         {"task_id": task_id},
     )
 
 
+def among(input_ids: Sequence[str]) -> Query[Input]:
+    """These inputs, oldest first."""
+    return Query(
+        """
+        SELECT input_id, task_id, kind, taken_message_id, removed_time, created_time, text FROM inputs
+        WHERE input_id IN (SELECT value FROM json_each(:ids))
+        ORDER BY created_time, input_id
+        """,
+        _input,
+        {"ids": json.dumps(list(input_ids))},
+    )
+
+
+def load(task_id: str) -> Query[Load]:
+    """How much waits: neither carried by a message nor taken back."""
+    return Query(
+        """
+        SELECT COUNT(*) AS count, COALESCE(SUM(LENGTH(CAST(text AS BLOB))), 0) AS size_bytes FROM inputs
+        WHERE task_id = :task_id AND taken_message_id IS NULL AND removed_time IS NULL
+        """,
+        lambda row: Load(count=row["count"], size_bytes=row["size_bytes"]),
+        {"task_id": task_id},
+    )
+
+
+def any_untaken(task_id: str) -> Query[bool]:
+    """Whether anything waits."""
+    return Query(
+        """
+        SELECT EXISTS (
+            SELECT 1 FROM inputs WHERE task_id = :task_id AND taken_message_id IS NULL AND removed_time IS NULL
+        )
+        """,
+        lambda row: bool(row[0]),
+        {"task_id": task_id},
+    )
+
+
 def untaken_of_runner(runner_id: str) -> Query[Waiting]:
-    """What waits for each of the runner's live attempts, oldest first."""
+    """What no message carries of the inputs of each of the runner's live attempts, oldest first."""
     # From the attempts, which are few: inputs that failed tasks never took up may be many.
     return Query(
         """
-        SELECT attempts.attempt_id, inputs.input_id, inputs.kind, LENGTH(CAST(inputs.text AS BLOB)) AS size_bytes
+        SELECT attempts.attempt_id, inputs.input_id, inputs.kind, LENGTH(CAST(inputs.text AS BLOB)) AS size_bytes,
+            inputs.removed_time IS NOT NULL AS removed
         FROM attempts
         CROSS JOIN inputs INDEXED BY inputs_by_task ON inputs.task_id = attempts.task_id
         WHERE attempts.runner_id = :runner_id
@@ -95,6 +154,24 @@ def insert(tx: Tx, item: Input) -> None:
     )
 
 
+def set_text(tx: Tx, input_id: str, text: str) -> None:
+    """Replace what the person wrote."""
+    tx.run("UPDATE inputs SET text = :text WHERE input_id = :input_id", {"input_id": input_id, "text": text})
+
+
+def set_kind(tx: Tx, input_id: str, kind: InputKind) -> None:
+    """Change when it reaches the model."""
+    tx.run("UPDATE inputs SET kind = :kind WHERE input_id = :input_id", {"input_id": input_id, "kind": kind})
+
+
+def remove(tx: Tx, input_id: str) -> None:
+    """Note that the person took it back."""
+    tx.run(
+        "UPDATE inputs SET removed_time = :now WHERE input_id = :input_id",
+        {"input_id": input_id, "now": tx.now_us},
+    )
+
+
 def take(tx: Tx, *, task_id: str, input_ids: Iterable[str], message_id: str) -> None:
     """Note which of the task's inputs a message carries; the first message stays."""
     tx.run_many(
@@ -114,6 +191,7 @@ def _input(row: sqlite3.Row) -> Input:
         kind=InputKind(row["kind"]),
         taken_message_id=row["taken_message_id"],
         created_time=row["created_time"],
+        removed_time=row["removed_time"],
     )
 
 
@@ -123,4 +201,5 @@ def _waiting(row: sqlite3.Row) -> Waiting:
         input_id=row["input_id"],
         kind=InputKind(row["kind"]),
         size_bytes=row["size_bytes"],
+        removed=bool(row["removed"]),
     )

@@ -1,24 +1,28 @@
 """Messages: the transcript with the model, byte for byte."""
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from errand_common.values import Role
-from errand_scheduler.store.query import Query, number
+from errand_scheduler.store.attempts import Attempt
+from errand_scheduler.store.blobs import Blob, name_of, referred
+from errand_scheduler.store.query import Query
 from errand_scheduler.store.sizes import Size, size
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.usage import NO_USAGE, Usage, usage_of
 
 _SELECT = """
     SELECT message_id, task_id, event_id, role, model, stop_reason, input_tokens, cache_write_tokens, cache_read_tokens,
-    output_tokens, cost_nanodollars, created_time, content
-    FROM messages
+    output_tokens, cost_nanodollars, messages.created_time, content, content_sha256, blobs.size_bytes AS content_bytes
+    FROM messages LEFT JOIN blobs ON sha256 = content_sha256
 """
 
 
 @dataclass(frozen=True)
 class Message:
-    """One entry of the transcript. `event_id` orders it."""
+    """One entry of the transcript; `content` is empty where it is a blob. `event_id` orders it."""
 
     message_id: str
     role: Role
@@ -26,6 +30,7 @@ class Message:
     model: str = ""
     stop_reason: str = ""
     usage: Usage | None = None
+    content_blob: Blob | None = None
     task_id: str = ""
     event_id: int = 0
     created_time: int = 0
@@ -58,36 +63,45 @@ def between(task_id: str, *, after: int, last: int) -> Query[Message]:
     )
 
 
-def exists(message_id: str) -> Query[int]:
-    """One row if the id is taken."""
-    return Query("SELECT 1 FROM messages WHERE message_id = :message_id", number, {"message_id": message_id})
+def taken_ids(message_ids: Sequence[str]) -> Query[str]:
+    """Those of the ids that are taken."""
+    return Query(
+        "SELECT message_id FROM messages WHERE message_id IN (SELECT value FROM json_each(:message_ids))",
+        lambda row: str(row["message_id"]),
+        {"message_ids": json.dumps(list(message_ids))},
+    )
 
 
-def insert(tx: Tx, message: Message, *, task_id: str, attempt_id: str, event_id: int) -> None:
-    """Store a message beside its event. Raises sqlite3.IntegrityError for an id that is taken."""
-    tx.run(
+def insert_all(tx: Tx, attempt: Attempt, added: Sequence[tuple[int, Message]]) -> None:
+    """Store messages of an attempt, each beside its event. Raises sqlite3.IntegrityError for an id that is taken."""
+    tx.run_many(
         """
         INSERT INTO messages (
             message_id, task_id, attempt_id, event_id, role, model, stop_reason, input_tokens, cache_write_tokens,
-            cache_read_tokens, output_tokens, cost_nanodollars, created_time, content
+            cache_read_tokens, output_tokens, cost_nanodollars, created_time, content, content_sha256
         )
         VALUES (
             :message_id, :task_id, :attempt_id, :event_id, :role, :model, :stop_reason, :input_tokens,
-            :cache_write_tokens, :cache_read_tokens, :output_tokens, :cost_nanodollars, :now, :content
+            :cache_write_tokens, :cache_read_tokens, :output_tokens, :cost_nanodollars, :now, :content,
+            :content_sha256
         )
         """,
-        {
-            "message_id": message.message_id,
-            "task_id": task_id,
-            "attempt_id": attempt_id,
-            "event_id": event_id,
-            "role": message.role,
-            "model": message.model,
-            "stop_reason": message.stop_reason,
-            "content": message.content,
-            "now": tx.now_us,
-            **(NO_USAGE if message.usage is None else message.usage.columns()),
-        },
+        [
+            {
+                "message_id": message.message_id,
+                "task_id": attempt.task_id,
+                "attempt_id": attempt.attempt_id,
+                "event_id": event_id,
+                "role": message.role,
+                "model": message.model,
+                "stop_reason": message.stop_reason,
+                "content": message.content,
+                "content_sha256": name_of(message.content_blob),
+                "now": tx.now_us,
+                **(NO_USAGE if message.usage is None else message.usage.columns()),
+            }
+            for event_id, message in added
+        ],
     )
 
 
@@ -99,6 +113,7 @@ def _message(row: sqlite3.Row) -> Message:
         model=row["model"],
         stop_reason=row["stop_reason"],
         usage=None if row["input_tokens"] is None else usage_of(row),
+        content_blob=referred(row["content_sha256"], row["content_bytes"]),
         task_id=row["task_id"],
         event_id=row["event_id"],
         created_time=row["created_time"],

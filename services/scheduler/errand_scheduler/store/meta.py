@@ -28,5 +28,13 @@ def insert(tx: Tx, meta: Meta) -> None:
     )
 
 
+def rename(tx: Tx, meta: Meta) -> None:
+    """Begin another history with what this one left."""
+    tx.run(
+        "UPDATE meta SET epoch = :epoch, generation = :generation",
+        {"epoch": meta.epoch, "generation": meta.generation},
+    )
+
+
 def _meta(row: sqlite3.Row) -> Meta:
     return Meta(epoch=row["epoch"], generation=row["generation"])

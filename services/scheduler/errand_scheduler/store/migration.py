@@ -15,17 +15,26 @@ def steps() -> list[tuple[int, str]]:
     return sorted(found)
 
 
-def migrate(connection: sqlite3.Connection, known: list[tuple[int, str]]) -> None:
-    """Run the steps that are missing. Raises NewerDatabase rather than touch what it does not know."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+def missing(connection: sqlite3.Connection, known: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """The steps that are still to be run. Raises NewerDatabase rather than have touched what this does not know."""
+    version = version_of(connection)
     newest = known[-1][0]
     if version > newest:
         raise NewerDatabase(
             f"the database has version {version}, this scheduler knows up to {newest}; run the newer scheduler"
         )
-    for step, sql in known:
-        if step > version:
-            _run(connection, step, sql)
+    return [(step, sql) for step, sql in known if step > version]
+
+
+def migrate(connection: sqlite3.Connection, known: list[tuple[int, str]]) -> None:
+    """Run the steps that are missing. Raises NewerDatabase."""
+    for step, sql in missing(connection, known):
+        _run(connection, step, sql)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """How many steps the database has; 0 for a new one."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _run(connection: sqlite3.Connection, step: int, sql: str) -> None:

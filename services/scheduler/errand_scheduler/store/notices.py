@@ -1,18 +1,31 @@
 """What a committed transaction tells the rest of the process; nothing is told of one that was rolled back."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from errand_common.values import AttemptPhase, FailureReason, TaskStatus
 from errand_scheduler.store.attempts import Attempt
 
+if TYPE_CHECKING:
+    from errand_scheduler.store.events import Event
+
 
 @dataclass(frozen=True)
-class EventStored:
-    """An event can be read."""
+class EventsStored:
+    """Events of one task can be read; the rows as committed, oldest first, at least one."""
 
     user_id: str
     task_id: str
-    event_id: int
+    events: "tuple[Event, ...]"
+
+
+@dataclass(frozen=True)
+class EventsDiffer:
+    """A runner sent events again that are not what it sent first; what is stored stays."""
+
+    attempt_id: str
+    first_sequence: int
+    count: int
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,15 @@ class TaskMoved:
     new: TaskStatus
     reason: str
     failure: FailureReason | None = None
+
+
+@dataclass(frozen=True)
+class DeadlineSet:
+    """A task's deadline changed; none once its status has none."""
+
+    task_id: str
+    status: TaskStatus
+    deadline_time: int | None
 
 
 @dataclass(frozen=True)
@@ -55,4 +77,4 @@ class SignedIn:
     user_id: str
 
 
-Notice = EventStored | TaskMoved | AttemptMoved | InputsMoved | SessionsEnded | SignedIn
+Notice = EventsStored | EventsDiffer | TaskMoved | DeadlineSet | AttemptMoved | InputsMoved | SessionsEnded | SignedIn

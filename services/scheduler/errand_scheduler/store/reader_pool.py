@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import aiosqlite
 
+from errand_common.errors import Unavailable
 from errand_scheduler.store.connection import READER_PRAGMAS
 from errand_scheduler.store.query import Query
 from errand_scheduler.store.reader import Reader
@@ -17,12 +18,14 @@ from errand_scheduler.store.reader import Reader
 T = TypeVar("T")
 
 _CONNECTIONS = 3
+_LONGEST_S = 5.0
 
 
 class ReaderPool(Reader):
     """No connection is held while anything is sent to anybody."""
 
-    def __init__(self, connections: Sequence[aiosqlite.Connection]) -> None:
+    def __init__(self, connections: Sequence[aiosqlite.Connection], *, longest_s: float = _LONGEST_S) -> None:
+        self._longest_s = longest_s
         self._free: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
         for connection in connections:
             self._free.put_nowait(connection)
@@ -30,14 +33,22 @@ class ReaderPool(Reader):
     async def _rows(self, query: Query[T]) -> list[sqlite3.Row]:
         connection = await self._free.get()
         try:
-            return list(await connection.execute_fetchall(query.sql, query.params))
+            async with asyncio.timeout(self._longest_s):
+                return list(await connection.execute_fetchall(query.sql, query.params))
+        except TimeoutError as exc:
+            # A statement that is at work holds its place in the write-ahead log, which grows meanwhile.
+            await connection.interrupt()
+            raise Unavailable(f"the answer took longer than {self._longest_s:g} s; ask for less, or later") from exc
+        except asyncio.CancelledError:
+            await connection.interrupt()
+            raise
         finally:
             self._free.put_nowait(connection)
 
 
 @asynccontextmanager
-async def open_reader(path: Path) -> AsyncIterator[ReaderPool]:
-    """Readers of a database that exists; closed at the end."""
+async def open_reader(path: Path, *, longest_s: float = _LONGEST_S) -> AsyncIterator[ReaderPool]:
+    """Readers of a database that exists; closed at the end. No question is worked on for longer than `longest_s`."""
     connections: list[aiosqlite.Connection] = []
     address = f"file:{quote(str(path))}?mode=ro"
     try:
@@ -47,7 +58,7 @@ async def open_reader(path: Path) -> AsyncIterator[ReaderPool]:
             connection.row_factory = sqlite3.Row
             for pragma in READER_PRAGMAS:
                 await connection.execute(pragma)
-        yield ReaderPool(connections)
+        yield ReaderPool(connections, longest_s=longest_s)
     finally:
         for connection in connections:
             await connection.close()

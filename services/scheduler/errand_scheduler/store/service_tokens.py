@@ -59,6 +59,14 @@ def insert(tx: Tx, token: ServiceToken) -> None:
     )
 
 
+def set_scopes(tx: Tx, *, token_hash: str, scopes: str) -> None:
+    """What a token of that hash may be used for from now on."""
+    tx.run(
+        "UPDATE service_tokens SET scopes = :scopes WHERE token_hash = :hash AND scopes != :scopes",
+        {"hash": token_hash, "scopes": scopes},
+    )
+
+
 def revoke_others(tx: Tx, *, name: str, token_hash: str) -> None:
     """Revoke every token of that name but one."""
     tx.run(

@@ -1,18 +1,21 @@
 """Tasks: one row for each conversation about a project."""
 
+import json
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from errand_common.values import FailureReason, TaskStatus
+from errand_common.values import FailureReason, TaskStatus, WaitReason
 from errand_scheduler.store.paging import Place
-from errand_scheduler.store.query import Query
+from errand_scheduler.store.query import Query, number
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.usage import Usage, usage_of
 
 _SELECT = """
     SELECT task_id, user_id, project_id, status, status_reason, failure_reason, branch, pull_request_url, container_id,
     input_tokens, cache_write_tokens, cache_read_tokens, output_tokens, cost_nanodollars, diff_files, diff_insertions,
-    diff_deletions, resume_after_stop, queue_time, created_time, started_time, completed_time, prompt
+    diff_deletions, wait_reason, resume_time, deadline_time, required_labels, retry_count, resume_after_stop,
+    queue_time, created_time, started_time, completed_time, prompt
     FROM tasks
 """
 
@@ -28,7 +31,12 @@ class DiffStat:
 
 @dataclass(frozen=True)
 class Task:
-    """A task's row. `resume_after_stop`: something was asked for after the stop that is still under way."""
+    """A task's row.
+
+    `deadline_time` only re-arms a timer at start. `retry_count` counts the attempts in a row that failed through the
+    machinery, not the work. `resume_after_stop`: the task goes on once the attempt that is being stopped, or waits, is
+    over.
+    """
 
     task_id: str
     user_id: str
@@ -41,6 +49,11 @@ class Task:
     container_id: str
     usage: Usage
     diff_stat: DiffStat | None
+    wait_reason: WaitReason | None
+    resume_time: int | None
+    deadline_time: int | None
+    required_labels: Mapping[str, str]
+    retry_count: int
     resume_after_stop: bool
     queue_time: int
     created_time: int
@@ -50,15 +63,12 @@ class Task:
 
 
 @dataclass(frozen=True)
-class PendingTask:
-    """A task that waits for a runner, as placement needs it."""
+class Clocked:
+    """A task that its status has a deadline for."""
 
     task_id: str
-    user_id: str
-    project_id: str
-    queue_time: int
-    status_reason: str
-    last_runner_id: str | None
+    status: TaskStatus
+    deadline_time: int | None
 
 
 def by_id(task_id: str) -> Query[Task]:
@@ -89,44 +99,31 @@ def page(user_id: str, *, after: Place, limit: int) -> Query[Task]:
     )
 
 
-def pending(per_user: int) -> Query[PendingTask]:
-    """Each user's oldest pending tasks without an offer, each with the runner that last worked on it."""
-    return Query(
-        """
-        SELECT task_id, user_id, project_id, queue_time, status_reason,
-            (
-                SELECT runner_id FROM attempts
-                WHERE attempts.task_id = ranked.task_id AND attempts.accepted_time IS NOT NULL
-                ORDER BY fence DESC
-                LIMIT 1
-            ) AS last_runner_id
-        FROM (
-            SELECT task_id, user_id, project_id, queue_time, status_reason,
-                ROW_NUMBER() OVER (PARTITION BY user_id ORDER BY queue_time, task_id) AS place
-            FROM tasks
-            WHERE status = 'pending'
-                AND NOT EXISTS (
-                    SELECT 1 FROM attempts
-                    WHERE attempts.task_id = tasks.task_id
-                        AND attempts.phase IN ('offered', 'accepted', 'starting', 'running', 'stopping')
-                )
-        ) AS ranked
-        WHERE place <= :per_user
-        ORDER BY queue_time, task_id
-        """,
-        _pending_task,
-        {"per_user": per_user},
-    )
-
-
 def pending_of_project(project_id: str) -> Query[Task]:
     """The project's pending tasks."""
     return Query(f"{_SELECT} WHERE project_id = :project_id AND status = 'pending'", _task, {"project_id": project_id})
 
 
-def prefix(task_id: str) -> Query[bytes | None]:
-    """The conversation's fixed beginning, if it is settled."""
-    return Query("SELECT prefix FROM tasks WHERE task_id = :task_id", lambda row: row["prefix"], {"task_id": task_id})
+def count_pending(user_id: str) -> Query[int]:
+    """How many of the user's tasks are pending."""
+    # By what is pending: a user's finished tasks may be a million.
+    return Query(
+        "SELECT COUNT(*) FROM tasks INDEXED BY tasks_pending WHERE status = 'pending' AND user_id = :user_id",
+        number,
+        {"user_id": user_id},
+    )
+
+
+def clocked() -> Query[Clocked]:
+    """Every task that its status has a deadline for."""
+    return Query(
+        """
+        SELECT task_id, status, deadline_time FROM tasks INDEXED BY tasks_pending WHERE status = 'pending'
+        UNION ALL
+        SELECT task_id, status, deadline_time FROM tasks INDEXED BY tasks_waiting WHERE status = 'waiting'
+        """,
+        lambda row: Clocked(row["task_id"], TaskStatus(row["status"]), row["deadline_time"]),
+    )
 
 
 def insert(tx: Tx, task: Task) -> None:
@@ -134,10 +131,12 @@ def insert(tx: Tx, task: Task) -> None:
     tx.run(
         """
         INSERT INTO tasks (
-            task_id, user_id, project_id, status, status_reason, branch, queue_time, created_time, prompt
+            task_id, user_id, project_id, status, status_reason, branch, required_labels, deadline_time, queue_time,
+            created_time, prompt
         )
         VALUES (
-            :task_id, :user_id, :project_id, :status, :status_reason, :branch, :queue_time, :created_time, :prompt
+            :task_id, :user_id, :project_id, :status, :status_reason, :branch, :required_labels, :deadline_time,
+            :queue_time, :created_time, :prompt
         )
         """,
         {
@@ -147,6 +146,8 @@ def insert(tx: Tx, task: Task) -> None:
             "status": task.status,
             "status_reason": task.status_reason,
             "branch": task.branch,
+            "required_labels": json.dumps(dict(task.required_labels), sort_keys=True),
+            "deadline_time": task.deadline_time,
             "queue_time": task.queue_time,
             "created_time": task.created_time,
             "prompt": task.prompt,
@@ -160,8 +161,9 @@ def set_status(tx: Tx, task: Task) -> None:
         """
         UPDATE tasks
         SET status = :status, status_reason = :status_reason, failure_reason = :failure_reason,
-            queue_time = :queue_time, started_time = :started_time, completed_time = :completed_time,
-            resume_after_stop = :resume_after_stop
+            wait_reason = :wait_reason, resume_time = :resume_time, deadline_time = :deadline_time,
+            retry_count = :retry_count, queue_time = :queue_time, started_time = :started_time,
+            completed_time = :completed_time, resume_after_stop = :resume_after_stop
         WHERE task_id = :task_id
         """,
         {
@@ -169,6 +171,10 @@ def set_status(tx: Tx, task: Task) -> None:
             "status": task.status,
             "status_reason": task.status_reason,
             "failure_reason": task.failure_reason,
+            "wait_reason": task.wait_reason,
+            "resume_time": task.resume_time,
+            "deadline_time": task.deadline_time,
+            "retry_count": task.retry_count,
             "queue_time": task.queue_time,
             "started_time": task.started_time,
             "completed_time": task.completed_time,
@@ -178,65 +184,29 @@ def set_status(tx: Tx, task: Task) -> None:
 
 
 def set_resume_after_stop(tx: Tx, task_id: str, *, resume: bool) -> None:
-    """Note whether the task goes on once the stop that is under way is done."""
+    """Note whether the task goes on once the attempt that is being stopped, or waits, is over."""
     tx.run(
         "UPDATE tasks SET resume_after_stop = :resume WHERE task_id = :task_id",
         {"task_id": task_id, "resume": resume},
     )
 
 
-def add_usage(tx: Tx, task_id: str, usage: Usage) -> None:
-    """Add what a message used. A cost that is unknown once makes the sum unknown."""
+def set_deadline(tx: Tx, task_id: str, deadline_time: int) -> None:
+    """Give where the task stands more time."""
     tx.run(
-        """
-        UPDATE tasks
-        SET input_tokens = input_tokens + :input_tokens,
-            cache_write_tokens = cache_write_tokens + :cache_write_tokens,
-            cache_read_tokens = cache_read_tokens + :cache_read_tokens,
-            output_tokens = output_tokens + :output_tokens,
-            cost_nanodollars = cost_nanodollars + :cost_nanodollars
-        WHERE task_id = :task_id
-        """,
-        {"task_id": task_id, **usage.columns()},
+        "UPDATE tasks SET deadline_time = :deadline_time WHERE task_id = :task_id",
+        {"task_id": task_id, "deadline_time": deadline_time},
     )
 
 
-def set_container(tx: Tx, task_id: str, container_id: str) -> None:
-    """Store the container of the latest attempt."""
-    tx.run(
-        "UPDATE tasks SET container_id = :container_id WHERE task_id = :task_id",
-        {"task_id": task_id, "container_id": container_id},
-    )
+def forget_retries(tx: Tx, task_id: str) -> None:
+    """The machinery is not to be blamed any more."""
+    tx.run("UPDATE tasks SET retry_count = 0 WHERE task_id = :task_id AND retry_count > 0", {"task_id": task_id})
 
 
-def set_diff_stat(tx: Tx, task_id: str, diff_stat: DiffStat) -> None:
-    """Store what the branch changes after a push."""
-    tx.run(
-        """
-        UPDATE tasks
-        SET diff_files = :files, diff_insertions = :insertions, diff_deletions = :deletions
-        WHERE task_id = :task_id
-        """,
-        {
-            "task_id": task_id,
-            "files": diff_stat.files,
-            "insertions": diff_stat.insertions,
-            "deletions": diff_stat.deletions,
-        },
-    )
-
-
-def set_pull_request(tx: Tx, task_id: str, url: str) -> None:
-    """Store the pull request's page."""
-    tx.run("UPDATE tasks SET pull_request_url = :url WHERE task_id = :task_id", {"task_id": task_id, "url": url})
-
-
-def settle_prefix(tx: Tx, task_id: str, prefix: bytes) -> None:
-    """Store the conversation's fixed beginning; the first one stays."""
-    tx.run(
-        "UPDATE tasks SET prefix = :prefix WHERE task_id = :task_id AND prefix IS NULL",
-        {"task_id": task_id, "prefix": prefix},
-    )
+def set_prompt(tx: Tx, task_id: str, prompt: str) -> None:
+    """Replace what the task began with."""
+    tx.run("UPDATE tasks SET prompt = :prompt WHERE task_id = :task_id", {"task_id": task_id, "prompt": prompt})
 
 
 def _task(row: sqlite3.Row) -> Task:
@@ -252,6 +222,11 @@ def _task(row: sqlite3.Row) -> Task:
         container_id=row["container_id"],
         usage=usage_of(row),
         diff_stat=_diff_stat(row),
+        wait_reason=WaitReason(row["wait_reason"]) if row["wait_reason"] else None,
+        resume_time=row["resume_time"],
+        deadline_time=row["deadline_time"],
+        required_labels=json.loads(row["required_labels"]),
+        retry_count=row["retry_count"],
         resume_after_stop=bool(row["resume_after_stop"]),
         queue_time=row["queue_time"],
         created_time=row["created_time"],
@@ -265,14 +240,3 @@ def _diff_stat(row: sqlite3.Row) -> DiffStat | None:
     if row["diff_files"] is None:
         return None
     return DiffStat(files=row["diff_files"], insertions=row["diff_insertions"], deletions=row["diff_deletions"])
-
-
-def _pending_task(row: sqlite3.Row) -> PendingTask:
-    return PendingTask(
-        task_id=row["task_id"],
-        user_id=row["user_id"],
-        project_id=row["project_id"],
-        queue_time=row["queue_time"],
-        status_reason=row["status_reason"],
-        last_runner_id=row["last_runner_id"],
-    )

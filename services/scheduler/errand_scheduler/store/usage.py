@@ -1,6 +1,7 @@
 """What was used of the model, as rows hold it."""
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -27,6 +28,18 @@ class Usage:
 
 NO_USAGE: dict[str, int | None] = dict.fromkeys(Usage().columns())
 """The columns of a message that used nothing."""
+
+
+def total(usages: Sequence[Usage]) -> Usage:
+    """What was used together. A cost that is unknown once makes the sum unknown."""
+    costs = [each.cost_nanodollars for each in usages]
+    return Usage(
+        input_tokens=sum(each.input_tokens for each in usages),
+        cache_write_tokens=sum(each.cache_write_tokens for each in usages),
+        cache_read_tokens=sum(each.cache_read_tokens for each in usages),
+        output_tokens=sum(each.output_tokens for each in usages),
+        cost_nanodollars=None if None in costs else sum(cost for cost in costs if cost is not None),
+    )
 
 
 def usage_of(row: sqlite3.Row) -> Usage:

@@ -24,4 +24,9 @@ class Writer(ABC):
     @property
     @abstractmethod
     def degraded(self) -> bool:
-        """Whether the disk refuses: reads go on, writes are tried again and again, and nothing is to be declared late."""
+        """Whether the disk is full: reads and what is urgent go on, and nothing is to be declared late."""
+
+    @property
+    @abstractmethod
+    def load(self) -> float:
+        """How full the queue of what waits to be written is: 0.0 to 1.0."""

@@ -1,21 +1,23 @@
 """The real loop, the real SDK and a real supervisor process; Claude and time are scripted."""
 
 import itertools
+import math
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from errand_runner.agent.agent import Agent
 from errand_runner.agent.facts import Fact, MessageAppended, PrefixFrozen, ToolFinished, ToolStarted, TurnEnded
-from errand_runner.agent.loop import Agent, run_turn
+from errand_runner.agent.loop import run_turn
 from errand_runner.agent.model import Model
 from errand_runner.agent.prices import PriceList
 from errand_runner.agent.prompt import follow_up, settle_prefix
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.retry import Patience
-from errand_runner.agent.said import Said
+from errand_runner.agent.said import Answer, Said
 from errand_runner.agent.tools import Toolbox
 from errand_runner.agent.transcript import CallRecord, Message, Prefix, ToolResult, Transcript
 from errand_runner.sandbox.supervisor import Supervisor
@@ -87,12 +89,15 @@ class Errand:
     folder: Path
     steers: list[Said] = field(default_factory=list)
     """What a person says in mid-work: the next comes at the next boundary."""
+    answers: list[Answer] = field(default_factory=list)
+    """What a person answers in time: the next for the next question."""
     record: Record = field(default_factory=Record)
     facts: list[Fact] = field(default_factory=list)
 
-    async def turn(self, words: str) -> TurnEnded:
-        """Says something and lets the turn run to its end."""
-        async with aclosing(run_turn(self.agent, self.transcript, saying(words))) as facts:
+    async def turn(self, words: str, *, answer: Answer | None = None) -> TurnEnded:
+        """Says something, or answers what was asked, and lets the turn run to its end."""
+        said = replace(saying(words), answer=answer)
+        async with aclosing(run_turn(self.agent, self.transcript, said)) as facts:
             async for fact in facts:
                 self.facts.append(fact)
                 self.record.keep(fact)
@@ -140,13 +145,18 @@ async def errand(
     folder: Path,
     *,
     max_requests: int = 50,
+    longest_delay_s: float = math.inf,
     context_tokens: int = 1_000_000,
     request_limit_s: float = 20.0,
     patience: Patience | None = None,
 ) -> AsyncGenerator[Errand]:
     (folder / "work").mkdir()
     (folder / "tmp").mkdir()
-    time, ids, steers = Time(), itertools.count(1), list[Said]()
+    time, ids, steers, answers = Time(), itertools.count(1), list[Said](), list[Answer]()
+
+    async def answered() -> Answer | None:
+        return answers.pop(0) if answers else None
+
     async with (
         ClaudeStandin(script, context_tokens=context_tokens) as claude,
         closing(make_model(claude, request_limit_s=request_limit_s)) as model,
@@ -162,6 +172,8 @@ async def errand(
             prices=PriceList.load(),
             new_id=lambda prefix: f"{prefix}_{next(ids)}",
             steers=lambda: steers.pop(0) if steers else Said(),
+            answered=answered,
+            longest_delay_s=longest_delay_s,
             patience=patience or Patience(),
             max_requests=max_requests,
             now_s=time.now_s,
@@ -170,7 +182,7 @@ async def errand(
             chance=lambda: 0.5,
         )
         transcript = Transcript(await settle_prefix(model, MODEL))
-        yield Errand(claude, agent, transcript, time, folder / "work", steers=steers)
+        yield Errand(claude, agent, transcript, time, folder / "work", steers=steers, answers=answers)
 
 
 @asynccontextmanager

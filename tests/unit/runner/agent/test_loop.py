@@ -189,7 +189,7 @@ async def test_content_decides_where_the_stop_reason_does_not_fit(supervisor: Su
 
 async def test_a_turn_has_a_limit(supervisor: Supervisor, tmp_path: Path) -> None:
     async with errand(lambda request: Reply([bash("true")]), supervisor, tmp_path, max_requests=3) as task:
-        assert (await task.turn("Go")).reason is EndReason.ALLOWANCE
+        assert (await task.turn("Go")).reason is EndReason.PARKED
         assert len(task.claude.requests) == 3
 
 

@@ -26,6 +26,21 @@ export class Api {
         return this.#asked("POST", path, body, key);
     }
 
+    /** Change what is there; again changes nothing. Raises Problem. */
+    async patch(path, body) {
+        return this.#asked("PATCH", path, body);
+    }
+
+    /** Take away what is there; again changes nothing. Raises Problem. */
+    async remove(path) {
+        return this.#asked("DELETE", path);
+    }
+
+    /** The text of what is there. Raises Problem. */
+    async text(path) {
+        return this.#asked("GET", path, undefined, "", (answer) => answer.text());
+    }
+
     /** All of a paged list. Raises Problem. */
     async pages(path, field) {
         const items = [];
@@ -49,7 +64,7 @@ export class Api {
         return this.#renewing;
     }
 
-    async #asked(method, path, body, key) {
+    async #asked(method, path, body, key, content = json) {
         let answer = await send(method, path, body, key);
         if (answer.status === 401) {
             if (!(await this.renew())) {
@@ -58,7 +73,7 @@ export class Api {
             }
             answer = await send(method, path, body, key);
         }
-        return read(answer);
+        return read(answer, content);
     }
 }
 
@@ -76,7 +91,7 @@ async function send(method, path, body, key) {
     try {
         return await tried(path, options);
     } catch (error) {
-        if (error.name === "TimeoutError" || !(method === "GET" || key)) {
+        if (error.name === "TimeoutError" || (method === "POST" && !key)) {
             throw unanswered();
         }
     }
@@ -92,15 +107,19 @@ function tried(path, options) {
     return fetch(path, { ...options, signal: AbortSignal.timeout(PATIENCE_MS) });
 }
 
-async function read(answer) {
+async function read(answer, content = json) {
     if (!answer.ok) {
         throw await problemOf(answer);
     }
     try {
-        return answer.status === 204 ? {} : await answer.json();
+        return await content(answer);
     } catch {
         throw unanswered();
     }
+}
+
+async function json(answer) {
+    return answer.status === 204 ? {} : answer.json();
 }
 
 async function renewed() {

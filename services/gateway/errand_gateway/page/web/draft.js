@@ -37,7 +37,8 @@ export class Draft {
     }
 }
 
-function newKey() {
+/** A name for something that is to count once. */
+export function newKey() {
     // Not randomUUID: over plain http browsers have it for this machine alone.
     const bytes = crypto.getRandomValues(new Uint8Array(16));
     return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -19,7 +19,7 @@ export class Entries {
         return this.#byKey.get(key);
     }
 
-    /** Add one; without a key it is never asked for again. */
+    /** Add one, and give it; without a key it is never asked for again. */
     add(key, fields) {
         const entry = { key, version: 0, ...fields };
         // Words on their way overtake what is stored before them: they stay behind it.
@@ -27,6 +27,7 @@ export class Entries {
         if (key !== null) {
             this.#byKey.set(key, entry);
         }
+        return entry;
     }
 
     /** Change some fields of one. */

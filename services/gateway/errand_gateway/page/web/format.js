@@ -41,6 +41,23 @@ export function duration(seconds) {
     return `${Math.floor(whole / HOUR_S)} h ${Math.floor((whole % HOUR_S) / MINUTE_S)} min`;
 }
 
+/** When something will be: the time of day, with the day where that is another one. */
+export function moment(timeMs, nowMs = Date.now()) {
+    const [when, now] = [new Date(timeMs), new Date(nowMs)];
+    const time = when.toLocaleTimeString(undefined, { hour: "numeric", minute: "2-digit" });
+    if (when.toDateString() === now.toDateString()) {
+        return time;
+    }
+    return `${when.toLocaleDateString(undefined, { weekday: "short", day: "numeric", month: "short" })}, ${time}`;
+}
+
+/** How much some bytes are. */
+export function size(bytes) {
+    const units = ["bytes", "kB", "MB", "GB"];
+    const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));
+    return `${power ? (bytes / 1000 ** power).toFixed(1) : bytes} ${units[power]}`;
+}
+
 /** Dollars of nano-dollars. */
 export function money(nanodollars) {
     const dollars = nanodollars / 1e9;

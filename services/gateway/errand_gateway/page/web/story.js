@@ -1,17 +1,21 @@
 /** A task as a replay of its events: where it stands, and the entries that a person reads. It knows of no screen. */
 
 import { Entries } from "./entries.js";
+import { GoingOn } from "./going_on.js";
+import { NOTHING_HEARD } from "./pieces.js";
+import { addDelay, addQuiet, addStep } from "./plain_entries.js";
+import { isCut } from "./summary.js";
 import { addUsage, NO_USAGE } from "./usage.js";
+import { Wait } from "./wait.js";
+import { WaitingInputs } from "./waiting_inputs.js";
 
 const FINAL = ["completed", "failed", "cancelled"];
-/** What is kept of a running command's output; all of it can be read when the command has ended. */
-const LIVE_CHARACTERS = 16_000;
 /** Steps whose outcome is an entry of its own. */
 const DELIVERY = ["push", "pull_request"];
 /** Phases of an attempt that the task's own status does not tell. */
-const TOLD_PHASES = ["lost", "timed_out", "parked"];
-/** A summary of so many bytes that ends in an ellipsis is the beginning of something longer. */
-const CUT_BYTES = 1000;
+const TOLD_PHASES = ["lost", "timed_out"];
+/** The tool by which Claude asks: what it asks is an entry of its own. */
+const ASK = "ask_user";
 
 /** Whether only a follow-up moves a task on from this status. */
 export function isFinal(status) {
@@ -30,47 +34,46 @@ export class Story {
     usage = NO_USAGE;
     /** Whether everything that had happened before was heard. */
     replayed = false;
+    /** Whether the attempt is paused, since its host is cut off. */
+    frozen = false;
     #entries = new Entries();
-    #joinedMidway = false;
-    /** Output of a tool call whose start was not heard yet: pieces on their way overtake what is stored first. */
-    #early = { key: "", text: "" };
+    #goingOn = new GoingOn(this.#entries);
+    #wait = new Wait(this.#entries);
+    /** What was written and is not read yet. */
+    waiting = new WaitingInputs();
 
     /** What a person reads, oldest first. An entry's `version` rises when it changes. */
     get entries() {
         return this.#entries.all;
     }
 
-    /** What the person asked for; it is no event of its own. */
-    begin(prompt, time) {
-        this.#entries.add("prompt", { kind: "input", text: prompt, cut: false, taken: true, time });
+    /** The entry of what the task waits for; null where that is nothing. */
+    get wait() {
+        return this.#wait.entry;
     }
 
-    /** An input as the person wrote it here, whole. */
-    wrote(inputId, text) {
-        const entry = this.#entries.find(inputId);
-        if (entry?.cut) {
-            this.#entries.change(entry, { text, cut: false });
-        }
+    /** What the person asked for; it is no event of its own. */
+    begin(prompt, time) {
+        this.#entries.add("prompt", { kind: "input", text: prompt, cut: false, time });
     }
 
     /** One message of the task's subscription. Kinds that are not known are passed over. */
     hear(message) {
         switch (message.type) {
             case "event":
-                this.#joinedMidway = false;
                 this.#event(message.event);
                 break;
             case "delta":
-                this.#delta(message.delta);
+                this.#goingOn.piece(message.delta);
+                break;
+            case "snapshot":
+                this.#goingOn.snapshot(message.snapshot);
                 break;
             case "caught_up":
-                // What is on its way now began before we listened.
-                this.#joinedMidway = true;
                 this.replayed = true;
-                this.#entries.dropUnfinished();
-                this.#entries.changeRunning({ output: "", midway: true });
                 break;
         }
+        this.#wait.answer(this.waiting.all.length > 0);
     }
 
     #event({ kind, detail, created_time: time }) {
@@ -85,22 +88,41 @@ export class Story {
                 this.model = detail.model;
                 return undefined;
             case "message_appended":
-                return detail.role === "assistant" ? this.#said(detail, time) : this.#took(detail);
+                return detail.role === "assistant" ? this.#said(detail, time) : this.#took(detail, time);
             case "tool_call_started":
                 return this.#toolStarted(detail, time);
             case "tool_call_finished":
                 return this.#toolFinished(detail, time);
             case "input_added":
-                return this.#input(detail, time);
+                return this.waiting.add(detail.input_id, detail);
+            case "input_changed":
+                return this.#inputChanged(detail);
+            case "wait_started":
+                return this.#wait.begin(detail, time);
+            case "wait_ended":
+                return this.#waitEnded(detail, time);
             case "model_delayed":
                 this.#entries.dropUnfinished();
-                return this.#delayed("model", detail, time);
+                return addDelay(this.#entries, "model", detail, time);
             case "git_delayed":
-                return this.#delayed("git", detail, time);
+                return addDelay(this.#entries, "git", detail, time);
             case "branch_pushed":
                 return this.#branch(detail);
             case "pull_request_opened":
                 return this.#pull(detail);
+            case "task_retried":
+                this.#wait.sendOn();
+                return addQuiet(this.#entries, kind, detail, time);
+            case "attempt_frozen":
+            case "attempt_thawed":
+                this.frozen = kind === "attempt_frozen";
+                return addQuiet(this.#entries, kind, detail, time);
+            case "sandbox_adopted":
+                // The process that was hearing it is gone: what Claude was saying is asked for anew.
+                this.#entries.dropUnfinished();
+                return addQuiet(this.#entries, kind, detail, time);
+            case "log_gap":
+                return addQuiet(this.#entries, kind, detail, time);
         }
         return undefined;
     }
@@ -108,6 +130,9 @@ export class Story {
     #moved({ status, status_reason: reason, failure_reason: failureReason }, time) {
         this.status = status;
         this.statusReason = reason;
+        if (status !== "waiting") {
+            this.#wait.end();
+        }
         if (isFinal(status)) {
             this.#interrupt();
             this.#entries.add(null, { kind: "ending", status, reason, failureReason, usage: this.usage, time });
@@ -116,7 +141,12 @@ export class Story {
 
     #attempt({ phase, reason }, time) {
         this.phase = phase;
+        this.frozen = false;
         this.lastStep = phase === "starting" ? "" : this.lastStep;
+        if (phase === "parked") {
+            this.#interrupt();
+            addQuiet(this.#entries, phase, {}, time);
+        }
         if (TOLD_PHASES.includes(phase)) {
             this.#interrupt();
             this.#entries.add(null, { kind: "note", phase, reason, time });
@@ -125,14 +155,8 @@ export class Story {
 
     #step({ step, duration }) {
         this.lastStep = step;
-        if (DELIVERY.includes(step)) {
-            return;
-        }
-        const last = this.#entries.lastSettled;
-        if (last?.kind === "steps") {
-            this.#entries.change(last, { steps: [...last.steps, { step, duration }] });
-        } else {
-            this.#entries.add(null, { kind: "steps", steps: [{ step, duration }] });
+        if (!DELIVERY.includes(step)) {
+            addStep(this.#entries, { step, duration });
         }
     }
 
@@ -140,7 +164,7 @@ export class Story {
         this.usage = addUsage(this.usage, usage);
         // A reply that was cut off was void. Ids rise with time: newer words may be ahead of this event.
         this.#entries.dropUnfinished((entry) => entry.key < messageId);
-        const settled = { text: summary, cut: isCut(summary), live: false, midway: false, time };
+        const settled = { text: summary, cut: isCut(summary), live: false, time };
         const known = this.#entries.find(messageId);
         if (known) {
             this.#entries.change(known, settled);
@@ -149,38 +173,48 @@ export class Story {
         }
     }
 
-    #took({ input_ids: inputIds, message_id: messageId }) {
-        for (const entry of inputIds.map((inputId) => this.#entries.find(inputId)).filter(Boolean)) {
-            this.#entries.change(entry, { taken: true, messageId });
+    #took({ input_ids: inputIds, message_id: messageId }, time) {
+        for (const inputId of inputIds) {
+            const taken = this.waiting.take(inputId);
+            if (taken) {
+                this.#entries.add(inputId, { ...taken, kind: "input", sentAs: taken.kind, messageId, time });
+            }
+        }
+    }
+
+    #inputChanged(detail) {
+        const prompt = this.#entries.find("prompt");
+        // Only the prompt waits without having been added.
+        if (!this.waiting.change(detail.input_id, detail) && detail.change === "edited" && prompt) {
+            this.#entries.change(prompt, { text: detail.summary, cut: isCut(detail.summary) });
+        }
+    }
+
+    #waitEnded(detail, time) {
+        const asked = this.wait?.reason === "question";
+        this.#wait.end();
+        if (!asked) {
+            addQuiet(this.#entries, "wait_ended", detail, time);
         }
     }
 
     #toolStarted({ tool_call_id: key, tool_name: name, summary }, time) {
-        const output = this.#early.key === key ? this.#early.text : "";
-        this.#entries.add(key, { kind: "tool", name, summary, state: "running", output, time });
+        if (name === ASK) {
+            return;
+        }
+        const heard = this.#goingOn.earlyOutput(key);
+        this.#entries.add(key, { kind: "tool", name, summary, state: "running", heard, output: heard.text, time });
     }
 
     #toolFinished({ tool_call_id: key, tool_name: name, summary, is_error: isError, duration }, time) {
         const ended = { state: isError ? "failed" : "done", output: summary, duration };
         const known = this.#entries.find(key);
-        if (known) {
+        if (known?.kind === "wait") {
+            this.#wait.end();
+        } else if (known) {
             this.#entries.change(known, ended);
         } else {
-            this.#entries.add(key, { kind: "tool", name, summary: "", time, ...ended });
-        }
-    }
-
-    #input({ input_id: inputId, summary: text, kind }, time) {
-        const fields = { kind: "input", text, cut: isCut(text), steers: kind === "steer", taken: false, time };
-        this.#entries.add(inputId, fields);
-    }
-
-    #delayed(by, { reason, delay }, time) {
-        const last = this.#entries.lastSettled;
-        if (last?.kind === "delay" && last.by === by) {
-            this.#entries.change(last, { reason, delay, time, times: last.times + 1 });
-        } else {
-            this.#entries.add(null, { kind: "delay", by, reason, delay, time, times: 1 });
+            this.#entries.add(key, { kind: "tool", name, summary: "", heard: NOTHING_HEARD, time, ...ended });
         }
     }
 
@@ -194,38 +228,9 @@ export class Story {
         this.#entries.add(null, { kind: "pull_request", url, number });
     }
 
-    #delta({ subject_id: key, kind, text }) {
-        if (kind === "output") {
-            this.#output(key, text);
-            return;
-        }
-        const field = kind === "thinking" ? "thoughts" : "text";
-        const known = this.#entries.find(key);
-        if (known?.live) {
-            this.#entries.change(known, { [field]: known[field] + text });
-        } else if (!known) {
-            const begun = { kind: "words", text: "", thoughts: "", live: true, midway: this.#joinedMidway };
-            this.#entries.add(key, { ...begun, [field]: text });
-        }
-    }
-
-    #output(key, text) {
-        const known = this.#entries.find(key);
-        if (known?.state === "running") {
-            this.#entries.change(known, { output: (known.output + text).slice(-LIVE_CHARACTERS) });
-        } else if (!known) {
-            const before = this.#early.key === key ? this.#early.text : "";
-            this.#early = { key, text: (before + text).slice(-LIVE_CHARACTERS) };
-        }
-    }
-
     /** What was going on goes on no more. */
     #interrupt() {
         this.#entries.dropUnfinished();
         this.#entries.changeRunning({ state: "interrupted" });
     }
-}
-
-function isCut(summary) {
-    return summary.endsWith("…") && new Blob([summary]).size > CUT_BYTES;
 }

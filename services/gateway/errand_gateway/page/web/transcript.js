@@ -1,26 +1,40 @@
 /** A task's messages and tool calls whole, page by page as somebody wants to see one. */
 
 export class Transcript {
+    #api;
+    #path;
     #messages;
     #toolCalls;
 
     constructor(api, taskId) {
         const path = `/v1/tasks/${encodeURIComponent(taskId)}`;
+        this.#api = api;
+        this.#path = path;
         this.#messages = new Pages(api, `${path}/messages`, "messages", "message_id", () => true);
         // One that still runs is asked for anew.
-        const hasEnded = (call) => call.output !== "";
+        const hasEnded = (call) => call.output !== "" || call.output_blob !== undefined;
         this.#toolCalls = new Pages(api, `${path}/tool_calls`, "tool_calls", "tool_call_id", hasEnded);
     }
 
     /** A message's content blocks; undefined where there is no such message. Raises Problem. */
     async message(messageId) {
         const message = await this.#messages.find(messageId);
-        return message && JSON.parse(message.content);
+        return message && JSON.parse(await this.#long(message.content, message.content_blob));
     }
 
     /** A tool call; undefined where there is no such call. Raises Problem. */
     async toolCall(toolCallId) {
-        return this.#toolCalls.find(toolCallId);
+        const call = await this.#toolCalls.find(toolCallId);
+        if (!call?.input_blob && !call?.output_blob) {
+            return call;
+        }
+        const input = await this.#long(call.input, call.input_blob);
+        return { ...call, input, output: await this.#long(call.output, call.output_blob) };
+    }
+
+    /** What is long lies apart. */
+    async #long(content, blob) {
+        return blob ? this.#api.text(`${this.#path}/blobs/${blob.sha256}`) : content;
     }
 }
 

@@ -20,7 +20,6 @@ export const STEP = {
 export const PHASE = {
     lost: "The runner was lost",
     timed_out: "A deadline passed",
-    parked: "Set aside until it can go on",
 };
 
 export const FAILURE = {
@@ -40,6 +39,8 @@ export const FAILURE = {
     runner_lost: "The runner was lost",
     internal: "Something broke in the runner",
     disk: "The runner's disk is nearly full",
+    start: "The sandbox was not ready in time",
+    poison: "One runner after the other failed at it",
 };
 
 /** What goes on shows itself: among the newest entries, before what a person added meanwhile. */
@@ -51,17 +52,30 @@ export function activityOf(story) {
         case "pending":
             return `Waiting for a runner: ${story.statusReason || "looking for one"}`;
         case "waiting":
-            return `Waiting: ${story.statusReason}`;
+            return waitingActivity(story);
         case "running":
             return runningActivity(story);
     }
     return "";
 }
 
+function waitingActivity({ wait, statusReason }) {
+    if (!wait) {
+        return `Waiting: ${statusReason}`;
+    }
+    if (wait.answered) {
+        return wait.reason === "question" ? "Your answer is on its way to Claude" : "Your words are on their way to Claude";
+    }
+    return wait.sentOn ? "It goes on in a moment" : "";
+}
+
 function runningActivity(story) {
     const last = story.entries.at(-1);
     if (isStopping(story)) {
         return "Stopping";
+    }
+    if (story.statusReason || story.frozen) {
+        return sentence(story.statusReason || "paused until Errand hears of the host again");
     }
     if (last?.kind === "delay") {
         return "Trying again";
@@ -78,6 +92,10 @@ function runningActivity(story) {
         return "";
     }
     return story.lastStep === "push" ? "Opening the pull request" : "Working";
+}
+
+function sentence(words) {
+    return words.slice(0, 1).toUpperCase() + words.slice(1);
 }
 
 /** Whether a stop is under way. */

@@ -54,7 +54,7 @@ class Bash:
             yield piece
         assert ended is not None, "the supervisor ends every command with Exit"
         await self._follow()
-        yield _outcome(output.result(), ended, given.timeout_s)
+        yield _outcome(output, ended, given.timeout_s)
 
     def _start(self, given: BashInput) -> AsyncGenerator[Chunk | Exit]:
         # On the command's own first line, so that the line numbers in bash's messages are right.
@@ -83,7 +83,7 @@ class Bash:
         )
 
 
-def _outcome(text: str, ended: Exit, timeout_s: int) -> Outcome:
+def _outcome(output: CommandOutput, ended: Exit, timeout_s: int) -> Outcome:
     if ended.timed_out:
         end = f"timed out after {timeout_s} s and was killed with all it started; do less at once, or raise timeout_s"
     elif ended.signal is not None:
@@ -91,4 +91,8 @@ def _outcome(text: str, ended: Exit, timeout_s: int) -> Outcome:
     else:
         end = f"exit code {ended.code} after {ended.duration_s:.1f} s"
     # A code other than 0 is an answer (grep found nothing, a test failed), not an error of the tool.
-    return Outcome(f"{text.rstrip() or '(no output)'}\n[{end}]", is_error=ended.timed_out or ended.signal is not None)
+    return Outcome(
+        f"{output.result().rstrip() or '(no output)'}\n[{end}]",
+        is_error=ended.timed_out or ended.signal is not None,
+        dropped_bytes=output.dropped_bytes,
+    )

@@ -65,11 +65,27 @@ class EditInput(Input):
     replace_all: bool = False
 
 
-INPUTS: dict[str, type[Input]] = {"bash": BashInput, "read": ReadInput, "write": WriteInput, "edit": EditInput}
+class AskUserInput(Input):
+    """For `ask_user`."""
+
+    question: Annotated[_Words, Field(max_length=2_000)]
+    choices: Annotated[tuple[Annotated[_Words, Field(max_length=100)], ...], Field(max_length=10, strict=False)] = ()
+
+
+ASK_USER = "ask_user"
+
+INPUTS: dict[str, type[Input]] = {
+    "bash": BashInput,
+    "read": ReadInput,
+    "write": WriteInput,
+    "edit": EditInput,
+    ASK_USER: AskUserInput,
+}
 
 
 def _tool(name: str, description: str, **properties: tuple[str, str]) -> Block:
-    """Writes a schema that strict mode accepts; a property is its JSON type (`?`: optional) and its meaning."""
+    """Writes a schema that strict mode accepts; a property is its JSON type (`s`: a list of it; `?`: optional) and its
+    meaning."""
     return {
         "name": name,
         "description": description,
@@ -77,13 +93,19 @@ def _tool(name: str, description: str, **properties: tuple[str, str]) -> Block:
         "input_schema": {
             "type": "object",
             "properties": {
-                key: {"type": kind.removesuffix("?"), "description": meaning}
+                key: _type(kind.removesuffix("?")) | {"description": meaning}
                 for key, (kind, meaning) in properties.items()
             },
             "required": [key for key, (kind, _) in properties.items() if not kind.endswith("?")],
             "additionalProperties": False,
         },
     }
+
+
+def _type(kind: str) -> dict[str, object]:
+    if kind.endswith("s"):
+        return {"type": "array", "items": {"type": kind.removesuffix("s")}}
+    return {"type": kind}
 
 
 _PATH = ("string", "Absolute, or relative to the folder that the last command ended in.")
@@ -124,5 +146,13 @@ DEFINITIONS: tuple[Block, ...] = (
         old_text=("string", "The text to replace."),
         new_text=("string", "What to put in its place."),
         replace_all=("boolean?", "True replaces every occurrence; false unless given."),
+    ),
+    _tool(
+        ASK_USER,
+        "Asks the person and waits for the answer, which may take days. Ask only what you cannot find out yourself and "
+        "must know to go on: one question, short, with what you found and what you would do. If the answer takes long, "
+        "the sandbox is closed meanwhile: processes end, files are kept.",
+        question=("string", "The question, in Markdown, at most 2000 characters."),
+        choices=("strings?", "Answers to choose from, at most 10, each at most 100 characters; any other may come."),
     ),
 )

@@ -13,6 +13,7 @@ LINE_CHARS = 2_000
 LIVE_CHARS = 256_000
 LIVE_PIECE_CHARS = 4_000
 
+_CUT = " [... line cut]"
 _ESCAPES = re.compile(
     r"\x1b(?:(?=\x1b)|\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\"
     r"|[ -/]+[0-~]|[0-OQ-WYZ\\`-~])"
@@ -47,6 +48,11 @@ class CommandOutput:
         """Gives what Claude reads; call it after `close`."""
         return self._digest.text()
 
+    @property
+    def dropped_bytes(self) -> int:
+        """How much of what a terminal would show is missing in `result`, as UTF-8."""
+        return self._digest.dropped_bytes
+
     def _take(self, text: str) -> list[str]:
         self._digest.feed(text)
         live = text[: self._live_left].replace("\r\n", "\n").replace("\r", "\n")
@@ -63,8 +69,15 @@ class Digest:
         self._tail: deque[str] = deque()
         self._tail_chars = 0
         self._line = ""
+        self._line_cut_bytes = 0
         self._left_out_chars = 0
         self._left_out_lines = 0
+        self._dropped_bytes = 0
+
+    @property
+    def dropped_bytes(self) -> int:
+        """How much `text` leaves out of what a terminal would show, as UTF-8."""
+        return self._dropped_bytes + self._line_cut_bytes + _cut_bytes(self._line)
 
     def feed(self, text: str) -> None:
         """Takes more of the text."""
@@ -91,11 +104,16 @@ class Digest:
         line = self._line + text
         if "\r" in line:
             body = line.rstrip("\r")
-            line = body[body.rfind("\r") + 1 :] + line[len(body) :][:1]
+            overwritten = body.rfind("\r") + 1
+            line = body[overwritten:] + line[len(body) :][:1]
+            if overwritten:
+                self._line_cut_bytes = 0
+        self._line_cut_bytes += len(line[LINE_CHARS + 1 :].encode())
         self._line = line[: LINE_CHARS + 1]
 
     def _end_line(self) -> None:
-        line, self._line = _shown(self._line), ""
+        self._dropped_bytes += self._line_cut_bytes + _cut_bytes(self._line)
+        line, self._line, self._line_cut_bytes = _shown(self._line), "", 0
         if not self._tail and len(line) < self._head_left:
             self._head.append(line)
             self._head_left -= len(line) + 1
@@ -104,9 +122,10 @@ class Digest:
         self._tail.append(line)
         self._tail_chars += len(line) + 1
         while self._tail_chars > TAIL_CHARS:
-            dropped = len(self._tail.popleft()) + 1
-            self._tail_chars -= dropped
-            self._left_out_chars += dropped
+            dropped = self._tail.popleft()
+            self._tail_chars -= len(dropped) + 1
+            self._left_out_chars += len(dropped) + 1
+            self._dropped_bytes += len(dropped.removesuffix(_CUT).encode()) + 1
             self._left_out_lines += 1
 
 
@@ -130,7 +149,11 @@ class _Stream:
 
 def _shown(line: str) -> str:
     line = line.rstrip("\r")
-    return line if len(line) <= LINE_CHARS else f"{line[:LINE_CHARS]} [... line cut]"
+    return line if len(line) <= LINE_CHARS else f"{line[:LINE_CHARS]}{_CUT}"
+
+
+def _cut_bytes(line: str) -> int:
+    return len(line.rstrip("\r")[LINE_CHARS:].encode())
 
 
 def _cut_at_open_escape(text: str) -> tuple[str, str]:

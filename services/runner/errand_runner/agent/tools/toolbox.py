@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 
 from pydantic import ValidationError
 
@@ -56,7 +57,7 @@ class Toolbox:
 
     def _masked(self, outcome: Outcome) -> Outcome:
         """Masks once more what the tools wrap around content, such as a path in an error."""
-        return Outcome(self._redactor.text(outcome.text), outcome.is_error)
+        return replace(outcome, text=self._redactor.text(outcome.text))
 
 
 def _checked(call: ToolCall) -> Input | Outcome:

@@ -2,30 +2,28 @@
 
 import asyncio
 import functools
-import os
-import socket
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
 
 import docker
 import requests
 import structlog
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, ImageNotFound
 
 from errand_common.tasks import to_the_end
-from errand_runner import doorway
 from errand_runner.sandbox import profile
 from errand_runner.sandbox.docker.connect import CALL_S, DEFAULT_ENGINE, connect
+from errand_runner.sandbox.docker.containers import Containers
 from errand_runner.sandbox.docker.errors import EngineUnavailable, ImageMissing, SandboxFailed
 from errand_runner.sandbox.docker.workspaces import Workspaces
 from errand_runner.sandbox.exec_stream import ExecStream, open_exec_stream
 from errand_runner.sandbox.guest_install import install_guest
-from errand_runner.sandbox.names import Label, workspace_name
+from errand_runner.sandbox.names import workspace_name
 from errand_runner.sandbox.profile import SandboxSpec
 from errand_runner.sandbox.supervisor import FileError, SandboxGone, Supervisor
 
@@ -44,6 +42,17 @@ class Sandbox:
     sandbox_id: str
     container_id: str
     supervisor: Supervisor
+    engine: "Engine" = field(repr=False)
+
+    async def freeze(self) -> None:
+        """Pause every process in it, and the time limits of what runs. Idempotent. Raises as `Engine.open` does."""
+        await self.supervisor.hold()
+        await self.engine.pause(self.container_id)
+
+    async def thaw(self) -> None:
+        """Go on where it stood still. Idempotent."""
+        await self.engine.unpause(self.container_id)
+        self.supervisor.go_on()
 
 
 class Engine:
@@ -52,6 +61,7 @@ class Engine:
     def __init__(self, client: docker.APIClient, guest: Path) -> None:
         self._client = client
         self._workspaces = Workspaces(client)
+        self._containers = Containers(client)
         self._guest = guest
         # A slow start must not delay a stop, nor either of them the small calls.
         self._control = ThreadPoolExecutor(4, "docker-control")
@@ -73,26 +83,29 @@ class Engine:
                 executor.shutdown(wait=False)
             client.close()
 
-    @asynccontextmanager
-    async def open(self, spec: SandboxSpec) -> AsyncGenerator[Sandbox]:
+    def open(self, spec: SandboxSpec) -> AbstractAsyncContextManager[Sandbox]:
         """A sandbox on its task's workspace, which is made if there is none and stays; the container goes at the end.
 
         Raises ImageMissing, SandboxFailed or EngineUnavailable, the last also where the engine goes away meanwhile.
         Cancelled at any point, it leaves no container.
         """
-        try:
-            await self._remove_left()
-            uid = await self._call(self._control, self._workspaces.open, spec.task_id, runner_id=spec.runner_id)
-            container_id = await self._start(spec, uid)
-            async with self._supervise(container_id, spec) as supervisor:
-                await _prepare(supervisor, spec)
-                _log.info("sandbox_opened", sandbox_id=spec.sandbox_id, task_id=spec.task_id, uid=uid)
-                yield Sandbox(spec.sandbox_id, container_id, supervisor)
-        except SandboxGone:
-            await self._call(self._control, self._client.ping)
-            raise
-        finally:
-            await to_the_end(self._remove_last(spec.sandbox_id))
+        return self._sandbox(spec, lambda: self._new(spec))
+
+    def adopt(self, spec: SandboxSpec, container_id: str = "") -> AbstractAsyncContextManager[Sandbox]:
+        """The sandbox whose container an earlier process of this runner left running, with a new supervisor.
+
+        `container_id` is what is known of it. Otherwise as `open`; SandboxFailed where that container is of no use, and
+        then it is gone.
+        """
+        return self._sandbox(spec, lambda: self._call(self._slow, self._containers.revive, spec, container_id))
+
+    async def pause(self, container_id: str) -> None:
+        """Stops every process of a container. Idempotent; one that ended is left as it is."""
+        await self._call(self._stop, self._containers.pause, container_id)
+
+    async def unpause(self, container_id: str) -> None:
+        """Lets it go on. Idempotent."""
+        await self._call(self._control, self._containers.unpause, container_id)
 
     async def check_image(self, image: str) -> None:
         """Raises ImageMissing unless the image is on this host."""
@@ -107,32 +120,52 @@ class Engine:
         """Deletes a task's volume; without one, nothing. Raises SandboxFailed while a sandbox uses it."""
         await self._call(self._stop, self._workspaces.remove, workspace_name(task_id))
 
-    async def sweep(self, runner_id: str, keep: set[str]) -> list[str]:
-        """Removes this runner's containers but those of the sandboxes in `keep`; returns the ids of those removed."""
-        found = await self._call(self._control, self._sandboxes_of, runner_id)
-        leftover = [sandbox_id for sandbox_id in found if sandbox_id not in keep]
-        async with asyncio.TaskGroup() as group:
-            for sandbox_id in leftover:
-                group.create_task(self._call(self._stop, self._remove_container_now, sandbox_id))
+    async def sweep(self, runner_id: str, keep: Callable[[str], bool]) -> list[str]:
+        """Removes this runner's containers but those of the sandboxes to keep; returns the ids of those removed."""
+        found = await self._call(self._control, self._containers.sandboxes_of, runner_id)
+        # Asked now and not before: what was opened meanwhile is kept.
+        leftover = [sandbox_id for sandbox_id in found if not keep(sandbox_id)]
+        try:
+            async with asyncio.TaskGroup() as group:
+                for sandbox_id in leftover:
+                    group.create_task(self._call(self._stop, self._containers.remove, sandbox_id))
+        except ExceptionGroup as exc:
+            raise exc.exceptions[0] from exc
         return leftover
 
     async def remove_everything(self, runner_id: str) -> None:
         """Removes this runner's containers, then its volumes."""
-        await self.sweep(runner_id, set())
+        await self.sweep(runner_id, lambda sandbox_id: False)
         for name in await self._call(self._control, self._workspaces.names, runner_id):
             await self._call(self._stop, self._workspaces.remove, name)
 
-    async def _start(self, spec: SandboxSpec, uid: int) -> str:
+    @asynccontextmanager
+    async def _sandbox(self, spec: SandboxSpec, container: Callable[[], Awaitable[str]]) -> AsyncGenerator[Sandbox]:
+        try:
+            await self._remove_left()
+            container_id = await container()
+            async with self._supervise(container_id, spec) as supervisor:
+                await _prepare(supervisor, spec)
+                _log.info("sandbox_ready", sandbox_id=spec.sandbox_id, container_id=container_id, task_id=spec.task_id)
+                yield Sandbox(spec.sandbox_id, container_id, supervisor, self)
+        except SandboxGone:
+            await self._call(self._control, self._client.ping)
+            raise
+        finally:
+            await to_the_end(self._remove_last(spec.sandbox_id))
+
+    async def _new(self, spec: SandboxSpec) -> str:
+        uid = await self._call(self._control, self._workspaces.open, spec.task_id, runner_id=spec.runner_id)
         expires = int(time.time()) + spec.lifetime_s
         config = profile.container_config(spec, uid=uid, guest=self._guest, expires=expires)
-        return await self._call(self._slow, self._start_now, config, spec)
+        return await self._call(self._slow, self._containers.start, config, spec)
 
     @asynccontextmanager
     async def _supervise(self, container_id: str, spec: SandboxSpec) -> AsyncGenerator[Supervisor]:
         async with AsyncExitStack() as stack:
             # Filled by the thread: what it opened is closed even if nobody waits for its result any more.
             opened = stack.enter_context(ExitStack())
-            exec_id, connected = await self._call(self._control, self._attach_now, container_id, opened)
+            exec_id, connected = await self._call(self._control, self._containers.attach, container_id, opened)
             reader, writer, stream = await open_exec_stream(connected)
             stack.push_async_callback(_hang_up, writer)
             try:
@@ -152,7 +185,7 @@ class Engine:
     async def _remove_last(self, sandbox_id: str) -> None:
         """At the end of a sandbox there is nobody to tell: what fails here is left to the next one, or start."""
         try:
-            await self._call(self._stop, self._remove_container_now, sandbox_id)
+            await self._call(self._stop, self._containers.remove, sandbox_id)
             self._left.discard(sandbox_id)
         except (EngineUnavailable, SandboxFailed) as exc:
             self._left.add(sandbox_id)
@@ -183,41 +216,6 @@ class Engine:
                 f"the Docker engine went away ({_first_cause(exc)}); see that it runs (systemctl status docker),"
                 " then send the task on"
             ) from exc
-
-    # What runs in an executor's thread.
-
-    def _start_now(self, config: dict[str, object], spec: SandboxSpec) -> str:
-        container_id: str = self._client.create_container_from_config(config, name=spec.sandbox_id)["Id"]  # type: ignore[no-untyped-call]
-        self._client.start(container_id)
-        return container_id
-
-    def _attach_now(self, container_id: str, opened: ExitStack) -> tuple[str, socket.socket]:
-        argv = [
-            "python3",
-            "-I",
-            "-S",
-            profile.GUEST_FOLDER,
-            str(doorway.PORT),
-            f"{doorway.FOLDER}/{doorway.SOCKET_NAME}",
-        ]
-        exec_id: str = self._client.exec_create(container_id, argv, stdin=True)["Id"]
-        raw = self._client.exec_start(exec_id, socket=True)
-        assert isinstance(raw, socket.SocketIO), "a unix socket has no other form"
-        # The SDK hides the response, whose connection would stay open, in this attribute.
-        opened.callback(raw._response.close)  # type: ignore[attr-defined]
-        # The SDK's own socket has a time limit on it and belongs to its connection pool.
-        connected = socket.socket(fileno=os.dup(raw.fileno()))
-        opened.callback(connected.close)
-        return exec_id, connected
-
-    def _remove_container_now(self, name: str) -> None:
-        # With v, anonymous volumes (of the image) go; the named workspace stays.
-        with suppress(NotFound):
-            self._client.remove_container(name, v=True, force=True)
-
-    def _sandboxes_of(self, runner_id: str) -> list[str]:
-        wanted = {"label": [f"{Label.MANAGED}=1", f"{Label.RUNNER}={runner_id}"]}
-        return [found["Labels"][Label.SANDBOX] for found in self._client.containers(all=True, filters=wanted)]
 
 
 async def _prepare(supervisor: Supervisor, spec: SandboxSpec) -> None:

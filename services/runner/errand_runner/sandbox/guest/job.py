@@ -40,6 +40,7 @@ class Job:
         self.started = time.monotonic()
         self.ended_at: float | None = None
         self.due: float | None = self.started + head["timeout_s"]
+        self.left: float | None = None
         self.timed_out = False
         self.discarding = False
         self.what = "{} in {}".format(head["argv"][0], head["cwd"])
@@ -84,6 +85,21 @@ class Job:
         self.discarding = True
         self.watch()
         self.kill()
+
+    def hold(self) -> None:
+        """Its time stands still."""
+        self.left, self.due = None if self.due is None else self.due - time.monotonic(), None
+
+    def go_on(self, held_at: float) -> None:
+        """The time since held_at does not count."""
+        held = time.monotonic() - max(held_at, self.started)
+        self.started += held
+        self.ended_at = None if self.ended_at is None else self.ended_at + held
+        if self.left is not None:
+            self.due = time.monotonic() + self.left
+            self.left = None
+        elif self.due is not None:
+            self.due += held
 
     def kill(self) -> None:
         if self.ended_at is None:

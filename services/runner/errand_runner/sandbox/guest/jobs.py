@@ -26,6 +26,7 @@ class Jobs:
         self.loop = loop
         self.channel = channel
         self.by_id: dict[int, Job] = {}
+        self.held_at: float | None = None
         # Orphans whose own leader was killed come to us, not to PID 1, where nobody would end them.
         become_subreaper()
         self.wake_read, wake_write = os.pipe()
@@ -45,6 +46,20 @@ class Jobs:
     def kill(self, head: Head, body: bytes) -> None:
         if head["id"] in self.by_id:
             self.by_id[head["id"]].abandon()
+
+    def hold(self, head: Head, body: bytes) -> None:
+        """The container is about to be paused: no job's time runs until it is told to go on."""
+        if self.held_at is None:
+            self.held_at = time.monotonic()
+            for job in self.by_id.values():
+                job.hold()
+        self.channel.send({"op": "ok", "id": head["id"]})
+
+    def go_on(self, head: Head, body: bytes) -> None:
+        if self.held_at is not None:
+            for job in self.by_id.values():
+                job.go_on(self.held_at)
+            self.held_at = None
 
     def forget(self, job_id: int) -> None:
         del self.by_id[job_id]
@@ -76,6 +91,8 @@ class Jobs:
 
     def tick(self) -> float | None:
         """Ends what is due; returns the seconds until the next is."""
+        if self.held_at is not None:
+            return None
         for job in list(self.by_id.values()):
             job.tick()
         due = [job.due for job in self.by_id.values() if job.due is not None]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .channel import Head, Operation
     from .loop import Loop
 
-VERSION = 1
+VERSION = 2
 
 
 class Operations:
@@ -28,6 +28,8 @@ class Operations:
             "run": self.jobs.run,
             "more": self.jobs.more,
             "kill": self.jobs.kill,
+            "hold": self.jobs.hold,
+            "go_on": self.jobs.go_on,
             "read": files.read,
             "write": files.write,
             "stat": files.stat,

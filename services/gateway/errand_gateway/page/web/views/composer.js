@@ -1,65 +1,78 @@
-/** The box at the foot of a task: steer it, add to it, or send it on. */
+/** The box at the foot of a task: steer it, answer it, add to it, or send it on. */
 
 import { button, element } from "../dom.js";
 import { Draft } from "../draft.js";
 import { wordsOf } from "../problem.js";
-import { isFinal } from "../story.js";
+import { waysOn } from "../ways.js";
 import { grow } from "./grow.js";
 
-const WORDS = {
-    running: "Tell Claude something",
-    final: "What should happen next?",
-    other: "Add something",
-};
-
 export class Composer {
-    #api;
-    #path;
+    #inputs;
     #onWritten;
+    #again;
     #draft;
+    #ways = null;
     #text = element("textarea", { id: "words", rows: "1", enterkeyhint: "enter", autocomplete: "off" });
     #label = element("label", { class: "unseen", for: "words" });
     #error = element("p", { class: "notice bad", role: "alert", hidden: true });
-    #steer = button("Steer now", { class: "primary", onclick: () => this.#send("steer") });
-    #queue = button("After this turn", { onclick: () => this.#send("queue") });
+    #main = button("Send", { class: "primary", onclick: () => this.#send(this.#ways.main.kind) });
+    #other = button("", { hidden: true, onclick: () => this.#send(this.#ways.other.kind) });
+    #onward = button("", { hidden: true, onclick: () => this.#sendOn() });
     #sending = false;
-    #status = "";
+    #onItsWay = false;
 
-    /** `onWritten` gets the input and the task after it. */
-    constructor({ api, taskId, onWritten }) {
-        this.#api = api;
-        this.#path = `/v1/tasks/${encodeURIComponent(taskId)}/inputs`;
+    /** `onWritten` gets an input that was accepted; `again` sends the task on with nothing added. */
+    constructor({ inputs, taskId, onWritten, again }) {
+        this.#inputs = inputs;
         this.#onWritten = onWritten;
+        this.#again = again;
         this.#draft = new Draft(taskId, { text: "", kind: "queue" });
         this.#text.value = this.#draft.fields.text;
         this.#text.addEventListener("input", () => this.#typed());
         this.#text.addEventListener("keydown", (event) => this.#keyed(event));
-        const actions = element("div", { class: "actions" }, this.#queue, this.#steer);
+        const actions = element("div", { class: "actions" }, this.#onward, this.#other, this.#main);
         this.node = element("div", { class: "composer" }, this.#error, this.#label, this.#text, actions);
         grow(this.#text);
         this.#allow();
     }
 
-    /** The task's status is this now. */
-    stands(status) {
-        if (status === this.#status) {
-            return;
+    /** Whether nothing is written in the box. */
+    get isEmpty() {
+        return !this.#text.value.trim();
+    }
+
+    /** The task stands so now, and waits for this (null: for nothing). */
+    stands(status, wait) {
+        const ways = waysOn(status, wait);
+        this.#onItsWay = Boolean(wait?.sentOn);
+        if (ways !== this.#ways) {
+            this.#ways = ways;
+            this.#label.textContent = ways.words;
+            this.#text.placeholder = ways.words;
+            this.#name(this.#main, ways.main.words);
+            this.#name(this.#other, ways.other?.words);
+            this.#name(this.#onward, ways.again);
         }
-        this.#status = status;
-        const running = status === "running";
-        const words = running ? WORDS.running : isFinal(status) ? WORDS.final : WORDS.other;
-        this.#label.textContent = words;
-        this.#text.placeholder = words;
-        this.#steer.hidden = !running;
-        this.#queue.textContent = running ? "After this turn" : "Send";
-        this.#queue.classList.toggle("primary", !running);
         this.#allow();
     }
 
+    /** More words for the box. */
+    take(words) {
+        this.#text.value = this.isEmpty ? words : `${this.#text.value}\n\n${words}`;
+        this.#typed();
+        grow.now(this.#text);
+    }
+
+    #name(way, words) {
+        way.textContent = words ?? "";
+        way.hidden = !words;
+    }
+
     #allow() {
-        const cannot = this.#sending || !this.#status || !this.#text.value.trim();
-        this.#steer.disabled = cannot;
-        this.#queue.disabled = cannot;
+        const cannot = this.#sending || !this.#ways || this.isEmpty;
+        this.#main.disabled = cannot;
+        this.#other.disabled = cannot;
+        this.#onward.disabled = this.#sending || this.#onItsWay;
     }
 
     #typed() {
@@ -70,21 +83,31 @@ export class Composer {
     #keyed(event) {
         if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
             event.preventDefault();
-            this.#send(this.#status === "running" ? "steer" : "queue");
+            this.#send(this.#ways?.main.kind);
         }
     }
 
     async #send(kind) {
-        this.#draft.change({ text: this.#text.value, kind });
-        if (this.#sending || !this.#text.value.trim()) {
+        if (this.#main.disabled) {
             return;
         }
-        this.#busy(true);
+        this.#draft.change({ text: this.#text.value, kind });
         const { text } = this.#draft.fields;
-        try {
-            const { input, task } = await this.#api.post(this.#path, { text, kind }, this.#draft.key);
+        await this.#ask(async () => {
+            const input = await this.#inputs.add(text, kind, this.#draft.key);
             this.#accepted(text);
-            this.#onWritten(input, task);
+            this.#onWritten(input);
+        });
+    }
+
+    #sendOn() {
+        return this.#ask(() => this.#again());
+    }
+
+    async #ask(act) {
+        this.#busy(true);
+        try {
+            await act();
         } catch (error) {
             this.#error.textContent = wordsOf(error);
             this.#error.hidden = false;

@@ -3,17 +3,19 @@
 import { element, icon, webLink } from "../dom.js";
 import { age, count, counted, duration, money } from "../format.js";
 import { FAILURE, PHASE, STATUS, STEP } from "../words.js";
+import { quietWords } from "./quiet.js";
 import { SaidEntry } from "./said.js";
 import { ToolEntry } from "./tool.js";
+import { WaitEntry } from "./wait.js";
 import { WrittenEntry } from "./written.js";
 
-const OWN = { words: SaidEntry, tool: ToolEntry, input: WrittenEntry };
-const SIMPLE = { steps, note, delay, pushed, pull_request: pullRequest, ending };
+const OWN = { words: SaidEntry, tool: ToolEntry, input: WrittenEntry, wait: WaitEntry };
+const SIMPLE = { steps, note, quiet, delay, pushed, pull_request: pullRequest, ending };
 
-/** Something with a `node` and a `redraw()`, for an entry; `whole` reads what entries only summarise. */
-export function drawn(entry, whole) {
+/** Something with a `node` and a `redraw()`, for an entry; `whole` reads what entries only summarise, `answer` answers. */
+export function drawn(entry, whole, answer) {
     const Own = OWN[entry.kind];
-    return Own ? new Own(entry, whole) : new SimpleEntry(entry);
+    return Own ? new Own(entry, whole, answer) : new SimpleEntry(entry);
 }
 
 class SimpleEntry {
@@ -38,6 +40,10 @@ function steps({ steps: found }) {
 
 function note({ phase, reason }) {
     return [element("p", {}, PHASE[phase], reason && `: ${reason}`)];
+}
+
+function quiet({ fact, detail }) {
+    return [element("p", {}, quietWords(fact, detail))];
 }
 
 function delay({ by, reason, delay: seconds, times }) {

@@ -29,19 +29,19 @@ export class SaidEntry {
     }
 
     redraw() {
-        const { text, thoughts, live, midway, cut } = this.#entry;
+        const { text, thoughts, live, cut } = this.#entry;
         this.node.hidden = !text && !thoughts && this.#hint.hidden;
         this.node.classList.toggle("live", live);
-        this.#said.replaceChildren(...blocksOf(midway && text ? `… ${text}` : text));
+        this.#said.replaceChildren(...blocksOf(text));
         this.#drawThoughts();
-        if (!live && !this.#isRead && (cut || (this.#whole.wantsThoughts && !thoughts))) {
+        if (!live && !this.#isRead && (cut || (this.#whole.wantsThoughts && !this.#hasThoughts()))) {
             this.#isRead = true;
             this.#readWhenSeen();
         }
     }
 
     #drawThoughts() {
-        const { text, thoughts, live, midway } = this.#entry;
+        const { text, thoughts, live } = this.#entry;
         const thinking = live && !text;
         if (!thoughts) {
             this.#thought.remove();
@@ -51,13 +51,19 @@ export class SaidEntry {
             this.node.prepend(this.#thought);
         }
         this.#label.textContent = thinking ? "Thinking…" : "Thoughts";
-        this.#thoughts.textContent = midway ? `… ${thoughts}` : thoughts;
+        this.#thoughts.textContent = thoughts;
         if (!this.#touched) {
             this.#thought.open = thinking || this.#whole.wantsThoughts;
         }
         if (thinking) {
             this.#thoughts.scrollTop = this.#thoughts.scrollHeight;
         }
+    }
+
+    /** Whether they were heard live, without a hole. */
+    #hasThoughts() {
+        const { thoughts, heard } = this.#entry;
+        return Boolean(thoughts) && !heard?.thoughts?.holed;
     }
 
     #readWhenSeen() {

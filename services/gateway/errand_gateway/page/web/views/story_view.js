@@ -10,6 +10,7 @@ const PORTION = 200;
 export class StoryView {
     #story;
     #whole;
+    #answer;
     #onDrawn;
     #onEarlier;
     #earlier = button("", { class: "plain wide", hidden: true, onclick: () => this.#showEarlier() });
@@ -18,9 +19,13 @@ export class StoryView {
     #from = null;
     #frame = 0;
 
-    /** `onDrawn` is called after each drawing, `onEarlier` before earlier entries are shown. */
-    constructor({ whole, onDrawn, onEarlier }) {
+    /**
+     * `answer` sends what a person answers; `onDrawn` is called after each drawing, `onEarlier` before earlier entries
+     * are shown.
+     */
+    constructor({ whole, answer, onDrawn, onEarlier }) {
         this.#whole = whole;
+        this.#answer = answer;
         this.#onDrawn = onDrawn;
         this.#onEarlier = onEarlier;
         this.node = element("section", { class: "story", "aria-label": "What happened" }, this.#earlier, this.#list);
@@ -99,7 +104,7 @@ export class StoryView {
     #part(entry) {
         const known = this.#parts.get(entry);
         if (!known) {
-            const part = drawn(entry, this.#whole);
+            const part = drawn(entry, this.#whole, this.#answer);
             this.#parts.set(entry, { part, node: part.node, version: entry.version });
         } else if (known.version !== entry.version) {
             known.version = entry.version;

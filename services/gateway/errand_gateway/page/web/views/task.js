@@ -1,7 +1,8 @@
 /** One task: where it stands, its story as it happens, and the box to write to it. */
 
-import { button, element, icon, say, webLink } from "../dom.js";
+import { button, element, icon, say } from "../dom.js";
 import { Follow } from "../follow.js";
+import { Inputs } from "../inputs.js";
 import { Line } from "../live.js";
 import { wordsOf } from "../problem.js";
 import { TASKS } from "../route.js";
@@ -11,8 +12,9 @@ import { activityOf, FAILURE, isStopping, STATUS } from "../words.js";
 import { Away } from "./away.js";
 import { bar, heading } from "./bar.js";
 import { Composer } from "./composer.js";
-import { cost } from "./entries.js";
-import { Facts } from "./facts.js";
+import { Pending } from "./pending.js";
+import { Queue } from "./queue.js";
+import { Standing } from "./standing.js";
 import { StoryView } from "./story_view.js";
 import { Whole } from "./whole.js";
 
@@ -20,6 +22,7 @@ export class TaskView {
     title = "Task";
     #app;
     #taskId;
+    #path;
     #task = null;
     #project = null;
     #story = new Story();
@@ -27,20 +30,19 @@ export class TaskView {
     #whole;
     #view;
     #follow;
+    #inputs;
+    #queue;
     #composer;
     #away = new Away();
     /** The box grows with what is written. */
     #footSize = new ResizeObserver(() => this.#follow.settle());
     #stopAsked = false;
     #heading = heading("Task");
-    #pill = element("span", { class: "pill" });
-    #pull = element("span", { class: "pull" });
-    #pullShown = null;
-    #cost = element("span", { class: "faint" });
-    #facts = new Facts(() => {
+    #standing = new Standing(() => {
         this.#whole.wantsThoughts = true;
         this.#view.redraw();
     });
+    #pending = new Pending(() => this.#app.api.get(`${this.#path}/pending`));
     #stop = button("Stop", { class: "danger", hidden: true, onclick: () => this.#stopTask() });
     #error = element("p", { class: "notice bad", role: "alert", hidden: true });
     #activity = element("p", { class: "activity", role: "status" });
@@ -49,9 +51,12 @@ export class TaskView {
     constructor(app, taskId) {
         this.#app = app;
         this.#taskId = taskId;
+        this.#path = `/v1/tasks/${encodeURIComponent(taskId)}`;
+        this.#inputs = new Inputs(app.api, taskId);
         this.#whole = new Whole(new Transcript(app.api, taskId));
         this.#view = new StoryView({
             whole: this.#whole,
+            answer: async (words, key) => this.#written(await this.#inputs.add(words, "answer", key)),
             onDrawn: () => this.#drawn(),
             onEarlier: () => this.#follow.leave(),
         });
@@ -59,10 +64,16 @@ export class TaskView {
             this.#latest.hidden = following;
         });
         this.#latest.addEventListener("click", () => this.#follow.toEnd());
+        this.#queue = new Queue({
+            inputs: this.#inputs,
+            onChanged: () => this.#view.changed(),
+            onLate: (words) => this.#composer.take(words),
+        });
         this.#composer = new Composer({
-            api: app.api,
+            inputs: this.#inputs,
             taskId,
             onWritten: (input) => this.#written(input),
+            again: () => this.#app.api.post(`${this.#path}/retry`),
         });
         this.#view.node.addEventListener("click", () => this.#follow.look());
         this.node = this.#build();
@@ -80,11 +91,10 @@ export class TaskView {
     }
 
     #build() {
-        const standing = element("div", { class: "standing" }, this.#pill, this.#pull, this.#cost, this.#facts.node);
-        const below = [standing, this.#away.node];
+        const below = [this.#standing.node, this.#away.node];
         const head = bar({ title: this.#heading, back: TASKS, actions: [this.#stop], below });
-        const main = element("main", {}, this.#error, this.#view.node, this.#activity);
-        const foot = element("footer", { class: "foot" }, this.#latest, this.#composer.node);
+        const main = element("main", {}, this.#error, this.#view.node, this.#activity, this.#pending.node);
+        const foot = element("footer", { class: "foot" }, this.#latest, this.#queue.node, this.#composer.node);
         this.#footSize.observe(foot);
         return element("div", { class: "view task" }, head, main, foot);
     }
@@ -92,7 +102,7 @@ export class TaskView {
     async #begin() {
         this.#activity.textContent = "Reading what happened…";
         try {
-            const { task } = await this.#app.api.get(`/v1/tasks/${encodeURIComponent(this.#taskId)}`);
+            const { task } = await this.#app.api.get(this.#path);
             this.#task = task;
             this.#project = await this.#app.project(task.project_id);
         } catch (error) {
@@ -157,22 +167,13 @@ export class TaskView {
         const status = story.status || this.#task.status;
         const final = isFinal(status);
         const stopping = !final && (this.#stopAsked || isStopping(story));
-        this.#pill.dataset.status = stopping ? "stopping" : status;
-        say(this.#pill, STATUS[this.#pill.dataset.status]);
-        say(this.#cost, cost(story.usage));
+        this.#standing.draw(stopping ? "stopping" : status, this.#task, story);
         say(this.#stop, stopping ? "Stopping" : "Stop");
         this.#stop.hidden = final;
         this.#stop.disabled = stopping;
-        this.#drawPull(story.pullRequest);
-        this.#facts.draw(this.#task, story);
-        this.#composer.stands(status);
-    }
-
-    #drawPull(pull) {
-        if (pull !== this.#pullShown) {
-            this.#pullShown = pull;
-            this.#pull.replaceChildren(webLink(pull.url, { class: "chip" }, icon("pull"), `#${pull.number}`));
-        }
+        this.#pending.draw(status, story.statusReason);
+        this.#queue.draw(story.waiting, status === "running");
+        this.#composer.stands(status, story.wait);
     }
 
     async #stopTask() {
@@ -180,7 +181,7 @@ export class TaskView {
         this.#error.hidden = true;
         this.#drawStanding();
         try {
-            await this.#app.api.post(`/v1/tasks/${encodeURIComponent(this.#taskId)}/stop`);
+            await this.#app.api.post(`${this.#path}/stop`);
         } catch (error) {
             this.#stopAsked = false;
             this.#drawStanding();
@@ -189,7 +190,8 @@ export class TaskView {
     }
 
     #written(input) {
-        this.#story.wrote(input.input_id, input.text);
+        this.#story.waiting.learn(input);
+        this.#queue.hush();
         this.#view.changed();
         this.#follow.toEnd();
     }
@@ -203,7 +205,8 @@ export class TaskView {
         if (kind === "task_status_changed") {
             this.#error.hidden = true;
             this.#stopAsked &&= detail.status_reason === "stopping";
-            const title = FAILURE[detail.failure_reason] ?? STATUS[detail.status];
+            const asks = detail.status === "waiting" && this.#story.wait?.reason === "question";
+            const title = asks ? "Claude asks" : (FAILURE[detail.failure_reason] ?? STATUS[detail.status]);
             this.#app.announce([title, detail.status_reason].filter(Boolean).join(". "));
         } else if (kind === "message_appended" && detail.role === "assistant" && detail.summary) {
             // Not every word on its way: those who cannot see it are read what Claude said when it has said it.

@@ -34,11 +34,11 @@ export class ToolEntry {
     }
 
     redraw() {
-        const { state, output, midway } = this.#entry;
+        const { output } = this.#entry;
         this.node.dataset.state = this.#outcome();
         this.#state.replaceChildren(...this.#stateNodes());
         const shown = this.#showsTail() ? lastLines(output.replace(EXIT, "").replace(NOTHING, "")) : "";
-        this.#tail.textContent = midway && state === "running" && shown ? `…\n${shown}` : shown;
+        this.#tail.textContent = shown;
         this.#tail.hidden = !shown || !this.#body.hidden;
     }
 

@@ -45,6 +45,13 @@ export class Whole {
         return text?.slice(text.indexOf(beginning));
     }
 
+    /** What a tool call asks: the question and the answers that it suggests; nothing where it is not stored. Raises Problem. */
+    async question(toolCallId) {
+        const call = await this.#transcript.toolCall(toolCallId);
+        const { question: text, choices = [] } = JSON.parse(call?.input ?? "{}");
+        return text === undefined ? {} : { text, choices };
+    }
+
     /** A tool call. Raises Problem. */
     toolCall(toolCallId) {
         return this.#transcript.toolCall(toolCallId);

@@ -21,7 +21,6 @@ export class WrittenEntry {
         const { text, cut } = this.#entry;
         const folds = text.length > LONG_CHARACTERS && !this.#open;
         const shown = folds ? `${text.slice(0, LONG_CHARACTERS)}…` : text;
-        this.node.classList.toggle("waiting", !this.#entry.taken);
         this.node.replaceChildren(
             ...[
                 element("p", { class: "text" }, shown),
@@ -36,11 +35,7 @@ export class WrittenEntry {
     }
 
     #mark() {
-        const { steers, taken } = this.#entry;
-        if (taken) {
-            return steers ? "Steered" : "";
-        }
-        return steers ? "Steers with the next step" : "Queued: after this turn";
+        return this.#entry.sentAs === "steer" ? "Steered" : "";
     }
 
     async #showAll() {

@@ -1,0 +1,19 @@
+/** What happened at the edge of a task, in a few plain words. */
+
+import { duration, size } from "../format.js";
+
+const WORDS = {
+    attempt_frozen: () => "Paused, since the host was cut off",
+    attempt_thawed: ({ frozen_duration: paused }) =>
+        paused === undefined ? "Goes on" : `Goes on after ${duration(paused)}`,
+    sandbox_adopted: () => "Taken up again in the same container",
+    log_gap: ({ dropped_bytes: missing }) => `… ${size(missing)} of output were not kept`,
+    task_retried: () => "Sent on",
+    wait_ended: () => "Goes on",
+    parked: () => "Set aside until it can go on",
+};
+
+/** The words of such a fact. */
+export function quietWords(fact, detail) {
+    return WORDS[fact](detail);
+}

@@ -1,0 +1,52 @@
+"""What a turn works with."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from errand_runner.agent.model import Model
+from errand_runner.agent.prices import PriceList
+from errand_runner.agent.retry import Patience
+from errand_runner.agent.said import Answer, Said
+from errand_runner.agent.tools import Toolbox
+
+
+async def _nobody() -> Answer | None:
+    return None
+
+
+async def _no_gate() -> None:
+    """Always open."""
+
+
+def _utcnow() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agent:
+    """The model, the tools, and what is asked of others.
+
+    `new_id` makes an id of a prefix; `steers` gives what a person said in mid-work since it was last asked, once;
+    `answered` waits for the person's answer as long as the sandbox is kept for it, and gives None after that; a wait
+    for the model's service of more than `longest_delay_s` is not sat out; `gate` is awaited before each request to the
+    model and each tool, and returns when the attempt may act. The last four are time and chance, injected.
+    """
+
+    model: Model
+    tools: Toolbox
+    prices: PriceList
+    new_id: Callable[[str], str]
+    steers: Callable[[], Said] = Said
+    answered: Callable[[], Awaitable[Answer | None]] = _nobody
+    gate: Callable[[], Awaitable[None]] = _no_gate
+    patience: Patience = field(default_factory=Patience)
+    max_requests: int = 300
+    longest_delay_s: float = 120.0
+    now_s: Callable[[], float] = time.monotonic
+    utcnow: Callable[[], datetime] = _utcnow
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    chance: Callable[[], float] = random.random

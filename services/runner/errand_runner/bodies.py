@@ -1,0 +1,106 @@
+"""What the loop tells, in the contract's words."""
+
+import json
+from collections.abc import Sequence
+
+from errand.v1 import event_pb2 as pb
+from errand.v1 import task_pb2
+from errand.v1.runner_pb2 import AttemptEvent
+from errand_common import wire
+from errand_common.values import Role, WaitReason, summarise
+from errand_runner.agent import facts
+
+MOST_CHOICES = 10
+CHOICE_BYTES = 200
+"""What a wait may suggest as answers (contract: WaitStarted.choices)."""
+
+
+def message_appended(fact: facts.MessageAppended) -> AttemptEvent:
+    """The transcript grew; with the message."""
+    role = wire.number(task_pb2.Role, Role(fact.role))
+    usage = None if fact.usage is None else _usage(fact.usage)
+    appended = pb.MessageAppended(
+        message_id=fact.message_id,
+        role=role,
+        summary=summarise(_text(fact.content)),
+        usage=usage,
+        input_ids=fact.input_ids,
+    )
+    message = task_pb2.Message(
+        message_id=fact.message_id,
+        role=role,
+        content=fact.content,
+        usage=usage,
+        model=fact.model,
+        stop_reason=fact.stop_reason,
+    )
+    return AttemptEvent(body=pb.EventBody(message_appended=appended), message=message)
+
+
+def tool_started(fact: facts.ToolStarted) -> AttemptEvent:
+    """A tool is about to run; with its input."""
+    started = pb.ToolCallStarted(tool_call_id=fact.tool_use_id, tool_name=fact.name, summary=_input_summary(fact.input))
+    call = task_pb2.ToolCall(tool_call_id=fact.tool_use_id, tool_name=fact.name, input=fact.input)
+    return AttemptEvent(body=pb.EventBody(tool_call_started=started), tool_call=call)
+
+
+def tool_finished(fact: facts.ToolFinished) -> AttemptEvent:
+    """A tool ended; with its input and output."""
+    duration = wire.duration(fact.duration_s)
+    finished = pb.ToolCallFinished(
+        tool_call_id=fact.tool_use_id,
+        tool_name=fact.name,
+        summary=summarise(_text(fact.output), tail=True),
+        is_error=fact.is_error,
+        duration=duration,
+    )
+    call = task_pb2.ToolCall(
+        tool_call_id=fact.tool_use_id,
+        tool_name=fact.name,
+        input=fact.input,
+        output=fact.output,
+        is_error=fact.is_error,
+        duration=duration,
+    )
+    return AttemptEvent(body=pb.EventBody(tool_call_finished=finished), tool_call=call)
+
+
+def wait_started(
+    reason: WaitReason, summary: str, *, tool_call_id: str, resume_s: float | None, choices: Sequence[str]
+) -> pb.EventBody:
+    """The attempt waits."""
+    started = pb.WaitStarted(
+        reason=wire.number(task_pb2.WaitReason, reason),
+        summary=summarise(summary),
+        tool_call_id=tool_call_id,
+        resume_duration=wire.duration(resume_s),
+        choices=[summarise(choice, limit_bytes=CHOICE_BYTES) for choice in choices[:MOST_CHOICES]],
+    )
+    return pb.EventBody(wait_started=started)
+
+
+def _usage(usage: facts.Usage) -> task_pb2.Usage:
+    return task_pb2.Usage(
+        input_tokens=usage.input_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        output_tokens=usage.output_tokens,
+        cost_nanodollars=usage.cost_nanodollars,
+    )
+
+
+def _text(content: bytes) -> str:
+    """The words of a JSON string or of a list of content blocks."""
+    value = json.loads(content)
+    if isinstance(value, str):
+        return value
+    return "\n".join(block["text"] for block in value if block.get("type") == "text")
+
+
+def _input_summary(input_json: bytes) -> str:
+    """What a person wants to see of a tool's input: the command, else the path, else all of it."""
+    value = json.loads(input_json)
+    for key in ("command", "path"):
+        if isinstance(value, dict) and isinstance(value.get(key), str):
+            return summarise(value[key])
+    return summarise(input_json.decode(errors="replace"))

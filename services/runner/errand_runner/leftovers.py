@@ -1,0 +1,68 @@
+"""What is left on this host of earlier processes and lost attempts: removed once no attempt may come back to it."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import structlog
+
+from errand_common.errors import Unavailable
+from errand_runner.journal import Journal
+from errand_runner.lease import Leases
+from errand_runner.sandbox.docker import Engine, EngineUnavailable, SandboxFailed
+
+LOOK_BEATS = 6
+"""How often it is looked for."""
+
+
+class Leftovers:
+    """Containers of this runner and the folders of their sockets."""
+
+    def __init__(self, engine: Engine, journal: Journal, leases: Leases, *, socket_root: Path) -> None:
+        self._engine, self._journal, self._leases = engine, journal, leases
+        self._socket_root = socket_root
+        self._begun = asyncio.Event()
+        self._runner_id = ""
+
+    async def begin(self, runner_id: str) -> None:
+        """The scheduler gave its verdicts: remove what it does not want kept, before any attempt starts.
+
+        Raises Unavailable: without Docker nothing can be said of containers, and no session is opened.
+        """
+        self._runner_id = runner_id
+        try:
+            await self._clear()
+        except (EngineUnavailable, SandboxFailed) as exc:
+            raise Unavailable(str(exc)) from exc
+        self._begun.set()
+
+    async def watch(self) -> None:
+        """Look again and again, for ever, once it has begun."""
+        await self._begun.wait()
+        while True:
+            await asyncio.sleep(LOOK_BEATS * self._leases.beat_s)
+            try:
+                await self._clear()
+            except (EngineUnavailable, SandboxFailed) as exc:
+                structlog.get_logger().warning("leftovers_not_removed", error=str(exc))
+
+    async def _clear(self) -> None:
+        removed = await self._engine.sweep(self._runner_id, self._is_kept)
+        if removed:
+            structlog.get_logger().info("leftovers_removed", sandbox_ids=removed)
+        await asyncio.to_thread(self._clear_folders)
+
+    def _clear_folders(self) -> None:
+        for folder in self._socket_root.iterdir():
+            if not self._is_kept(folder.name):
+                shutil.rmtree(folder, ignore_errors=True)
+        for entry in self._journal.entries:
+            if not self._is_kept(entry.sandbox_id):
+                self._journal.forget(entry.sandbox_id)
+
+    def _is_kept(self, sandbox_id: str) -> bool:
+        """Whether an attempt works in it, or was confirmed and has not yet come back to it."""
+        if self._journal.at_work(sandbox_id):
+            return True
+        entry = self._journal.find(sandbox_id)
+        return entry is not None and self._leases.holds(entry.attempt_id)

@@ -1,0 +1,90 @@
+"""Where an attempt works: the sandbox that an earlier process left it, else a new one, with its broker."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import structlog
+
+from errand.v1 import event_pb2
+from errand_common.ids import Ids
+from errand_common.tasks import to_the_end
+from errand_runner.broker.broker import Broker
+from errand_runner.freezer import Freezer
+from errand_runner.journal import Entry, Journal
+from errand_runner.record import Recorder
+from errand_runner.sandbox.docker import Engine, Sandbox, SandboxFailed, SandboxSpec
+
+Lodged = tuple[Sandbox, Broker]
+
+
+class Lodging:
+    """Opens it, written down first; what is open stands still when the attempt does.
+
+    `new_broker` and `new_spec` make what is particular to the attempt, for a sandbox and the folder of its socket.
+    """
+
+    def __init__(
+        self,
+        attempt_id: str,
+        *,
+        engine: Engine,
+        journal: Journal,
+        ids: Ids,
+        socket_root: Path,
+        freezer: Freezer,
+        recorder: Recorder,
+        new_broker: Callable[[Path], Broker],
+        new_spec: Callable[[str, Path], SandboxSpec],
+    ) -> None:
+        self._attempt_id = attempt_id
+        self._engine, self._journal, self._ids, self._socket_root = engine, journal, ids, socket_root
+        self._freezer, self._recorder = freezer, recorder
+        self._new_broker, self._new_spec = new_broker, new_spec
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Lodged]:
+        """Raises JournalFailed and what `Engine.open` raises."""
+        await self._freezer.gate()
+        async with AsyncExitStack() as stack:
+            yield await self._take_up(stack) or await self._open(stack)
+
+    async def _take_up(self, stack: AsyncExitStack) -> Lodged | None:
+        left = self._journal.take_up(self._attempt_id)
+        if left is None:
+            return None
+        try:
+            lodged = await stack.enter_async_context(self._in(left, adopted=True))
+        except SandboxFailed as exc:
+            structlog.get_logger().info("sandbox_not_adopted", sandbox_id=left.sandbox_id, reason=str(exc))
+            return None
+        structlog.get_logger().info("sandbox_adopted", sandbox_id=left.sandbox_id)
+        await self._recorder.sandbox_adopted(left.sandbox_id)
+        return lodged
+
+    async def _open(self, stack: AsyncExitStack) -> Lodged:
+        started_s = self._freezer.clock.boot_s()
+        entry = Entry(self._ids.new("sbx"), self._attempt_id)
+        # Before anything is made: whatever happens then, the next process knows whose it is.
+        await to_the_end(asyncio.to_thread(self._journal.prepare, entry))
+        sandbox, broker = await stack.enter_async_context(self._in(entry, adopted=False))
+        await to_the_end(asyncio.to_thread(self._journal.created, entry.sandbox_id, sandbox.container_id))
+        await self._recorder.sandbox_opened(sandbox.sandbox_id, sandbox.container_id)
+        await self._recorder.step(event_pb2.STEP_CONTAINER, self._freezer.clock.boot_s() - started_s)
+        return sandbox, broker
+
+    @asynccontextmanager
+    async def _in(self, entry: Entry, *, adopted: bool) -> AsyncIterator[Lodged]:
+        """The broker on its socket, then the container that sees nothing but that socket."""
+        socket_dir = self._socket_root / entry.sandbox_id
+        broker, spec = self._new_broker(socket_dir), self._new_spec(entry.sandbox_id, socket_dir)
+        opening = self._engine.adopt(spec, entry.container_id) if adopted else self._engine.open(spec)
+        over = self._freezer.over
+        try:
+            async with over(broker), broker, opening as sandbox, over(sandbox):
+                yield sandbox, broker
+        finally:
+            shutil.rmtree(socket_dir, ignore_errors=True)
+            self._journal.forget(entry.sandbox_id)

@@ -1,0 +1,10 @@
+"""Events wait here, in order, on disk, until the scheduler has them."""
+
+from errand_runner.outbox.budget import Limits
+from errand_runner.outbox.disk import Disk
+from errand_runner.outbox.folder import Outbox
+from errand_runner.outbox.log import Log
+from errand_runner.outbox.recovery import EVENT_BYTES
+from errand_runner.outbox.tail import OutboxError
+
+__all__ = ["EVENT_BYTES", "Disk", "Limits", "Log", "Outbox", "OutboxError"]

@@ -1,0 +1,136 @@
+"""The containers of sandboxes on an engine: made, found again, paused, removed."""
+
+import os
+import socket
+import time
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import docker
+from docker.errors import APIError, ImageNotFound, NotFound
+
+from errand_runner import doorway
+from errand_runner.sandbox import profile
+from errand_runner.sandbox.docker.errors import SandboxFailed
+from errand_runner.sandbox.names import Label, workspace_name
+from errand_runner.sandbox.profile import SandboxSpec
+
+# What another process started in a container ends when that process is gone: its stdin ends with it.
+_EXEC_LOOKS = 500
+_EXEC_LOOK_S = 0.02
+_REMOVAL_S = 30
+_CONFLICT = 409
+
+
+class Containers:
+    """Every call blocks, for a bounded time, and raises what the SDK raises."""
+
+    def __init__(self, client: docker.APIClient) -> None:
+        self._client = client
+
+    def start(self, config: dict[str, object], spec: SandboxSpec) -> str:
+        """The id of a new container, alone on its task's workspace. Raises SandboxFailed where it cannot be alone."""
+        self._clear(workspace_name(spec.task_id))
+        container_id: str = self._client.create_container_from_config(config, name=spec.sandbox_id)["Id"]  # type: ignore[no-untyped-call]
+        self._client.start(container_id)
+        return container_id
+
+    def revive(self, spec: SandboxSpec, container_id: str) -> str:
+        """The id of the container that another process of this runner left running, with nothing of its in it.
+
+        `container_id` is what is known of it; empty where that process did not get so far. Raises SandboxFailed, with
+        why, where the sandbox needs a new container.
+        """
+        try:
+            found = self._client.inspect_container(spec.sandbox_id)
+        except NotFound as exc:
+            raise SandboxFailed("its container is gone") from exc
+        if found["Id"] != (container_id or found["Id"]):
+            raise SandboxFailed("its name belongs to another container")
+        if not found["State"]["Running"]:
+            raise SandboxFailed(f"its container is {found['State']['Status']}")
+        if found["Image"] != self._image_id(spec.image, default=found["Image"]):
+            raise SandboxFailed(f"its image is no longer {spec.image}")
+        self.unpause(found["Id"])
+        self._await_no_exec(found["Id"])
+        return str(found["Id"])
+
+    def attach(self, container_id: str, opened: ExitStack) -> tuple[str, socket.socket]:
+        """A new supervisor: the id of its exec, and the socket to it. What must be closed is put into `opened`."""
+        argv = [
+            "python3",
+            "-I",
+            "-S",
+            profile.GUEST_FOLDER,
+            str(doorway.PORT),
+            f"{doorway.FOLDER}/{doorway.SOCKET_NAME}",
+        ]
+        exec_id: str = self._client.exec_create(container_id, argv, stdin=True)["Id"]
+        raw = self._client.exec_start(exec_id, socket=True)
+        assert isinstance(raw, socket.SocketIO), "a unix socket has no other form"
+        # The SDK hides the response, whose connection would stay open, in this attribute.
+        opened.callback(raw._response.close)  # type: ignore[attr-defined]
+        # The SDK's own socket has a time limit on it and belongs to its connection pool.
+        connected = socket.socket(fileno=os.dup(raw.fileno()))
+        opened.callback(connected.close)
+        return exec_id, connected
+
+    def pause(self, container_id: str) -> None:
+        """Stops every process of a running container. One that is paused, ended or gone is left as it is."""
+        with suppress(NotFound):
+            state = self._client.inspect_container(container_id)["State"]
+            if state["Running"] and not state["Paused"]:
+                self._client.pause(container_id)
+
+    def unpause(self, container_id: str) -> None:
+        """Lets a paused container go on. One that is not paused is left as it is."""
+        with suppress(NotFound):
+            if self._client.inspect_container(container_id)["State"]["Paused"]:
+                self._client.unpause(container_id)
+
+    def remove(self, name: str) -> None:
+        """Ends and deletes a container; without one, nothing. Returns once it is gone."""
+        try:
+            # With v, anonymous volumes (of the image) go; the named workspace stays.
+            self._client.remove_container(name, v=True, force=True)
+        except NotFound:
+            pass
+        except APIError as exc:
+            if exc.status_code != _CONFLICT:
+                raise
+            # Somebody else removes it at this moment.
+            with suppress(NotFound):
+                self._client.wait(name, timeout=_REMOVAL_S, condition="removed")
+
+    def sandboxes_of(self, runner_id: str) -> list[str]:
+        """All that have a container, running or not."""
+        wanted = {"label": [f"{Label.MANAGED}=1", f"{Label.RUNNER}={runner_id}"]}
+        return [found["Labels"][Label.SANDBOX] for found in self._client.containers(all=True, filters=wanted)]
+
+    def _clear(self, volume: str) -> None:
+        """A workspace belongs to one container: whatever else has it is of an attempt that is over, and still dies."""
+        others = self._on(volume)
+        for found in others:
+            self.remove(found["Id"])
+        if others and (left := self._on(volume)):
+            names = ", ".join(str(found["Names"][0]).lstrip("/") for found in left)
+            raise SandboxFailed(f"container {names} still has the workspace {volume} and cannot be removed")
+
+    def _on(self, volume: str) -> list[dict[str, Any]]:
+        wanted = {"volume": [volume], "label": [f"{Label.MANAGED}=1"]}
+        found: list[dict[str, Any]] = self._client.containers(all=True, filters=wanted)
+        return found
+
+    def _image_id(self, image: str, *, default: str) -> str:
+        """An image that is gone meanwhile is no reason to give up what runs on it."""
+        try:
+            return str(self._client.inspect_image(image)["Id"])  # type: ignore[no-untyped-call]
+        except ImageNotFound:
+            return default
+
+    def _await_no_exec(self, container_id: str) -> None:
+        for _ in range(_EXEC_LOOKS):
+            if not self._client.inspect_container(container_id)["ExecIDs"]:
+                return
+            time.sleep(_EXEC_LOOK_S)
+        raise SandboxFailed("what an earlier process started in it does not end")

@@ -1,0 +1,108 @@
+"""A runner that comes: whether it may, what it brings, the verdicts on what it has."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+
+from errand.v1 import dispatch_service_pb2 as pb
+from errand_common import labels
+from errand_common.errors import Exhausted, Invalid, NotFound
+from errand_common.wire import duration
+from errand_scheduler.board import Board
+from errand_scheduler.durations import Durations
+from errand_scheduler.edges import incoming
+from errand_scheduler.edges.directives import verdict
+from errand_scheduler.lifecycle.decisions import Held
+from errand_scheduler.lifecycle.inventory import Claim, take_inventory
+from errand_scheduler.runners import Arrival, RunnerSessions
+from errand_scheduler.store import runners
+from errand_scheduler.store.reader import Reader
+from errand_scheduler.store.transaction import Tx
+from errand_scheduler.store.writer import Writer
+from errand_scheduler.takeovers import Quarantine
+
+log = structlog.get_logger()
+
+_SLOTS = 1000
+_HELD = 10_000
+_NONCE_LETTERS = 128
+
+
+class Arrivals:
+    """Opens sessions."""
+
+    def __init__(
+        self, *, reader: Reader, writer: Writer, durations: Durations, board: Board, sessions: RunnerSessions
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._durations = durations
+        self._board = board
+        self._sessions = sessions
+
+    async def open(self, runner_id: str, request: pb.OpenSessionRequest) -> pb.OpenSessionResponse:
+        """The session, with a verdict on each attempt held. Raises Invalid, and Exhausted RUNNER_QUARANTINED."""
+        arrival = _arrival(runner_id, await self._name(runner_id), request)
+        claims = [Claim(incoming.holder(each.attempt, runner_id), each.last_sequence) for each in request.held_attempts]
+        if quarantine := self._sessions.judge(runner_id, arrival.nonce):
+            raise await self._refused(arrival, quarantine)
+        session, newly_started = self._sessions.open(arrival)
+
+        def enter(tx: Tx) -> list[Held]:
+            # After a restart of the scheduler only the row knows the process.
+            started = newly_started and tx.one(runners.nonce(runner_id)) != arrival.nonce
+            runners.note_session(tx, runner_id, nonce=arrival.nonce, version=request.version, labels=arrival.labels)
+            return take_inventory(
+                tx, runner_id=runner_id, claims=claims, newly_started=started, durations=self._durations
+            )
+
+        verdicts = await self._writer.write(enter, urgent=True)
+        self._sessions.settle(session)
+        self._renew(claims, verdicts)
+        log.info("runner_session_opened", runner_id=runner_id, session_id=session.session_id, held=len(claims))
+        return pb.OpenSessionResponse(
+            session_id=session.session_id,
+            beat=duration(self._durations.beat_s),
+            verdicts=[verdict(claim.holder, held) for claim, held in zip(claims, verdicts, strict=True)],
+            runner_id=runner_id,
+        )
+
+    async def _name(self, runner_id: str) -> str:
+        runner = await self._reader.one(runners.by_id(runner_id))
+        if runner is None:
+            raise NotFound(f"there is no runner {runner_id}")
+        return runner.name
+
+    async def _refused(self, arrival: Arrival, quarantine: Quarantine) -> Exhausted:
+        """Both processes are told: the one that goes on keeps its attempts, yet neither gets more."""
+        if quarantine.begins:
+            log.error("runner_quarantined", runner_id=arrival.runner_id, runner=arrival.name)
+            await self._writer.write(lambda tx: runners.note_quarantine(tx, arrival.runner_id), urgent=True)
+        return Exhausted(
+            f"two processes act as the runner {arrival.name}, so it gets nothing for {quarantine.left_s:.0f} s; "
+            "end one of them, or give it a credential of its own (ERRAND_RUNNERS)",
+            reason="RUNNER_QUARANTINED",
+            retry_after=timedelta(seconds=quarantine.left_s),
+        )
+
+    def _renew(self, claims: Sequence[Claim], verdicts: Sequence[Held]) -> None:
+        for claim, held in zip(claims, verdicts, strict=True):
+            if held is not Held.FORGET:
+                self._board.renew(claim.holder)
+
+
+def _arrival(runner_id: str, name: str, request: pb.OpenSessionRequest) -> Arrival:
+    if not 1 <= len(request.nonce) <= _NONCE_LETTERS:
+        raise Invalid(
+            f"nonce has {len(request.nonce)} characters; make one of 1 to {_NONCE_LETTERS} for each process start"
+        )
+    if not 0 <= request.slots <= _SLOTS:
+        raise Invalid(f"slots is {request.slots}; it must be 0 to {_SLOTS}")
+    if len(request.held_attempts) > _HELD:
+        raise Invalid(f"{len(request.held_attempts)} attempts are held; the most is {_HELD}")
+    try:
+        found = labels.check(request.labels)
+    except ValueError as exc:
+        raise Invalid(str(exc)) from exc
+    return Arrival(runner_id=runner_id, name=name, nonce=request.nonce, slots=request.slots, labels=found)

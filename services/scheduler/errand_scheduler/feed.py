@@ -1,0 +1,231 @@
+"""The newest of what happens to one user's tasks, in memory, shared by everyone who watches them."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from errand.v1.event_pb2 import Delta, Event
+from errand.v1.task_service_pb2 import WatchEventsResponse
+from errand_scheduler.cadence import Cadence
+from errand_scheduler.open_blocks import Covered
+
+PAUSE_S = 0.1
+"""Between two messages to a watcher that keeps up, at least: messages cost, not events (ARCHITECTURE.md, Bounds)."""
+
+MESSAGE_BYTES = 128 * 1024
+"""Of events in one message, or one event if that is longer. gRPC holds one for each watcher that does not read, and
+copies it: this bounds what many of them cost."""
+
+DELTA_BYTES = 64 * 1024
+"""Of deltas in one message: what a watcher that does not keep up may have waiting (ARCHITECTURE.md, Bounds)."""
+
+ALL_BYTES = 8 * 1024 * 1024
+"""Of all feeds together."""
+
+KEPT_S = 2.0
+"""How long watchers find a thing here; who comes later reads the database."""
+
+_FEED_DELTA_BYTES = 4 * DELTA_BYTES
+_FRAMING_BYTES = 8  # of an event within its message
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a watcher stands: everything up to this event, and up to this delta, was sent or is not for it."""
+
+    event_id: int
+    delta_number: int
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What comes next for a watcher, none if nothing does. `more` than one message holds may be there."""
+
+    response: WatchEventsResponse | None
+    place: Place
+    more: bool
+
+
+@dataclass(frozen=True)
+class _Stored:
+    event_id: int
+    event: Event
+    size_bytes: int
+    since_s: float
+
+
+@dataclass(frozen=True)
+class _Passing:
+    """A delta that came when `after_event` had happened: it is sent after that."""
+
+    number: int
+    delta: Delta
+    size_bytes: int
+    after_event: int
+    since_s: float
+
+
+@dataclass
+class Budget:
+    """What all feeds together hold."""
+
+    used_bytes: int = 0
+
+
+class Feed:
+    """What is new becomes visible to all watchers at the same moments, at once where the last one was long ago: those
+    who keep up are sent the very same messages.
+
+    `floor` is the newest event that is not here: every visible one of the user after it is.
+    """
+
+    def __init__(self, budget: Budget, *, floor: int, on_flush: Callable[[int, Sequence[str]], None]) -> None:
+        self._budget = budget
+        self._floor = self._newest = self.visible = self._visible_before = floor
+        self._newest_delta = self._visible_delta = 0
+        self._on_flush = on_flush
+        self._events: deque[_Stored] = deque()
+        self._deltas: deque[_Passing] = deque()
+        self._delta_bytes = 0
+        self._fresh_tasks: dict[str, None] = {}
+        self._shared: dict[tuple[Place, str], Piece] = {}
+        self._cadence = Cadence(PAUSE_S, self._flush)
+        self._expiry = Cadence(KEPT_S, self._expire)
+
+    def stored(self, event_id: int, event: Event) -> None:
+        """An event was committed."""
+        size = event.ByteSize() + _FRAMING_BYTES
+        self._events.append(_Stored(event_id, event, size, asyncio.get_running_loop().time()))
+        self._newest = event_id
+        self._grown(event.task_id, size)
+
+    def passing(self, delta: Delta, size_bytes: int) -> None:
+        """A piece of something that goes on came."""
+        self._newest_delta += 1
+        now_s = asyncio.get_running_loop().time()
+        self._deltas.append(_Passing(self._newest_delta, delta, size_bytes, self._newest, now_s))
+        self._delta_bytes += size_bytes
+        while self._delta_bytes > _FEED_DELTA_BYTES:
+            self._drop_delta()
+        self._grown(delta.task_id, size_bytes)
+
+    def cover(self, task_id: str, covered: Covered) -> None:
+        """Pieces that an event covers are not sent any more: the event says it all."""
+        kept = [
+            each
+            for each in self._deltas
+            if each.delta.task_id != task_id or (each.delta.subject_id, int(each.delta.kind)) not in covered
+        ]
+        if len(kept) < len(self._deltas):
+            freed = self._delta_bytes - sum(each.size_bytes for each in kept)
+            self._deltas = deque(kept)
+            self._delta_bytes -= freed
+            self._budget.used_bytes -= freed
+
+    def place_after(self, event_id: int) -> Place:
+        """The place of somebody who knows everything up to this event, and all that is going on right now."""
+        return Place(event_id, self._newest_delta)
+
+    def next(self, place: Place, task_id: str) -> Piece | None:
+        """What comes after a place, of one task or of all; none if it lies before what is here."""
+        if place.event_id < min(self._floor, self.visible):
+            return None
+        key = (place, task_id)
+        piece = self._shared.get(key)
+        if piece is None:
+            piece = self._piece(place, task_id)
+            if place.event_id >= self._visible_before:
+                self._shared[key] = piece
+        return piece
+
+    def close(self) -> None:
+        """Nobody watches any more."""
+        self._cadence.stop()
+        self._expiry.stop()
+        self._budget.used_bytes -= self._delta_bytes + sum(each.size_bytes for each in self._events)
+
+    def _piece(self, place: Place, task_id: str) -> Piece:
+        deltas, number = self._next_deltas(place, task_id)
+        events: list[Event] = []
+        last, room, more = place.event_id, MESSAGE_BYTES, False
+        for each in self._after(place.event_id):
+            if task_id in ("", each.event.task_id):
+                room -= each.size_bytes
+                if room < 0 and events:
+                    more = True
+                    break
+                events.append(each.event)
+            last = each.event_id
+        response = WatchEventsResponse(deltas=deltas, events=events) if deltas or events else None
+        return Piece(response, Place(last if more else max(last, self.visible), number), more)
+
+    def _after(self, event_id: int) -> Iterator[_Stored]:
+        """The visible events after one. Who asks mostly wants the last few: they are looked for from the end."""
+        found = []
+        for each in reversed(self._events):
+            if each.event_id <= event_id:
+                break
+            if each.event_id <= self.visible:
+                found.append(each)
+        return reversed(found)
+
+    def _next_deltas(self, place: Place, task_id: str) -> tuple[list[Delta], int]:
+        """The deltas that may be sent before the events after a place, the newest of them where they are many; and up
+        to which number that is settled. Those that came after such an event wait for the next message."""
+        taken: list[_Passing] = []
+        number, room = place.delta_number, DELTA_BYTES
+        for each in self._deltas:
+            if each.number > self._visible_delta or each.after_event > place.event_id:
+                break
+            if each.number > place.delta_number:
+                number = each.number
+                if task_id in ("", each.delta.task_id):
+                    taken.append(each)
+        else:
+            number = max(number, self._visible_delta)
+        first = len(taken)
+        while first and (room := room - taken[first - 1].size_bytes) >= 0:
+            first -= 1
+        return [each.delta for each in taken[first:]], number
+
+    def _grown(self, task_id: str, size_bytes: int) -> None:
+        self._fresh_tasks[task_id] = None
+        self._budget.used_bytes += size_bytes
+        while self._budget.used_bytes > ALL_BYTES and self._deltas:
+            self._drop_delta()
+        while self._budget.used_bytes > ALL_BYTES and self._events:
+            self._drop_event()
+        self._cadence.soon()
+        self._expiry.soon()
+
+    def _drop_delta(self) -> None:
+        dropped = self._deltas.popleft()
+        self._delta_bytes -= dropped.size_bytes
+        self._budget.used_bytes -= dropped.size_bytes
+
+    def _drop_event(self) -> None:
+        dropped = self._events.popleft()
+        self._floor = dropped.event_id
+        self._budget.used_bytes -= dropped.size_bytes
+
+    def _flush(self) -> None:
+        before, self._visible_before = self.visible, self.visible
+        self.visible, self._visible_delta = self._newest, self._newest_delta
+        self._shared.clear()
+        fresh, self._fresh_tasks = self._fresh_tasks, {}
+        if self._deltas and self._deltas[-1].after_event > before:
+            # These wait until the events before them are sent.
+            self._fresh_tasks = dict(fresh)
+            self._cadence.soon()
+        self._on_flush(before, list(fresh))
+
+    def _expire(self) -> None:
+        oldest_s = asyncio.get_running_loop().time() - KEPT_S
+        self._shared.clear()
+        while self._deltas and self._deltas[0].since_s < oldest_s:
+            self._drop_delta()
+        while self._events and self._events[0].since_s < oldest_s:
+            self._drop_event()
+        if self._deltas or self._events:
+            self._expiry.soon()

@@ -1,0 +1,85 @@
+"""What an event of a runner does beside being told."""
+
+from dataclasses import dataclass
+
+from errand_common.values import AttemptPhase
+from errand_scheduler.lifecycle.waits import Wait
+from errand_scheduler.store.messages import Message
+from errand_scheduler.store.tasks import DiffStat
+from errand_scheduler.store.tool_calls import ToolCall
+
+
+@dataclass(frozen=True)
+class PhaseReported:
+    """The attempt came further."""
+
+    phase: AttemptPhase
+
+
+@dataclass(frozen=True)
+class MessageAdded:
+    """The transcript grew; the message carries these inputs to the model."""
+
+    message: Message
+    input_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ToolCallBegan:
+    """A tool runs."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True)
+class ToolCallEnded:
+    """A tool ended."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True)
+class PrefixSettled:
+    """The conversation's beginning is fixed."""
+
+    prefix: bytes
+
+
+@dataclass(frozen=True)
+class SandboxOpened:
+    """A container is up."""
+
+    container_id: str
+
+
+@dataclass(frozen=True)
+class BranchPushed:
+    """The branch is at GitHub."""
+
+    diff_stat: DiffStat
+
+
+@dataclass(frozen=True)
+class WaitBegan:
+    """The attempt waits for a person or a quota."""
+
+    wait: Wait
+
+
+@dataclass(frozen=True)
+class WaitOver:
+    """It goes on."""
+
+
+Effect = (
+    PhaseReported
+    | MessageAdded
+    | ToolCallBegan
+    | ToolCallEnded
+    | PrefixSettled
+    | SandboxOpened
+    | BranchPushed
+    | WaitBegan
+    | WaitOver
+    | None
+)

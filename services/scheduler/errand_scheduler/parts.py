@@ -1,0 +1,218 @@
+"""The parts of a scheduler put together: what judges, then the edges."""
+
+from collections.abc import Callable, Sequence
+
+import grpc
+from grpc_health.v1.health import aio as health
+
+from errand_common import contract, rpc
+from errand_common.clock import Clock
+from errand_common.disk import Room
+from errand_common.ids import Ids
+from errand_scheduler.admission import Listed
+from errand_scheduler.announcer import Announcer
+from errand_scheduler.auth import Authority, CallGuard
+from errand_scheduler.backups import Backups
+from errand_scheduler.blob_files import BlobFiles
+from errand_scheduler.blob_sweep import BlobSweep
+from errand_scheduler.board import Board
+from errand_scheduler.config import SchedulerSettings
+from errand_scheduler.cursors import Cursors
+from errand_scheduler.durations import Durations
+from errand_scheduler.edges.account import AccountEdge
+from errand_scheduler.edges.arrivals import Arrivals
+from errand_scheduler.edges.blobs import Blobs
+from errand_scheduler.edges.directives import Directing
+from errand_scheduler.edges.dispatch import DispatchEdge
+from errand_scheduler.edges.events import EventsIn
+from errand_scheduler.edges.explain import Explanations
+from errand_scheduler.edges.fleet import FleetEdge
+from errand_scheduler.edges.sign_in import SignIns
+from errand_scheduler.edges.task import TaskEdge
+from errand_scheduler.folder import DataFolder
+from errand_scheduler.github import GitHub
+from errand_scheduler.hub import Hub
+from errand_scheduler.people import People
+from errand_scheduler.placer import Placer
+from errand_scheduler.retention import Retention
+from errand_scheduler.rights import PushRights
+from errand_scheduler.runners import RunnerSessions
+from errand_scheduler.sign_in_links import new_links
+from errand_scheduler.single_user import Owner
+from errand_scheduler.store.meta import Meta
+from errand_scheduler.store.reader import Reader
+from errand_scheduler.store.writer import Writer
+from errand_scheduler.sweeper import Sweeper
+from errand_scheduler.vault import open_vault
+
+NewServer = Callable[[Sequence[grpc.aio.ServerInterceptor]], grpc.aio.Server]
+"""Makes the server that the handlers are added to."""
+
+
+class Parts:
+    """Everything between the store and the port, made once; each edge when it is asked for."""
+
+    def __init__(
+        self,
+        settings: SchedulerSettings,
+        clock: Clock,
+        *,
+        reader: Reader,
+        writer: Writer,
+        github: GitHub,
+        announcer: Announcer,
+        history: Meta,
+        room: Room,
+        blob_files: BlobFiles,
+        ids: Ids,
+        new_server: NewServer = rpc.server,
+    ) -> None:
+        self._room = room
+        self._settings, self._clock, self._ids, self._new_server = settings, clock, ids, new_server
+        self._reader, self._writer, self._github, self._history = reader, writer, github, history
+        self._durations = Durations(settings.beat_seconds)
+        self._vault = open_vault(settings.keys_file)
+        self._hub = Hub(Cursors(history.epoch))
+        self._board = Board(clock, self._durations)
+        self._sessions = RunnerSessions(clock, self._ids, self._durations)
+        self._directives = Directing(self._board, writer)
+        self._blobs = Blobs(reader=reader, writer=writer, board=self._board, sessions=self._sessions, files=blob_files)
+        self._backups = Backups(DataFolder(settings.data), blob_files, clock)
+        self._retention = self._make_retention()
+        self._people = People(self._vault, self._ids)
+        self._owner = self._make_owner()
+        self._admission = self._owner or Listed(settings.admitted)
+        self._authority = Authority(reader, clock, self._admission)
+        self._rights = self._make_rights()
+        self._placer = self._make_placer()
+        self._sweeper = Sweeper(writer, self._board, clock, self._durations)
+        self._guard = CallGuard(self._authority, contract.scopes(), self._ids)
+        self._health = health.HealthServicer()
+        announcer.connect(
+            hub=self._hub,
+            board=self._board,
+            sessions=self._sessions,
+            placer=self._placer,
+            authority=self._authority,
+            rights=self._rights,
+        )
+
+    def _make_owner(self) -> Owner | None:
+        if self._settings.github_token is None:
+            return None
+        return Owner(
+            self._settings.github_token,
+            reader=self._reader,
+            writer=self._writer,
+            vault=self._vault,
+            people=self._people,
+            github=self._github,
+            retry_s=self._durations.github_retry_s,
+        )
+
+    def _make_retention(self) -> Retention:
+        return Retention(
+            self._reader,
+            self._writer,
+            self._clock,
+            self._durations,
+            days=self._settings.retention_days,
+            files=BlobSweep(DataFolder(self._settings.data).blobs),
+            backups=self._backups,
+        )
+
+    def _make_rights(self) -> PushRights:
+        return PushRights(
+            reader=self._reader,
+            vault=self._vault,
+            admission=self._admission,
+            github=self._github,
+            clock=self._clock,
+            durations=self._durations,
+        )
+
+    def _make_placer(self) -> Placer:
+        return Placer(
+            reader=self._reader,
+            writer=self._writer,
+            ids=self._ids,
+            clock=self._clock,
+            durations=self._durations,
+            board=self._board,
+            sessions=self._sessions,
+            rights=self._rights,
+            most_live=self._settings.max_running_per_user,
+        )
+
+    def _make_task_edge(self) -> TaskEdge:
+        return TaskEdge(
+            reader=self._reader,
+            writer=self._writer,
+            ids=self._ids,
+            board=self._board,
+            hub=self._hub,
+            cursors=Cursors(self._history.epoch),
+            durations=self._durations,
+            room=self._room,
+            blobs=self._blobs,
+            most_pending=self._settings.max_pending_per_user,
+            explanations=Explanations(reader=self._reader, clock=self._clock, board=self._board, placer=self._placer),
+        )
+
+    def _make_account_edge(self) -> AccountEdge:
+        return AccountEdge(
+            reader=self._reader,
+            writer=self._writer,
+            ids=self._ids,
+            sign_ins=self._make_sign_ins(),
+            github=self._github,
+            rights=self._rights,
+            github_url=self._settings.github_url,
+        )
+
+    def _make_sign_ins(self) -> SignIns:
+        return SignIns(
+            reader=self._reader,
+            writer=self._writer,
+            people=self._people,
+            github=self._github,
+            links=new_links(self._clock),
+            admission=self._admission,
+        )
+
+    def _make_dispatch_edge(self) -> DispatchEdge:
+        return DispatchEdge(
+            reader=self._reader,
+            writer=self._writer,
+            clock=self._clock,
+            durations=self._durations,
+            board=self._board,
+            sessions=self._sessions,
+            placer=self._placer,
+            arrivals=Arrivals(
+                reader=self._reader,
+                writer=self._writer,
+                durations=self._durations,
+                board=self._board,
+                sessions=self._sessions,
+            ),
+            directives=self._directives,
+            events=self._make_events_in(),
+            blobs=self._blobs,
+            github=self._github,
+            rights=self._rights,
+        )
+
+    def _make_events_in(self) -> EventsIn:
+        return EventsIn(
+            reader=self._reader,
+            writer=self._writer,
+            board=self._board,
+            sessions=self._sessions,
+            durations=self._durations,
+            hub=self._hub,
+            directives=self._directives,
+        )
+
+    def _make_fleet_edge(self) -> FleetEdge:
+        return FleetEdge(self._backups)

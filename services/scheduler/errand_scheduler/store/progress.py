@@ -1,0 +1,65 @@
+"""What attempts add to their tasks."""
+
+from errand_scheduler.store.query import Query
+from errand_scheduler.store.tasks import DiffStat
+from errand_scheduler.store.transaction import Tx
+from errand_scheduler.store.usage import Usage
+
+
+def prefix(task_id: str) -> Query[bytes | None]:
+    """The conversation's fixed beginning, if it is settled."""
+    return Query("SELECT prefix FROM tasks WHERE task_id = :task_id", lambda row: row["prefix"], {"task_id": task_id})
+
+
+def add_usage(tx: Tx, task_id: str, usage: Usage) -> None:
+    """Add what a message used. A cost that is unknown once makes the sum unknown."""
+    tx.run(
+        """
+        UPDATE tasks
+        SET input_tokens = input_tokens + :input_tokens,
+            cache_write_tokens = cache_write_tokens + :cache_write_tokens,
+            cache_read_tokens = cache_read_tokens + :cache_read_tokens,
+            output_tokens = output_tokens + :output_tokens,
+            cost_nanodollars = cost_nanodollars + :cost_nanodollars
+        WHERE task_id = :task_id
+        """,
+        {"task_id": task_id, **usage.columns()},
+    )
+
+
+def set_container(tx: Tx, task_id: str, container_id: str) -> None:
+    """Store the container of the latest attempt."""
+    tx.run(
+        "UPDATE tasks SET container_id = :container_id WHERE task_id = :task_id",
+        {"task_id": task_id, "container_id": container_id},
+    )
+
+
+def set_diff_stat(tx: Tx, task_id: str, diff_stat: DiffStat) -> None:
+    """Store what the branch changes after a push."""
+    tx.run(
+        """
+        UPDATE tasks
+        SET diff_files = :files, diff_insertions = :insertions, diff_deletions = :deletions
+        WHERE task_id = :task_id
+        """,
+        {
+            "task_id": task_id,
+            "files": diff_stat.files,
+            "insertions": diff_stat.insertions,
+            "deletions": diff_stat.deletions,
+        },
+    )
+
+
+def set_pull_request(tx: Tx, task_id: str, url: str) -> None:
+    """Store the pull request's page."""
+    tx.run("UPDATE tasks SET pull_request_url = :url WHERE task_id = :task_id", {"task_id": task_id, "url": url})
+
+
+def settle_prefix(tx: Tx, task_id: str, prefix: bytes) -> None:
+    """Store the conversation's fixed beginning; the first one stays."""
+    tx.run(
+        "UPDATE tasks SET prefix = :prefix WHERE task_id = :task_id AND prefix IS NULL",
+        {"task_id": task_id, "prefix": prefix},
+    )

@@ -1,0 +1,1 @@
+"""No-op tasks through the whole life, beside queues that people know."""

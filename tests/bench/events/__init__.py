@@ -1,0 +1,1 @@
+"""Durable events from a runner to watchers, beside the bare parts of the way."""

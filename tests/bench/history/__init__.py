@@ -1,0 +1,1 @@
+"""What a long history costs: a million finished tasks against none."""

@@ -1,0 +1,109 @@
+"""What is looked at from outside: a phone that never gave up watching, the database, the git host, Docker."""
+
+import asyncio
+import sqlite3
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import websockets
+
+from tests.demo.phone import Json, Phone, is_final
+from tests.demo.stack import REPOSITORY, Stack
+
+WITHIN_S = 60.0
+
+
+@dataclass
+class Observer:
+    """One task, watched from its beginning over every interruption."""
+
+    stack: Stack
+    phone: Phone
+    task: Json
+    events: list[Json] = field(default_factory=list)
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def follow(self) -> None:
+        """Watch, and watch again from the last cursor, for ever."""
+        while True:
+            cursor = self.events[-1]["cursor"] if self.events else ""
+            try:
+                async with self.phone.live(self.task, cursor=cursor) as live:
+                    async for message in live:
+                        await self._see(message)
+            except (OSError, httpx2.HTTPError, websockets.WebSocketException):
+                pass
+            await asyncio.sleep(0.1)
+
+    async def until(self, seen: Callable[[Json], bool]) -> Json:
+        """The first event for which `seen` holds, as soon as it is there."""
+        async with asyncio.timeout(WITHIN_S), self._changed:
+            await self._changed.wait_for(lambda: any(map(seen, self.events)))
+        return next(filter(seen, self.events))
+
+    async def ended(self) -> Json:
+        """The task once it is final."""
+        await self.until(lambda event: is_final({"type": "event", "event": event}))
+        return await self.phone.task(self.task)
+
+    def container(self) -> str:
+        """The task's one container."""
+        command = ["docker", "ps", "--quiet", "--no-trunc", "--filter", f"label=errand.task={self.task['task_id']}"]
+        (found,) = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        return str(found)
+
+    def attempts(self) -> list[tuple[str, str, int]]:
+        """The id, phase and last acknowledged event of each of its attempts."""
+        query = "SELECT attempt_id, phase, acked_sequence FROM attempts WHERE task_id = ? ORDER BY fence"
+        return [(str(row[0]), str(row[1]), int(row[2])) for row in self._rows(query, self.task["task_id"])]
+
+    def told(self, attempt_id: str) -> list[tuple[int, bytes]]:
+        """An attempt's events as they are stored, in order: number and body."""
+        query = "SELECT attempt_sequence, body FROM events WHERE attempt_id = ? AND attempt_sequence IS NOT NULL"
+        rows = self._rows(f"{query} ORDER BY event_id", attempt_id)
+        return [(int(row[0]), bytes(row[1])) for row in rows]
+
+    def trace(self) -> list[str]:
+        """The lines of the file `trace` on the branch at the git host."""
+        repository = self.stack.folder / "github" / f"{REPOSITORY}.git"
+        command = ["git", "-C", str(repository), "show", f"{self.task['branch']}:trace"]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+    def _rows(self, query: str, value: str) -> list[Any]:
+        with closing(sqlite3.connect(f"file:{self.stack.database}?mode=ro", uri=True)) as connection:
+            return connection.execute(query, (value,)).fetchall()
+
+    async def _see(self, message: Json) -> None:
+        if message["type"] != "event":
+            return
+        async with self._changed:
+            self.events.append(message["event"])
+            self._changed.notify_all()
+
+
+@asynccontextmanager
+async def observed(stack: Stack, phone: Phone, project: Json, prompt: str) -> AsyncIterator[Observer]:
+    """A new task under observation."""
+    observer = Observer(stack, phone, await phone.create_task(project, prompt))
+    following = asyncio.ensure_future(observer.follow())
+    try:
+        yield observer
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+async def check(observer: Observer) -> None:
+    """What must hold at the end of a task, whatever happened on the way."""
+    task = await observer.ended()
+    assert task["status"] == "completed", task
+    ((attempt_id, phase, acked),) = observer.attempts()
+    assert phase == "succeeded"
+    assert [number for number, _ in observer.told(attempt_id)] == list(range(1, acked + 1))
+    assert observer.events == await observer.phone.events(observer.task)
+    calls = await observer.phone.tool_calls(observer.task)
+    assert all(call["output"] for call in calls)

@@ -1,0 +1,254 @@
+"""Wherever a process was killed on the way to a sandbox, the next one ends up with one container on the workspace."""
+
+import asyncio
+import gc
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import pytest
+
+from errand.v1.runner_pb2 import AttemptEvent
+from errand_common.clock import Clock
+from errand_common.errors import Unavailable
+from errand_common.ids import Ids
+from errand_runner.broker.broker import Broker
+from errand_runner.deltas import Deltas
+from errand_runner.freezer import Freezer
+from errand_runner.journal import Entry, Journal
+from errand_runner.lease import Leases
+from errand_runner.leftovers import Leftovers
+from errand_runner.lodging import Lodging
+from errand_runner.outbox import Outbox
+from errand_runner.record import Recorder
+from errand_runner.sandbox.docker import Engine, Sandbox, SandboxSpec
+from tests.e2e.engine_proxy import engine_proxy
+from tests.integration.brokering import Lender
+from tests.integration.sandboxing import containers, sh
+
+
+@dataclass
+class Host:
+    """What one process of a runner has; `folder` is what the next one finds."""
+
+    engine: Engine
+    runner_id: str
+    image: str
+    folder: Path
+    task_id: str
+    attempt_id: str
+    journal: Journal
+    leases: Leases
+    outbox: Outbox
+
+    @property
+    def leftovers(self) -> Leftovers:
+        return Leftovers(self.engine, self.journal, self.leases, socket_root=self.folder / "s")
+
+    @asynccontextmanager
+    async def lodged(self) -> AsyncIterator[Sandbox]:
+        """As an attempt does it."""
+        log = self.outbox.hold(self.attempt_id, 1)
+        recorder = Recorder(log, Deltas(self.outbox.changed), task_id=self.task_id)
+        lodging = Lodging(
+            self.attempt_id,
+            engine=self.engine,
+            journal=self.journal,
+            ids=Ids(Clock()),
+            socket_root=self.folder / "s",
+            freezer=Freezer(self.attempt_id, leases=self.leases, clock=Clock(), teller=recorder),
+            recorder=recorder,
+            new_broker=self.broker,
+            new_spec=self.spec,
+        )
+        async with lodging.open() as (sandbox, _):
+            yield sandbox
+
+    def spec(self, sandbox_id: str, socket_dir: Path) -> SandboxSpec:
+        return SandboxSpec(
+            sandbox_id=sandbox_id,
+            task_id=self.task_id,
+            runner_id=self.runner_id,
+            image=self.image,
+            socket_dir=socket_dir,
+            memory_bytes=256 << 20,
+            lifetime_s=600,
+        )
+
+    def broker(self, socket_dir: Path) -> Broker:
+        return Broker(
+            socket_dir=socket_dir,
+            upstream_url="http://127.0.0.1:1/octo/demo.git",
+            repository="octo/demo",
+            push_refs=frozenset(),
+            lend=Lender([""]),
+            allow=lambda: False,
+            holds=lambda: True,
+        )
+
+    def told(self) -> list[str]:
+        """The kinds of events in the attempt's log."""
+        log = self.outbox.logs[self.attempt_id]
+        events = [AttemptEvent.FromString(record) for record in log.after(0, limit_bytes=1 << 20)]
+        return [event.body.WhichOneof("kind") or "" for event in events]
+
+
+@pytest.fixture
+async def host(engine: Engine, runner_id: str, sandbox_image: str, state_dir: Path, ids: Ids) -> AsyncGenerator[Host]:
+    async with next_process(engine, runner_id, sandbox_image, state_dir, ids.new("tsk"), ids.new("att")) as first:
+        yield first
+
+
+@asynccontextmanager
+async def next_process(
+    engine: Engine, runner_id: str, image: str, folder: Path, task_id: str, attempt_id: str
+) -> AsyncIterator[Host]:
+    (folder / "s").mkdir(exist_ok=True)
+    leases, outbox = Leases(Clock()), Outbox(folder / "outbox")
+    leases.renew((attempt_id,), asked_s=Clock().boot_s())
+    journal = Journal(folder / "sandboxes")
+    try:
+        yield Host(engine, runner_id, image, folder, task_id, attempt_id, journal, leases, outbox)
+    finally:
+        outbox.close()
+
+
+@asynccontextmanager
+async def after(host: Host) -> AsyncIterator[Host]:
+    """The next process, which the scheduler told to keep the attempt."""
+    opening = next_process(host.engine, host.runner_id, host.image, host.folder, host.task_id, host.attempt_id)
+    async with opening as following:
+        await following.leftovers.begin(host.runner_id)
+        yield following
+
+
+def leave(host: Host, client: docker.DockerClient, ids: Ids, *, until: str) -> str:
+    """As a process would that was killed then: the id of its container, if it has one."""
+    entry = Entry(ids.new("sbx"), host.attempt_id)
+    host.journal.prepare(entry)
+    socket_dir = host.folder / "s" / entry.sandbox_id
+    socket_dir.mkdir()
+    if until == "prepared":
+        return ""
+    container = client.containers.create(
+        host.image,
+        ["sleep", "600"],
+        name=entry.sandbox_id,
+        user="200000:200000",
+        labels={
+            "errand.managed": "1",
+            "errand.runner": host.runner_id,
+            "errand.sandbox": entry.sandbox_id,
+            "errand.task": host.task_id,
+        },
+        volumes={
+            f"errand-{host.task_id}": {"bind": "/workspace", "mode": "rw"},
+            str(socket_dir): {"bind": "/run/broker", "mode": "ro"},
+            str(next(host.folder.glob("guest-*"))): {"bind": "/opt/errand", "mode": "ro"},
+        },
+    )
+    if until != "made":
+        container.start()
+    if until == "written down":
+        host.journal.created(entry.sandbox_id, str(container.id))
+    return str(container.id)
+
+
+async def with_workspace(host: Host) -> None:
+    """The volume is there, as an earlier turn left it."""
+    async with host.lodged() as sandbox:
+        await sh(sandbox, "echo kept > note")
+
+
+@pytest.mark.parametrize(
+    ("until", "adopted"), [("prepared", False), ("made", False), ("started", True), ("written down", True)]
+)
+async def test_what_a_killed_process_left_is_adopted_or_replaced(
+    host: Host, client: docker.DockerClient, ids: Ids, until: str, adopted: bool
+) -> None:
+    await with_workspace(host)
+    left = leave(host, client, ids, until=until)
+
+    async with after(host) as process, process.lodged() as sandbox:
+        assert (sandbox.container_id == left) is adopted
+        assert await sh(sandbox, "cat note") == "kept\n"
+        on_volume = client.containers.list(all=True, filters={"volume": f"errand-{host.task_id}"})
+        assert [each.name for each in on_volume] == [sandbox.sandbox_id]
+        assert [path.name for path in (host.folder / "s").iterdir()] == [sandbox.sandbox_id]
+        told = process.told()
+        assert (told.count("sandbox_adopted"), "sandbox_opened" in told[2:]) == ((1, False) if adopted else (0, True))
+    assert containers(client, host.runner_id) == []
+    assert list((host.folder / "s").iterdir()) == []
+    assert list((host.folder / "sandboxes").iterdir()) == []
+
+
+async def test_an_attempt_that_the_scheduler_gave_up_leaves_nothing(
+    host: Host, client: docker.DockerClient, ids: Ids
+) -> None:
+    await with_workspace(host)
+    leave(host, client, ids, until="written down")
+    host.leases.drop(host.attempt_id)
+
+    await host.leftovers.begin(host.runner_id)
+
+    # This process's own journal says that it is at work; the next one's does not.
+    assert len(containers(client, host.runner_id)) == 1
+    opening = next_process(host.engine, host.runner_id, host.image, host.folder, host.task_id, host.attempt_id)
+    async with opening as following:
+        following.leases.drop(host.attempt_id)
+        await following.leftovers.begin(host.runner_id)
+        assert containers(client, host.runner_id) == []
+        assert list((host.folder / "s").iterdir()) == []
+        assert list(following.journal.entries) == []
+
+
+async def test_what_is_lost_later_is_removed_without_another_start(
+    host: Host, client: docker.DockerClient, ids: Ids
+) -> None:
+    await with_workspace(host)
+    leave(host, client, ids, until="written down")
+    async with after(host) as process, AsyncExitStack() as stack:
+        assert len(containers(client, host.runner_id)) == 1
+        leftovers = process.leftovers
+        process.leases.beat_s = 0.01
+        await leftovers.begin(host.runner_id)
+        watching = asyncio.ensure_future(leftovers.watch())
+        stack.callback(watching.cancel)
+        process.leases.drop(host.attempt_id)
+        async with asyncio.timeout(20):
+            while containers(client, host.runner_id):
+                await asyncio.sleep(0.05)
+
+
+# The SDK leaves the socket open with which it could not connect.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_without_docker_nothing_is_said_of_containers(
+    host: Host, client: docker.DockerClient, ids: Ids, state_dir: Path
+) -> None:
+    await with_workspace(host)
+    leave(host, client, ids, until="written down")
+    async with engine_proxy(state_dir) as proxy, Engine.connect(state_dir=state_dir, base_url=proxy.docker_host) as cut:
+        await proxy.take_away()
+        opening = next_process(cut, host.runner_id, host.image, host.folder, host.task_id, host.attempt_id)
+        async with opening as following:
+            following.leases.drop(host.attempt_id)
+            with pytest.raises(Unavailable, match="went away"):
+                await following.leftovers.begin(host.runner_id)
+            assert [entry.attempt_id for entry in following.journal.entries] == [host.attempt_id]
+            assert len(list((host.folder / "s").iterdir())) == 1
+
+            await proxy.bring_back()
+            await following.leftovers.begin(host.runner_id)
+            assert list(following.journal.entries) == []
+            assert containers(client, host.runner_id) == []
+    gc.collect()
+
+
+async def test_a_sandbox_is_written_down_while_it_lives(host: Host) -> None:
+    async with host.lodged() as sandbox:
+        written = Journal(host.folder / "sandboxes").entries
+        assert written == (Entry(sandbox.sandbox_id, host.attempt_id, sandbox.container_id),)
+        assert host.told()[0] == "sandbox_opened"
+    assert Journal(host.folder / "sandboxes").entries == ()

@@ -1,0 +1,159 @@
+"""A full disk makes attempts wait; nothing that was told is lost, and room lets them go on."""
+
+import asyncio
+import errno
+import os
+
+import pytest
+from structlog.testing import capture_logs
+
+from errand.v1.runner_pb2 import AttemptEvent
+from errand_runner.outbox import Disk, Outbox, OutboxError
+from tests.unit.runner.streaming import attempt, event
+
+ATTEMPT, OTHER = attempt(0), attempt(1)
+
+
+class SmallDisk(Disk):
+    """A disk that is full when told so: writes leave a part of themselves behind, as on a real one."""
+
+    room_retry_s = 0.01
+
+    def __init__(self):
+        self.full = False
+        self.broken = False
+        self.tries = 0
+
+    def append(self, pieces):
+        if not (self.full or self.broken):
+            return super().append(pieces)
+        self.tries += 1
+        for piece in pieces:
+            os.pwrite(piece.descriptor, piece.data[:5], piece.offset)
+        return [OSError(errno.EIO if self.broken else errno.ENOSPC, "no") for _ in pieces]
+
+    def put(self, path, content):
+        if self.full:
+            self.tries += 1
+            raise OSError(errno.ENOSPC, "no")
+        super().put(path, content)
+
+
+@pytest.fixture
+def disk():
+    return SmallDisk()
+
+
+@pytest.fixture
+def box(tmp_path, disk):
+    return Outbox(tmp_path, disk=disk)
+
+
+def told(folder):
+    return {
+        attempt_id: [AttemptEvent.FromString(record).prefix.decode() for record in log.recovered]
+        for attempt_id, log in Outbox(folder).logs.items()
+    }
+
+
+async def tried(disk, times):
+    async with asyncio.timeout(10):
+        while disk.tries < times:
+            await asyncio.sleep(0.005)
+
+
+async def test_appends_wait_for_room_and_all_are_written_in_order(tmp_path, box, disk):
+    log, other = box.hold(ATTEMPT, 1), box.hold(OTHER, 1)
+    await log.append(event("before"))
+    disk.full = True
+    waiting = [asyncio.ensure_future(each.append(event(text))) for each, text in [(log, "1"), (other, "a"), (log, "2")]]
+    await tried(disk, 3)
+    assert not any(each.done() for each in waiting)
+
+    disk.full = False
+
+    async with asyncio.timeout(5):
+        await asyncio.gather(*waiting)
+        await log.append(event("after"))
+    box.close()
+    assert told(tmp_path) == {ATTEMPT: ["before", "1", "2", "after"], OTHER: ["a"]}
+
+
+async def test_a_runner_without_room_says_so_once_and_takes_no_more(box, disk):
+    log, other = box.hold(ATTEMPT, 1), box.hold(OTHER, 1)
+    disk.full = True
+    with capture_logs() as logs:
+        waiting = [asyncio.ensure_future(each.append(event("x"))) for each in (log, other)]
+        await tried(disk, 4)
+        assert box.blocked
+        disk.full = False
+        async with asyncio.timeout(5):
+            await asyncio.gather(*waiting)
+
+    assert [entry["event"] for entry in logs] == ["outbox_disk_full", "outbox_disk_has_room"]
+    assert not box.blocked
+
+
+async def test_an_attempt_that_is_stopped_meanwhile_can_end(tmp_path, box, disk):
+    log = box.hold(ATTEMPT, 1)
+    await log.append(event("told"))
+    disk.full = True
+    waiting = [asyncio.ensure_future(log.append(event("never"))) for _ in range(2)]
+    await tried(disk, 2)
+
+    for each in waiting:
+        each.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    log.ack(1)
+
+    async with asyncio.timeout(5):
+        await log.drained()
+    assert log.last_sequence == 1
+    disk.full = False
+    await log.append(event("later"))
+    box.close()
+    assert told(tmp_path) == {ATTEMPT: ["told", "later"]}
+    assert not box.blocked
+
+
+async def test_long_content_waits_for_room_too(box, disk):
+    log = box.hold(ATTEMPT, 1)
+    disk.full = True
+    waiting = asyncio.ensure_future(log.append(event(content=b"x" * 100_000)))
+    await tried(disk, 3)
+    assert box.blocked
+
+    disk.full = False
+
+    async with asyncio.timeout(5):
+        await waiting
+    assert (log.last_sequence, box.blocked) == (1, False)
+
+
+async def test_a_forgotten_attempt_frees_the_runner(box, disk):
+    log = box.hold(ATTEMPT, 1)
+    disk.full = True
+    waiting = asyncio.ensure_future(log.append(event("x")))
+    await tried(disk, 1)
+
+    box.forget(ATTEMPT)
+
+    with pytest.raises(OutboxError):
+        await waiting
+    async with asyncio.timeout(5):
+        while box.blocked:
+            await asyncio.sleep(0.005)
+
+
+async def test_a_disk_that_breaks_while_it_is_full_ends_the_log(tmp_path, box, disk):
+    log = box.hold(ATTEMPT, 1)
+    await log.append(event("told"))
+    disk.full = True
+    waiting = asyncio.ensure_future(log.append(event("x")))
+    await tried(disk, 2)
+    disk.broken = True
+
+    with pytest.raises(OutboxError, match="see to the disk"):
+        await waiting
+    box.close()
+    assert told(tmp_path) == {ATTEMPT: ["told"]}

@@ -1,0 +1,224 @@
+"""One session at a time, its leases kept alive for as long as they can be, and nothing done that nobody confirmed."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from errand.v1 import runner_pb2, task_pb2
+from errand.v1.dispatch_service_pb2 import HeartbeatResponse
+from errand_common.errors import Conflict, Exhausted, Unavailable
+from errand_common.values import AttemptPhase
+from errand_runner.outbox import Outbox
+from errand_runner.worker import Outcome
+from tests.unit.runner.moved_clock import MovedClock
+from tests.unit.runner.session_double import SessionDouble, on_line
+
+ATTEMPT = "att_" + "0" * 26
+SUPERSEDED = Conflict("another session was opened later", reason="SESSION_SUPERSEDED")
+
+
+class TickingClock(MovedClock):
+    """Each look is a little later than the one before."""
+
+    def boot_s(self):
+        self.s += 0.001
+        return self.s
+
+
+@pytest.fixture
+def clock():
+    return TickingClock()
+
+
+@pytest.fixture
+def double():
+    double = SessionDouble()
+    ref = runner_pb2.AttemptRef(attempt_id=ATTEMPT, fence=1)
+    double.wanted = [
+        runner_pb2.Assignment(
+            attempt=ref, phase=task_pb2.ATTEMPT_PHASE_RUNNING, desired_state=runner_pb2.DESIRED_STATE_RUN
+        )
+    ]
+    return double
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Of a runner that was killed while it worked on an attempt."""
+    box = Outbox(tmp_path / "outbox")
+    box.hold(ATTEMPT, 1)
+    box.close()
+    return tmp_path
+
+
+async def until(holds):
+    async with asyncio.timeout(5):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_restarted_runner_starts_nothing_before_its_inventory_is_answered(double, folder, clock):
+    started = asyncio.Event()
+
+    async def work(assignment, inbox, log, runner_id):
+        started.set()
+        await asyncio.Event().wait()
+
+    double.answer.clear()
+    async with on_line(double, folder, clock=clock, run_attempt=work) as line:
+        await double.until(lambda: double.opened)
+        assert [held.attempt.attempt_id for held in double.opened[0].held_attempts] == [ATTEMPT]
+        assert dict(double.opened[0].labels) == {"region": "eu"}
+        assert (line.begun, line.leases.holds(ATTEMPT), started.is_set()) == ([], False, False)
+
+        double.answer.set()
+        async with asyncio.timeout(5):
+            await started.wait()
+        assert line.begun == ["rnr_1"]
+        assert line.leases.holds(ATTEMPT)
+
+
+@pytest.mark.parametrize("verdict", [runner_pb2.VERDICT_STOP, runner_pb2.VERDICT_FORGET])
+async def test_what_is_not_to_be_kept_is_not_confirmed(double, folder, clock, verdict):
+    double.verdict, double.wanted = verdict, []
+    async with on_line(double, folder, clock=clock) as line:
+        await double.until_watched()
+        assert not line.leases.holds(ATTEMPT)
+        await until(lambda: not line.worker.outbox.logs)
+
+
+async def test_while_docker_is_down_leases_live_and_nothing_starts(double, folder, clock):
+    away = [Unavailable("no Docker"), Unavailable("no Docker")]
+    async with on_line(double, folder, clock=clock, begin_failures=away) as line:
+        await double.until(lambda: len(double.opened) == 2)
+        assert line.heart.pulse.next().request.session_id == "ses_1"
+        assert line.worker.attempts == ()
+        await double.until_watched()
+
+    assert line.begun == ["rnr_1"] * 3
+    assert len(line.hearts) == 1
+
+
+async def test_heartbeats_go_on_while_the_streams_are_broken(double, folder, clock):
+    async with on_line(double, folder, clock=clock) as line:
+        await double.until_watched()
+        double.answer.clear()
+        double.break_watch(Unavailable("the stream broke"))
+        await double.until(lambda: len(double.opened) == 2)
+
+        heart, asked_s = line.heart, clock.s
+        clock.s += 100 * line.leases.beat_s
+        await until(lambda: line.worker.attempts)
+        heart.pulse.answered(heart.pulse.next(), HeartbeatResponse())
+        clock.s = asked_s + 150 * line.leases.beat_s
+        assert line.leases.holds(ATTEMPT)
+
+        double.answer.set()
+        await double.until_watched()
+        assert line.heart is heart
+
+
+async def test_a_new_session_has_a_heart_of_its_own(double, folder, clock):
+    double.session_ids = ["ses_1", "ses_2"]
+    async with on_line(double, folder, clock=clock) as line:
+        await double.until_watched()
+        double.break_watch(Unavailable("the scheduler began anew"))
+        await double.until_watched()
+
+        assert [heart.stopped for heart in line.hearts] == [True, False]
+        assert line.heart.pulse.next().request.session_id == "ses_2"
+    assert [heart.stopped for heart in line.hearts] == [True, True]
+
+
+async def test_a_session_that_was_replaced_confirms_nothing_until_the_next(double, folder, clock):
+    double.session_ids = ["ses_1", "ses_2"]
+    async with on_line(double, folder, clock=clock) as line:
+        await double.until_watched()
+        double.answer.clear()
+        double.break_watch(SUPERSEDED)
+        await double.until(lambda: len(double.opened) == 2)
+        assert not line.leases.holds(ATTEMPT)
+        assert line.hearts[0].stopped
+
+        double.answer.set()
+        await double.until_watched()
+        assert line.leases.holds(ATTEMPT)
+
+
+async def test_a_heartbeat_that_is_told_so_freezes_from_its_own_thread(double, folder, clock):
+    double.session_ids = ["ses_1", "ses_2"]
+    async with on_line(double, folder, clock=clock) as line:
+        await double.until_watched()
+        await until(lambda: line.worker.attempts)
+        double.answer.clear()
+        # As the heart's thread does while the loop is blocked: nothing else runs until the next await.
+        line.heart.pulse.on_superseded()
+        assert not line.leases.holds(ATTEMPT)
+
+        double.answer.set()
+        await double.until(lambda: len(double.opened) == 2)
+        await until(lambda: line.leases.holds(ATTEMPT))
+
+
+async def test_any_call_that_is_told_so_ends_the_session(double, folder, clock):
+    done = asyncio.Event()
+
+    async def work(assignment, inbox, log, runner_id):
+        await done.wait()
+        return Outcome(AttemptPhase.SUCCEEDED)
+
+    double.session_ids = ["ses_1", "ses_2"]
+    double.failures["FinishAttempts"] = [SUPERSEDED]
+    async with on_line(double, folder, clock=clock, run_attempt=work) as line:
+        await double.until_watched()
+        await until(lambda: line.worker.attempts)
+        double.answer.clear()
+        done.set()
+        await double.until(lambda: len(double.opened) == 2)
+        assert not line.leases.holds(ATTEMPT)
+
+        double.answer.set()
+        await double.until(lambda: double.outcomes)
+
+
+async def test_a_scheduler_that_began_anew_is_asked_at_once_and_nothing_freezes(double, folder, clock):
+    double.session_ids = ["ses_1", "ses_2"]
+    async with on_line(double, folder, clock=clock) as line:
+        await double.until_watched()
+        double.failures["OpenSession"] = [Unavailable("it starts")] * 2
+        double.break_watch(Unavailable("it went away"))
+        await double.until(lambda: len(double.opened) == 3)
+        line.heart.pulse.on_superseded()
+        assert line.leases.holds(ATTEMPT)
+        await double.until_watched()
+        assert line.leases.holds(ATTEMPT)
+
+
+async def test_where_the_next_session_is_refused_after_that_everything_freezes(double, folder, clock):
+    async with on_line(double, folder, clock=clock) as line:
+        await double.until_watched()
+        double.failures["OpenSession"] = [Unavailable("it starts")] * 1000
+        double.break_watch(Unavailable("it went away"))
+        await double.until(lambda: len(double.opened) == 2)
+        line.heart.pulse.on_superseded()
+        await until(lambda: not line.leases.holds(ATTEMPT))
+
+
+async def test_a_quarantine_is_told_with_its_cure_and_waited_out(double, folder, clock):
+    double.failures["OpenSession"] = [
+        Exhausted("two processes", reason="RUNNER_QUARANTINED", retry_after=timedelta(seconds=0.2))
+    ]
+    with capture_logs() as logs:
+        async with on_line(double, folder, clock=clock) as line:
+            await double.until(lambda: double.opened)
+            assert not line.leases.holds(ATTEMPT)
+            began_s = asyncio.get_running_loop().time()
+            await double.until_watched()
+            assert asyncio.get_running_loop().time() - began_s > 0.15
+            assert line.leases.holds(ATTEMPT)
+
+    (told,) = (log for log in logs if log["event"] == "runner_quarantined")
+    assert told["log_level"] == "error"
+    assert "stop one of the two" in told["cure"]

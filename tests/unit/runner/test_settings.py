@@ -1,0 +1,42 @@
+"""What a runner is started with."""
+
+import pytest
+
+from errand_common import config
+from errand_common.config import ConfigError
+from errand_runner.config import RunnerSettings
+
+REQUIRED = {
+    "ERRAND_CA_FILE": "/ca.pem",
+    "ERRAND_TOKEN_FILE": "/token",
+    "ANTHROPIC_API_KEY": "sk-ant-test",
+    "ERRAND_SANDBOX_IMAGE": "sandbox",
+}
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in config.variables(RunnerSettings):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_every_runner_offers_its_model_key_beside_its_own_labels() -> None:
+    assert config.load(RunnerSettings, **REQUIRED).offered_labels == {"model-key": "yes"}
+    named = config.load(RunnerSettings, **REQUIRED, ERRAND_LABELS="region=eu,gpu=no")
+    assert named.offered_labels == {"region": "eu", "gpu": "no", "model-key": "yes"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ("region", '"region" is no label'),
+        ("model-key=no", "every runner sets model-key by itself; leave it out"),
+        (",".join(f"k{number}=v" for number in range(32)), "33 labels"),
+    ],
+)
+def test_wrong_labels_stop_the_start_with_the_variable_and_an_example(labels: str, words: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        config.load(RunnerSettings, **REQUIRED, ERRAND_LABELS=labels)
+    assert str(refused.value).startswith("ERRAND_LABELS is ")
+    assert words in str(refused.value)
+    assert str(refused.value).endswith("for example ERRAND_LABELS=region=eu,gpu=no")

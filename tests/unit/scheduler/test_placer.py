@@ -1,0 +1,249 @@
+"""The placer follows what is committed: nothing that can go is left waiting, even where no time passes by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from cryptography.fernet import Fernet
+
+from errand_common.errors import Unavailable
+from errand_common.ids import Ids
+from errand_common.values import AttemptPhase, TaskStatus
+from errand_scheduler.admission import Listed
+from errand_scheduler.announcer import Announcer
+from errand_scheduler.auth import Authority
+from errand_scheduler.board import Board
+from errand_scheduler.cursors import Cursors
+from errand_scheduler.durations import Durations
+from errand_scheduler.github import open_github
+from errand_scheduler.hub import Hub
+from errand_scheduler.lifecycle import asks, deadlines, turns
+from errand_scheduler.lifecycle.turns import Holder
+from errand_scheduler.placer import Placer
+from errand_scheduler.rights import Answer, PushRights, Right
+from errand_scheduler.runners import Arrival, RunnerSessions
+from errand_scheduler.store import tasks
+from errand_scheduler.store.attempts import Attempt
+from errand_scheduler.store.database import prepare
+from errand_scheduler.store.notices import Notice
+from errand_scheduler.store.reader import Reader
+from errand_scheduler.store.reader_pool import open_reader
+from errand_scheduler.store.transaction import Tx
+from errand_scheduler.store.writer import Writer
+from errand_scheduler.store.writer_thread import open_writer
+from errand_scheduler.vault import Vault
+from tests.unit.scheduler.world import PROJECT, RUNNER, USER, StillClock, seed
+
+T = TypeVar("T")
+DEADLINE_S = 20.0
+DURATIONS = Durations(beat_s=10_000.0)
+"""So long that nothing happens because time passes."""
+
+
+class Moody(Writer):
+    """A writer that refuses when told to."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self.refusals = 0
+
+    async def write(self, fn: Callable[[Tx], T], *, size_bytes: int = 0, urgent: bool = False) -> T:
+        if self.refusals:
+            self.refusals -= 1
+            raise Unavailable("the disk refuses")
+        return await self._writer.write(fn, size_bytes=size_bytes, urgent=urgent)
+
+    @property
+    def degraded(self) -> bool:
+        return self._writer.degraded
+
+    @property
+    def load(self) -> float:
+        return self._writer.load
+
+
+@dataclass
+class Office:
+    """A placer at work, on a clock that stands still."""
+
+    clock: StillClock
+    ids: Ids
+    reader: Reader
+    writer: Moody
+    board: Board
+    sessions: RunnerSessions
+    placer: Placer
+    committed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def arrives(self, *, slots: int) -> None:
+        arrival = Arrival(runner_id=RUNNER, name="box", nonce="one", slots=slots, labels={"model-key": "yes"})
+        session, _ = self.sessions.open(arrival)
+        self.sessions.settle(session)
+        session.watches = session.watch_number = 1
+        self.placer.wake()
+
+    async def create(self) -> str:
+        task_id, input_id = self.ids.new("tsk"), self.ids.new("inp")
+        await self.writer.write(
+            lambda tx: asks.create_task(
+                tx,
+                user_id=USER,
+                project_id=PROJECT,
+                prompt="do it",
+                task_id=task_id,
+                input_id=input_id,
+                durations=DURATIONS,
+                most_pending=1000,
+                required_labels={},
+            )
+        )
+        return task_id
+
+    async def offered(self, task_id: str) -> Attempt:
+        """The task's offer, once it is made."""
+        await self.until(lambda: self.board.of_task(task_id) is not None)
+        attempt = self.board.of_task(task_id)
+        assert attempt is not None
+        return attempt
+
+    async def told(self, task_id: str, words: str) -> None:
+        """Waits until the task's reason is this."""
+        async with asyncio.timeout(DEADLINE_S):
+            while (task := await self.reader.one(tasks.by_id(task_id))) and task.status_reason != words:
+                self.committed.clear()
+                await self.committed.wait()
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while not true():
+                self.committed.clear()
+                await self.committed.wait()
+
+
+@asynccontextmanager
+async def at_work(folder: Path, *, most_live: int) -> AsyncIterator[Office]:
+    clock, path, announcer = StillClock(), folder / "errand.db", Announcer()
+    ids, board = Ids(clock), Board(clock, DURATIONS)
+    sessions = RunnerSessions(clock, ids, DURATIONS)
+    committed = asyncio.Event()
+
+    def on_commit(notices: Sequence[Notice]) -> None:
+        announcer.announce(notices)
+        committed.set()
+
+    prepare(path)
+    async with (
+        open_writer(path, clock, on_commit) as thread,
+        open_reader(path) as reader,
+        open_github("http://127.0.0.1:1", refused="") as github,
+    ):
+        await thread.write(seed)
+        writer, admission = Moody(thread), Listed(())
+        vault = Vault([Fernet.generate_key().decode()])
+        rights = PushRights(
+            reader=reader, vault=vault, admission=admission, github=github, clock=clock, durations=DURATIONS
+        )
+        rights.remember(USER, PROJECT, Answer(Right.PUSH))
+        placer = Placer(
+            reader=reader,
+            writer=writer,
+            ids=ids,
+            clock=clock,
+            durations=DURATIONS,
+            board=board,
+            sessions=sessions,
+            rights=rights,
+            most_live=most_live,
+        )
+        authority = Authority(reader, clock, admission)
+        hub = Hub(Cursors("e0"))
+        announcer.connect(hub=hub, board=board, sessions=sessions, placer=placer, authority=authority, rights=rights)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(placer.run())
+            yield Office(clock, ids, reader, writer, board, sessions, placer, committed)
+            running.cancel()
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    async with at_work(tmp_path, most_live=3) as each:
+        yield each
+
+
+def holder(attempt: Attempt) -> Holder:
+    return Holder(runner_id=attempt.runner_id, attempt_id=attempt.attempt_id, fence=attempt.fence)
+
+
+async def test_a_task_is_offered_as_soon_as_there_is_a_runner(office: Office) -> None:
+    task_id = await office.create()
+    await office.told(task_id, "no runner is connected")
+    office.arrives(slots=1)
+    assert (await office.offered(task_id)).phase is AttemptPhase.OFFERED
+
+
+async def test_an_offer_that_nobody_took_is_made_again_at_once(office: Office) -> None:
+    office.arrives(slots=1)
+    task_id = await office.create()
+    first = await office.offered(task_id)
+    await office.writer.write(lambda tx: deadlines.expire_offer(tx, first.attempt_id))
+    assert (await office.offered(task_id)).fence > first.fence
+
+
+async def test_an_offer_that_could_not_be_written_is_made_later(office: Office) -> None:
+    await office.create()
+    task_id = await office.create()
+    office.writer.refusals = 2
+    office.arrives(slots=2)
+    async with asyncio.timeout(DEADLINE_S):
+        while office.writer.refusals:
+            await asyncio.sleep(0)
+    office.placer.wake()
+    await office.offered(task_id)
+
+
+async def test_a_slot_that_falls_free_goes_to_the_next(office: Office) -> None:
+    office.arrives(slots=1)
+    first, second = await office.create(), await office.create()
+    attempt = await office.offered(first)
+    await office.told(second, "every runner is busy")
+    await office.writer.write(lambda tx: turns.accept(tx, holder(attempt), DURATIONS))
+    await office.writer.write(
+        lambda tx: asks.stop_task(tx, user_id=USER, task_id=first, runner_present=False, durations=DURATIONS)
+    )
+    assert (await office.offered(second)).runner_id == RUNNER
+
+
+async def test_a_person_gets_no_more_than_one_person_may_have(office: Office) -> None:
+    office.arrives(slots=9)
+    made = [await office.create() for _ in range(4)]
+    for task_id in made[:3]:
+        await office.offered(task_id)
+    await office.told(made[3], "you have 3 tasks running, the most that this Errand runs for one person")
+    assert office.board.of_task(made[3]) is None
+
+
+async def test_many_that_wait_all_go_though_one_round_offers_only_so_many(tmp_path: Path) -> None:
+    async with at_work(tmp_path, most_live=1000) as office:
+        await asyncio.gather(*(asyncio.create_task(office.create()) for _ in range(100)))
+        await asyncio.gather(*(asyncio.create_task(office.create()) for _ in range(110)))
+        office.arrives(slots=999)
+        await office.until(lambda: len(list(office.board.attempts())) == 210)
+
+
+async def test_a_task_that_was_stopped_meanwhile_is_not_offered(office: Office) -> None:
+    task_id = await office.create()
+    await office.told(task_id, "no runner is connected")
+    await office.writer.write(
+        lambda tx: asks.stop_task(tx, user_id=USER, task_id=task_id, runner_present=False, durations=DURATIONS)
+    )
+    other = await office.create()
+    office.arrives(slots=2)
+    await office.offered(other)
+    assert office.board.of_task(task_id) is None
+    task = await office.reader.one(tasks.by_id(task_id))
+    assert task is not None
+    assert task.status is TaskStatus.CANCELLED

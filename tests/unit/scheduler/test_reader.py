@@ -1,0 +1,64 @@
+"""The readers: nobody's question holds up the others, or the write-ahead log."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from errand_common.errors import Unavailable
+from errand_scheduler.store import wal
+from errand_scheduler.store.connection import open_for_writing
+from errand_scheduler.store.database import prepare
+from errand_scheduler.store.query import Query, number
+from errand_scheduler.store.reader_pool import open_reader
+
+LONG = Query(
+    "WITH RECURSIVE n (x) AS (SELECT 1 FROM meta UNION ALL SELECT x + 1 FROM n LIMIT 300000000) SELECT COUNT(*) FROM n",
+    number,
+)
+"""Half a minute at least, for a reader that is not stopped."""
+EASY = Query("SELECT 7", number)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "errand.db"
+    prepare(path)
+    connection = open_for_writing(path)
+    connection.execute("INSERT INTO meta VALUES ('e', 0, 0)")
+    connection.close()
+    return path
+
+
+async def test_a_question_that_takes_too_long_is_given_up_and_the_reader_is_free_again(database: Path) -> None:
+    async with open_reader(database, longest_s=0.05) as reader, asyncio.timeout(10):
+        for _ in range(4):
+            with pytest.raises(Unavailable, match=r"took longer than 0.05 s"):
+                await reader.one(LONG)
+        assert await reader.one(EASY) == 7
+
+
+async def test_a_question_whose_asker_went_away_is_given_up(database: Path) -> None:
+    async with open_reader(database) as reader, asyncio.timeout(10):
+        for _ in range(4):
+            asked = asyncio.ensure_future(reader.one(LONG))
+            await asyncio.sleep(0.02)
+            asked.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asked
+        assert await reader.one(EASY) == 7
+
+
+async def test_it_holds_no_place_in_the_log_any_more(database: Path) -> None:
+    writing = open_for_writing(database)
+    async with open_reader(database, longest_s=0.2) as reader, asyncio.timeout(10):
+        asked = asyncio.ensure_future(reader.one(LONG))
+        await asyncio.sleep(0.05)
+        writing.execute("UPDATE meta SET epoch = 'f'")
+        assert wal.truncate(writing) is False
+        with pytest.raises(Unavailable):
+            await asked
+        await reader.one(EASY)
+        while not wal.truncate(writing):
+            await asyncio.sleep(0.01)
+    writing.close()
