@@ -32,6 +32,14 @@ logs: venv ## Follow the logs of `make up`
 link: venv ## Print another sign-in link
 	@$(LOCAL) link
 
+.PHONY: backup
+backup: venv ## Write everything that is kept to FILE=..., also while it runs
+	@$(LOCAL) backup "$(or $(FILE),$(error say which file: make backup FILE=errand.tar))"
+
+.PHONY: restore
+restore: venv ## Put what FILE=... holds in its place, after `make down`; what was there is kept beside
+	@$(LOCAL) restore "$(or $(FILE),$(error say which file: make restore FILE=errand.tar))"
+
 .PHONY: browser
 browser: venv ## See to a Chromium, in which the tests open the page
 	@scripts/browser
@@ -43,7 +51,7 @@ service-images: image ## Build the services' images of compose.yaml
 .PHONY: test
 test: check image browser service-images ## Prove every promise once; ten minutes on 2 cores beyond the first image build
 	$(PYTHON) -m pytest tests/sim
-	$(PYTHON) -m pytest tests/integration tests/e2e -n 2 --dist loadfile
+	$(PYTHON) -m pytest tests/integration tests/e2e tests/chaos -n 2 --dist loadfile
 
 .PHONY: check
 check: venv ## Lint, types, import rules, contract and unit tests; a minute

@@ -13,9 +13,9 @@ from tests.e2e.scripted import PROMPT, open_scripted, written
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(request):
-    """Claude plays the module's SCRIPT; a module may have a pace of its own, BEAT_S."""
-    pace = {"beat_s": request.module.BEAT_S} if hasattr(request.module, "BEAT_S") else {}
-    async with open_stack(script=request.module.SCRIPT, **pace) as running:
+    """Claude plays the module's SCRIPT; a module may have a pace of its own: BEAT_S, and PACE_MS for Claude's words."""
+    pace_ms, beat_s = getattr(request.module, "PACE_MS", 0), getattr(request.module, "BEAT_S", 5.0)
+    async with open_stack(script=request.module.SCRIPT, pace_ms=pace_ms, beat_s=beat_s) as running:
         yield running
 
 

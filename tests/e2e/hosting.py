@@ -40,9 +40,9 @@ class Host:
         self.settings |= changed
         self.env_file.write_text("".join(f"{name}={value}\n" for name, value in self.settings.items() if value))
 
-    async def make(self, target: str) -> Done:
-        """`make TARGET` as an operator types it, in an environment without settings of Errand's."""
-        return await execute("make", "--no-print-directory", target, f"ENV_FILE={self.env_file}")
+    async def make(self, target: str, *variables: str) -> Done:
+        """`make TARGET NAME=value...` as an operator types it, in an environment without settings of Errand's."""
+        return await execute("make", "--no-print-directory", target, f"ENV_FILE={self.env_file}", *variables)
 
     def pids(self) -> dict[str, int]:
         """The process of each service, 0 while there is none."""

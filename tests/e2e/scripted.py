@@ -1,8 +1,9 @@
 """A real gateway between the page and a scripted history: what is seldom, late or hostile can be made to happen."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from google.protobuf.message import Message
@@ -10,6 +11,7 @@ from playwright.async_api import Locator, Page, expect
 
 from errand.v1 import event_pb2 as pb
 from errand.v1 import task_pb2
+from errand_common.values import summarise
 from errand_common.wire import duration, timestamp
 from errand_gateway.live.limits import LiveLimits
 from tests.e2e.browser import PhoneBrowser
@@ -19,6 +21,8 @@ from tests.unit.gateway.scheduler_double import NOON_US, SchedulerDouble, new_ta
 TASK = "tsk_1"
 PROMPT = "Do the thing."
 
+_ASKED_S = 30.0
+
 
 @dataclass(frozen=True)
 class Scripted:
@@ -26,6 +30,8 @@ class Scripted:
 
     scheduler: SchedulerDouble
     gateway: Running
+    told: dict[tuple[str, int], int] = field(default_factory=dict)
+    """How many characters of each subject and kind were murmured."""
 
     def happen(self, **body: Message) -> None:
         """One event: a kind of EventBody by its name."""
@@ -34,9 +40,55 @@ class Scripted:
             getattr(event.body, kind).CopyFrom(fact)
         self.scheduler.history.append(event)
 
-    def murmur(self, subject_id: str, text: str, kind: "pb.DeltaKind.ValueType" = pb.DELTA_KIND_TEXT) -> None:
-        """A piece on its way."""
-        self.scheduler.history.show_delta(pb.Delta(task_id=TASK, subject_id=subject_id, kind=kind, text=text))
+    def murmur(
+        self,
+        subject_id: str,
+        text: str,
+        kind: "pb.DeltaKind.ValueType" = pb.DELTA_KIND_TEXT,
+        *,
+        offset: int | None = None,
+    ) -> None:
+        """A piece on its way, after what was murmured before, or where it is said to be."""
+        before = self.told.get((subject_id, kind), 0) if offset is None else offset
+        self.told[subject_id, kind] = before + len(text)
+        delta = pb.Delta(task_id=TASK, subject_id=subject_id, kind=kind, text=text, offset=before)
+        self.scheduler.history.show_delta(delta)
+
+    def goes_on(
+        self,
+        subject_id: str,
+        text: str,
+        kind: "pb.DeltaKind.ValueType" = pb.DELTA_KIND_TEXT,
+        *,
+        offset: int = 0,
+    ) -> None:
+        """Whoever comes to watch from now on is told this of what is going on, and nothing else of it."""
+        snapshots = self.scheduler.history.going_on
+        others = [each for each in snapshots if (each.subject_id, each.kind) != (subject_id, kind)]
+        own = pb.Delta(task_id=TASK, subject_id=subject_id, kind=kind, text=text, offset=offset)
+        snapshots[:] = [*others, own]
+
+    def wait(self, **started: object) -> None:
+        """The task waits: the fields of WaitStarted."""
+        waits = pb.WaitStarted(**started)  # type: ignore[arg-type]
+        self.happen(wait_started=waits)
+        status = pb.TaskStatusChanged(status=task_pb2.TASK_STATUS_WAITING, status_reason=waits.summary)
+        self.happen(task_status_changed=status)
+
+    def add_input(
+        self, input_id: str, text: str, kind: "task_pb2.InputKind.ValueType" = task_pb2.INPUT_KIND_QUEUE
+    ) -> None:
+        """The person wrote something; nobody has read it."""
+        added = task_pb2.Input(input_id=input_id, task_id=TASK, text=text, kind=kind)
+        self.scheduler.inputs[input_id] = added
+        self.happen(input_added=pb.InputAdded(input_id=input_id, summary=summarise(text), kind=kind))
+
+    def take_inputs(self, *input_ids: str) -> None:
+        """A message carries them."""
+        for input_id in input_ids:
+            self.scheduler.inputs[input_id].taken = True
+        taken = pb.MessageAppended(message_id="msg_0", role=task_pb2.ROLE_USER, input_ids=input_ids)
+        self.happen(message_appended=taken)
 
     def stand(self, status: "task_pb2.TaskStatus.ValueType") -> None:
         """The task's status moves."""
@@ -47,14 +99,21 @@ class Scripted:
         message = pb.MessageAppended(message_id=message_id, role=task_pb2.ROLE_ASSISTANT, summary=summary, usage=usage)
         self.happen(message_appended=message)
 
-    def begin_tool(self, call_id: str, command: str) -> None:
+    def begin_tool(self, call_id: str, command: str, tool_name: str = "bash") -> None:
         """A command begins."""
-        self.happen(tool_call_started=pb.ToolCallStarted(tool_call_id=call_id, tool_name="bash", summary=command))
+        started = pb.ToolCallStarted(tool_call_id=call_id, tool_name=tool_name, summary=command)
+        self.happen(tool_call_started=started)
 
     def end_tool(self, call_id: str, output: str) -> None:
         """It ends."""
         finished = pb.ToolCallFinished(tool_call_id=call_id, tool_name="bash", summary=output, duration=duration(0.25))
         self.happen(tool_call_finished=finished)
+
+    async def asked(self, method: str) -> None:
+        """Wait until the scheduler was asked this."""
+        async with asyncio.timeout(_ASKED_S):
+            while not self.scheduler.asked(method):
+                await asyncio.sleep(0.02)
 
     async def opened(self, phone: PhoneBrowser) -> Page:
         """The task's page, with what happened so far."""
@@ -88,6 +147,16 @@ def tools(page: Page) -> Locator:
 def written(page: Page) -> Locator:
     """What the person wrote."""
     return page.get_by_role("article", name="You")
+
+
+def queued(page: Page) -> Locator:
+    """What nobody has read yet."""
+    return page.get_by_role("list", name="Not read by Claude yet").get_by_role("listitem")
+
+
+def foot_alert(page: Page) -> Locator:
+    """What the foot of the page has to tell."""
+    return page.locator(".foot").get_by_role("alert")
 
 
 def pill(page: Page) -> Locator:

@@ -12,6 +12,8 @@ from tests.e2e.watching import event, run, send_on, until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCRIPT = "demo"
+PACE_MS = 10
+"""Slowly enough for words to be seen before the message that holds them."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

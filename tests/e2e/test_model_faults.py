@@ -1,6 +1,5 @@
 """Every fault of the model's service, seen from the phone: waited for and told, or ended with cause and cure."""
 
-import asyncio
 import re
 import time
 
@@ -8,12 +7,14 @@ import pytest
 
 from tests.demo.phone import Json, Phone, is_final
 from tests.demo.processes import ProcessFailed
-from tests.e2e.watching import event, run, send_on, until
+from tests.e2e.watching import event, no_container, run, send_on, until
 from tests.standins.claude.scripts.faults import VOID
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCRIPT = "faults"
+PACE_MS = 40
+"""Words reach the phone before it is known that they are void."""
 
 
 async def live(phone: Phone, project: Json, prompt: str) -> tuple[Json, list[Json]]:
@@ -59,15 +60,21 @@ async def test_a_rate_limit_is_waited_for_until_it_resets(phone, project):
     assert "resumed" in (await phone.messages(task))[-1]["content"]
 
 
-async def test_a_long_wait_for_a_rate_limit_is_told_and_stopped_at_once(phone, project):
+async def test_a_long_wait_for_a_rate_limit_is_told_and_holds_no_slot(phone, project):
     task = await phone.create_task(project, "Fault: 429-for-an-hour Run: true")
-    seen = await until(phone, task, event("model_delayed"))
-    assert delays(seen)[0]["delay"] > 3600
+    seen = await until(phone, task, event("attempt_phase_changed", phase="parked"))
+    (wait,) = (each["event"]["detail"] for each in seen if each.get("event", {}).get("kind") == "wait_started")
+    assert (wait["reason"], wait["resume_duration"] > 3600) == ("quota", True)
 
-    await phone.stop(task)
-    async with asyncio.timeout(10):
-        await until(phone, task, is_final, cursor=seen[-1]["event"]["cursor"])
-    assert (await phone.task(task))["status"] == "cancelled"
+    waiting = await phone.task(task)
+    assert (waiting["status"], waiting["wait_reason"]) == ("waiting", "quota")
+    assert "limits this key's rate (429" in waiting["status_reason"]
+    assert waiting["resume_time"] > waiting["created_time"]
+    await no_container(task)
+
+    await phone.retry(task)
+    await until(phone, task, is_final, cursor=seen[-1]["event"]["cursor"])
+    assert (await phone.task(task))["status"] == "completed"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from playwright.async_api import expect
 
 from tests.demo.stack import REPOSITORY
 from tests.e2e.browser import open_phone_without_cookies
+from tests.e2e.scripted import queued
 from tests.e2e.watching import event, run, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -163,9 +164,10 @@ async def test_a_word_reaches_claude_in_the_middle_of_its_work(signed_in, phone,
     await page.get_by_label("Tell Claude something").fill("Mind the gap.")
     await page.get_by_role("button", name="Steer now").click()
 
-    await expect(written(page).last).to_contain_text("Mind the gap.")
-    await expect(written(page).last).to_contain_text("Steers with the next step")
-    await expect(written(page).last).to_contain_text("Steered")
+    await expect(queued(page)).to_contain_text("Mind the gap.")
+    await expect(queued(page)).to_contain_text("Steers with the next step")
+    await expect(written(page).last).to_have_text("Mind the gap.Steered")
+    await expect(queued(page)).to_have_count(0)
     await ends(page, "Completed")
     await expect(said(page).last).to_contain_text("I was told meanwhile")
     await expect(said(page).last).to_contain_text("Mind the gap.")
@@ -178,10 +180,11 @@ async def test_a_word_can_wait_for_the_end_of_the_turn(signed_in, phone, project
     await page.get_by_label("Tell Claude something").fill("And then rest.")
     await page.get_by_role("button", name="After this turn").click()
 
-    await expect(written(page).last).to_contain_text("Queued: after this turn")
+    await expect(queued(page)).to_contain_text("Queued: after this turn")
     await expect(said(page).filter(has_text="Nobody said anything meanwhile")).to_be_visible()
     await expect(said(page).last).to_contain_text("And then rest.")
-    await expect(written(page).last).not_to_contain_text("Queued")
+    await expect(written(page).last).to_have_text("And then rest.")
+    await expect(queued(page)).to_have_count(0)
 
 
 async def test_a_gateway_that_dies_leaves_no_gap_and_repeats_nothing(signed_in, stack, phone, project):

@@ -10,7 +10,7 @@ from errand.v1 import event_pb2 as pb
 from errand.v1 import task_pb2
 from errand_common.errors import Exhausted
 from errand_common.wire import duration
-from tests.e2e.scripted import TASK, said, tools, written
+from tests.e2e.scripted import PROMPT, TASK, queued, said, tools
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -130,20 +130,16 @@ async def test_thoughts_of_long_ago_are_read_when_somebody_asks(page, scripted):
     await expect(said(page).locator(".thoughts")).to_have_text("Ponder.")
 
 
-async def test_inputs_say_when_they_reach_claude(page, scripted):
-    added = (
-        ("inp_1", "Queued words", task_pb2.INPUT_KIND_QUEUE),
-        ("inp_2", "Steering words", task_pb2.INPUT_KIND_STEER),
-    )
-    for input_id, summary, kind in added:
-        scripted.happen(input_added=pb.InputAdded(input_id=input_id, summary=summary, kind=kind))
-    await expect(written(page).nth(1)).to_have_text("Queued wordsQueued: after this turn")
-    await expect(written(page).nth(2)).to_have_text("Steering wordsSteers with the next step")
+async def test_what_was_read_stands_where_it_was_read(page, scripted):
+    scripted.add_input("inp_1", "Queued words")
+    scripted.add_input("inp_2", "Steering words", task_pb2.INPUT_KIND_STEER)
+    scripted.say("msg_1", "Said before.")
+    scripted.take_inputs("inp_1", "inp_2")
 
-    taken = pb.MessageAppended(message_id="msg_1", role=task_pb2.ROLE_USER, input_ids=["inp_1", "inp_2"])
-    scripted.happen(message_appended=taken)
-    await expect(written(page).nth(1)).to_have_text("Queued words")
-    await expect(written(page).nth(2)).to_have_text("Steering wordsSteered")
+    await expect(page.locator(".entry:not(.steps)")).to_have_text(
+        [PROMPT, "Said before.", "Queued words", "Steering wordsSteered"]
+    )
+    await expect(queued(page)).to_have_count(0)
 
 
 async def test_everything_that_happens_is_told(page, scripted, inside):
@@ -276,7 +272,8 @@ async def test_what_comes_twice_is_shown_once(inside, scripted):
     scripted.say("msg_1", "The end.")
 
     await expect(said(page)).to_be_visible()
-    assert await page.locator(".entry").count() == 4, "the prompt, the input, the ending and the words"
+    await expect(queued(page)).to_have_count(1)
+    assert await page.locator(".entry").count() == 3, "the prompt, the ending and the words"
 
 
 async def test_thousands_of_events_leave_the_page_quick(inside, scripted):

@@ -144,6 +144,20 @@ async def test_the_logs_are_json_on_disk_and_lines_for_people_on_the_screen(up, 
     assert not any(line.startswith("{") for line in shown)
 
 
+async def test_what_a_backup_holds_comes_back(phone, host, tmp_path):
+    before = await phone.get("/v1/tasks")
+    file = f"FILE={tmp_path / 'errand.tar'}"
+    assert (await host.make("backup", file)).code == 0
+    refused = await host.make("restore", file)
+    assert refused.code != 0
+    assert "another process" in refused.err
+    for target, variables in (("down", []), ("restore", [file]), ("up", [])):
+        done = await host.make(target, *variables)
+        assert done.code == 0, done.err
+
+    assert await phone.get("/v1/tasks") == before
+
+
 async def test_down_leaves_no_process(up, host):
     pids = host.pids()
     down = await host.make("down")

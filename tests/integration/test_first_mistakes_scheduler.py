@@ -69,12 +69,21 @@ async def test_with_a_disk_that_is_nearly_full(tmp_path: Path) -> None:
     assert "lower ERRAND_MIN_FREE_BYTES" in said
 
 
+class Ahead(Clock):
+    """Can be set forward."""
+
+    ahead_s = 0.0
+
+    def boot_s(self) -> float:
+        return super().boot_s() + self.ahead_s
+
+
 async def test_while_the_disk_is_nearly_full_nothing_new_is_taken_and_all_else_goes_on(tmp_path: Path) -> None:
-    free = {"bytes": 1 << 40}
+    free, clock = {"bytes": 1 << 40}, Ahead()
     async with AsyncExitStack() as contexts:
         github = await contexts.enter_async_context(github_with_repository(tmp_path / "github"))
         wanted = settings(tmp_path / "data", github, ERRAND_MIN_FREE_BYTES=str(1 << 30))
-        served = scheduler(wanted, Clock(), free_bytes=lambda path: free["bytes"])
+        served = scheduler(wanted, clock, free_bytes=lambda path: free["bytes"])
         running = await contexts.enter_async_context(reached(tmp_path / "data", github, served))
         person = await running.sign_in()
         project = await person.add_project()
@@ -82,7 +91,8 @@ async def test_while_the_disk_is_nearly_full_nothing_new_is_taken_and_all_else_g
         runner = await contexts.enter_async_context(running.runner(slots=1))
         assignment = await runner.take()
 
-        free["bytes"] = 1 << 29
+        # The disk is looked at once a second.
+        free["bytes"], clock.ahead_s = 1 << 29, 1.0
         words = await refused(person.create(project.project_id), Exhausted)
         assert "the disk of this Errand's scheduler is nearly full, so nothing new is taken" in words
         assert await refused(person.add_input(running_task.task_id, "also that"), Exhausted) == words
@@ -91,7 +101,7 @@ async def test_while_the_disk_is_nearly_full_nothing_new_is_taken_and_all_else_g
         )
         stopped = await person.stop(waiting.task_id)
         await runner.finish(assignment.attempt)
-        free["bytes"] = 1 << 40
+        free["bytes"], clock.ahead_s = 1 << 40, 2.0
 
         assert ack.acked_sequence == 2
         assert stopped.status == task_pb2.TASK_STATUS_CANCELLED

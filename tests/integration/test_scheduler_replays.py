@@ -139,6 +139,8 @@ async def as_a_person(person: Person, task: task_pb2.Task, project: task_pb2.Pro
     await settled_twice(person, "AddInput", lambda: ask.AddInput(add, metadata=metadata), twice)
     added = (await ask.AddInput(add, metadata=metadata)).input
     await as_a_writer(person, added, twice)
+    # What was taken back left the task as it was before: completed.
+    await ask.AddInput(tasks.AddInputRequest(request_id="c", task_id=task_id, text="and this"), metadata=metadata)
     stop = tasks.StopTaskRequest(task_id=task_id)
     await twice("StopTask", lambda: ask.StopTask(stop, metadata=metadata))
     retry = tasks.RetryTaskRequest(task_id=task_id)

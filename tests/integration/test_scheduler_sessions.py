@@ -15,6 +15,7 @@ from tests.integration.scheduling import (
     ScriptedRunner,
     Stack,
     github_with_repository,
+    message_event,
     new_task,
     phase_event,
     stack,
@@ -116,6 +117,34 @@ async def test_a_session_request_that_comes_again_late_loses_nothing(running: St
         await runner.open()
         assert runner.session_id == session_id
         assert (await runner.beat(ref)).directives.verdicts == []
+
+
+@pytest.mark.parametrize("wrote_alone", [0, 1])
+async def test_a_process_that_comes_back_does_not_go_on_where_its_copy_did(running: Stack, wrote_alone: int) -> None:
+    person, task = await new_task(running)
+    one, copy = running.runner("one"), running.runner("copy")
+    async with one:
+        ref = (await one.take()).attempt
+        await one.send(ref, phase_event(task_pb2.ATTEMPT_PHASE_RUNNING))
+    held = runner_pb2.HeldAttempt(attempt=ref, last_sequence=1)
+    assert [each.verdict for each in (await copy.open([held])).verdicts] == [runner_pb2.VERDICT_KEEP]
+    copy.stream, copy.last_sequences = copy.stub.StreamEvents(metadata=copy.metadata), {ref.attempt_id: 1}
+    await copy.send(ref, message_event(task_pb2.ROLE_ASSISTANT, b"[]"))
+    copy.stream.cancel()
+    held.last_sequence += wrote_alone
+    assert [each.verdict for each in (await one.open([held])).verdicts] == [runner_pb2.VERDICT_FORGET]
+    assert (await person.task(task.task_id)).failure_reason == task_pb2.FAILURE_REASON_RUNNER_LOST
+
+
+async def test_two_processes_that_have_the_same_lose_nothing_while_none_tells_more(running: Stack) -> None:
+    await new_task(running)
+    one, copy = running.runner("one"), running.runner("copy")
+    async with one:
+        ref = (await one.take()).attempt
+        await one.send(ref, phase_event(task_pb2.ATTEMPT_PHASE_RUNNING))
+    held = runner_pb2.HeldAttempt(attempt=ref, last_sequence=1)
+    for process in (copy, one, copy):
+        assert [each.verdict for each in (await process.open([held])).verdicts] == [runner_pb2.VERDICT_KEEP]
 
 
 async def test_two_processes_that_fight_over_a_runner_are_refused_for_a_while(tmp_path: Path) -> None:

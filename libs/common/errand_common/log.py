@@ -1,12 +1,15 @@
 """Logs: one JSON line per thing that happened, or the same for people."""
 
+import json
 import logging
 import sys
+from collections.abc import Callable
 
 import structlog
 
 from errand_common.config import LogFormat
 
+_ENCODER = json.JSONEncoder(default=repr)
 # Without the frames' local variables: they hold tokens, prompts and file contents.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
@@ -20,7 +23,7 @@ def configure(*, service: str, log_format: LogFormat = "json", level: str = "inf
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[structlog.typing.Processor] = (
-        [_TRACEBACKS, structlog.processors.JSONRenderer()] if log_format == "json" else [_console()]
+        [_TRACEBACKS, structlog.processors.JSONRenderer(_as_json)] if log_format == "json" else [_console()]
     )
     structlog.configure(
         processors=[*shared, *last],
@@ -42,6 +45,11 @@ def _named(service: str) -> structlog.typing.Processor:
         return {"service": service, **event}
 
     return add
+
+
+def _as_json(event: structlog.typing.EventDict, *, default: Callable[[object], object]) -> str:
+    """One encoder for all lines, in the place of one for each line that knows `default`: that costs as much again."""
+    return _ENCODER.encode(event)
 
 
 def _console() -> structlog.dev.ConsoleRenderer:

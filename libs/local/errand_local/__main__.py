@@ -1,4 +1,4 @@
-"""`python -m errand_local up|down|logs|link|run`: what the Makefile calls."""
+"""`python -m errand_local up|down|logs|link|backup|restore|run`: what the Makefile calls."""
 
 import argparse
 import sys
@@ -17,6 +17,8 @@ _COMMANDS = {
     "down": "stop everything",
     "logs": "follow the logs",
     "link": "print another sign-in link",
+    "backup": "write everything that is kept to a file, also while it runs",
+    "restore": "put what a backup holds in its place; nothing may run",
     "run": "start everything and stay, for an init system",
 }
 
@@ -49,6 +51,8 @@ def _do(options: argparse.Namespace) -> None:
             logs.follow(layout, raw=options.raw)
         case "link":
             up.print_link(environments(local, layout)["scheduler"])
+        case "backup" | "restore":
+            up.copy(options.command, options.file, environments(local, layout)["scheduler"])
         case "run":
             up.run(local)
 
@@ -61,6 +65,8 @@ def _options() -> argparse.Namespace:
         command = commands.add_parser(name, help=words, description=words)
         if name == "logs":
             command.add_argument("--raw", action="store_true", help="JSON lines as they are written")
+        if name in ("backup", "restore"):
+            command.add_argument("file", type=Path, metavar="FILE")
     return parser.parse_args()
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from errand.v1 import event_pb2, task_pb2
-from errand.v1.runner_pb2 import Assignment
+from errand.v1.dispatch_service_pb2 import GetTranscriptResponse
+from errand.v1.runner_pb2 import Assignment, AttemptRef
 from errand_common import wire
 from errand_common.clock import Clock, to_datetime
 from errand_common.disk import Room
-from errand_common.errors import ErrandError
+from errand_common.errors import Conflict, ErrandError, NotFound
 from errand_common.ids import Ids
 from errand_common.tasks import until_one_ends
 from errand_common.values import AttemptPhase, FailureReason
@@ -73,6 +74,14 @@ class AttemptFailed(Exception):
     def __init__(self, reason: FailureReason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+async def stored_transcript(dispatch: Dispatch, attempt: AttemptRef) -> list[GetTranscriptResponse]:
+    """What the scheduler keeps of the conversation. Raises AttemptFailed with its words where that is not whole."""
+    try:
+        return await dispatch.transcript(attempt)
+    except (Conflict, NotFound) as exc:
+        raise AttemptFailed(FailureReason.INTERNAL, exc.message) from exc
 
 
 async def run_attempt(means: Means, assignment: Assignment, inbox: Inbox, log: Log, runner_id: str) -> Outcome:
@@ -196,7 +205,7 @@ class _Attempt:
 
     async def _turn(self, sandbox: Sandbox, workspace: Workspace) -> TurnEnded:
         await self.log.drained()
-        stored = await self.means.dispatch.transcript(self.assignment.attempt)
+        stored = await stored_transcript(self.means.dispatch, self.assignment.attempt)
         transcript = await restore(stored, model=self.means.model, model_id=self.means.model_id)
         about = Particulars(
             project=self.project.repository,
@@ -219,6 +228,7 @@ class _Attempt:
             prices=self.means.prices,
             new_id=self.means.ids.new,
             steers=hearing.steers,
+            asks=hearing.asks,
             answered=hearing.answered,
             gate=self.freezer.gate,
             now_s=self.clock.boot_s,

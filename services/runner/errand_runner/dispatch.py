@@ -13,6 +13,7 @@ from errand_common import rpc
 from errand_common.errors import Conflict, ErrandError, Exhausted, Internal, Unavailable, Unimplemented
 from errand_runner.assembly import assembled
 from errand_runner.backoff import Backoff
+from errand_runner.together import Together
 
 if TYPE_CHECKING:
     # The generated module has one stub class for both kinds of channel; only its types tell them apart.
@@ -39,6 +40,8 @@ class Dispatch:
         self.metadata = rpc.bearer(token)
         self._session_id = ""
         self._live = asyncio.Event()
+        self._accepting = Together(self._accept)
+        self._finishing = Together[AttemptOutcome, ItemResult](self._finish)
         self.on_directives: Callable[[Directives], None] = _to_nobody
         """Hears the directives of every reply. Whoever carries attempts sets it."""
         self.on_superseded: Callable[[str], None] = _to_nobody
@@ -53,9 +56,25 @@ class Dispatch:
         """The session is over; calls wait for the next."""
         self._live.clear()
 
-    async def accept(self, attempts: Sequence[AttemptRef]) -> Sequence[ItemResult]:
-        """Take offers; a result for each."""
+    async def accept(self, attempt: AttemptRef) -> ItemResult:
+        """Take an offer. What is asked at the same time goes together."""
+        try:
+            return await self._accepting.ask(attempt)
+        except Internal:
+            # What broke may be another's: alone it is taken, whatever becomes of that.
+            (result,) = await self._accept([attempt])
+            return result
 
+    async def finish(self, outcome: AttemptOutcome) -> ItemResult:
+        """End an attempt. Repeats until the scheduler answers, however long that takes: an end is never dropped.
+        What is asked at the same time goes together."""
+        try:
+            return await self._finishing.ask(outcome)
+        except Internal:
+            (result,) = await self._finish([outcome], despite=Internal)
+            return result
+
+    async def _accept(self, attempts: Sequence[AttemptRef]) -> Sequence[ItemResult]:
         async def call(session_id: str) -> Sequence[ItemResult]:
             request = pb.AcceptAttemptsRequest(session_id=session_id, attempts=attempts)
             response = await self.stub.AcceptAttempts(request, metadata=self.metadata, timeout=CALL_S)
@@ -64,16 +83,16 @@ class Dispatch:
 
         return await self._answered(call)
 
-    async def finish(self, outcome: AttemptOutcome) -> ItemResult:
-        """End an attempt. Repeats until the scheduler answers, however long that takes: an end is never dropped."""
-
-        async def call(session_id: str) -> ItemResult:
-            request = pb.FinishAttemptsRequest(session_id=session_id, outcomes=[outcome])
+    async def _finish(
+        self, outcomes: Sequence[AttemptOutcome], *, despite: type[ErrandError] | None = None
+    ) -> Sequence[ItemResult]:
+        async def call(session_id: str) -> Sequence[ItemResult]:
+            request = pb.FinishAttemptsRequest(session_id=session_id, outcomes=outcomes)
             response = await self.stub.FinishAttempts(request, metadata=self.metadata, timeout=CALL_S)
             self.on_directives(response.directives)
-            return response.results[0]
+            return response.results
 
-        return await self._answered(call, despite=Internal)
+        return await self._answered(call, despite=despite)
 
     async def transcript(self, attempt: AttemptRef) -> list[pb.GetTranscriptResponse]:
         """The task's transcript, whole, with long content in its place."""

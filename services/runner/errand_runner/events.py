@@ -47,8 +47,10 @@ class EventStream:
         deltas: Deltas,
         suspicion: Suspicion,
         on_superseded: Callable[[str], None],
+        on_taken: Callable[[], None],
     ) -> None:
-        """`suspicion` outlives the stream."""
+        """`suspicion` outlives the stream; `on_taken` hears each time that events were stored."""
+        self._on_taken = on_taken
         self._dispatch, self._session_id = dispatch, session_id
         self._outbox, self._deltas, self._suspicion = outbox, deltas, suspicion
         self._uploads = Uploads(dispatch, session_id=session_id, outbox=outbox, on_refused=self._on_blob_refused)
@@ -113,6 +115,8 @@ class EventStream:
         log = self._outbox.logs.get(ack.attempt_id)
         if log is None:
             return
+        if ack.acked_sequence > log.acked_sequence:
+            self._on_taken()
         log.ack(ack.acked_sequence)
         if ack.error_reason:
             self._suspicion.clear(ack.attempt_id)

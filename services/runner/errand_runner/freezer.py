@@ -21,7 +21,7 @@ class Part(Protocol):
         """Stand still. Raises EngineUnavailable; then it is asked again."""
 
     async def thaw(self) -> None:
-        """Go on."""
+        """Go on. Raises as `freeze`, and is asked again too."""
 
 
 class Teller(Protocol):
@@ -123,6 +123,15 @@ class Freezer:
         except EngineUnavailable as exc:
             structlog.get_logger().warning("sandbox_not_paused", error=str(exc))
 
+    async def _moves(self) -> bool:
+        try:
+            for part in reversed(self._parts):
+                await part.thaw()
+        except EngineUnavailable as exc:
+            structlog.get_logger().warning("sandbox_not_unpaused", error=str(exc))
+            return False
+        return True
+
     async def _confirmed(self) -> None:
         while not self._leases.holds(self._attempt_id):
             await self._leases.changed(within_s=self._leases.beat_s)
@@ -131,8 +140,9 @@ class Freezer:
                 await self._still()
 
     async def _thaw(self) -> None:
-        for part in reversed(self._parts):
-            await part.thaw()
+        while not await self._moves():
+            await self._leases.changed(within_s=self._leases.beat_s)
+            await self._confirmed()
         frozen_s = self.clock.go_on()
         self._going.set()
         structlog.get_logger().info("attempt_thawed", frozen_s=round(frozen_s, 1))

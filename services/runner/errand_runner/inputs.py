@@ -12,6 +12,8 @@ class Inbox:
     def __init__(self, given: Iterable[task_pb2.Input] = ()) -> None:
         self._taken: set[str] = set()
         self._waiting: list[task_pb2.Input] = []
+        self._unrelated: set[str] | None = None
+        """While a question is open: what was written before it. All else is kept for an answer."""
         self._filled = asyncio.Event()
         self.put(given)
 
@@ -27,18 +29,31 @@ class Inbox:
         self._waiting = [each for each in self._waiting if each.input_id not in input_ids]
 
     def take(self) -> list[task_pb2.Input]:
-        """All that waits."""
-        return self._take(list(self._waiting))
+        """All that waits and answers no open question."""
+        return self._take(self._said())
 
     def take_steers(self) -> list[task_pb2.Input]:
         """What is meant for the running turn."""
-        return self._take([each for each in self._waiting if each.kind == task_pb2.INPUT_KIND_STEER])
+        return self._take([each for each in self._said() if each.kind == task_pb2.INPUT_KIND_STEER])
+
+    def begin_question(self) -> None:
+        """A question is about to be asked: nobody who wrote before saw it."""
+        self._unrelated = {each.input_id for each in self._waiting}
+
+    def go_on_with_question(self, *, asked_us: int) -> None:
+        """A question that was asked then, by the scheduler's clock, is open still."""
+        old = [each for each in self._waiting if each.created_time.ToMicroseconds() <= asked_us]
+        self._unrelated = {each.input_id for each in old} if asked_us else set()
 
     def take_answer(self) -> task_pb2.Input | None:
-        """What answers a question: what was meant as an answer, else the oldest of all."""
-        answers = [each for each in self._waiting if each.kind == task_pb2.INPUT_KIND_ANSWER]
-        chosen = (answers or self._waiting)[:1]
-        return self._take(chosen)[0] if chosen else None
+        """What answers the open question: what was meant as an answer, else the oldest. The question is closed then."""
+        since = [each for each in self._waiting if each.input_id not in (self._unrelated or ())]
+        answers = [each for each in since if each.kind == task_pb2.INPUT_KIND_ANSWER]
+        chosen = (answers or since)[:1]
+        if not chosen:
+            return None
+        self._unrelated = None
+        return self._take(chosen)[0]
 
     async def next_answer(self) -> task_pb2.Input:
         """The same, as soon as there is one."""
@@ -46,6 +61,10 @@ class Inbox:
             self._filled.clear()
             await self._filled.wait()
         return answer
+
+    def _said(self) -> list[task_pb2.Input]:
+        unrelated = self._unrelated
+        return [each for each in self._waiting if unrelated is None or each.input_id in unrelated]
 
     def _take(self, chosen: list[task_pb2.Input]) -> list[task_pb2.Input]:
         self.drop({each.input_id for each in chosen})

@@ -30,6 +30,8 @@ class Recorder:
         """The inputs that a message of this attempt carries already, stored by the scheduler or not yet."""
         self.frozen = _left_frozen(earlier)
         """Whether the attempt was told to be paused and not yet to go on, by an earlier process too."""
+        self.waiting = _left_waiting(earlier)
+        """Whether the attempt was told to wait and not yet to go on, by an earlier process too."""
         self.resumed = bool(earlier)
         """Whether an earlier process of this runner began the attempt."""
         self.began = self._phase.rank >= AttemptPhase.RUNNING.rank
@@ -89,11 +91,13 @@ class Recorder:
     ) -> None:
         """The attempt waits. `summary`: the question, or what is exhausted; `resume_s`: seconds until the wait ends by
         itself, None where only a person ends it; `choices`: answers that the model suggests."""
+        self.waiting = True
         waits = bodies.wait_started(reason, summary, tool_call_id=tool_call_id, resume_s=resume_s, choices=choices)
         await self._write(waits)
 
     async def wait_ended(self, input_id: str = "") -> None:
         """The wait is over; `input_id` is the input that ended it, empty where none did."""
+        self.waiting = False
         await self._write(pb.EventBody(wait_ended=pb.WaitEnded(input_id=input_id)))
 
     async def log_gap(self, tool_call_id: str, dropped_bytes: int) -> None:
@@ -135,8 +139,15 @@ class Recorder:
 
 
 def _left_frozen(earlier: Sequence[pb.EventBody]) -> bool:
-    kinds = [kind for body in earlier if (kind := body.WhichOneof("kind")) in ("attempt_frozen", "attempt_thawed")]
-    return kinds[-1:] == ["attempt_frozen"]
+    return _last_of(("attempt_frozen", "attempt_thawed"), earlier) == "attempt_frozen"
+
+
+def _left_waiting(earlier: Sequence[pb.EventBody]) -> bool:
+    return _last_of(("wait_started", "wait_ended"), earlier) == "wait_started"
+
+
+def _last_of(kinds: Sequence[str], earlier: Sequence[pb.EventBody]) -> str | None:
+    return next((kind for body in reversed(earlier) if (kind := body.WhichOneof("kind")) in kinds), None)
 
 
 def _phase(body: ProtoMessage) -> AttemptPhase:

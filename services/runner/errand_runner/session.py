@@ -26,6 +26,8 @@ from errand_runner.worker import Worker
 
 VERSION = "0.1.0"
 
+SOUND_BEATS = 6
+"""A session that lived so long, or whose events were stored, was a good one: the next is opened soon."""
 
 SUPERSEDED = "SESSION_SUPERSEDED"
 QUARANTINED = "RUNNER_QUARANTINED"
@@ -74,6 +76,7 @@ class Sessions:
     async def _session(self) -> float:
         """One session from beginning to end; returns how long to wait before the next."""
         self._superseded.clear()
+        at_least_s = 0.0
         try:
             await self._one_session()
         except (Unauthenticated, Denied) as exc:
@@ -86,12 +89,14 @@ class Sessions:
             if trouble := await handshake.look_at_scheduler(exc.transport, self._scheduler):
                 raise StartError(trouble) from exc
             self._log.warning("session_broken", reason=exc.reason, error=exc.message, transport=exc.transport)
-        return self._backoff.next_s()
+            at_least_s = _asked_s(exc)
+        return self._backoff.next_s(at_least_s=at_least_s)
 
     async def _one_session(self) -> None:
         session = await self._begin()
         self._worker.dispatch.enter(session.session_id)
         self._is_live = True
+        opened_s = self._clock.boot_s()
         try:
             with shown(self._presence):
                 await until_one_ends(
@@ -105,6 +110,8 @@ class Sessions:
             raise
         finally:
             self._is_live = False
+            if self._clock.boot_s() - opened_s >= SOUND_BEATS * self._leases.beat_s:
+                self._backoff.reset()
             self._worker.dispatch.leave()
         self._log.info("session_closed", session_id=session.session_id)
 
@@ -118,7 +125,6 @@ class Sessions:
                 # The last session was replaced, and no other confirms the attempts.
                 self._leases.suspend()
             raise
-        self._backoff.reset()
         self._leases.beat_s = wire.seconds(session.beat)
         kept = (each.attempt.attempt_id for each in session.verdicts if each.verdict == VERDICT_KEEP)
         self._leases.renew(tuple(kept), asked_s=asked_s)
@@ -129,7 +135,7 @@ class Sessions:
         return session
 
     def _quarantined(self, error: ErrandError) -> float:
-        wait_s = error.retry_after.total_seconds() if error.retry_after else 0.0
+        wait_s = _asked_s(error)
         self._log.error(
             "runner_quarantined",
             error=error.message,
@@ -137,7 +143,7 @@ class Sessions:
             cure="stop one of the two; give a host that was cloned a data folder and a credential of its own",
             wait_s=wait_s,
         )
-        return wait_s + self._backoff.next_s()
+        return self._backoff.next_s(at_least_s=wait_s)
 
     async def _pause(self, wait_s: float) -> None:
         """Wait, but no longer than until a call is told that the session is over."""
@@ -197,6 +203,7 @@ class Sessions:
             deltas=worker.deltas,
             suspicion=self._suspicion,
             on_superseded=worker.forget,
+            on_taken=self._backoff.reset,
         )
 
     def _pulse(self, session_id: str) -> Pulse:
@@ -234,6 +241,11 @@ def apply(change: pb.WatchAssignmentsResponse, wanted: Mapping[str, Assignment])
     for attempt_id in change.removed_attempt_ids:
         kept.pop(attempt_id, None)
     return kept | {assignment.attempt.attempt_id: assignment for assignment in change.assignments}
+
+
+def _asked_s(error: ErrandError) -> float:
+    """How long the scheduler wants to be left alone."""
+    return error.retry_after.total_seconds() if error.retry_after else 0.0
 
 
 def _in_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:

@@ -61,11 +61,36 @@ class Hearing:
         return Said([block for given in inputs for block in steer(given.text, self.redactor)], _ids(inputs))
 
     def answer(self) -> Answer | None:
-        """What answers the question that an earlier process or attempt left open; None where there is none."""
-        if not any(question_in(call) for call in self.transcript.open_calls):
+        """What answers the first question that an earlier process or attempt left open; None where nothing does."""
+        questions = self._questions()
+        if not questions:
             return None
+        self.asks(questions[0])
         given = self.inbox.take_answer()
-        return None if given is None else self._answer(given)
+        if given is None:
+            return None
+        if self.unanswered[:1] not in ([], questions[:1]):
+            # What came after the next one is its answer, and nothing to begin a turn with.
+            self.asks(self.unanswered[0])
+        return self._answer(given)
+
+    def asks(self, tool_use_id: str) -> None:
+        """From here on what people write answers this question, be it asked now or by an earlier process."""
+        record = self.transcript.record(tool_use_id)
+        if record is None:
+            self.inbox.begin_question()
+        else:
+            self.inbox.go_on_with_question(asked_us=record.stored_us or 0)
+
+    @property
+    def unanswered(self) -> list[str]:
+        """The calls that asked the person something of which no answer is on record."""
+        records = map(self.transcript.record, self._questions())
+        return [record.tool_use_id for record in records if record is not None and record.result is None]
+
+    def _questions(self) -> list[str]:
+        ids = [call.tool_use_id for call in self.transcript.open_calls if question_in(call)]
+        return [tool_use_id for tool_use_id in ids if self.transcript.record(tool_use_id) is not None]
 
     async def answered(self) -> Answer | None:
         """The answer to a question, if it comes in time."""
@@ -88,6 +113,9 @@ async def talk(
     """
     hearing.inbox.drop(recorder.taken)
     # Where messages of this attempt carry inputs already, its turn was interrupted: the queue is for after it.
+    if recorder.waiting and not hearing.unanswered:
+        # An earlier process waited for more of the model, and did not come to give the attempt back.
+        await recorder.wait_ended()
     answer = hearing.answer()
     said = replace(hearing.steers() if recorder.taken else hearing.everything(), answer=answer)
     told = _Telling(recorder, clock)
@@ -129,6 +157,6 @@ def _message(stored: task_pb2.Message) -> Message:
 
 
 def _call(stored: task_pb2.ToolCall) -> CallRecord:
-    if not stored.output:
-        return CallRecord(stored.tool_call_id, None)
-    return CallRecord(stored.tool_call_id, ToolResult(stored.tool_call_id, stored.output, stored.is_error))
+    result = ToolResult(stored.tool_call_id, stored.output, stored.is_error) if stored.output else None
+    stored_us = stored.created_time.ToMicroseconds() if stored.HasField("created_time") else None
+    return CallRecord(stored.tool_call_id, result, stored_us)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -17,6 +18,9 @@ from errand_runner.dispatch import Dispatch
 from errand_runner.inputs import Inbox
 from errand_runner.lease import Leases
 from errand_runner.outbox import Log, Outbox
+
+STOP_S = 3.0
+"""How long the end of a stopped attempt waits for the events before it."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Worker:
         clock: Clock,
         begin: Callable[[str], Awaitable[object]],
         run_attempt: RunAttempt,
+        stop_s: float = STOP_S,
     ) -> None:
         self.dispatch, self.outbox = dispatch, outbox
         dispatch.on_directives = self.on_directives
@@ -65,6 +70,7 @@ class Worker:
         """The accepted attempts with their fences, replaced whole: the heartbeat's thread reads it."""
         self._leases, self._clock = leases, clock
         self._begin, self._run_attempt = begin, run_attempt
+        self._stop_s = stop_s
         self._runs: dict[str, _Run] = {}
         self._runner_id = ""
         self._group = asyncio.TaskGroup()
@@ -179,7 +185,7 @@ class Worker:
         attempt = assignment.attempt
         self.outbox.hold(attempt.attempt_id, attempt.fence)
         asked_s = self._clock.boot_s()
-        (result,) = await self.dispatch.accept([attempt])
+        result = await self.dispatch.accept(attempt)
         if result.error_reason:
             structlog.get_logger().info("offer_gone", reason=result.error_reason)
             return False
@@ -206,19 +212,19 @@ class Worker:
 
     async def _finish(self, attempt: pb.AttemptRef, outcome: Outcome) -> None:
         """Tell the end, after everything before it is safe. Returns once the scheduler has answered."""
-        log = self.outbox.logs.get(attempt.attempt_id)
-        if log is not None:
-            await log.drained()
-            if log.broken is not None:
+        last_sequence = 0
+        if (log := self.outbox.logs.get(attempt.attempt_id)) is not None:
+            await self._drained(log, outcome)
+            if log.broken is None:
+                last_sequence = log.last_sequence
+            elif outcome.phase is not AttemptPhase.CANCELLED:
                 outcome = Outcome(AttemptPhase.FAILED, FailureReason.INTERNAL, str(log.broken))
-        told = pb.AttemptOutcome(
-            attempt=attempt,
-            phase=wire.number(task_pb2.AttemptPhase, outcome.phase),
-            failure_reason=wire.number(task_pb2.FailureReason, outcome.failure_reason),
-            reason=outcome.reason,
-            last_sequence=log.last_sequence if log is not None else 0,
-        )
-        result = await self.dispatch.finish(told)
+        result = await self._tell(attempt, outcome, last_sequence=last_sequence)
+        if result.error_reason == "EVENT_GAP":
+            # It waits for events that never come: whatever the record lacks, the attempt is over.
+            if outcome.phase is not AttemptPhase.CANCELLED:
+                outcome = _GAP
+            result = await self._tell(attempt, outcome, last_sequence=0)
         structlog.get_logger().info(
             "attempt_finished",
             phase=outcome.phase,
@@ -226,11 +232,33 @@ class Worker:
             refused=result.error_reason or None,
         )
 
+    async def _drained(self, log: Log, outcome: Outcome) -> None:
+        """Return once the log's events are safe. Who stopped the attempt waits for its end, not for its record."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._stop_s if outcome.phase is AttemptPhase.CANCELLED else None):
+                await log.drained()
+
+    async def _tell(self, attempt: pb.AttemptRef, outcome: Outcome, *, last_sequence: int) -> pb.ItemResult:
+        told = pb.AttemptOutcome(
+            attempt=attempt,
+            phase=wire.number(task_pb2.AttemptPhase, outcome.phase),
+            failure_reason=wire.number(task_pb2.FailureReason, outcome.failure_reason),
+            reason=outcome.reason,
+            last_sequence=last_sequence,
+        )
+        return await self.dispatch.finish(told)
+
 
 _FORGOT = Outcome(
     AttemptPhase.FAILED,
     FailureReason.RUNNER_LOST,
     "the runner was restarted without its data folder and no longer has this attempt; send the task on to try again",
+)
+
+_GAP = Outcome(
+    AttemptPhase.FAILED,
+    FailureReason.INTERNAL,
+    "the scheduler no longer has events that it acknowledged; was it restored from a backup? send the task on",
 )
 
 

@@ -1,7 +1,6 @@
 """`errand-scheduler`: reads its settings, serves until it is told to stop."""
 
 import asyncio
-import gc
 import sys
 
 from errand_common.clock import Clock
@@ -16,9 +15,6 @@ from errand_scheduler.server import scheduler
 
 async def _serve(settings: SchedulerSettings, stop: asyncio.Event) -> None:
     async with scheduler(settings, Clock()):
-        # What was made up to now stays: collections need not look at it. Of the rest, most goes without one.
-        gc.freeze()
-        gc.set_threshold(20_000, 10, 20)
         await stop.wait()
 
 

@@ -77,8 +77,8 @@ class Announcer:
                     self._placer.wake()
             case DeadlineSet():
                 self._board.follow(notice)
-            case InputsMoved(runner_id=runner_id):
-                self._sessions.wake(runner_id)
+            case InputsMoved(runner_id=runner_id, attempt_id=attempt_id):
+                self._sessions.wake(runner_id, attempt_id)
             case SessionsEnded(family_id=family_id):
                 self._authority.revoke(family_id)
                 self._hub.end_family(family_id)

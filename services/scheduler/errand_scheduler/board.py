@@ -41,6 +41,7 @@ class Board:
         self._clock = clock
         self._durations = durations
         self._entries: dict[str, _Entry] = {}
+        self._of_task: dict[str, str] = {}
         self._stopping: dict[str, Attempt] = {}
         self._timers = TaskTimers(clock, durations)
 
@@ -52,6 +53,7 @@ class Board:
             self._note_stopping(attempt)
             left_s = ((attempt.deadline_time or now_us) - now_us) / 1e6
             least_s = 0.0 if attempt.phase is AttemptPhase.OFFERED else 2 * self._durations.lease_s
+            self._of_task[attempt.task_id] = attempt.attempt_id
             self._entries[attempt.attempt_id] = _Entry(
                 attempt=attempt,
                 renewed_s=now + self._durations.lease_s,
@@ -77,7 +79,10 @@ class Board:
         self._note_stopping(attempt)
         if attempt.phase.final:
             self._entries.pop(attempt.attempt_id, None)
+            if self._of_task.get(attempt.task_id) == attempt.attempt_id:
+                del self._of_task[attempt.task_id]
             return
+        self._of_task[attempt.task_id] = attempt.attempt_id
         now = self._clock.boot_s()
         entry = self._entries.get(attempt.attempt_id)
         if entry is None or entry.attempt.phase is AttemptPhase.OFFERED:
@@ -115,7 +120,8 @@ class Board:
 
     def of_task(self, task_id: str) -> Attempt | None:
         """The task's live attempt."""
-        return next((entry.attempt for entry in self._entries.values() if entry.attempt.task_id == task_id), None)
+        attempt_id = self._of_task.get(task_id)
+        return None if attempt_id is None else self._entries[attempt_id].attempt
 
     def stopping_of(self, runner_id: str) -> list[Attempt]:
         """The runner's attempts that are to end. Cheap: asked for every answer to a runner."""

@@ -27,7 +27,7 @@ KEPT_S = 2.0
 """How long watchers find a thing here; who comes later reads the database."""
 
 _FEED_DELTA_BYTES = 4 * DELTA_BYTES
-_FRAMING_BYTES = 8  # of an event within its message
+_FRAMING_BYTES = 160  # of an event within its message, beside its body: at most
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Piece:
     more: bool
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Stored:
     event_id: int
     event: Event
@@ -55,7 +55,7 @@ class _Stored:
     since_s: float
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Passing:
     """A delta that came when `after_event` had happened: it is sent after that."""
 
@@ -93,9 +93,9 @@ class Feed:
         self._cadence = Cadence(PAUSE_S, self._flush)
         self._expiry = Cadence(KEPT_S, self._expire)
 
-    def stored(self, event_id: int, event: Event) -> None:
+    def stored(self, event_id: int, event: Event, *, body_bytes: int) -> None:
         """An event was committed."""
-        size = event.ByteSize() + _FRAMING_BYTES
+        size = body_bytes + _FRAMING_BYTES
         self._events.append(_Stored(event_id, event, size, asyncio.get_running_loop().time()))
         self._newest = event_id
         self._grown(event.task_id, size)

@@ -142,7 +142,7 @@ class Hub:
                 continue
             if covered is not None:
                 audience.feed.cover(task_id, covered)
-            audience.feed.stored(row.event_id, event)
+            audience.feed.stored(row.event_id, event, body_bytes=len(row.body))
 
     def seen(self, events: Sequence[Event]) -> None:
         """Events that somebody read: those that are committed, but not told yet, cover what they cover all the same."""

@@ -52,7 +52,7 @@ def covered_by(event: Event) -> Covered | None:
             return Covered(message_id=body.message_appended.message_id)
         case "tool_call_finished":
             return Covered(tool_call_id=body.tool_call_finished.tool_call_id)
-        case "model_delayed":
+        case "model_delayed" | "sandbox_adopted":
             return Covered(all_words=True)
         case "attempt_phase_changed" if body.attempt_phase_changed.phase in _FINAL:
             return Covered(everything=True)

@@ -34,6 +34,7 @@ from errand_scheduler.github import GitHub
 from errand_scheduler.hub import Hub
 from errand_scheduler.people import People
 from errand_scheduler.placer import Placer
+from errand_scheduler.recent_room import RecentRoom
 from errand_scheduler.retention import Retention
 from errand_scheduler.rights import PushRights
 from errand_scheduler.runners import RunnerSessions
@@ -153,7 +154,7 @@ class Parts:
             hub=self._hub,
             cursors=Cursors(self._history.epoch),
             durations=self._durations,
-            room=self._room,
+            room=RecentRoom(self._room, self._clock),
             blobs=self._blobs,
             most_pending=self._settings.max_pending_per_user,
             explanations=Explanations(reader=self._reader, clock=self._clock, board=self._board, placer=self._placer),

@@ -127,8 +127,9 @@ class _Room:
         return self._fitting[needs.labels]
 
     def best(self, runner_ids: Sequence[str], task: Waiting) -> str:
-        """The one with its workspace, else one where it has not failed, else the one with most room."""
-        return max(runner_ids, key=lambda each: (*preference(each, task), self._free[each]))
+        """The one with its workspace, else one where it has not failed, else one that did not let it pass, else the one
+        with most room."""
+        return max(runner_ids, key=lambda each: (*preference(self._seats[each], task), self._free[each]))
 
     def take(self, runner_id: str) -> None:
         self._free[runner_id] -= 1
@@ -147,10 +148,10 @@ def waits_for_its_runner(needs: Needs, seats: Mapping[str, Seat]) -> bool:
     return seat is None or seat.fits(needs.labels)
 
 
-def preference(runner_id: str, task: Waiting) -> tuple[bool, bool]:
+def preference(seat: Seat, task: Waiting) -> tuple[bool, bool, bool]:
     """How much a task would rather have this runner than another."""
-    failed = runner_id in task.failed_on
-    return runner_id == task.last_runner_id and not failed, not failed
+    failed, let_pass = seat.runner_id in task.failed_on, task.task_id in seat.let_pass
+    return seat.runner_id == task.last_runner_id and not failed and not let_pass, not failed, not let_pass
 
 
 def _queues(lines: Iterable[Line]) -> dict[str, list[_Cursor]]:

@@ -6,17 +6,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import structlog
+
 from errand_common.clock import Clock
 from errand_common.errors import Conflict, Unavailable
 from errand_common.ids import Ids
 from errand_common.values import AttemptPhase
 from errand_scheduler import seats
+from errand_scheduler.declines import Declines
 from errand_scheduler.durations import Durations
 from errand_scheduler.illness import Illness
 from errand_scheduler.seats import Seat
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.runners import Runner
 from errand_scheduler.takeovers import Quarantine, Takeovers
+from errand_scheduler.tellers import Tellers
+
+log = structlog.get_logger()
 
 _NONCES = 32  # remembered of each runner: what an earlier process sent may still come late
 
@@ -35,17 +41,20 @@ class Arrival:
 @dataclass
 class RunnerSession:
     """One runner's session, owned by `RunnerSessions`. `superseded` and `stopping` say that its streams must end;
-    `settled`, that what the runner has was judged."""
+    `settled`, that what the runner has was judged; `known`, that it was so once. `moved` names the attempts of which
+    there may be something to tell."""
 
     session_id: str
     arrival: Arrival
     heard_s: float
     settled: bool = False
+    known: bool = False
     superseded: bool = False
     stopping: bool = False
     watch_number: int = 0
     watches: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    moved: dict[str, None] = field(default_factory=dict)
 
     @property
     def runner_id(self) -> str:
@@ -69,6 +78,8 @@ class RunnerSessions:
         self._nonces: dict[str, deque[str]] = {}
         self._takeovers = Takeovers(clock, durations)
         self._illness = Illness(clock, durations)
+        self._declines = Declines(clock, durations)
+        self.tellers = Tellers()
         self.stopped = asyncio.Event()
 
     def restore(self, known: Iterable[Runner]) -> None:
@@ -78,8 +89,8 @@ class RunnerSessions:
                 self._takeovers.restore(runner.runner_id, runner.quarantined_time)
 
     def judge(self, runner_id: str, nonce: str) -> Quarantine | None:
-        """Whether the process may not open a session, now that it asks. Counted is one that was replaced and is back: what
-        restarts is new each time, while two that live take the place from each other."""
+        """Whether the process may not open a session, now that it asks. Counted is one that was replaced and is back:
+        what restarts is new each time, while two that live take the place from each other."""
         if quarantine := self._takeovers.quarantine(runner_id):
             return quarantine
         session = self._sessions.get(runner_id)
@@ -87,7 +98,8 @@ class RunnerSessions:
         return self._takeovers.note(runner_id) if is_back else None
 
     def open(self, arrival: Arrival) -> tuple[RunnerSession, bool]:
-        """The runner's session, and whether a process opened it that was not there before: to be settled next."""
+        """The runner's session, and whether a process opened it that was not there before: to be settled next. One that
+        was there before and comes back after another has a session that is not `known`."""
         fresh = arrival.nonce not in self._nonces.get(arrival.runner_id, ())
         session = self._sessions.get(arrival.runner_id)
         if session is None or session.arrival.nonce != arrival.nonce:
@@ -103,7 +115,7 @@ class RunnerSessions:
 
     def settle(self, session: RunnerSession) -> None:
         """What the runner has is judged, and that is committed."""
-        session.settled = True
+        session.settled = session.known = True
         nonces = self._nonces.setdefault(session.runner_id, deque(maxlen=_NONCES))
         if session.arrival.nonce not in nonces:
             nonces.append(session.arrival.nonce)
@@ -128,7 +140,12 @@ class RunnerSessions:
 
     def moved(self, attempt: Attempt, old_phase: AttemptPhase | None) -> bool:
         """Follow a move of an attempt; returns whether its runner fell ill with it."""
-        self.wake(attempt.runner_id)
+        if old_phase is None or attempt.phase is AttemptPhase.STOPPING or attempt.phase.final:
+            self.wake(attempt.runner_id, attempt.attempt_id)
+        if attempt.phase.final:
+            self.tellers.over(attempt.attempt_id)
+        if self._declines.note(attempt, old_phase, present=self._present(attempt.runner_id)):
+            log.error("runner_declines", runner_id=attempt.runner_id)
         return self._illness.note(attempt, old_phase)
 
     def seats(self, live: Iterable[Attempt]) -> list[Seat]:
@@ -136,9 +153,10 @@ class RunnerSessions:
         used = Counter(attempt.runner_id for attempt in live)
         return [self._seat(session, used[session.runner_id]) for session in self._sessions.values()]
 
-    def wake(self, runner_id: str) -> None:
-        """Have the runner's assignment stream look again."""
+    def wake(self, runner_id: str, attempt_id: str) -> None:
+        """Have the runner's assignment stream look at an attempt again."""
         if session := self._sessions.get(runner_id):
+            session.moved[attempt_id] = None
             session.changed.set()
 
     @contextmanager
@@ -166,6 +184,7 @@ class RunnerSessions:
             free=arrival.slots - used,
             labels=tuple(sorted(arrival.labels.items())),
             condition=self._condition(session),
+            let_pass=self._declines.tasks(session.runner_id),
         )
 
     def _condition(self, session: RunnerSession) -> str:
@@ -175,7 +194,14 @@ class RunnerSessions:
             return seats.NOT_CONNECTED if session.settled and session.watch_number else seats.CONNECTING
         if self._silent(session):
             return seats.SILENT
-        return seats.ILL if self._illness.ill(session.runner_id) else ""
+        if self._illness.ill(session.runner_id):
+            return seats.ILL
+        return seats.DECLINES if self._declines.resting(session.runner_id) else ""
+
+    def _present(self, runner_id: str) -> bool:
+        """Whether the runner could have taken an offer."""
+        session = self._sessions.get(runner_id)
+        return session is not None and not self._condition(session)
 
     def _silent(self, session: RunnerSession) -> bool:
         return self._clock.boot_s() - session.heard_s > self._durations.silent_s

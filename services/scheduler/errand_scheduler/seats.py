@@ -1,6 +1,6 @@
 """What stands between a task and each runner, in words."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from errand_common import labels as label_words
@@ -13,13 +13,15 @@ CONNECTING = "is just connecting"
 SILENT = "is not heard of"
 QUARANTINED = "is in quarantine, because two processes act as it"
 ILL = "could not begin its last 3 tasks and rests for a while"
+DECLINES = "does not take what it is offered and rests for a while"
 NO_SLOTS = "takes no tasks (its ERRAND_SLOTS is 0)"
 BUSY = "is busy"
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A runner as placement sees it. `condition` says why it gets nothing at all; empty where it may get something."""
+    """A runner as placement sees it. `condition` says why it gets nothing at all; empty where it may get something.
+    `let_pass` are the tasks that it was offered and did not take."""
 
     runner_id: str
     name: str
@@ -27,6 +29,7 @@ class Seat:
     free: int
     labels: Labels = ()
     condition: str = ""
+    let_pass: Set[str] = frozenset()
 
     def fits(self, wanted: Labels) -> bool:
         """Whether it has all these labels."""

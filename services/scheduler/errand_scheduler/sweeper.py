@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 class Sweeper:
-    """Looks at the board twice a beat."""
+    """Looks at the board twice a beat. While the disk is full it ends stops that are overdue alone."""
 
     def __init__(self, writer: Writer, board: Board, clock: Clock, durations: Durations) -> None:
         self._writer = writer
@@ -42,12 +42,12 @@ class Sweeper:
     async def sweep(self) -> None:
         """Do what is due now. After a gap in its own life, or the disk's, it lets everybody be heard of again first."""
         self._mind_gaps()
-        if self._was_degraded:
-            return
         for due, attempt in self._board.due():
+            if self._was_degraded and due is not Due.STOP_OVERDUE:
+                continue
             log.info("deadline_reached", due=due.name.lower(), attempt_id=attempt.attempt_id)
             await self._write(attempt_is_due(due, attempt, self._durations))
-        for task in self._board.due_tasks():
+        for task in () if self._was_degraded else self._board.due_tasks():
             log.info("deadline_reached", due=f"{task.status}_overdue", task_id=task.task_id)
             await self._write(task_is_due(task, self._durations))
 

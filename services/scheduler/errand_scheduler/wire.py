@@ -123,13 +123,12 @@ def input_(row: Input) -> task_pb2.Input:
 
 def event(row: Event, *, cursor: str) -> event_pb2.Event:
     """An event, its body as it came."""
-    return event_pb2.Event(
-        cursor=cursor,
-        task_id=row.task_id,
-        attempt_id=row.attempt_id or "",
-        created_time=timestamp(row.created_time),
-        body=event_pb2.EventBody.FromString(row.body),
+    told = event_pb2.Event(
+        cursor=cursor, task_id=row.task_id, attempt_id=row.attempt_id or "", created_time=timestamp(row.created_time)
     )
+    # Read in its place: a body that is handed over is copied.
+    told.body.ParseFromString(row.body)
+    return told
 
 
 def usage(row: Usage) -> task_pb2.Usage:

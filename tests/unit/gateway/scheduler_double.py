@@ -206,8 +206,8 @@ class _Tasks(TaskServiceServicer):
 
     async def ListInputs(self, request: tasks.ListInputsRequest, context: Context) -> Any:
         self._double.user("ListInputs", request, context)
-        found = [each for each in self._double.inputs.values() if each.task_id == request.task_id]
-        return tasks.ListInputsResponse(inputs=found)
+        own = [each for each in self._double.inputs.values() if each.task_id == request.task_id]
+        return tasks.ListInputsResponse(inputs=[each for each in own if not each.taken and not each.removed])
 
     async def EditInput(self, request: tasks.EditInputRequest, context: Context) -> Any:
         self._double.user("EditInput", request, context)

@@ -112,6 +112,7 @@ async def on_line(
     clock: Clock,
     run_attempt: RunAttempt = _idle,
     begin_failures: Sequence[ErrandError] = (),
+    chance: random.Random | None = None,
 ) -> AsyncIterator[Line]:
     """Runs until the context ends."""
     box = Outbox(folder / "outbox")
@@ -124,7 +125,7 @@ async def on_line(
             raise failure
 
     async with serving(double) as stub:
-        chance = random.Random(0)
+        chance = chance or random.Random(0)
         hearts: list[HeldHeart] = []
         leases, dispatch = Leases(clock), Dispatch(stub, "token", chance)
 

@@ -63,6 +63,7 @@ async def sending(
                 outbox=box,
                 deltas=line.deltas,
                 suspicion=suspicion,
+                on_taken=lambda: None,
                 on_superseded=line.superseded.append,
             )
             running = asyncio.ensure_future(stream.run())

@@ -97,7 +97,7 @@ async def test_what_the_scheduler_wants_is_heard_with_every_answer():
         dispatch = Dispatch(stub, "token", random.Random(0))
         dispatch.on_directives = heard.append
         dispatch.enter("ses_1")
-        await dispatch.accept([REF])
+        await dispatch.accept(REF)
         await dispatch.finish(AttemptOutcome(attempt=REF))
 
     assert heard == [double.directives] * 2

@@ -9,7 +9,7 @@ from errand_common.tasks import until_one_ends
 from errand_runner.freezer import Freezer
 from errand_runner.lease import Leases
 from errand_runner.outage import GitPatience, HostAway, until_answered
-from errand_runner.sandbox.docker import EngineUnavailable
+from errand_runner.sandbox.docker import EngineUnavailable, SandboxFailed
 from tests.unit.runner.moved_clock import MovedClock
 
 ATTEMPT = "att_1"
@@ -160,10 +160,27 @@ async def test_a_pause_that_an_earlier_process_told_of_is_ended(leases, clock, t
         await told.until("thawed after 0 s")
 
 
+async def test_what_could_not_be_unpaused_is_tried_again(leases, clock, told):
+    class Slow(Part):
+        async def thaw(self):
+            if self.failures:
+                self.failures -= 1
+                raise EngineUnavailable("away")
+            await super().thaw()
+
+    slow = Slow(told, "sandbox")
+    async with watched(leases, clock, told, slow):
+        clock.s += 108 * leases.beat_s
+        await told.until("frozen")
+        slow.failures = 2
+        confirm(leases, clock)
+        await told.until("sandbox thawed", "thawed after 0 s")
+
+
 async def test_a_thaw_that_fails_ends_the_attempt(leases, clock, told):
     class Stuck(Part):
         async def thaw(self):
-            raise EngineUnavailable("gone")
+            raise SandboxFailed("gone")
 
     freezer = Freezer(ATTEMPT, leases=leases, clock=clock, teller=told)
 
@@ -175,7 +192,7 @@ async def test_a_thaw_that_fails_ends_the_attempt(leases, clock, told):
     clock.s += 108 * leases.beat_s
     await told.until("frozen")
     confirm(leases, clock)
-    with pytest.raises(EngineUnavailable):
+    with pytest.raises(SandboxFailed):
         async with asyncio.timeout(5):
             await attempt
 

@@ -4,12 +4,14 @@ import asyncio
 import os
 import resource
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from errand.v1.runner_pb2 import AttemptEvent
 from errand_runner.outbox import EVENT_BYTES, Limits, Outbox, OutboxError
+from errand_runner.outbox.disk import Disk
 from tests.unit.runner.streaming import attempt, event
 
 ATTEMPT, OTHER = attempt(0), attempt(1)
@@ -300,3 +302,23 @@ async def test_forgetting_leaves_nothing_and_holding_twice_is_one(tmp_path):
 
     assert [path.name for path in tmp_path.iterdir()] == [f"{OTHER}.2"]
     assert list(box.logs) == [OTHER]
+
+
+class Watched(Disk):
+    """Tells which files were made durable."""
+
+    def __init__(self) -> None:
+        self.settled: list[str] = []
+
+    def settle(self, path: Path) -> None:
+        super().settle(path)
+        self.settled.append(path.name)
+
+
+async def test_what_a_killed_process_wrote_is_made_durable_before_it_is_taken_up(tmp_path):
+    path = await write(tmp_path, "one")
+    disk = Watched()
+
+    Outbox(tmp_path, disk=disk)
+
+    assert disk.settled == [path.name]

@@ -129,6 +129,19 @@ async def test_a_pause_is_told_once_and_ended_once_over_a_restart_too(box, delta
     assert thawed.body.attempt_thawed.frozen_duration.ToTimedelta().total_seconds() == 2.5
 
 
+async def test_a_restarted_recorder_knows_whether_it_was_told_to_wait(box, deltas, recorder, tmp_path):
+    await recorder.wait_started(WaitReason.QUOTA, "tokens", resume_s=90.0)
+    assert recorder.waiting
+    box.close()
+    again = Outbox(tmp_path)
+    resumed = Recorder(again.logs[ATTEMPT], deltas, task_id="tsk_1")
+    assert resumed.waiting
+    await resumed.wait_ended()
+    assert not resumed.waiting
+    again.close()
+    assert not Recorder(Outbox(tmp_path).logs[ATTEMPT], deltas, task_id="tsk_1").waiting
+
+
 async def test_a_question_is_told_with_its_choices_within_the_contract(box, recorder):
     await recorder.fact(
         facts.Waiting(WaitReason.QUESTION, "?" * 5000, "toolu_1", choices=["y" * 300, *map(str, range(20))])

@@ -1,6 +1,7 @@
 """One session at a time, its leases kept alive for as long as they can be, and nothing done that nobody confirmed."""
 
 import asyncio
+import random
 from datetime import timedelta
 
 import pytest
@@ -204,6 +205,65 @@ async def test_where_the_next_session_is_refused_after_that_everything_freezes(d
         await double.until(lambda: len(double.opened) == 2)
         line.heart.pulse.on_superseded()
         await until(lambda: not line.leases.holds(ATTEMPT))
+
+
+class Ceilings(random.Random):
+    """Waits not at all, and knows how long it might have."""
+
+    def __init__(self):
+        super().__init__(0)
+        self.seen: list[float] = []
+
+    def uniform(self, a, b):
+        self.seen.append(b)
+        return 0.0
+
+
+async def broken_again(double, times):
+    for _ in range(times):
+        await double.until_watched()
+        double.break_watch(Exhausted("the disk is full"))
+    await double.until_watched()
+
+
+async def test_sessions_that_end_at_once_are_opened_less_and_less_often(double, folder, clock):
+    chance = Ceilings()
+    async with on_line(double, folder, clock=clock, chance=chance):
+        await broken_again(double, 4)
+
+    assert chance.seen == [0.5, 1, 2, 4]
+
+
+async def test_after_a_session_that_lived_the_next_is_opened_soon(double, folder, clock):
+    chance = Ceilings()
+    async with on_line(double, folder, clock=clock, chance=chance) as line:
+        await broken_again(double, 3)
+        clock.s += 6 * line.leases.beat_s
+        await broken_again(double, 1)
+
+    assert chance.seen == [0.5, 1, 2, 0.5]
+
+
+async def test_after_a_session_that_stored_something_the_next_is_opened_soon(double, folder, clock):
+    chance = Ceilings()
+    async with on_line(double, folder, clock=clock, chance=chance) as line:
+        await broken_again(double, 3)
+        log = line.worker.outbox.logs[ATTEMPT]
+        await log.append(runner_pb2.AttemptEvent())
+        async with asyncio.timeout(5):
+            await log.drained()
+        await broken_again(double, 1)
+
+    assert chance.seen == [0.5, 1, 2, 0.5]
+
+
+async def test_a_scheduler_that_wants_to_be_left_alone_is(double, folder, clock):
+    async with on_line(double, folder, clock=clock):
+        await double.until_watched()
+        began_s = asyncio.get_running_loop().time()
+        double.break_watch(Exhausted("the disk is full", retry_after=timedelta(seconds=0.7)))
+        await double.until(lambda: len(double.opened) == 2)
+        assert asyncio.get_running_loop().time() - began_s > 0.65
 
 
 async def test_a_quarantine_is_told_with_its_cure_and_waited_out(double, folder, clock):

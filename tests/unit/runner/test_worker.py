@@ -54,7 +54,7 @@ class Work:
 
 
 @asynccontextmanager
-async def working(double, box, work):
+async def working(double, box, work, *, stop_s=3.0):
     async with serving(double) as stub, asyncio.TaskGroup() as group:
         dispatch = Dispatch(stub, "token", random.Random(0))
         dispatch.enter("ses_1")
@@ -72,6 +72,7 @@ async def working(double, box, work):
             clock=clock,
             begin=begin,
             run_attempt=work,
+            stop_s=stop_s,
         )
         running = group.create_task(worker.run(stop.wait()))
         await asyncio.sleep(0)
@@ -244,6 +245,78 @@ async def test_an_attempt_whose_events_were_refused_never_succeeds(box):
 
     assert double.outcomes[0].phase == task_pb2.ATTEMPT_PHASE_FAILED
     assert "it is too large" in double.outcomes[0].reason
+
+
+async def test_a_stop_is_told_though_nobody_takes_the_events(box):
+    written = asyncio.Event()
+
+    async def working_on(assignment, inbox, log, runner_id):
+        await log.append(pb.AttemptEvent())
+        written.set()
+        await asyncio.Event().wait()
+
+    double = SchedulerDouble()
+    async with working(double, box, working_on, stop_s=0.05) as worker:
+        worker.want(assigned())
+        async with asyncio.timeout(10):
+            await written.wait()
+        worker.want(assigned(task_pb2.ATTEMPT_PHASE_STOPPING, pb.DESIRED_STATE_STOP))
+        await double.until(lambda: double.outcomes)
+        await gone(worker)
+
+    assert double.outcomes[0].phase == task_pb2.ATTEMPT_PHASE_CANCELLED
+
+
+async def test_a_stop_of_an_attempt_whose_events_were_refused_is_a_stop(box):
+    written = asyncio.Event()
+
+    async def working_on(assignment, inbox, log, runner_id):
+        await log.append(pb.AttemptEvent())
+        written.set()
+        await asyncio.Event().wait()
+
+    double = SchedulerDouble()
+    async with working(double, box, working_on) as worker:
+        worker.want(assigned())
+        async with asyncio.timeout(10):
+            await written.wait()
+        box.logs[ATTEMPT].refuse("it is too large")
+        worker.want(assigned(task_pb2.ATTEMPT_PHASE_STOPPING, pb.DESIRED_STATE_STOP))
+        await double.until(lambda: double.outcomes)
+
+    assert (double.outcomes[0].phase, double.outcomes[0].last_sequence) == (task_pb2.ATTEMPT_PHASE_CANCELLED, 0)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+async def test_an_attempt_ends_though_the_scheduler_lost_events_that_it_acknowledged(box, refused):
+    class Restored(SchedulerDouble):
+        async def FinishAttempts(self, request, context):
+            gap = request.outcomes[0].last_sequence > 0
+            self.refusals = {ATTEMPT: "EVENT_GAP"} if gap else {}
+            return await super().FinishAttempts(request, context)
+
+    async def told(assignment, inbox, log, runner_id):
+        await log.append(pb.AttemptEvent())
+        await log.append(pb.AttemptEvent())
+        log.ack(1)
+        if refused:
+            log.refuse("it no longer has events that it acknowledged")
+        log.ack(2)
+        return DONE
+
+    double = Restored()
+    async with working(double, box, told) as worker:
+        worker.want(assigned())
+        await double.until(lambda: any(outcome.last_sequence == 0 for outcome in double.outcomes))
+        await gone(worker)
+
+    outcome = double.outcomes[-1]
+    assert (outcome.phase, outcome.failure_reason) == (
+        task_pb2.ATTEMPT_PHASE_FAILED,
+        task_pb2.FAILURE_REASON_INTERNAL,
+    )
+    assert "no longer has events that it acknowledged" in outcome.reason
+    assert [each.last_sequence for each in double.outcomes] == ([0] if refused else [2, 0])
 
 
 async def test_an_end_is_repeated_until_it_is_answered(box, work):

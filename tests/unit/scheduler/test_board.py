@@ -39,7 +39,6 @@ class FullDisk(Writer):
         self.full = False
 
     async def write(self, fn: Callable[[Tx], T], *, size_bytes: int = 0, urgent: bool = False) -> T:
-        assert not self.full
         assert urgent
         return await self._writer.write(fn, size_bytes=size_bytes, urgent=urgent)
 
@@ -284,6 +283,27 @@ async def test_a_clock_that_was_set_back_before_a_start_does_not_make_a_wait_lon
     await watched.restore(world.reader)
     await watched.leap(120_960)
     assert (await world.task(task.task_id)).status is TaskStatus.FAILED
+
+
+async def test_a_stop_ends_while_the_disk_is_full_and_nothing_else_does(world: World) -> None:
+    watched = Watched(world)
+    stopping, silent = [await world.running((await world.new_task()).task_id) for _ in range(2)]
+    offered = await world.offered((await world.new_task()).task_id)
+    parked = (await world.new_task()).task_id
+    await world.parked(parked, QUOTA)
+    await world.stopped((await world.attempt(stopping.attempt_id)).task_id)
+    watched.disk.full = True
+    await watched.sweep()
+    await watched.pass_beats(23, stopping)
+    assert (await world.attempt(stopping.attempt_id)).phase is AttemptPhase.STOPPING
+    await watched.pass_beats(1, stopping)
+    over = await world.attempt(stopping.attempt_id)
+    assert over.phase is AttemptPhase.CANCELLED
+    assert (await world.task(over.task_id)).status is TaskStatus.CANCELLED
+    await watched.pass_beats(150)
+    assert not (await world.attempt(silent.attempt_id)).disconnected
+    assert (await world.attempt(offered.attempt_id)).phase is AttemptPhase.OFFERED
+    assert (await world.task(parked)).status is TaskStatus.WAITING
 
 
 async def test_nobody_is_late_while_the_disk_is_full_and_for_a_lease_after_that(world: World) -> None:

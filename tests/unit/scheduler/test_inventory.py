@@ -10,10 +10,15 @@ from errand_scheduler.lifecycle.turns import Holder
 from tests.unit.scheduler.world import DURATIONS, OTHER_RUNNER, RUNNER, World, event
 
 
-async def taken(world: World, *claims: Claim, newly_started: bool = True) -> list[Held]:
+async def taken(world: World, *claims: Claim, newly_started: bool = True, came_back: bool = False) -> list[Held]:
     return await world.writer.write(
         lambda tx: inventory.take_inventory(
-            tx, runner_id=RUNNER, claims=claims, newly_started=newly_started, durations=DURATIONS
+            tx,
+            runner_id=RUNNER,
+            claims=claims,
+            newly_started=newly_started,
+            came_back=came_back,
+            durations=DURATIONS,
         )
     )
 
@@ -66,10 +71,37 @@ async def test_a_request_of_a_known_process_that_comes_late_loses_nothing(world:
     assert await taken(world, Claim(holder, 0), newly_started=False) == [Held.KEEP]
 
 
+@pytest.mark.parametrize(("last_sequence", "verdict"), [(0, Held.FORGET), (1, Held.KEEP)])
+async def test_a_process_that_comes_back_after_its_copy_loses_what_the_copy_went_on_with(
+    world: World, last_sequence: int, verdict: Held
+) -> None:
+    task = await world.new_task()
+    holder = await world.running(task.task_id)
+    assert await taken(world, Claim(holder, last_sequence), newly_started=False, came_back=True) == [verdict]
+    lost = verdict is Held.FORGET
+    assert (await world.attempt(holder.attempt_id)).phase is (AttemptPhase.LOST if lost else AttemptPhase.RUNNING)
+
+
+@pytest.mark.parametrize(("came_back", "verdict"), [(True, Held.FORGET), (False, Held.KEEP)])
+async def test_as_many_events_as_are_stored_are_not_the_same_where_a_copy_told_them(
+    world: World, came_back: bool, verdict: Held
+) -> None:
+    holder = await world.running((await world.new_task()).task_id)
+    claim = Claim(holder, 1, overtaken=True)
+    assert await taken(world, claim, newly_started=not came_back, came_back=came_back) == [verdict]
+    assert ("two processes" in (await world.attempt(holder.attempt_id)).reason) is came_back
+
+
+async def test_what_the_copy_accepted_is_not_lost_by_one_that_comes_back_without_it(world: World) -> None:
+    task = await world.new_task()
+    await world.accepted(task.task_id)
+    await taken(world, newly_started=False, came_back=True)
+    assert (await world.task(task.task_id)).status is TaskStatus.RUNNING
+
+
 async def test_what_is_forgotten_while_it_waits_keeps_waiting(world: World) -> None:
     task = await world.new_task()
-    holder = await world.hot(task.task_id)
-    await world.take_up(holder, task.task_id)
+    holder = await world.hot_and_read(task.task_id)
     await taken(world)
     assert (await world.attempt(holder.attempt_id)).phase is AttemptPhase.LOST
     assert (await world.task(task.task_id)).status is TaskStatus.WAITING

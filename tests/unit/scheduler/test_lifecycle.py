@@ -8,14 +8,24 @@ import pytest
 from errand_common.errors import Conflict, Exhausted, Invalid, NotFound
 from errand_common.values import AttemptPhase, FailureReason, InputKind, Role, TaskStatus
 from errand_scheduler.lifecycle import asks, deadlines, retries, turns
-from errand_scheduler.lifecycle.decisions import follows, next_fence
+from errand_scheduler.lifecycle.decisions import Held, follows, next_fence, on_held
 from errand_scheduler.lifecycle.effects import MessageAdded, PhaseReported
 from errand_scheduler.lifecycle.turns import AttemptEnd, Holder
 from errand_scheduler.store import events, inputs
 from errand_scheduler.store.messages import Message
 from errand_scheduler.store.notices import InputsMoved
 from errand_scheduler.store.transaction import Tx
-from tests.unit.scheduler.world import DURATIONS, OTHER_RUNNER, OTHER_USER, RUNNER, USER, World, event, reason_of
+from tests.unit.scheduler.world import (
+    ALLOWANCE,
+    DURATIONS,
+    OTHER_RUNNER,
+    OTHER_USER,
+    RUNNER,
+    USER,
+    World,
+    event,
+    reason_of,
+)
 
 
 async def test_a_fence_rises_with_every_attempt_and_above_every_older_generation(world: World) -> None:
@@ -100,6 +110,75 @@ async def test_a_finish_waits_for_every_event(world: World) -> None:
     assert (await world.task(task.task_id)).status is TaskStatus.COMPLETED
 
 
+async def test_the_end_of_a_stop_waits_for_no_event_and_what_comes_after_it_is_refused(world: World) -> None:
+    task = await world.new_task()
+    holder = await world.running(task.task_id)
+    await world.stopped(task.task_id)
+    done = AttemptEnd(phase=AttemptPhase.SUCCEEDED, failure=None, reason="", last_sequence=3)
+    with pytest.raises(Conflict) as incomplete:
+        await world.writer.write(lambda tx: turns.finish(tx, holder, done, DURATIONS))
+    assert reason_of(incomplete.value) == "EVENT_GAP"
+    end = AttemptEnd(phase=AttemptPhase.CANCELLED, failure=None, reason="", last_sequence=3)
+    for _ in range(2):
+        await world.writer.write(lambda tx: turns.finish(tx, holder, end, DURATIONS))
+    assert (await world.task(task.task_id)).status is TaskStatus.CANCELLED
+    with pytest.raises(Conflict) as late:
+        await world.told(holder, event(2))
+    assert reason_of(late.value) == "LEASE_SUPERSEDED"
+    assert (await world.attempt(holder.attempt_id)).acked_sequence == 1
+    over = await world.attempt(holder.attempt_id)
+    assert on_held(over, runner_id=holder.runner_id, fence=holder.fence) is Held.FORGET
+
+
+async def test_only_a_stop_ends_without_its_last_events(world: World) -> None:
+    holder = await world.running((await world.new_task()).task_id)
+    end = AttemptEnd(phase=AttemptPhase.CANCELLED, failure=None, reason="", last_sequence=3)
+    with pytest.raises(Conflict) as refused:
+        await world.writer.write(lambda tx: turns.finish(tx, holder, end, DURATIONS))
+    assert reason_of(refused.value) == "EVENT_GAP"
+
+
+async def test_what_was_written_to_a_retry_that_took_nothing_up_is_read_next(world: World) -> None:
+    task = await world.new_task()
+    first = await world.running(task.task_id)
+    await world.take_up(first, task.task_id)
+    await world.finished(first, AttemptPhase.FAILED, FailureReason.PUSH)
+    await world.retried(task.task_id)
+    retry = await world.running(task.task_id)
+    world.clock.move(1.0)
+    await world.input(task.task_id)
+    await world.finished(retry)
+    assert (await world.task(task.task_id)).status is TaskStatus.PENDING
+    # It was there before this attempt, which takes it up no more than the last one did: there is an end to it.
+    world.clock.move(1.0)
+    await world.finished(await world.running(task.task_id))
+    assert (await world.task(task.task_id)).status is TaskStatus.COMPLETED
+
+
+async def test_the_most_pending_tasks_hold_for_what_is_sent_on_too(world: World) -> None:
+    over, parked, failed = [(await world.new_task()).task_id for _ in range(3)]
+    await world.finished(await world.running(over))
+    await world.parked(parked, ALLOWANCE)
+    await world.lost(await world.running(failed))
+    waits, works = (await world.new_task()).task_id, (await world.new_task()).task_id
+    await world.running(works)
+    before = [await world.task(each) for each in (over, parked, failed)]
+    for too_many in (
+        world.input(over, most_pending=1),
+        world.input(parked, most_pending=1),
+        world.retried(parked, most_pending=1),
+        world.retried(failed, most_pending=1),
+    ):
+        with pytest.raises(Exhausted, match="stop one") as refused:
+            await too_many
+        assert refused.value.retry_after
+    assert [await world.task(each) for each in (over, parked, failed)] == before
+    assert not await world.reader.all(inputs.untaken(parked))
+    await world.input(waits, most_pending=1)
+    await world.input(works, most_pending=1)
+    assert (await world.retried(failed, most_pending=2)).status is TaskStatus.PENDING
+
+
 async def test_events_are_stored_once_and_in_order(world: World) -> None:
     holder = await world.accepted((await world.new_task()).task_id)
 
@@ -177,13 +256,14 @@ async def test_a_steer_of_the_last_moment_is_not_lost(world: World) -> None:
 async def test_who_watches_a_runner_is_told_when_its_attempts_inputs_move(world: World) -> None:
     idle, task = await world.new_task(), await world.new_task()
     holder = await world.accepted(task.task_id)
+    told = InputsMoved(runner_id=RUNNER, attempt_id=holder.attempt_id)
     world.notices.clear()
     await world.input(idle.task_id)
-    assert InputsMoved(runner_id=RUNNER) not in world.notices
+    assert not [notice for notice in world.notices if isinstance(notice, InputsMoved)]
     await world.input(task.task_id)
-    assert world.notices.count(InputsMoved(runner_id=RUNNER)) == 1
+    assert world.notices.count(told) == 1
     await world.take_up(holder, task.task_id)
-    assert world.notices.count(InputsMoved(runner_id=RUNNER)) == 2
+    assert world.notices.count(told) == 2
 
 
 async def test_an_attempt_that_takes_nothing_up_is_not_repeated_for_ever(world: World) -> None:
@@ -243,6 +323,7 @@ async def test_another_users_task_is_not_found(world: World) -> None:
             kind=InputKind.STEER,
             input_id="inp_x",
             durations=DURATIONS,
+            most_pending=100,
         ),
         lambda tx: asks.create_task(
             tx,
@@ -255,7 +336,9 @@ async def test_another_users_task_is_not_found(world: World) -> None:
             most_pending=100,
             required_labels={},
         ),
-        lambda tx: retries.retry_task(tx, user_id=OTHER_USER, task_id=task.task_id, durations=DURATIONS),
+        lambda tx: retries.retry_task(
+            tx, user_id=OTHER_USER, task_id=task.task_id, durations=DURATIONS, most_pending=100
+        ),
     ]
     for ask in asked:
         with pytest.raises(NotFound):

@@ -176,9 +176,10 @@ class Life(RuleBasedStateMachine):
     def wait(self, number: int, wait: Wait, reads: bool) -> None:
         """An attempt waits, having read everything or not; what was written after that is for its end."""
         attempt = self.at_work()[number % len(self.at_work())]
-        self.tell(attempt, SOMETHING, WaitBegan(wait))
         if reads:
             self.tell_message(attempt.attempt_id)
+        attempt = self.all(attempts.by_id(attempt.attempt_id))[0]
+        self.tell(attempt, SOMETHING, WaitBegan(wait))
 
     @precondition(lambda self: self.at_work())
     @rule(number=st.integers(0, 2), goes_on=st.booleans())
@@ -248,6 +249,7 @@ class Life(RuleBasedStateMachine):
                         kind=kind,
                         input_id=input_id,
                         durations=DURATIONS,
+                        most_pending=MOST_TASKS,
                     )
                 )
                 if added is not None:
@@ -266,7 +268,11 @@ class Life(RuleBasedStateMachine):
         task = self.pick(number)
         task_id = task.task_id
         if how == "retry":
-            again = self.write(lambda tx: retries.retry_task(tx, user_id=USER, task_id=task_id, durations=DURATIONS))
+            again = self.write(
+                lambda tx: retries.retry_task(
+                    tx, user_id=USER, task_id=task_id, durations=DURATIONS, most_pending=MOST_TASKS
+                )
+            )
             if again is not None and again.status is TaskStatus.PENDING:
                 self.stopped.discard(task_id)
             return

@@ -15,8 +15,16 @@ EU: Labels = (("region", "eu"),)
 BOTH: Labels = (*GPU, *EU)
 
 
-def seat(name: str, free: int, labels: Labels = (), condition: str = "") -> Seat:
-    return Seat(runner_id=name, name=name, slots=max(free, 1), free=free, labels=labels, condition=condition)
+def seat(name: str, free: int, labels: Labels = (), condition: str = "", let_pass: Sequence[str] = ()) -> Seat:
+    return Seat(
+        runner_id=name,
+        name=name,
+        slots=max(free, 1),
+        free=free,
+        labels=labels,
+        condition=condition,
+        let_pass=frozenset(let_pass),
+    )
 
 
 def line(*task_ids: str, user: str = "ann", labels: Labels = (), only: str | None = None) -> Line:
@@ -114,6 +122,18 @@ def test_a_retry_goes_where_it_has_not_failed_if_it_can() -> None:
     lines = [Line("ann", Needs(), [retry])]
     assert pairs(plan(lines, [seat("bad", 9), seat("good", 1)])) == [("a1", "good")]
     assert pairs(plan(lines, [seat("bad", 9), seat("good", 0)])) == [("a1", "bad")]
+
+
+def test_a_task_that_a_runner_let_pass_goes_elsewhere_if_it_can() -> None:
+    blocked = seat("blocked", 9, let_pass=["a1"])
+    assert pairs(plan([line("a1", "a2")], [blocked, seat("good", 1)])) == [("a1", "good"), ("a2", "blocked")]
+    assert pairs(plan([line("a1")], [blocked, seat("good", 0)])) == [("a1", "blocked")]
+
+
+def test_a_workspace_is_no_reason_to_offer_again_what_was_let_pass() -> None:
+    again = Waiting("a1", "ann", 1, last_runner_id="blocked")
+    offers = plan([Line("ann", Needs(), [again])], [seat("blocked", 9, let_pass=["a1"]), seat("good", 1)])
+    assert pairs(offers) == [("a1", "good")]
 
 
 def test_one_plan_makes_so_many_offers_at_most() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -191,6 +192,16 @@ async def test_an_offer_that_nobody_took_is_made_again_at_once(office: Office) -
     first = await office.offered(task_id)
     await office.writer.write(lambda tx: deadlines.expire_offer(tx, first.attempt_id))
     assert (await office.offered(task_id)).fence > first.fence
+
+
+async def test_a_runner_that_lets_every_offer_pass_is_left_alone_and_the_task_says_so(office: Office) -> None:
+    office.arrives(slots=1)
+    task_id = await office.create()
+    for _ in range(3):
+        attempt_id = (await office.offered(task_id)).attempt_id
+        await office.writer.write(partial(deadlines.expire_offer, attempt_id=attempt_id))
+    await office.told(task_id, "no runner can take it: box does not take what it is offered and rests for a while")
+    assert office.board.of_task(task_id) is None
 
 
 async def test_an_offer_that_could_not_be_written_is_made_later(office: Office) -> None:

@@ -9,7 +9,7 @@ from errand_scheduler.outlook import Outlook
 from errand_scheduler.pending import Entry, PendingTasks
 from errand_scheduler.placement import Needs
 from errand_scheduler.rights import Answer, Right
-from errand_scheduler.seats import ILL, NOT_CONNECTED, QUARANTINED, SILENT, Labels, Seat, obstacle
+from errand_scheduler.seats import DECLINES, ILL, NOT_CONNECTED, QUARANTINED, SILENT, Labels, Seat, obstacle
 from errand_scheduler.store.pending import Failure, PendingTask
 from tests.unit.scheduler.world import DURATIONS, StillClock
 
@@ -40,6 +40,10 @@ def why(seats: list[Seat], labels: Labels = (), only: str | None = None) -> str:
         (
             [seat("a", 1, condition=ILL), seat("b", 0)],
             "every other runner is busy: a could not begin its last 3 tasks and rests for a while",
+        ),
+        (
+            [seat("a", 1, condition=DECLINES)],
+            "no runner can take it: a does not take what it is offered and rests for a while",
         ),
         ([seat("a", 0, slots=0)], "no runner can take it: a takes no tasks (its ERRAND_SLOTS is 0)"),
     ],

@@ -8,6 +8,7 @@ from errand_common.errors import Conflict
 from errand_common.ids import Ids
 from errand_common.values import AttemptPhase, FailureReason
 from errand_scheduler import seats
+from errand_scheduler.lifecycle.deadlines import NOT_ACCEPTED
 from errand_scheduler.runners import Arrival, RunnerSession, RunnerSessions
 from errand_scheduler.store.attempts import Attempt, StopCause
 from errand_scheduler.store.runners import Runner
@@ -68,6 +69,14 @@ def attempt(
     )
 
 
+def lets_pass(door: Door, *task_ids: str) -> str:
+    """Offers that the runner lets expire; returns what keeps it from work then."""
+    for task_id in task_ids:
+        expired = dataclasses.replace(attempt(task_id, AttemptPhase.WITHDRAWN), reason=NOT_ACCEPTED)
+        assert not door.sessions.moved(expired, AttemptPhase.OFFERED)
+    return door.condition()
+
+
 def fails(sessions: RunnerSessions, task_id: str, failure: FailureReason = FailureReason.ENGINE) -> bool:
     return sessions.moved(attempt(task_id, AttemptPhase.FAILED, failure), AttemptPhase.STARTING)
 
@@ -106,6 +115,18 @@ def test_a_process_of_before_that_comes_back_is_known() -> None:
     for nonce in ("one", "two"):
         door.session(nonce)
     assert door.enters("one") == (door.sessions.current(RUNNER, door.session("one").session_id), False)
+
+
+def test_a_process_that_comes_back_after_another_is_to_be_judged_until_that_is_stored() -> None:
+    door = Door()
+    door.session("one")
+    door.session("two")
+    arrival = Arrival(runner_id=RUNNER, name="box", nonce="one", slots=2)
+    for _ in range(2):
+        session, newly_started = door.sessions.open(arrival)
+        assert (newly_started, session.known) == (False, False)
+    door.sessions.settle(session)
+    assert door.sessions.open(arrival)[0].known
 
 
 def test_nothing_is_offered_before_the_inventory_is_stored_and_the_stream_is_open() -> None:
@@ -295,3 +316,71 @@ def test_every_end_that_is_the_hosts_fault_counts(ended: Attempt, old: AttemptPh
     door.session("one")
     ill = [door.sessions.moved(dataclasses.replace(ended, task_id=f"tsk_{number}"), old) for number in range(3)]
     assert ill == [False, False, True]
+
+
+def test_a_runner_that_lets_three_offers_pass_rests_longer_each_time_that_it_goes_on() -> None:
+    door = Door()
+    session = door.session("one")
+    with door.sessions.watched(session):
+        assert lets_pass(door, "a", "a") == ""
+        for beats in (12, 24, 48, 60, 60):
+            assert lets_pass(door, "a") == seats.DECLINES
+            door.clock.move(beats * DURATIONS.beat_s - 1)
+            door.sessions.heard(session)
+            assert door.condition() == seats.DECLINES
+            door.clock.move(1)
+            assert door.condition() == ""
+
+
+def test_offers_that_pass_while_a_runner_rests_do_not_prolong_it() -> None:
+    door = Door()
+    session = door.session("one")
+    with door.sessions.watched(session):
+        assert lets_pass(door, *"abcdefgh") == seats.DECLINES
+        door.clock.move(12 * DURATIONS.beat_s)
+        door.sessions.heard(session)
+        assert door.condition() == ""
+
+
+def test_an_accept_clears_what_a_runner_let_pass() -> None:
+    door = Door()
+    with door.sessions.watched(door.session("one")):
+        lets_pass(door, "a", "b")
+        assert [seat.let_pass for seat in door.sessions.seats([])] == [{"a", "b"}]
+        door.sessions.moved(attempt("c", AttemptPhase.ACCEPTED), AttemptPhase.OFFERED)
+        assert [seat.let_pass for seat in door.sessions.seats([])] == [frozenset()]
+        assert lets_pass(door, "a", "b") == ""
+
+
+def test_what_passes_while_a_runner_is_away_is_not_held_against_it() -> None:
+    door = Door()
+    session = door.session("one")
+    with door.sessions.watched(session):
+        door.clock.move(DURATIONS.silent_s + 1)
+        lets_pass(door, *"abc")
+        door.sessions.heard(session)
+        assert door.condition() == ""
+
+
+def test_an_offer_that_a_person_took_back_was_not_let_pass() -> None:
+    door = Door()
+    with door.sessions.watched(door.session("one")):
+        for task_id in "abc":
+            door.sessions.moved(attempt(task_id, AttemptPhase.WITHDRAWN), AttemptPhase.OFFERED)
+        assert door.condition() == ""
+        assert [seat.let_pass for seat in door.sessions.seats([])] == [frozenset()]
+
+
+def test_of_what_a_runner_let_pass_the_latest_is_remembered() -> None:
+    door = Door()
+    door.session("one")
+    lets_pass(door, *(f"tsk_{number}" for number in range(500)))
+    (seat,) = door.sessions.seats([])
+    assert seat.let_pass == {f"tsk_{number}" for number in range(300, 500)}
+
+
+def test_who_told_of_an_attempt_that_is_over_is_forgotten() -> None:
+    door = Door()
+    door.sessions.tellers.told("att_a", "one")
+    door.sessions.moved(attempt("a", AttemptPhase.LOST), AttemptPhase.RUNNING)
+    assert not door.sessions.tellers.another("att_a", "two")

@@ -5,9 +5,21 @@ import pytest
 from errand_common.errors import Conflict
 from errand_common.values import AttemptPhase, FailureReason, InputKind, TaskStatus, WaitReason
 from errand_scheduler.lifecycle import deadlines, waits
+from errand_scheduler.lifecycle.effects import ToolCallBegan
 from errand_scheduler.lifecycle.waits import Wait
 from errand_scheduler.store.notices import TaskMoved
-from tests.unit.scheduler.world import ALLOWANCE, DURATIONS, OTHER_RUNNER, QUESTION, QUOTA, World, kinds_told, reason_of
+from errand_scheduler.store.tool_calls import ToolCall
+from tests.unit.scheduler.world import (
+    ALLOWANCE,
+    DURATIONS,
+    OTHER_RUNNER,
+    QUESTION,
+    QUOTA,
+    World,
+    event,
+    kinds_told,
+    reason_of,
+)
 
 
 async def test_a_task_that_waits_says_for_what(world: World) -> None:
@@ -43,6 +55,16 @@ async def test_the_attempt_that_waits_goes_on_when_it_says_so(world: World) -> N
     ) == 4  # pending, running, waiting, running
 
 
+async def test_an_attempt_that_goes_on_without_a_word_ends_the_wait(world: World) -> None:
+    task = await world.new_task()
+    holder = await world.hot(task.task_id)
+    await world.told(holder, event(2))
+    assert (await world.task(task.task_id)).status is TaskStatus.WAITING
+    await world.take_up(holder, task.task_id)
+    assert (await world.task(task.task_id)).status is TaskStatus.RUNNING
+    assert (await kinds_told(world, task.task_id))[-1] == "task_status_changed"
+
+
 async def test_only_a_running_attempt_waits(world: World) -> None:
     task = await world.new_task()
     holder = await world.running(task.task_id)
@@ -65,11 +87,25 @@ async def test_any_input_sends_a_parked_task_on(world: World, wait: Wait) -> Non
 
 async def test_what_was_written_while_the_attempt_parked_sends_the_task_on_at_once(world: World) -> None:
     task = await world.new_task()
-    holder = await world.hot(task.task_id)
-    await world.take_up(holder, task.task_id)
+    holder = await world.hot_and_read(task.task_id)
     await world.input(task.task_id, "the left one", InputKind.ANSWER)
     await world.finished(holder, AttemptPhase.PARKED)
     assert (await world.task(task.task_id)).status is TaskStatus.PENDING
+
+
+async def test_what_was_written_before_the_question_does_not_answer_it(world: World) -> None:
+    task = await world.new_task()
+    holder = await world.running(task.task_id)
+    await world.take_up(holder, task.task_id)
+    await world.input(task.task_id, "and then the docs")
+    world.clock.move(1)
+    sequence = (await world.attempt(holder.attempt_id)).acked_sequence + 1
+    await world.told(holder, event(sequence, ToolCallBegan(ToolCall("toolu_1", "ask_user", b"{}"))))
+    await world.waits(holder, QUESTION)
+    await world.finished(holder, AttemptPhase.PARKED)
+    assert (await world.task(task.task_id)).status is TaskStatus.WAITING
+    world.clock.move(1)
+    assert (await world.input(task.task_id, "the left one", InputKind.ANSWER)).status is TaskStatus.PENDING
 
 
 async def test_an_answer_is_for_a_task_that_asks(world: World) -> None:
@@ -96,8 +132,7 @@ async def test_a_stop_wins_over_parking(world: World, phase: AttemptPhase) -> No
 async def test_an_attempt_lost_while_its_task_waits_leaves_it_waiting_or_sends_it_on(world: World) -> None:
     for answered in (False, True):
         task = await world.new_task()
-        holder = await world.hot(task.task_id)
-        await world.take_up(holder, task.task_id)
+        holder = await world.hot_and_read(task.task_id)
         if answered:
             await world.input(task.task_id)
         await world.lost(holder)
@@ -136,8 +171,7 @@ async def test_a_quota_that_is_there_again_sends_a_parked_task_on(world: World) 
 
 async def test_a_quota_that_is_there_again_before_the_attempt_parked_sends_it_on_then(world: World) -> None:
     task = await world.new_task()
-    holder = await world.hot(task.task_id, QUOTA)
-    await world.take_up(holder, task.task_id)
+    holder = await world.hot_and_read(task.task_id, QUOTA)
     await end_waiting(world, task.task_id)
     waiting = await world.task(task.task_id)
     assert waiting.status is TaskStatus.WAITING
@@ -174,8 +208,7 @@ async def test_a_retry_sends_what_waits_on_and_a_question_needs_an_answer(world:
 
 async def test_a_retry_while_the_attempt_waits_goes_on_once_it_parked(world: World) -> None:
     task = await world.new_task()
-    holder = await world.hot(task.task_id, ALLOWANCE)
-    await world.take_up(holder, task.task_id)
+    holder = await world.hot_and_read(task.task_id, ALLOWANCE)
     for _ in range(2):
         assert (await world.retried(task.task_id)).status is TaskStatus.WAITING
     assert (await kinds_told(world, task.task_id)).count("task_retried") == 1

@@ -108,14 +108,23 @@ class World:
     async def hot(self, task_id: str, wait: Wait = QUESTION, *, runner_id: str = RUNNER) -> Holder:
         """Its attempt waits, and keeps its sandbox."""
         holder = await self.running(task_id, runner_id=runner_id)
+        await self.waits(holder, wait)
+        return holder
+
+    async def hot_and_read(self, task_id: str, wait: Wait = QUESTION) -> Holder:
+        """The same, what people wrote having been read before."""
+        holder = await self.running(task_id)
+        await self.take_up(holder, task_id)
+        await self.waits(holder, wait)
+        return holder
+
+    async def waits(self, holder: Holder, wait: Wait) -> None:
         attempt = await self.attempt(holder.attempt_id)
         await self.writer.write(lambda tx: waits.begin_wait(tx, attempt, wait, DURATIONS))
-        return holder
 
     async def parked(self, task_id: str, wait: Wait = QUESTION) -> Holder:
         """It waits without an attempt; what people wrote was read."""
-        holder = await self.hot(task_id, wait)
-        await self.take_up(holder, task_id)
+        holder = await self.hot_and_read(task_id, wait)
         await self.finished(holder, AttemptPhase.PARKED)
         return holder
 
@@ -146,18 +155,29 @@ class World:
             )
         )
 
-    async def input(self, task_id: str, text: str = "more", kind: InputKind = InputKind.QUEUE) -> Task:
+    async def input(
+        self, task_id: str, text: str = "more", kind: InputKind = InputKind.QUEUE, *, most_pending: int = 100
+    ) -> Task:
         input_id = self.ids.new("inp")
         _, task = await self.writer.write(
             lambda tx: asks.add_input(
-                tx, user_id=USER, task_id=task_id, text=text, kind=kind, input_id=input_id, durations=DURATIONS
+                tx,
+                user_id=USER,
+                task_id=task_id,
+                text=text,
+                kind=kind,
+                input_id=input_id,
+                durations=DURATIONS,
+                most_pending=most_pending,
             )
         )
         return task
 
-    async def retried(self, task_id: str) -> Task:
+    async def retried(self, task_id: str, *, most_pending: int = 100) -> Task:
         return await self.writer.write(
-            lambda tx: retries.retry_task(tx, user_id=USER, task_id=task_id, durations=DURATIONS)
+            lambda tx: retries.retry_task(
+                tx, user_id=USER, task_id=task_id, durations=DURATIONS, most_pending=most_pending
+            )
         )
 
     async def lost(self, holder: Holder) -> None:

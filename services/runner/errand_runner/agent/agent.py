@@ -22,6 +22,10 @@ async def _no_gate() -> None:
     """Always open."""
 
 
+def _unheard(tool_use_id: str) -> None:
+    """Nobody prepares for an answer."""
+
+
 def _utcnow() -> datetime:
     return datetime.now(UTC)
 
@@ -31,9 +35,10 @@ class Agent:
     """The model, the tools, and what is asked of others.
 
     `new_id` makes an id of a prefix; `steers` gives what a person said in mid-work since it was last asked, once;
-    `answered` waits for the person's answer as long as the sandbox is kept for it, and gives None after that; a wait
-    for the model's service of more than `longest_delay_s` is not sat out; `gate` is awaited before each request to the
-    model and each tool, and returns when the attempt may act. The last four are time and chance, injected.
+    `asks` hears the call of a question before the person does: what was said until then is no answer to it; `answered`
+    waits for the person's answer as long as the sandbox is kept for it, and gives None after that; a wait for the
+    model's service of more than `longest_delay_s` is not sat out; `gate` is awaited before each request to the model
+    and each tool, and returns when the attempt may act. The last four are time and chance, injected.
     """
 
     model: Model
@@ -41,6 +46,7 @@ class Agent:
     prices: PriceList
     new_id: Callable[[str], str]
     steers: Callable[[], Said] = Said
+    asks: Callable[[str], None] = _unheard
     answered: Callable[[], Awaitable[Answer | None]] = _nobody
     gate: Callable[[], Awaitable[None]] = _no_gate
     patience: Patience = field(default_factory=Patience)

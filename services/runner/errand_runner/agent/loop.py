@@ -90,9 +90,12 @@ class _Turn:
         """Sets the result of a call that an interruption left open; a question that waits still is waited for again."""
         question = question_in(call)
         unfinished = self.transcript.started(call)
-        if question is not None and answer is not None:
+        asked = self.transcript.record(call.tool_use_id) is not None
+        if question is not None and asked and answer is not None:
             # What the person says now wins over what is recorded: no message carries that yet.
             self.hear(call, answer)
+            if unfinished:
+                yield WaitOver(answer.input_id)
         elif question is not None and unfinished:
             async with aclosing(self.ask_person(call, question)) as facts:
                 async for fact in facts:
@@ -190,8 +193,8 @@ class _Turn:
 
     async def ask_person(self, call: ToolCall, question: AskUserInput) -> AsyncGenerator[Fact]:
         """Waits while the sandbox is kept, and sets the person's answer as the result, or parks."""
-        wait = Waiting(WaitReason.QUESTION, question.question, call.tool_use_id, choices=question.choices)
-        yield wait
+        self.agent.asks(call.tool_use_id)
+        yield Waiting(WaitReason.QUESTION, question.question, call.tool_use_id, choices=question.choices)
         answer = await self.agent.answered()
         if answer is None:
             self.ending = TurnEnded(EndReason.PARKED, question.question)

@@ -105,10 +105,12 @@ class ToolResult:
 
 @dataclass(frozen=True)
 class CallRecord:
-    """A tool call as it was stored: `result` is None when it had started and no end was recorded."""
+    """A tool call as it was stored: `result` is None when it had started and no end was recorded; `stored_us` is when
+    the scheduler had it, by its clock, None where that is not known."""
 
     tool_use_id: str
     result: ToolResult | None
+    stored_us: int | None = None
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,10 @@ class Transcript:
         """Says whether the record shows that an open call had begun and not that it had ended."""
         record = self._records.get(call.tool_use_id)
         return record is not None and record.result is None
+
+    def record(self, tool_use_id: str) -> CallRecord | None:
+        """What is stored of a call of the last message; None where it never began, or begins only now."""
+        return self._records.get(tool_use_id)
 
     def recall(self, call: ToolCall) -> ToolResult:
         """Answers an open call from the record: its result, or why there is none. It is never run again blindly."""

@@ -40,6 +40,14 @@ class Disk:
         failures = [_failure(_write, piece) for piece in pieces]
         return [failure or _failure(_sync, piece) for piece, failure in zip(pieces, failures, strict=True)]
 
+    def settle(self, path: Path) -> None:
+        """Make durable what a process that was killed wrote and may not have synced. Raises OSError."""
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
     def put(self, path: Path, content: bytes) -> None:
         """Make a file with this content, whole or not at all, in a folder that may not exist yet. Raises OSError."""
         _make_folder(path.parent)

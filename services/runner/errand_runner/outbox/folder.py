@@ -27,8 +27,8 @@ class Outbox:
         self.changed = asyncio.Event()
         """Set when there is more to send."""
         self.logs: dict[str, Log] = {}
-        self._folder = folder
-        self._store = Store(DiskThread(disk or Disk()), Budget(limits or Limits()), self.changed)
+        self._folder, self._disk = folder, disk or Disk()
+        self._store = Store(DiskThread(self._disk), Budget(limits or Limits()), self.changed)
         for path in sorted(folder.iterdir()):
             if _FILE.match(path.name):
                 self._recover(path)
@@ -64,6 +64,8 @@ class Outbox:
 
     def _recover(self, path: Path) -> None:
         try:
+            # Before anything of it is sent: what is acknowledged must still be here after a loss of power.
+            self._disk.settle(path)
             self._open(path, recover(path))
         except OSError as exc:
             report_damage(path, f"it cannot be read: {exc.strerror}")

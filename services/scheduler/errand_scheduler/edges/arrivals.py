@@ -6,6 +6,7 @@ from datetime import timedelta
 import structlog
 
 from errand.v1 import dispatch_service_pb2 as pb
+from errand.v1.runner_pb2 import HeldAttempt
 from errand_common import labels
 from errand_common.errors import Exhausted, Invalid, NotFound
 from errand_common.wire import duration
@@ -44,21 +45,30 @@ class Arrivals:
     async def open(self, runner_id: str, request: pb.OpenSessionRequest) -> pb.OpenSessionResponse:
         """The session, with a verdict on each attempt held. Raises Invalid, and Exhausted RUNNER_QUARANTINED."""
         arrival = _arrival(runner_id, await self._name(runner_id), request)
-        claims = [Claim(incoming.holder(each.attempt, runner_id), each.last_sequence) for each in request.held_attempts]
+        claims = [self._claim(runner_id, arrival.nonce, each) for each in request.held_attempts]
         if quarantine := self._sessions.judge(runner_id, arrival.nonce):
             raise await self._refused(arrival, quarantine)
         session, newly_started = self._sessions.open(arrival)
+        came_back = not newly_started and not session.known
 
         def enter(tx: Tx) -> list[Held]:
             # After a restart of the scheduler only the row knows the process.
             started = newly_started and tx.one(runners.nonce(runner_id)) != arrival.nonce
             runners.note_session(tx, runner_id, nonce=arrival.nonce, version=request.version, labels=arrival.labels)
             return take_inventory(
-                tx, runner_id=runner_id, claims=claims, newly_started=started, durations=self._durations
+                tx,
+                runner_id=runner_id,
+                claims=claims,
+                newly_started=started,
+                came_back=came_back,
+                durations=self._durations,
             )
 
         verdicts = await self._writer.write(enter, urgent=True)
         self._sessions.settle(session)
+        if newly_started:
+            for claim in claims:
+                self._sessions.tellers.handed_on(claim.holder.attempt_id)
         self._renew(claims, verdicts)
         log.info("runner_session_opened", runner_id=runner_id, session_id=session.session_id, held=len(claims))
         return pb.OpenSessionResponse(
@@ -67,6 +77,10 @@ class Arrivals:
             verdicts=[verdict(claim.holder, held) for claim, held in zip(claims, verdicts, strict=True)],
             runner_id=runner_id,
         )
+
+    def _claim(self, runner_id: str, nonce: str, held: HeldAttempt) -> Claim:
+        overtaken = self._sessions.tellers.another(held.attempt.attempt_id, nonce)
+        return Claim(incoming.holder(held.attempt, runner_id), held.last_sequence, overtaken=overtaken)
 
     async def _name(self, runner_id: str) -> str:
         runner = await self._reader.one(runners.by_id(runner_id))

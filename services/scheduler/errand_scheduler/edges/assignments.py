@@ -1,4 +1,4 @@
-"""What a runner should have: a snapshot, then changes, computed from the database each time something moved."""
+"""What a runner should have: a snapshot, then changes, read from the database for each attempt that moved."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +14,13 @@ from errand_scheduler.edges.told import Told, to_tell
 from errand_scheduler.runners import RunnerSession
 from errand_scheduler.store import attempts, projects, tasks
 from errand_scheduler.store.attempts import Attempt
+from errand_scheduler.store.projects import Project
 from errand_scheduler.store.reader import Reader
+from errand_scheduler.store.tasks import Task
 
 _MESSAGE_BYTES = 3 * 1024 * 1024
 """The most that the assignments of one message hold: below what gRPC carries."""
+_AT_ONCE = 32  # assignments whose tasks are read together: prompts may be long
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,11 @@ async def assignments(
     session.changed.set()
     while True:
         session.changed.clear()
-        live = await reader.all(attempts.live_of_runner(session.runner_id))
-        now = await to_tell(reader, session.runner_id, live)
-        change = _change(live, told, now)
+        moved, session.moved = list(session.moved), {}
+        everything = attempts.live_of_runner(session.runner_id)
+        live = await reader.all(attempts.live_among(moved) if version else everything)
+        now = await to_tell(reader, live)
+        change = _change(live, told, now, moved)
         _check(session, watch_number)
         if change.new or change.gone or version == 0:
             async for message in _messages(reader, clock, change, now):
@@ -51,29 +56,31 @@ async def assignments(
                 message.snapshot, message.base_version, message.version = version == 0, version, version + 1
                 yield message
                 version += 1
-            told = now
+            told = {attempt_id: each for attempt_id, each in told.items() if attempt_id not in change.gone} | now
         await session.changed.wait()
         _check(session, watch_number)
 
 
-def _change(live: Sequence[Attempt], told: Mapping[str, Told], now: Mapping[str, Told]) -> _Change:
+def _change(
+    live: Sequence[Attempt], told: Mapping[str, Told], now: Mapping[str, Told], moved: Sequence[str]
+) -> _Change:
     new = [attempt for attempt in live if not now[attempt.attempt_id].covered_by(told.get(attempt.attempt_id))]
     new.sort(key=lambda attempt: attempt.phase is AttemptPhase.OFFERED)
-    return _Change(new=new, gone=[attempt_id for attempt_id in told if attempt_id not in now])
+    return _Change(new=new, gone=[attempt_id for attempt_id in moved if attempt_id in told and attempt_id not in now])
 
 
 async def _messages(
     reader: Reader, clock: Clock, change: _Change, now: Mapping[str, Told]
 ) -> AsyncIterator[pb.WatchAssignmentsResponse]:
     message, size = pb.WatchAssignmentsResponse(removed_attempt_ids=change.gone), 0
-    for attempt in change.new:
-        assignment = await _assignment(reader, clock, attempt, now[attempt.attempt_id])
-        if size and size + assignment.ByteSize() > _MESSAGE_BYTES:
-            message.more = True
-            yield message
-            message, size = pb.WatchAssignmentsResponse(), 0
-        message.assignments.append(assignment)
-        size += assignment.ByteSize()
+    for start in range(0, len(change.new), _AT_ONCE):
+        for assignment in await _assignments(reader, clock, change.new[start : start + _AT_ONCE], now):
+            if size and size + assignment.ByteSize() > _MESSAGE_BYTES:
+                message.more = True
+                yield message
+                message, size = pb.WatchAssignmentsResponse(), 0
+            message.assignments.append(assignment)
+            size += assignment.ByteSize()
     yield message
 
 
@@ -84,11 +91,20 @@ def _check(session: RunnerSession, watch_number: int) -> None:
         raise Conflict("another session or watch of this runner replaced this one", reason="SESSION_SUPERSEDED")
 
 
-async def _assignment(reader: Reader, clock: Clock, attempt: Attempt, told: Told) -> runner_pb2.Assignment:
-    task = await reader.one(tasks.by_id(attempt.task_id))
-    assert task is not None  # foreign key
-    project = await reader.one(projects.by_id(task.project_id))
-    assert project is not None  # foreign key
+async def _assignments(
+    reader: Reader, clock: Clock, some: Sequence[Attempt], now: Mapping[str, Told]
+) -> list[runner_pb2.Assignment]:
+    found = {task.task_id: task for task in await reader.all(tasks.among([each.task_id for each in some]))}
+    project_ids = list(dict.fromkeys(task.project_id for task in found.values()))
+    of = {project.project_id: project for project in await reader.all(projects.among(project_ids))}
+    return [
+        _assignment(clock, attempt, now[attempt.attempt_id], task, of[task.project_id])
+        for attempt in some
+        for task in (found[attempt.task_id],)
+    ]
+
+
+def _assignment(clock: Clock, attempt: Attempt, told: Told, task: Task, project: Project) -> runner_pb2.Assignment:
     return runner_pb2.Assignment(
         attempt=runner_pb2.AttemptRef(attempt_id=attempt.attempt_id, fence=attempt.fence),
         desired_state=runner_pb2.DESIRED_STATE_STOP if told.stopping else runner_pb2.DESIRED_STATE_RUN,

@@ -95,6 +95,8 @@ class EventsIn:
         except Exception:
             log.exception("events_not_stored", attempt_id=holder.attempt_id)
             return await self._refusal(holder, _bug())
+        if events:
+            self._sessions.tellers.told(holder.attempt_id, session.arrival.nonce)
         return pb.AttemptAck(attempt_id=holder.attempt_id, acked_sequence=acked)
 
     async def _refusal(self, holder: Holder, error: ErrandError) -> pb.AttemptAck:

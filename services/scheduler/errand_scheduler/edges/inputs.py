@@ -22,7 +22,8 @@ from errand_scheduler.store.writer import Writer
 class Inputs:
     """The inputs of the calling user's tasks."""
 
-    def __init__(self, *, reader: Reader, writer: Writer, ids: Ids, durations: Durations) -> None:
+    def __init__(self, *, reader: Reader, writer: Writer, ids: Ids, durations: Durations, most_pending: int) -> None:
+        self._most_pending = most_pending
         self._reader = reader
         self._writer = writer
         self._ids = ids
@@ -46,6 +47,7 @@ class Inputs:
                 kind=kind,
                 input_id=input_id,
                 durations=self._durations,
+                most_pending=self._most_pending,
             )
             audit.record(tx, caller=user_id, action="add_input", subject_id=input_id)
             return added

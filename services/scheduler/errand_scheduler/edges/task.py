@@ -1,6 +1,5 @@
 """TaskService: what people do with tasks."""
 
-import asyncio
 import itertools
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
@@ -13,7 +12,6 @@ from errand.v1 import task_pb2
 from errand.v1 import task_service_pb2 as pb
 from errand.v1.task_service_pb2_grpc import TaskServiceServicer
 from errand_common import labels
-from errand_common.disk import Room
 from errand_common.errors import Exhausted, Invalid, NotFound
 from errand_common.ids import Ids
 from errand_scheduler import wire
@@ -30,6 +28,7 @@ from errand_scheduler.edges.requests import check_id, check_text, page_size, pla
 from errand_scheduler.edges.watch import watch
 from errand_scheduler.hub import Hub
 from errand_scheduler.lifecycle import asks, retries
+from errand_scheduler.recent_room import RecentRoom
 from errand_scheduler.store import audit, tasks
 from errand_scheduler.store.paging import Place
 from errand_scheduler.store.reader import Reader
@@ -58,13 +57,13 @@ class TaskEdge(TaskServiceServicer):
         hub: Hub,
         cursors: Cursors,
         durations: Durations,
-        room: Room,
+        room: RecentRoom,
         blobs: Blobs,
         most_pending: int,
         explanations: Explanations,
     ) -> None:
         self._explanations = explanations
-        self._inputs = Inputs(reader=reader, writer=writer, ids=ids, durations=durations)
+        self._inputs = Inputs(reader=reader, writer=writer, ids=ids, durations=durations, most_pending=most_pending)
         self._history = History(reader, cursors)
         self._most_pending = most_pending
         self._blobs = blobs
@@ -154,7 +153,13 @@ class TaskEdge(TaskServiceServicer):
         await self._check_room()
 
         def retry(tx: Tx) -> Task:
-            task = retries.retry_task(tx, user_id=user_id, task_id=request.task_id, durations=self._durations)
+            task = retries.retry_task(
+                tx,
+                user_id=user_id,
+                task_id=request.task_id,
+                durations=self._durations,
+                most_pending=self._most_pending,
+            )
             audit.record(tx, caller=user_id, action="retry_task", subject_id=request.task_id)
             return task
 
@@ -206,7 +211,7 @@ class TaskEdge(TaskServiceServicer):
 
     async def _check_room(self) -> None:
         """Raises Exhausted where the disk is nearly full: what is under way may still end, and be stopped."""
-        if shortage := await asyncio.to_thread(self._room.shortage):
+        if shortage := await self._room.shortage():
             log.warning("disk_nearly_full", shortage=shortage)
             raise Exhausted(
                 "the disk of this Errand's scheduler is nearly full, so nothing new is taken (stops still work);"

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from errand_common.values import AttemptPhase, InputKind
@@ -31,22 +31,32 @@ class Told:
         return not news and not any(input_id in known for input_id in self.removed)
 
 
-async def to_tell(reader: Reader, runner_id: str, live: Sequence[Attempt]) -> dict[str, Told]:
-    """What there is to tell of each of the runner's live attempts."""
-    waiting = defaultdict[str, list[Waiting]](list)
-    for each in await reader.all(inputs.untaken_of_runner(runner_id)):
-        waiting[each.attempt_id].append(each)
-    return {attempt.attempt_id: await _of_attempt(reader, attempt, waiting[attempt.attempt_id]) for attempt in live}
+async def to_tell(reader: Reader, live: Sequence[Attempt]) -> dict[str, Told]:
+    """What there is to tell of each of these live attempts."""
+    if not live:
+        return {}
+    untaken = defaultdict[str, list[Waiting]](list)
+    for each in await reader.all(inputs.untaken_of_attempts([attempt.attempt_id for attempt in live])):
+        untaken[each.attempt_id].append(each)
+    waiting = await _texts(reader, untaken.values())
+    return {
+        attempt.attempt_id: Told(
+            stopping=attempt.phase is AttemptPhase.STOPPING,
+            inputs=tuple(waiting[attempt.task_id]),
+            removed=frozenset(each.input_id for each in untaken[attempt.attempt_id] if each.removed),
+        )
+        for attempt in live
+    }
 
 
-async def _of_attempt(reader: Reader, attempt: Attempt, untaken: Sequence[Waiting]) -> Told:
-    chosen = _fitting([each for each in untaken if not each.removed])
-    found = await reader.all(inputs.among(chosen)) if chosen else []
-    return Told(
-        stopping=attempt.phase is AttemptPhase.STOPPING,
-        inputs=tuple(each for each in found if each.taken_message_id is None and each.removed_time is None),
-        removed=frozenset(each.input_id for each in untaken if each.removed),
-    )
+async def _texts(reader: Reader, untaken: Iterable[Sequence[Waiting]]) -> Mapping[str, list[Input]]:
+    """What still waits of each attempt's inputs and fits into a message, by task: each has one live attempt."""
+    chosen = [input_id for each in untaken for input_id in _fitting([one for one in each if not one.removed])]
+    waiting = defaultdict[str, list[Input]](list)
+    for each in await reader.all(inputs.among(chosen)) if chosen else []:
+        if each.taken_message_id is None and each.removed_time is None:
+            waiting[each.task_id].append(each)
+    return waiting
 
 
 def _fitting(waiting: Sequence[Waiting]) -> list[str]:

@@ -20,10 +20,12 @@ from errand_scheduler.lifecycle.moves import (
     stop_attempt,
     tell,
 )
+from errand_scheduler.lifecycle.revivals import stood_of
 from errand_scheduler.store import attempts, inputs, projects, retention, tasks
 from errand_scheduler.store.attempts import Attempt, StopCause
 from errand_scheduler.store.inputs import Input
 from errand_scheduler.store.notices import InputsMoved
+from errand_scheduler.store.revivals import Revival
 from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.usage import Usage
@@ -52,12 +54,7 @@ def create_task(
     project = tx.one(projects.by_id(project_id))
     if project is None or project.user_id != user_id:
         raise NotFound(f"you have no project {project_id}; add the repository first")
-    pending = tx.one(tasks.count_pending(user_id)) or 0
-    if pending >= most_pending:
-        raise Exhausted(
-            f"{pending} tasks of yours wait for a runner, which is the most; wait until one begins, or stop one",
-            retry_after=_RETRY,
-        )
+    check_pending(tx, user_id, most_pending)
     task = Task(
         task_id=task_id,
         user_id=user_id,
@@ -88,21 +85,32 @@ def create_task(
 
 
 def add_input(
-    tx: Tx, *, user_id: str, task_id: str, text: str, kind: InputKind, input_id: str, durations: Durations
+    tx: Tx,
+    *,
+    user_id: str,
+    task_id: str,
+    text: str,
+    kind: InputKind,
+    input_id: str,
+    durations: Durations,
+    most_pending: int,
 ) -> tuple[Input, Task]:
     """Store what a person wrote; it takes the task out of a final status, or out of a wait that no attempt is kept for.
 
     Raises NotFound, Conflict WRONG_STATE for an answer to a task that asks nothing, or a task whose record is gone,
-    Exhausted where too many wait.
+    Exhausted where too many wait, or it would have more than `most_pending` of the user's tasks pending.
     """
     task = find(tx, task_id=task_id, user_id=user_id)
     if kind is InputKind.ANSWER and task.wait_reason is not WaitReason.QUESTION:
         raise Conflict(f"task {task_id} is {task.status} and asks nothing; add what you want to say as another kind")
     check_record(tx, task)
     check_room(tx, task_id, more=1, size_bytes=len(text.encode()))
+    attempt = tx.one(attempts.live_of_task(task_id))
+    if attempt is None and task.status is not TaskStatus.PENDING:
+        check_pending(tx, user_id, most_pending)
     item = _store_input(tx, input_id=input_id, task_id=task_id, text=text, kind=kind)
     tell(tx, task, facts.input_added(input_id, text, kind))
-    return item, _go_on(tx, task, durations)
+    return item, _go_on(tx, task, attempt, item, durations)
 
 
 def stop_task(tx: Tx, *, user_id: str, task_id: str, runner_present: bool, durations: Durations) -> Task:
@@ -144,6 +152,16 @@ def check_record(tx: Tx, task: Task) -> None:
         )
 
 
+def check_pending(tx: Tx, user_id: str, most_pending: int) -> None:
+    """Raises Exhausted where no other task of the user's may become pending."""
+    pending = tx.one(tasks.count_pending(user_id)) or 0
+    if pending >= most_pending:
+        raise Exhausted(
+            f"{pending} tasks of yours wait for a runner, which is the most; wait until one begins, or stop one",
+            retry_after=_RETRY,
+        )
+
+
 def check_room(tx: Tx, task_id: str, *, more: int, size_bytes: int) -> None:
     """Raises Exhausted where so much more than what waits already would be too much."""
     waits = tx.one(inputs.load(task_id))
@@ -156,16 +174,16 @@ def check_room(tx: Tx, task_id: str, *, more: int, size_bytes: int) -> None:
     )
 
 
-def _go_on(tx: Tx, task: Task, durations: Durations) -> Task:
+def _go_on(tx: Tx, task: Task, attempt: Attempt | None, item: Input, durations: Durations) -> Task:
     """Have an input reach the live attempt, or, where that is being stopped or there is none, the next one."""
-    attempt = tx.one(attempts.live_of_task(task.task_id))
+    if attempt is None and task.status is not TaskStatus.PENDING:
+        return queue_task(tx, task, durations, revival=Revival(item.input_id, stood_of(task)))
     if attempt is None:
-        idle = task.status is not TaskStatus.PENDING or task.retry_count > 0
-        return queue_task(tx, task, durations) if idle else task
-    tx.notice(InputsMoved(runner_id=attempt.runner_id))
+        return queue_task(tx, task, durations) if task.retry_count else task
+    tx.notice(InputsMoved(runner_id=attempt.runner_id, attempt_id=attempt.attempt_id))
     tasks.forget_retries(tx, task.task_id)
-    if attempt.phase is AttemptPhase.STOPPING:
-        tasks.set_resume_after_stop(tx, task.task_id, resume=True)
+    if attempt.phase is AttemptPhase.STOPPING and not task.resume_after_stop:
+        tasks.set_resume_after_stop(tx, task.task_id, resume=True, revival=Revival(item.input_id))
     return task
 
 

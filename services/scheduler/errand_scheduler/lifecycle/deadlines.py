@@ -18,6 +18,9 @@ from errand_scheduler.store.attempts import Attempt, StopCause
 from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
 
+NOT_ACCEPTED = "the runner did not accept it in time"
+"""Why an offer was taken back that its runner let pass."""
+
 _AWAY = "the runner is not heard of; waiting for it to come back"
 _NOT_BEGUN = "its runner took it but did not begin in time"
 _NOT_READY = "the sandbox and its clone were not ready in time"
@@ -28,7 +31,7 @@ _NO_RUNNER_CAME = "no runner took it for too long; send it on to try again"
 def expire_offer(tx: Tx, attempt_id: str) -> None:
     """Take back an offer that nobody accepted; the task stays pending."""
     if attempt := _in_phase(tx, attempt_id, AttemptPhase.OFFERED):
-        end_attempt(tx, attempt, AttemptPhase.WITHDRAWN, reason="the runner did not accept it in time")
+        end_attempt(tx, attempt, AttemptPhase.WITHDRAWN, reason=NOT_ACCEPTED)
 
 
 def mark_away(tx: Tx, attempt_id: str) -> None:

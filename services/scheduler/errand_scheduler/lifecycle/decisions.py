@@ -1,7 +1,7 @@
 """What should happen to a task or an attempt: pure functions of rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from errand_common.values import AttemptPhase, FailureReason, TaskStatus, WaitReason
@@ -155,10 +155,13 @@ class Next:
 
 @dataclass(frozen=True)
 class Left:
-    """What an attempt leaves: whether inputs wait, whether it took any up, where the task failed in a row."""
+    """What an attempt leaves: whether inputs wait, whether any came after it began or after its open question, whether
+    it took any up, where the task failed in a row."""
 
     inputs_wait: bool
     took_any: bool
+    newer_wait: bool = False
+    answer_waits: bool = False
     failed_on: Sequence[str] = ()
 
 
@@ -172,17 +175,26 @@ def after_end(task: Task, before: Attempt, ended: Attempt, left: Left) -> Next:
         return _after_early_failure(task, ended, left)
     match ended.phase:
         case AttemptPhase.SUCCEEDED:
-            # One that took nothing up would do so again, for ever.
-            more = left.inputs_wait and left.took_any
+            # One that took nothing up of what was there before it would do so again, for ever.
+            more = left.newer_wait or (left.inputs_wait and left.took_any)
             return Next(TaskStatus.PENDING if more else TaskStatus.COMPLETED)
         case AttemptPhase.CANCELLED:
             return Next(TaskStatus.CANCELLED)
         case AttemptPhase.PARKED | AttemptPhase.LOST if task.status is TaskStatus.WAITING:
-            goes_on = left.inputs_wait or task.resume_after_stop
+            # What was written before the question does not answer it: it would be asked again, for ever.
+            asked = task.wait_reason is WaitReason.QUESTION
+            goes_on = task.resume_after_stop or (left.answer_waits if asked else left.inputs_wait)
             return Next(TaskStatus.PENDING if goes_on else TaskStatus.WAITING)
         case AttemptPhase.PARKED:
             return _parked_without_waiting(left)
     return Next(TaskStatus.FAILED, ended.failure_reason)
+
+
+def without_inputs(task: Task, before: Attempt, ended: Attempt, left: Left) -> Next:
+    """Where the task would stand then if no input waited: in a stop, it is inputs alone that have it go on."""
+    if before.phase is AttemptPhase.STOPPING:
+        task = replace(task, resume_after_stop=False)
+    return after_end(task, before, ended, replace(left, inputs_wait=False, newer_wait=False, answer_waits=False))
 
 
 def _after_early_failure(task: Task, ended: Attempt, left: Left) -> Next:

@@ -2,10 +2,20 @@
 
 from errand_common.values import AttemptPhase, FailureReason, TaskStatus
 from errand_scheduler.durations import Durations
-from errand_scheduler.lifecycle.decisions import MOST_RETRIES, Left, Next, after_end, ended_as, failure_of
+from errand_scheduler.lifecycle.decisions import (
+    MOST_RETRIES,
+    Left,
+    Next,
+    after_end,
+    ended_as,
+    failure_of,
+    without_inputs,
+)
 from errand_scheduler.lifecycle.moves import close_task, end_attempt, queue_task, task_of
+from errand_scheduler.lifecycle.revivals import stood_of
 from errand_scheduler.store import attempts, inputs
 from errand_scheduler.store.attempts import Attempt, StopCause
+from errand_scheduler.store.revivals import Revival, Stood
 from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
 
@@ -30,31 +40,62 @@ def end_both(
     if attempt.stop_cause is StopCause.DEADLINE and phase is AttemptPhase.TIMED_OUT:
         reason = attempt.reason
     ended = end_attempt(tx, attempt, phase, reason=reason, failure=failure_of(attempt, phase, failure))
-    return _move_on(tx, task, ended, after_end(task, attempt, ended, left), durations)
+    follows = after_end(task, attempt, ended, left)
+    if follows.status is TaskStatus.PENDING and not follows.retry:
+        revival = _revival(tx, task, ended, without_inputs(task, attempt, ended, left))
+        return queue_task(tx, task, durations, revival=revival)
+    return _move_on(tx, task, ended, follows, durations)
 
 
 def _move_on(tx: Tx, task: Task, ended: Attempt, follows: Next, durations: Durations) -> Task:
     match follows.status:
-        case TaskStatus.PENDING if follows.retry:
+        case TaskStatus.PENDING:
             count = task.retry_count + 1
             reason = f"{ended.reason or _NOT_BEGUN}; trying again ({count} of {MOST_RETRIES})"
             return queue_task(tx, task, durations, reason=reason, retry_count=count)
-        case TaskStatus.PENDING:
-            return queue_task(tx, task, durations)
         case TaskStatus.WAITING:
             return task
+    return close_task(tx, task, follows.status, reason=_words(ended, follows), failure=follows.failure)
+
+
+def _words(ended: Attempt, follows: Next) -> str:
+    """Why a task is over."""
+    match follows.status:
         case TaskStatus.FAILED:
             words = _POISONED if follows.failure is FailureReason.POISON else "{}"
-            return close_task(tx, task, TaskStatus.FAILED, reason=words.format(ended.reason), failure=follows.failure)
+            return words.format(ended.reason)
         case TaskStatus.CANCELLED:
-            return close_task(tx, task, TaskStatus.CANCELLED, reason=ended.reason or STOPPED)
-    return close_task(tx, task, follows.status)
+            return ended.reason or STOPPED
+    return ""
+
+
+def _revival(tx: Tx, task: Task, ended: Attempt, otherwise: Next) -> Revival | None:
+    """What sends the task on, with where it would stand `otherwise`; none where it would go on all the same, or fail
+    through its runner's mistake."""
+    if otherwise.status is TaskStatus.PENDING or otherwise.failure is FailureReason.INTERNAL:
+        return None
+    input_id = task.revived_from.input_id if task.revived_from else tx.one(inputs.first_untaken(task.task_id))
+    if input_id is None:
+        return None
+    if otherwise.status is TaskStatus.WAITING:
+        return Revival(input_id, stood_of(task))
+    stood = Stood(
+        status=otherwise.status,
+        status_reason=_words(ended, otherwise),
+        failure_reason=otherwise.failure,
+        completed_time=ended.completed_time,
+    )
+    return Revival(input_id, stood)
 
 
 def _left(tx: Tx, task: Task, attempt: Attempt) -> Left:
     failed_on = tx.all(attempts.last_runners(task.task_id, count=task.retry_count + 1)) if task.retry_count else ()
+    left = tx.one(inputs.left(task.task_id, attempt.attempt_id))
+    assert left is not None  # always one row
     return Left(
-        inputs_wait=bool(tx.one(inputs.any_untaken(task.task_id))),
-        took_any=bool(tx.one(inputs.count_taken_by(attempt.attempt_id))),
+        inputs_wait=left.waits,
+        took_any=left.took_any,
+        newer_wait=left.newer_waits,
+        answer_waits=left.answer_waits,
         failed_on=failed_on,
     )

@@ -8,6 +8,7 @@ from errand_common.values import InputKind
 from errand_scheduler import facts
 from errand_scheduler.lifecycle.asks import check_room
 from errand_scheduler.lifecycle.moves import tell
+from errand_scheduler.lifecycle.revivals import undo_revival
 from errand_scheduler.store import attempts, inputs, tasks
 from errand_scheduler.store.inputs import Input
 from errand_scheduler.store.notices import InputsMoved
@@ -37,7 +38,8 @@ def promote_input(tx: Tx, *, user_id: str, input_id: str) -> Input:
 
 
 def remove_input(tx: Tx, *, user_id: str, input_id: str) -> Input:
-    """Take it back; again changes nothing. Raises NotFound, Conflict: INPUT_TAKEN, or WRONG_STATE for the prompt."""
+    """Take it back; again changes nothing. A task that it alone sent on stands again where it stood, unless a runner
+    has taken that up. Raises NotFound, Conflict: INPUT_TAKEN, or WRONG_STATE for the prompt."""
     item, task = _find(tx, user_id=user_id, input_id=input_id)
     if item.taken_message_id is not None:
         raise _taken(item)
@@ -46,7 +48,9 @@ def remove_input(tx: Tx, *, user_id: str, input_id: str) -> Input:
     if _is_prompt(tx, item):
         raise Conflict(f"input {input_id} is the prompt of task {task.task_id}; stop the task instead")
     inputs.remove(tx, input_id)
-    return _changed(tx, task, replace(item, removed_time=tx.now_us), event_pb2.INPUT_CHANGE_REMOVED)
+    removed = _changed(tx, task, replace(item, removed_time=tx.now_us), event_pb2.INPUT_CHANGE_REMOVED)
+    undo_revival(tx, task)
+    return removed
 
 
 def _waiting(tx: Tx, *, user_id: str, input_id: str) -> tuple[Input, Task]:
@@ -79,5 +83,5 @@ def _changed(tx: Tx, task: Task, item: Input, change: "event_pb2.InputChange.Val
     tell(tx, task, facts.input_changed(item.input_id, "" if item.removed_time else item.text, item.kind, change))
     attempt = tx.one(attempts.live_of_task(task.task_id))
     if attempt is not None:
-        tx.notice(InputsMoved(runner_id=attempt.runner_id))
+        tx.notice(InputsMoved(runner_id=attempt.runner_id, attempt_id=attempt.attempt_id))
     return item

@@ -10,6 +10,7 @@ from errand_scheduler.store import attempts, events, tasks
 from errand_scheduler.store.attempts import Attempt, StopCause
 from errand_scheduler.store.events import NewEvent
 from errand_scheduler.store.notices import AttemptMoved, DeadlineSet, TaskMoved
+from errand_scheduler.store.revivals import Revival, Stood
 from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
 
@@ -31,14 +32,25 @@ def begin_task(tx: Tx, task: Task) -> None:
     _tell_status(tx, None, task)
 
 
-def queue_task(tx: Tx, task: Task, durations: Durations, *, reason: str = LOOKING, retry_count: int = 0) -> Task:
-    """Have the task wait for a runner."""
+def queue_task(
+    tx: Tx,
+    task: Task,
+    durations: Durations,
+    *,
+    reason: str = LOOKING,
+    retry_count: int = 0,
+    revival: Revival | None = None,
+) -> Task:
+    """Have the task wait for a runner; `revival` where only inputs have it do so. One that is queued keeps its place
+    where nothing is held against it any more."""
+    keeps_place = task.status is TaskStatus.PENDING and not retry_count
     moved = replace(
         _cleared(task, TaskStatus.PENDING),
         status_reason=reason,
         deadline_time=later(tx, durations.pending_s),
         retry_count=retry_count,
-        queue_time=tx.now_us,
+        queue_time=task.queue_time if keeps_place else tx.now_us,
+        revived_from=revival,
     )
     return _store(tx, task, moved)
 
@@ -67,6 +79,20 @@ def hold_task(tx: Tx, task: Task, held: Task) -> Task:
         wait_reason=held.wait_reason,
         resume_time=held.resume_time,
         deadline_time=held.deadline_time,
+    )
+    return _store(tx, task, moved)
+
+
+def put_back(tx: Tx, task: Task, stood: Stood) -> Task:
+    """Have the task stand again where it stood before inputs sent it on."""
+    moved = replace(
+        _cleared(task, stood.status),
+        status_reason=stood.status_reason,
+        failure_reason=stood.failure_reason,
+        wait_reason=stood.wait_reason,
+        resume_time=stood.resume_time,
+        deadline_time=stood.deadline_time,
+        completed_time=stood.completed_time,
     )
     return _store(tx, task, moved)
 
@@ -172,6 +198,7 @@ def _cleared(task: Task, status: TaskStatus) -> Task:
         deadline_time=None,
         completed_time=None,
         resume_after_stop=False,
+        revived_from=None,
     )
 
 

@@ -146,6 +146,9 @@ def _add_messages(tx: Tx, attempt: Attempt, added: Sequence[tuple[int, MessageAd
     if used := [each.message.usage for _, each in added if each.message.usage is not None]:
         progress.add_usage(tx, attempt.task_id, total(used))
     _take_inputs(tx, attempt, [each for _, each in added if each.input_ids])
+    if tx.one(tasks.waits(attempt.task_id)):
+        # Its runner restarted, say, and goes on without a word about the wait that it was in.
+        end_wait(tx, attempt)
 
 
 def _take_inputs(tx: Tx, attempt: Attempt, carrying: Sequence[MessageAdded]) -> None:
@@ -153,7 +156,7 @@ def _take_inputs(tx: Tx, attempt: Attempt, carrying: Sequence[MessageAdded]) -> 
         return
     for each in carrying:
         inputs.take(tx, task_id=attempt.task_id, input_ids=each.input_ids, message_id=each.message.message_id)
-    tx.notice(InputsMoved(runner_id=attempt.runner_id))
+    tx.notice(InputsMoved(runner_id=attempt.runner_id, attempt_id=attempt.attempt_id))
 
 
 def _run_tools(tx: Tx, attempt: Attempt, ran: Sequence[tuple[int, ToolCallBegan | ToolCallEnded]]) -> None:

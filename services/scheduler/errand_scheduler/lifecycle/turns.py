@@ -70,8 +70,9 @@ def advance(tx: Tx, attempt: Attempt, phase: AttemptPhase, durations: Durations)
 
 
 def finish(tx: Tx, holder: Holder, end: AttemptEnd, durations: Durations) -> None:
-    """End an attempt; again changes nothing. Raises Conflict LEASE_SUPERSEDED when it is over already, EVENT_GAP
-    while events are missing, WRONG_STATE when it was never accepted."""
+    """End an attempt; again changes nothing. A stop that its runner carried out is over without the last events: it
+    ends also while they cannot be stored. Raises Conflict LEASE_SUPERSEDED when it is over already, EVENT_GAP while
+    events are missing, WRONG_STATE when it was never accepted."""
     attempt = load(tx, holder)
     if attempt.phase.final:
         if attempt.phase is ended_as(attempt, end.phase):
@@ -79,7 +80,8 @@ def finish(tx: Tx, holder: Holder, end: AttemptEnd, durations: Durations) -> Non
         raise superseded(holder)
     if attempt.phase is AttemptPhase.OFFERED:
         raise Conflict(f"attempt {holder.attempt_id} is only offered; accept it before finishing it")
-    if attempt.acked_sequence < end.last_sequence:
+    stopped = attempt.phase is AttemptPhase.STOPPING and end.phase is AttemptPhase.CANCELLED
+    if attempt.acked_sequence < end.last_sequence and not stopped:
         raise Conflict(
             f"attempt {holder.attempt_id} has events up to {attempt.acked_sequence} stored, its last is"
             f" {end.last_sequence}; send the rest, then finish it again",

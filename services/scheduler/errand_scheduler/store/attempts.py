@@ -1,6 +1,8 @@
 """Attempts: one row for each runner's go at a task."""
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -68,6 +70,19 @@ def live_of_runner(runner_id: str) -> Query[Attempt]:
         f"{_SELECT} WHERE runner_id = :runner_id AND {_LIVE} ORDER BY created_time, attempt_id",
         _attempt,
         {"runner_id": runner_id},
+    )
+
+
+def live_among(attempt_ids: Sequence[str]) -> Query[Attempt]:
+    """Those of these attempts that are not final, oldest first."""
+    return Query(
+        f"""
+        {_SELECT} JOIN json_each(:ids) AS asked ON asked.value = attempt_id
+        WHERE {_LIVE}
+        ORDER BY created_time, attempt_id
+        """,
+        _attempt,
+        {"ids": json.dumps(list(attempt_ids))},
     )
 
 

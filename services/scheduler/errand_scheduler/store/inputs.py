@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from errand_common.values import InputKind
-from errand_scheduler.store.query import Query, number
+from errand_scheduler.store.query import Query
 from errand_scheduler.store.transaction import Tx
 
 _SELECT = "SELECT input_id, task_id, kind, taken_message_id, removed_time, created_time, text FROM inputs"
@@ -31,6 +31,17 @@ class Load:
 
     count: int
     size_bytes: int
+
+
+@dataclass(frozen=True)
+class Left:
+    """Whether any input of a task waits, any that came after its attempt began, any that came after its open question
+    was asked, and whether a message of the attempt carries any."""
+
+    waits: bool
+    newer_waits: bool
+    answer_waits: bool
+    took_any: bool
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,34 @@ def among(input_ids: Sequence[str]) -> Query[Input]:
     )
 
 
+def first_untaken(task_id: str) -> Query[str]:
+    """The id of what waits longest."""
+    return Query(
+        """
+        SELECT input_id FROM inputs
+        WHERE task_id = :task_id AND taken_message_id IS NULL AND removed_time IS NULL
+        ORDER BY rowid
+        LIMIT 1
+        """,
+        lambda row: str(row["input_id"]),
+        {"task_id": task_id},
+    )
+
+
+def waits_since(task_id: str, input_id: str) -> Query[bool]:
+    """Whether this input of the task waits, or one that was stored after it."""
+    return Query(
+        """
+        SELECT EXISTS (
+            SELECT 1 FROM inputs WHERE task_id = :task_id AND taken_message_id IS NULL AND removed_time IS NULL
+            AND rowid >= (SELECT rowid FROM inputs WHERE input_id = :input_id)
+        ) AS found
+        """,
+        lambda row: bool(row["found"]),
+        {"task_id": task_id, "input_id": input_id},
+    )
+
+
 def load(task_id: str) -> Query[Load]:
     """How much waits: neither carried by a message nor taken back."""
     return Query(
@@ -92,21 +131,45 @@ def load(task_id: str) -> Query[Load]:
     )
 
 
-def any_untaken(task_id: str) -> Query[bool]:
-    """Whether anything waits."""
+def left(task_id: str, attempt_id: str) -> Query[Left]:
+    """What the task's attempt leaves."""
     return Query(
         """
         SELECT EXISTS (
             SELECT 1 FROM inputs WHERE task_id = :task_id AND taken_message_id IS NULL AND removed_time IS NULL
-        )
+        ) AS waits,
+        EXISTS (
+            SELECT 1 FROM inputs WHERE task_id = :task_id AND taken_message_id IS NULL AND removed_time IS NULL
+            AND created_time > (SELECT created_time FROM attempts WHERE attempt_id = :attempt_id)
+        ) AS newer_waits,
+        EXISTS (
+            SELECT 1 FROM inputs WHERE task_id = :task_id AND taken_message_id IS NULL AND removed_time IS NULL
+            AND created_time > COALESCE(
+                (
+                    SELECT MAX(created_time) FROM tool_calls
+                    WHERE task_id = :task_id AND output IS NULL AND output_sha256 IS NULL
+                ),
+                0
+            )
+        ) AS answer_waits,
+        EXISTS (
+            SELECT 1 FROM messages
+            JOIN inputs ON inputs.taken_message_id = messages.message_id
+            WHERE messages.attempt_id = :attempt_id
+        ) AS took_any
         """,
-        lambda row: bool(row[0]),
-        {"task_id": task_id},
+        lambda row: Left(
+            waits=bool(row["waits"]),
+            newer_waits=bool(row["newer_waits"]),
+            answer_waits=bool(row["answer_waits"]),
+            took_any=bool(row["took_any"]),
+        ),
+        {"task_id": task_id, "attempt_id": attempt_id},
     )
 
 
-def untaken_of_runner(runner_id: str) -> Query[Waiting]:
-    """What no message carries of the inputs of each of the runner's live attempts, oldest first."""
+def untaken_of_attempts(attempt_ids: Sequence[str]) -> Query[Waiting]:
+    """What no message carries of the inputs of each of these attempts' tasks, oldest first."""
     # From the attempts, which are few: inputs that failed tasks never took up may be many.
     return Query(
         """
@@ -114,26 +177,12 @@ def untaken_of_runner(runner_id: str) -> Query[Waiting]:
             inputs.removed_time IS NOT NULL AS removed
         FROM attempts
         CROSS JOIN inputs INDEXED BY inputs_by_task ON inputs.task_id = attempts.task_id
-        WHERE attempts.runner_id = :runner_id
-        AND attempts.phase IN ('offered', 'accepted', 'starting', 'running', 'stopping')
+        WHERE attempts.attempt_id IN (SELECT value FROM json_each(:ids))
         AND inputs.taken_message_id IS NULL
         ORDER BY inputs.created_time, inputs.input_id
         """,
         _waiting,
-        {"runner_id": runner_id},
-    )
-
-
-def count_taken_by(attempt_id: str) -> Query[int]:
-    """How many inputs the attempt's messages carry."""
-    return Query(
-        """
-        SELECT COUNT(*) FROM messages
-        JOIN inputs ON inputs.taken_message_id = messages.message_id
-        WHERE messages.attempt_id = :attempt_id
-        """,
-        number,
-        {"attempt_id": attempt_id},
+        {"ids": json.dumps(list(attempt_ids))},
     )
 
 

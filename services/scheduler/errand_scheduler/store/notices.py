@@ -58,9 +58,10 @@ class AttemptMoved:
 
 @dataclass(frozen=True)
 class InputsMoved:
-    """What waits for an attempt of this runner changed: a person added an input, or a message took one up."""
+    """What waits for a live attempt of this runner changed: a person added an input, or a message took one up."""
 
     runner_id: str
+    attempt_id: str
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Projects: repositories that a user works on."""
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from errand_scheduler.store.paging import Place
@@ -25,6 +27,15 @@ class Project:
 def by_id(project_id: str) -> Query[Project]:
     """The project, whoever's it is."""
     return Query(f"{_SELECT} WHERE project_id = :project_id", _project, {"project_id": project_id})
+
+
+def among(project_ids: Sequence[str]) -> Query[Project]:
+    """These projects."""
+    return Query(
+        f"{_SELECT} JOIN json_each(:ids) AS asked ON asked.value = project_id",
+        _project,
+        {"ids": json.dumps(list(project_ids))},
+    )
 
 
 def by_repository(user_id: str, repository: str) -> Query[Project]:

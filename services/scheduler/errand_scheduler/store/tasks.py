@@ -2,12 +2,13 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from errand_common.values import FailureReason, TaskStatus, WaitReason
 from errand_scheduler.store.paging import Place
 from errand_scheduler.store.query import Query, number
+from errand_scheduler.store.revivals import Revival, from_text, to_text
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.usage import Usage, usage_of
 
@@ -15,7 +16,7 @@ _SELECT = """
     SELECT task_id, user_id, project_id, status, status_reason, failure_reason, branch, pull_request_url, container_id,
     input_tokens, cache_write_tokens, cache_read_tokens, output_tokens, cost_nanodollars, diff_files, diff_insertions,
     diff_deletions, wait_reason, resume_time, deadline_time, required_labels, retry_count, resume_after_stop,
-    queue_time, created_time, started_time, completed_time, prompt
+    revived_from, queue_time, created_time, started_time, completed_time, prompt
     FROM tasks
 """
 
@@ -35,7 +36,7 @@ class Task:
 
     `deadline_time` only re-arms a timer at start. `retry_count` counts the attempts in a row that failed through the
     machinery, not the work. `resume_after_stop`: the task goes on once the attempt that is being stopped, or waits, is
-    over.
+    over. `revived_from` has where it goes back to when nothing is left of the inputs that alone sent it on.
     """
 
     task_id: str
@@ -60,6 +61,7 @@ class Task:
     started_time: int | None
     completed_time: int | None
     prompt: str
+    revived_from: Revival | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,13 @@ class Clocked:
 def by_id(task_id: str) -> Query[Task]:
     """The task, whoever's it is."""
     return Query(f"{_SELECT} WHERE task_id = :task_id", _task, {"task_id": task_id})
+
+
+def among(task_ids: Sequence[str]) -> Query[Task]:
+    """These tasks."""
+    return Query(
+        f"{_SELECT} JOIN json_each(:ids) AS asked ON asked.value = task_id", _task, {"ids": json.dumps(list(task_ids))}
+    )
 
 
 def of_user(task_id: str, user_id: str) -> Query[Task]:
@@ -104,11 +113,20 @@ def pending_of_project(project_id: str) -> Query[Task]:
     return Query(f"{_SELECT} WHERE project_id = :project_id AND status = 'pending'", _task, {"project_id": project_id})
 
 
+def waits(task_id: str) -> Query[bool]:
+    """Whether the task waits for a person or a quota."""
+    return Query(
+        "SELECT EXISTS (SELECT 1 FROM tasks WHERE task_id = :task_id AND status = 'waiting') AS found",
+        lambda row: bool(row["found"]),
+        {"task_id": task_id},
+    )
+
+
 def count_pending(user_id: str) -> Query[int]:
     """How many of the user's tasks are pending."""
     # By what is pending: a user's finished tasks may be a million.
     return Query(
-        "SELECT COUNT(*) FROM tasks INDEXED BY tasks_pending WHERE status = 'pending' AND user_id = :user_id",
+        "SELECT COUNT(*) FROM tasks INDEXED BY tasks_pending_by_user WHERE status = 'pending' AND user_id = :user_id",
         number,
         {"user_id": user_id},
     )
@@ -163,7 +181,7 @@ def set_status(tx: Tx, task: Task) -> None:
         SET status = :status, status_reason = :status_reason, failure_reason = :failure_reason,
             wait_reason = :wait_reason, resume_time = :resume_time, deadline_time = :deadline_time,
             retry_count = :retry_count, queue_time = :queue_time, started_time = :started_time,
-            completed_time = :completed_time, resume_after_stop = :resume_after_stop
+            completed_time = :completed_time, resume_after_stop = :resume_after_stop, revived_from = :revived_from
         WHERE task_id = :task_id
         """,
         {
@@ -179,16 +197,23 @@ def set_status(tx: Tx, task: Task) -> None:
             "started_time": task.started_time,
             "completed_time": task.completed_time,
             "resume_after_stop": task.resume_after_stop,
+            "revived_from": to_text(task.revived_from),
         },
     )
 
 
-def set_resume_after_stop(tx: Tx, task_id: str, *, resume: bool) -> None:
-    """Note whether the task goes on once the attempt that is being stopped, or waits, is over."""
+def set_resume_after_stop(tx: Tx, task_id: str, *, resume: bool, revival: Revival | None = None) -> None:
+    """Note whether the task goes on once the attempt that is being stopped, or waits, is over; `revival` where only
+    inputs have it go on."""
     tx.run(
-        "UPDATE tasks SET resume_after_stop = :resume WHERE task_id = :task_id",
-        {"task_id": task_id, "resume": resume},
+        "UPDATE tasks SET resume_after_stop = :resume, revived_from = :revival WHERE task_id = :task_id",
+        {"task_id": task_id, "resume": resume, "revival": to_text(revival)},
     )
+
+
+def forget_revival(tx: Tx, task_id: str) -> None:
+    """The task goes on whatever becomes of the inputs that sent it on."""
+    tx.run("UPDATE tasks SET revived_from = NULL WHERE task_id = :task_id", {"task_id": task_id})
 
 
 def set_deadline(tx: Tx, task_id: str, deadline_time: int) -> None:
@@ -233,6 +258,7 @@ def _task(row: sqlite3.Row) -> Task:
         started_time=row["started_time"],
         completed_time=row["completed_time"],
         prompt=row["prompt"],
+        revived_from=from_text(row["revived_from"]),
     )
 
 

@@ -69,7 +69,8 @@ class WriterThread(Writer):
             raise DiskFull(self._refused.message, retry_after=self._refused.retry_after)
         op = Op(fn, self._loop.create_future(), _OP_BYTES + size_bytes, urgent, copy_context())
         self._lanes.put(op)
-        return await asyncio.shield(op.future)
+        result: T = await op.future
+        return result
 
     @property
     def degraded(self) -> bool:
@@ -156,6 +157,8 @@ class WriterThread(Writer):
         if refused is not None and full is None:
             log.error("write_refused", operations=len(group), error=refused.message)
         for op, outcome in zip(group, outcomes, strict=True):
+            if op.future.cancelled():
+                continue
             if outcome.error is None:
                 op.future.set_result(outcome.result)
             else:
@@ -179,6 +182,8 @@ class WriterThread(Writer):
         self._lanes.close()
         while group := self._lanes.take():
             for op in group:
+                if op.future.cancelled():
+                    continue
                 op.future.set_exception(Unavailable("the scheduler cannot write any more and stops; try again"))
         if error is not None:
             log.error("storage_broken", error=str(error))

@@ -1,9 +1,10 @@
 """The scripts that can be named on the command line."""
 
 from tests.standins.claude.script import Script
-from tests.standins.claude.scripts import faults, fix_failing_test, run_command, steps
+from tests.standins.claude.scripts import asking, faults, fix_failing_test, run_command, steps
 
 SCRIPTS: dict[str, Script] = {
+    "asking": asking.script,
     "demo": fix_failing_test.script,
     "faults": faults.Faults(),
     "run-command": run_command.script,

@@ -60,6 +60,7 @@ async def test_a_later_attempt_answers_the_open_call_first(supervisor: Superviso
         assert (await task.turn("And hurry.", answer=TABS)).reason is EndReason.COMPLETED
         results, last = {each["tool_use_id"]: each["content"] for each in task.results}, task.messages[-1]["content"]
         assert not (task.folder / "trace").exists()
+    assert [fact.input_id for fact in task.facts if isinstance(fact, WaitOver)] == ["inp_2"]
     assert "one" in results["t0"]
     assert (results["t1"], results["t2"]) == ("Tabs.", NOT_RUN)
     assert [block["text"] for block in last[3:]] == [AFTER_WAIT, "And hurry."]

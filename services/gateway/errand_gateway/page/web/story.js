@@ -39,6 +39,8 @@ export class Story {
     #entries = new Entries();
     #goingOn = new GoingOn(this.#entries);
     #wait = new Wait(this.#entries);
+    /** Known once it was changed. */
+    #promptId = null;
     /** What was written and is not read yet. */
     waiting = new WaitingInputs();
 
@@ -176,17 +178,26 @@ export class Story {
     #took({ input_ids: inputIds, message_id: messageId }, time) {
         for (const inputId of inputIds) {
             const taken = this.waiting.take(inputId);
-            if (taken) {
+            if (inputId === this.#promptId) {
+                this.#entries.change(this.#entries.find("prompt"), { messageId });
+            } else if (taken) {
                 this.#entries.add(inputId, { ...taken, kind: "input", sentAs: taken.kind, messageId, time });
             }
         }
     }
 
     #inputChanged(detail) {
-        const prompt = this.#entries.find("prompt");
         // Only the prompt waits without having been added.
-        if (!this.waiting.change(detail.input_id, detail) && detail.change === "edited" && prompt) {
-            this.#entries.change(prompt, { text: detail.summary, cut: isCut(detail.summary) });
+        if (!this.waiting.change(detail.input_id, detail) && detail.change === "edited") {
+            this.#promptId = detail.input_id;
+            this.#promptChanged(this.#entries.find("prompt"), detail.summary);
+        }
+    }
+
+    #promptChanged(prompt, summary) {
+        // What was read of the task is whole, and may be newer.
+        if (!isCut(summary) || !prompt.text.startsWith(summary.slice(0, -1))) {
+            this.#entries.change(prompt, { text: summary, cut: isCut(summary) });
         }
     }
 

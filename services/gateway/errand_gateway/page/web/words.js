@@ -64,7 +64,8 @@ function waitingActivity({ wait, statusReason }) {
         return `Waiting: ${statusReason}`;
     }
     if (wait.answered) {
-        return wait.reason === "question" ? "Your answer is on its way to Claude" : "Your words are on their way to Claude";
+        const asks = wait.reason === "question";
+        return asks ? "Your answer is on its way to Claude" : "Your words are on their way to Claude";
     }
     return wait.sentOn ? "It goes on in a moment" : "";
 }

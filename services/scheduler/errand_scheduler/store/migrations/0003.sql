@@ -5,7 +5,10 @@ ALTER TABLE tasks ADD COLUMN required_labels TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE tasks ADD COLUMN retry_count INTEGER NOT NULL DEFAULT 0;
 -- Whether the events and what they refer to are still there; a task whose record goes is not continued any more.
 ALTER TABLE tasks ADD COLUMN record TEXT NOT NULL DEFAULT 'kept' CHECK (record IN ('kept', 'going', 'gone'));
+-- Where the task stood before an input alone sent it on, as JSON: it goes back there when the input is taken back.
+ALTER TABLE tasks ADD COLUMN revived_from TEXT;
 CREATE INDEX tasks_waiting ON tasks (deadline_time) WHERE status = 'waiting';
+CREATE INDEX tasks_pending_by_user ON tasks (user_id) WHERE status = 'pending';
 CREATE INDEX tasks_over ON tasks (completed_time) WHERE completed_time IS NOT NULL AND record != 'gone';
 
 -- Tasks of an older release have no deadline: 7 days to be begun, 30 for the person whom they wait for, from now on.

@@ -12,7 +12,7 @@ import { WrittenEntry } from "./written.js";
 const OWN = { words: SaidEntry, tool: ToolEntry, input: WrittenEntry, wait: WaitEntry };
 const SIMPLE = { steps, note, quiet, delay, pushed, pull_request: pullRequest, ending };
 
-/** Something with a `node` and a `redraw()`, for an entry; `whole` reads what entries only summarise, `answer` answers. */
+/** A `node` with a `redraw()` for an entry; `whole` reads what entries only summarise, `answer` answers a question. */
 export function drawn(entry, whole, answer) {
     const Own = OWN[entry.kind];
     return Own ? new Own(entry, whole, answer) : new SimpleEntry(entry);

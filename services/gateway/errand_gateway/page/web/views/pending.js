@@ -6,13 +6,15 @@ import { wordsOf } from "../problem.js";
 
 export class Pending {
     #read;
+    #onTold;
     #reason = "";
     #told = element("div", { class: "told", role: "status" });
     node = element("details", { class: "obstacles", hidden: true }, element("summary", {}, "Why?"), this.#told);
 
-    /** `read` gives the answer to GET pending; it raises Problem. */
-    constructor(read) {
+    /** `read` gives the answer to GET pending, and raises Problem; `onTold` is called when it is told. */
+    constructor({ read, onTold }) {
         this.#read = read;
+        this.#onTold = onTold;
         this.node.addEventListener("toggle", () => this.node.open && this.#explain());
     }
 
@@ -34,6 +36,7 @@ export class Pending {
         } catch (error) {
             this.#told.replaceChildren(element("p", {}, wordsOf(error)));
         }
+        this.#onTold();
     }
 }
 

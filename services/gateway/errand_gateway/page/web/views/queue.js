@@ -17,7 +17,7 @@ export class Queue {
     #told = element("p", { class: "notice", role: "alert", hidden: true });
     node = element("div", { class: "queued" }, this.#told, this.#list);
 
-    /** `onChanged` is called when more is known; `onLate` gets words that came too late to change what they were for. */
+    /** `onChanged` is called when more is known; `onLate` gets words that came too late for a change. */
     constructor({ inputs, onChanged, onLate }) {
         this.#inputs = inputs;
         this.#onChanged = onChanged;
@@ -38,11 +38,13 @@ export class Queue {
             this.#row(input.inputId).draw(input, running);
         }
         this.#list.hidden = waiting.all.length === 0;
+        this.#settle();
     }
 
     /** What was told was seen. */
     hush() {
         this.#told.hidden = true;
+        this.#settle();
     }
 
     #row(inputId) {
@@ -85,7 +87,7 @@ export class Queue {
 
     /** Ask for a change; `text` is what would be lost if it is too late. Whether it was made. */
     async #change(ask, text = "") {
-        this.#told.hidden = true;
+        this.hush();
         try {
             this.#waiting.learn(await ask());
             this.#onChanged();
@@ -126,5 +128,11 @@ export class Queue {
     #tell(words) {
         this.#told.textContent = words;
         this.#told.hidden = false;
+        this.#settle();
+    }
+
+    /** Where there is nothing to show it takes no room. */
+    #settle() {
+        this.node.hidden = this.#list.hidden && this.#told.hidden;
     }
 }

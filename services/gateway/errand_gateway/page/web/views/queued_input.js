@@ -46,7 +46,7 @@ export class QueuedInput {
     /** It is this now, while its task runs or not. */
     draw({ text, kind }, running) {
         say(this.#words, text);
-        say(this.#mark, MARK[kind](running));
+        say(this.#mark, (MARK[kind] ?? MARK.queue)(running));
         this.#promote.hidden = !running || kind !== "queue";
     }
 

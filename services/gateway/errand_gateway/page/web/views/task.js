@@ -42,7 +42,10 @@ export class TaskView {
         this.#whole.wantsThoughts = true;
         this.#view.redraw();
     });
-    #pending = new Pending(() => this.#app.api.get(`${this.#path}/pending`));
+    #pending = new Pending({
+        read: () => this.#app.api.get(`${this.#path}/pending`),
+        onTold: () => this.#follow.settle(),
+    });
     #stop = button("Stop", { class: "danger", hidden: true, onclick: () => this.#stopTask() });
     #error = element("p", { class: "notice bad", role: "alert", hidden: true });
     #activity = element("p", { class: "activity", role: "status" });

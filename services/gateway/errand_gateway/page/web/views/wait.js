@@ -93,12 +93,14 @@ function question({ text, isOpen }) {
 
 function quota({ text, isOpen, resumes }) {
     const until = isOpen && resumes !== null ? ` It goes on by itself: ${moment(resumes)}.` : "";
-    return [element("p", {}, `${isOpen ? "Claude takes no more for now" : "Claude took no more"}: ${ended(text)}${until}`)];
+    const title = isOpen ? "Claude takes no more for now" : "Claude took no more";
+    return [element("p", {}, `${title}: ${ended(text)}${until}`)];
 }
 
 function allowance({ text, isOpen }) {
     const then = isOpen ? " Raise it, then send the task on." : "";
-    return [element("p", {}, `${isOpen ? "The allowance is spent" : "The allowance was spent"}: ${ended(text)}${then}`)];
+    const title = isOpen ? "The allowance is spent" : "The allowance was spent";
+    return [element("p", {}, `${title}: ${ended(text)}${then}`)];
 }
 
 function unknown({ text }) {

@@ -45,7 +45,7 @@ export class Whole {
         return text?.slice(text.indexOf(beginning));
     }
 
-    /** What a tool call asks: the question and the answers that it suggests; nothing where it is not stored. Raises Problem. */
+    /** What a tool call asks: question and suggested answers; nothing where it is not stored. Raises Problem. */
     async question(toolCallId) {
         const call = await this.#transcript.toolCall(toolCallId);
         const { question: text, choices = [] } = JSON.parse(call?.input ?? "{}");

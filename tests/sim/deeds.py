@@ -1,0 +1,68 @@
+"""What a schedule is made of, before anything of it runs."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tests.sim.network import Weather
+from tests.sim.script import Temper
+
+
+class Kind(StrEnum):
+    """What can go wrong, or be done."""
+
+    SCHEDULER_KILLED = "scheduler killed"
+    SCHEDULER_KILLED_IN_COMMIT = "scheduler killed in a commit"
+    SCHEDULER_STOPPED = "scheduler stopped and started"
+    SCHEDULER_STALLED = "scheduler stalled"
+    RUNNER_KILLED = "runner killed"
+    RUNNER_KILLED_IN_SYNC = "runner killed in a sync"
+    RUNNER_STALLED = "runner stalled"
+    RUNNER_DISK_FULL = "runner's disk full"
+    PARTITION = "partition"
+    HEART_CUT = "heart cut"
+    STREAMS_CUT = "streams cut"
+    CLOCK_JUMP = "clock jump"
+    DISK_FULL = "disk full"
+    TAKEOVER = "takeover"
+    CREATE = "create"
+    FOLLOW_UP = "follow up"
+    STEER = "steer"
+    ANSWER = "answer"
+    STOP = "stop"
+    RETRY = "retry"
+    EDIT = "edit"
+    PROMOTE = "promote"
+    REMOVE = "remove"
+    LOOK = "look"
+    WATCH = "watch"
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One thing that happens at a time. What the numbers mean is the kind's affair."""
+
+    at_s: float
+    kind: Kind
+    who: int = 0
+    for_s: float = 0.0
+    number: int = 0
+    flag: bool = False
+
+
+@dataclass
+class Plan:
+    """The whole schedule before anything of it ran."""
+
+    runners: int
+    slots: list[int]
+    active_s: float
+    weather: Weather
+    temper: Temper
+    deeds: list[Deed] = field(default_factory=list)
+    group_most: int = 64
+    linger_s: float = 0.0
+    slow_sync_s: float = 0.0
+    rights_slow_s: float = 0.0
+    github_away: float = 0.0
+    limits: dict[str, str] = field(default_factory=dict)
+    watchers_slow_s: float = 0.0

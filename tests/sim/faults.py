@@ -1,0 +1,63 @@
+"""Faults that take more than a word: hosts that stand still, links that heal, two hosts that act as one."""
+
+import shutil
+from typing import Any
+
+from tests.sim.network import KEEPALIVE_S
+from tests.sim.runner_host import RunnerHost
+from tests.sim.world import World
+
+
+class Faults(World):
+    """What the schedule does to the world."""
+
+    def _take_over(self, runner: RunnerHost, for_s: float, *, original_stays: bool) -> None:
+        """Another host with a copy of the runner's folder acts as that runner, until one of the two is gone."""
+        if self.invariants.cloned or self.calm:
+            return
+        self.invariants.cloned = self.outside.cloned = True
+        other = self._runner(int(runner.token.removeprefix("runner")), copy=True)
+        shutil.copytree(runner.folder, other.folder, dirs_exist_ok=True)
+        self.runners.append(other)
+        other.killed = lambda: self._runner_died(other)
+        other.start()
+        self.clone_goes = (other if original_stays else runner), for_s
+        self.loop.call_later(for_s, self._end_takeover)
+
+    def _end_takeover(self) -> None:
+        if self.clone_goes is None:
+            return
+        gone, self.clone_goes = self.clone_goes[0], None
+        self.trace.note(f"{gone.name} is gone for good")
+        self.runners.remove(gone)
+        gone.killed = lambda: None
+        gone.kill()
+        for container in list(self.outside.containers.values()):
+            if container.host == gone.name:
+                self.outside.close(container.container_id)
+
+    def _stall(self, host: Any, for_s: float) -> None:
+        if host.process is not None and host.process.alive:
+            host.process.stalled = True
+            self.loop.call_later(KEEPALIVE_S[1], self._break_stalled, host)
+            self.loop.call_later(for_s, self._resume, host)
+
+    def _break_stalled(self, host: Any) -> None:
+        """Who does not answer for so long loses its connections."""
+        if host.process is not None and host.process.stalled:
+            for link in self.network.links() if host is self.scheduler else (host.link, host.heart_link):
+                self.network.lose_all(link)
+
+    def _resume(self, host: Any) -> None:
+        if host.process is not None and host.process.stalled:
+            self.trace.note(f"{host.process.name} goes on")
+            self.loop.resume(host.process)
+
+    def _heal(self, link: Any) -> None:
+        if link.broken:
+            self.trace.note(f"{link.name} is connected again")
+            self.network.heal(link)
+
+    def _free_disk(self) -> None:
+        self.trace.note("the disk has room again")
+        self.scheduler.connection.full = False

@@ -1,0 +1,220 @@
+"""The scheduler's host: a disk with the database, and whatever process of the real Scheduler lives on it just now."""
+
+import asyncio
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet
+
+from errand_common.disk import Room
+from errand_common.errors import Unavailable
+from errand_common.ids import Ids
+from errand_scheduler.announcer import Announcer
+from errand_scheduler.blob_files import BlobFiles
+from errand_scheduler.config import SchedulerSettings
+from errand_scheduler.durations import Durations
+from errand_scheduler.mending import Mending
+from errand_scheduler.rights import Answer, Right
+from errand_scheduler.server import Scheduler
+from errand_scheduler.store.notices import Notice
+from errand_scheduler.tls import ServerIdentity
+from tests.sim.clock import HostClock
+from tests.sim.database import HISTORY, USERS, new_database
+from tests.sim.network import Network
+from tests.sim.process import Process
+from tests.sim.server import Server
+from tests.sim.store import Disk, InlineReader, InlineWriter
+
+BEAT_S = 5.0
+
+
+@dataclass
+class GitHubMood:
+    """How the code host answers: seconds that a question takes, and the chance that it does not answer."""
+
+    slow_s: float = 0.0
+    away: float = 0.0
+
+
+class _Rights:
+    """At the door of `rights`: everybody may push; sometimes that is known late, or not just now."""
+
+    def __init__(self, durations: Durations, clock: HostClock, chance: random.Random, mood: GitHubMood) -> None:
+        self._clock, self._chance, self._mood, self._retry_s = clock, chance, mood, durations.github_retry_s
+        self._answers: dict[tuple[str, str], tuple[Answer, float]] = {}
+
+    def known(self, user: str, project: str) -> Answer | None:
+        answer, until_s = self._answers.get((user, project), (None, 0.0))
+        return answer if self._clock.boot_s() < until_s else None
+
+    def remember(self, user: str, project: str, answer: Answer) -> None:
+        kept_s = 300.0 if answer.right is Right.PUSH else self._retry_s
+        self._answers[user, project] = (answer, self._clock.boot_s() + kept_s)
+
+    def forget(self, user: str) -> None:
+        self._answers = {key: value for key, value in self._answers.items() if key[0] != user}
+
+    async def ask(self, user: str, project: str) -> Answer:
+        if self._mood.slow_s:
+            await asyncio.sleep(self._chance.random() * self._mood.slow_s)
+        away = self._chance.random() < self._mood.away
+        answer = Answer(Right.UNKNOWN, "GitHub does not answer") if away else Answer(Right.PUSH)
+        self.remember(user, project, answer)
+        return answer
+
+    async def github_token(self, user: str) -> str:
+        if self._chance.random() < self._mood.away:
+            raise Unavailable("GitHub does not answer", reason="GITHUB_UNAVAILABLE")
+        return f"token of {user}"
+
+
+class _GitHub:
+    """What little of GitHub's API attempts need."""
+
+    async def account(self, token: str) -> None:
+        """The token is good."""
+
+    async def open_pull_request(self, token: str, proposal: Any) -> Any:
+        @dataclass(frozen=True)
+        class _Opened:
+            url: str = f"https://git.test/{proposal.head}"
+            number: int = 1
+
+        return _Opened()
+
+
+class _SimScheduler(Scheduler):
+    """The real one, with its questions to GitHub answered here."""
+
+    def __init__(self, *args: Any, sim_rights: Callable[[Durations], Any], **more: Any) -> None:
+        self._sim_rights = sim_rights
+        super().__init__(*args, **more)
+
+    def _make_rights(self) -> Any:
+        return self._sim_rights(self._durations)
+
+
+class SchedulerHost:
+    """Starts, kills and restarts the scheduler; the database and the blobs stay."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        chance: random.Random,
+        network: Network,
+        folder: Path,
+        *,
+        committed: Callable[[], None],
+        note: Callable[[str], None],
+        broke: Callable[[BaseException], None],
+        limits: dict[str, str],
+    ) -> None:
+        self._chance, self._network, self._folder = chance, network, folder
+        self._committed, self._note, self._broke = committed, note, broke
+        self.clock = HostClock(loop, boot_s=1000.0)
+        self.connection = new_database()
+        self.disk = Disk(self.connection, chance)
+        self.mood = GitHubMood()
+        self.process: Process | None = None
+        self.core: _SimScheduler | None = None
+        self.writer: InlineWriter | None = None
+        self.starts = 0
+        self.killed: Callable[[], None] = lambda: None
+        self._stop: asyncio.Event | None = None
+        self._limits = limits
+        self._history = HISTORY
+
+    @property
+    def up(self) -> bool:
+        """Whether a process lives here."""
+        return self.process is not None and self.process.alive
+
+    def start(self) -> None:
+        """A new process."""
+        self.starts += 1
+        self._note(f"scheduler starts, number {self.starts}")
+        process = self.process = Process("scheduler")
+        process.on_kill.append(self._on_kill)
+        process.spawn(self._serve(process))
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self.process is not None:
+            self.process.kill()
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        if self._stop is not None:
+            self._stop.set()
+
+    def _on_kill(self) -> None:
+        self._note("scheduler dies")
+        self._network.server = None
+        self.connection.kill_at_commit = False
+        self._network.lose_all()
+        self.killed()
+
+    async def _serve(self, process: Process) -> None:
+        try:
+            await self._serve_until_stopped(process)
+        except Exception as exc:
+            self._broke(exc)
+        self._network.server = None
+        process.kill()
+
+    async def _serve_until_stopped(self, process: Process) -> None:
+        stop = self._stop = asyncio.Event()
+        announcer = Announcer()
+        server = Server(process)
+
+        def announce(notices: Sequence[Notice]) -> None:
+            announcer.announce(notices)
+
+        def new_server(interceptors: Sequence[Any]) -> Any:
+            server.interceptors = list(interceptors)
+            return server
+
+        writer = self.writer = InlineWriter(self.disk, self.clock, process, announce, self._committed)
+        blob_files = BlobFiles(self._folder / "blobs")
+        blob_files.prepare()
+        core = self.core = _SimScheduler(
+            _settings(self._folder, json.dumps(self._limits)),
+            self.clock,
+            reader=InlineReader(self.connection),
+            writer=writer,
+            github=_GitHub(),
+            announcer=announcer,
+            history=self._history,
+            room=Room((), 0),
+            blob_files=blob_files,
+            ids=Ids(self.clock, self._chance.randbytes),
+            new_server=new_server,
+            sim_rights=lambda durations: _Rights(durations, self.clock, self._chance, self.mood),
+        )
+        mending = Mending(writer, tell=core.tell_writable, beat_s=BEAT_S)
+        identity = ServerIdentity(key=b"", certificate=b"")
+        async with core.serving("sim:0", identity, beside=(mending.run, writer.until_broken)):
+            self._network.server = server
+            self._note("scheduler serves")
+            await stop.wait()
+
+
+@cache
+def _settings(folder: Path, limits: str) -> SchedulerSettings:
+    keys = folder / "keys"
+    keys.write_text(Fernet.generate_key().decode())
+    given: dict[str, Any] = {
+        "ERRAND_DATA": str(folder),
+        "ERRAND_GITHUB_CLIENT_ID": "sim",
+        "ERRAND_ALLOWED_USERS": ",".join(f"person{number}" for number in range(USERS)),
+        "ERRAND_SECRET_KEYS_FILE": str(keys),
+        "ERRAND_BEAT_SECONDS": str(BEAT_S),
+        "ERRAND_MIN_FREE_BYTES": "0",
+        **json.loads(limits),
+    }
+    return SchedulerSettings(**given)

@@ -1,0 +1,171 @@
+"""The scheduler's store in line: the real schema, queue and committer; commits that fail, or kill, by the seed."""
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any, TypeVar
+
+from errand_common.clock import Clock
+from errand_scheduler.store.group import Outcome
+from errand_scheduler.store.lanes import Op
+from errand_scheduler.store.notices import Notice
+from errand_scheduler.store.query import Query
+from errand_scheduler.store.reader import Reader
+from errand_scheduler.store.reserve import Reserve
+from errand_scheduler.store.transaction import Tx
+from errand_scheduler.store.writer_thread import WriterThread
+from tests.sim.process import Killed, Process
+
+T = TypeVar("T")
+
+
+class CrashAt(Enum):
+    """Where in a commit the scheduler dies."""
+
+    BEFORE_BEGIN = auto()
+    BEFORE_COMMIT = auto()
+    BEFORE_REPLY = auto()
+
+
+class Connection(sqlite3.Connection):
+    """A database that can be made to refuse, or to kill who commits. `room`: commits that the reserve still allows."""
+
+    full = False
+    room = 0
+    kill_at_commit = False
+
+    def execute(self, sql: str, params: Any = (), /) -> sqlite3.Cursor:
+        if sql == "COMMIT":
+            if self.kill_at_commit:
+                raise Killed
+            if self.full:
+                self.room -= 1
+                if self.room < 0:
+                    self.rollback()
+                    raise _disk_full()
+        return super().execute(sql, params)
+
+
+def _disk_full() -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    error.sqlite_errorname = "SQLITE_FULL"
+    return error
+
+
+class _Reserve(Reserve):
+    """Room on the made-up disk."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(Path("reserve"), 1 << 20)
+        self._connection, self._held = connection, False
+
+    def make(self) -> bool:
+        if self._connection.full:
+            self.give_up()
+            return False
+        self._held = True
+        return True
+
+    def give_up(self) -> None:
+        if self._held:
+            self._held = False
+            self._connection.room = 100
+
+    def disk_is_full(self) -> bool:
+        return self._connection.full
+
+
+@dataclass
+class Disk:
+    """The scheduler's disk, as the schedule has it. `crash_in`: at which commit, counted from now, it dies."""
+
+    connection: Connection
+    chance: random.Random
+    slow: float = 0.0
+    group_most: int = 64
+    linger_s: float = 0.0
+    crash_in: int | None = None
+    crash_at: CrashAt = CrashAt.BEFORE_COMMIT
+    commits: int = 0
+
+    def crash_now(self) -> CrashAt | None:
+        """Count one commit; where the process dies in it, if it does."""
+        self.commits += 1
+        if self.crash_in is None:
+            return None
+        self.crash_in -= 1
+        if self.crash_in > 0:
+            return None
+        self.crash_in = None
+        return self.crash_at
+
+
+class InlineWriter(WriterThread):
+    """The real queue and the real committer; groups are formed and committed on the loop of the scheduler's process."""
+
+    def __init__(
+        self,
+        disk: Disk,
+        clock: Clock,
+        process: Process,
+        on_commit: Callable[[Sequence[Notice]], None],
+        committed: Callable[[], None],
+    ) -> None:
+        super().__init__(Path("/nowhere/errand.db"), clock, on_commit, reserve=_Reserve(disk.connection))
+        self._disk, self._process, self._committed = disk, process, committed
+        self._reserve.make()
+        self._busy = False
+
+    async def write(self, fn: Callable[[Tx], T], *, size_bytes: int = 0, urgent: bool = False) -> T:
+        if not self._busy and (self._refused is None or urgent):
+            self._busy = True
+            self._process.later(self._disk.chance.random() * self._disk.linger_s, self._next)
+        return await super().write(fn, size_bytes=size_bytes, urgent=urgent)
+
+    def _next(self) -> None:
+        group = self._lanes.take(within_s=0)
+        if not group:
+            self._busy = False
+            return
+        crash = self._disk.crash_now()
+        if crash is CrashAt.BEFORE_BEGIN:
+            self._process.kill()
+            return
+        connection = self._disk.connection
+        connection.kill_at_commit = crash is CrashAt.BEFORE_COMMIT
+        try:
+            outcomes = self._committer.commit(connection, group)
+        except Killed:
+            connection.kill_at_commit = False
+            connection.rollback()
+            self._process.kill()
+            return
+        self._committed()
+        if crash is CrashAt.BEFORE_REPLY:
+            self._process.kill()
+            return
+        sync_s = 0.0005 if not self._disk.slow else self._disk.chance.random() ** 6 * self._disk.slow
+        self._process.later(sync_s, self._answer, group, outcomes)
+
+    def _answer(self, group: Sequence[Op[object]], outcomes: Sequence[Outcome]) -> None:
+        self._settle(group, outcomes, self._committer.full)
+        for op in group:
+            if op.future.done() and not op.future.cancelled():
+                op.future.exception()
+        self._next()
+
+
+class InlineReader(Reader):
+    """Reads what is committed: between two groups there is nothing else."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    async def _rows(self, query: Query[T]) -> list[sqlite3.Row]:
+        await asyncio.sleep(0)
+        return list(self._connection.execute(query.sql, query.params))

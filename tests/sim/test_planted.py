@@ -1,0 +1,43 @@
+"""The simulator finds bugs: each of these is planted alone. All of them: `make simulate PLANTED=1`."""
+
+import subprocess
+import sys
+
+import pytest
+
+# Those that are found within a few schedules, of each kind some.
+_QUICK = (
+    "ack before commit",
+    "fences do not rise",
+    "lost cancel",
+    "restart forgets who holds what",
+    "cursor off by one",
+    "cursor one too low",
+    "gap accepted",
+    "overlap stored twice",
+    "finish before the last event",
+    "runner not woken",
+    "watcher not woken",
+    "inputs taken twice",
+    "more offers than slots",
+    "final state left by itself",
+    "superseded session still served",
+    "late input left lying",
+    "taken back and done all the same",
+    "wait never ends",
+    "stop waits for the disk",
+)
+
+
+@pytest.mark.timeout(330)
+def test_every_planted_bug_is_found() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.sim", "--most", "200", "--planted", *_QUICK],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    assert done.stdout.count(": found within ") == len(_QUICK)
