@@ -315,7 +315,7 @@ def _late_input_left_lying() -> Undo:
 @_bug
 def _taken_back_and_done_all_the_same() -> Undo:
     """A stopped task goes on for an input that was removed."""
-    return _put(input_changes, _undo_revival=lambda tx, task: None)
+    return _put(input_changes, undo_revival=lambda tx, task: None)
 
 
 @_bug

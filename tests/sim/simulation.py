@@ -216,6 +216,15 @@ class _Simulation(Faults):
     async def _settle(self) -> None:
         most_beats = _HANGING_CALM_BEATS if self.plan.temper.hang else _CALM_BEATS
         until_s = self.loop.time() + most_beats * BEAT_S
+        await self._quieten(until_s)
+        for person in self.people:
+            person.hang_up()
+        while any(not task.done() for task in self.doing):
+            await asyncio.sleep(1.0)
+        # What somebody had still asked for, and got only now.
+        await self._quieten(until_s)
+
+    async def _quieten(self, until_s: float) -> None:
         quiet = 0
         while quiet < 3:
             await asyncio.sleep(BEAT_S)
@@ -223,11 +232,6 @@ class _Simulation(Faults):
             quiet = 0 if unsettled else quiet + 1
             if self.loop.time() > until_s:
                 raise Breach("I1 I11", f"it does not settle: {unsettled}")
-        for person in self.people:
-            person.hang_up()
-        while any(not task.done() for task in self.doing):
-            await asyncio.sleep(1.0)
-        await asyncio.sleep(BEAT_S)
 
     def _unsettled(self) -> str:
         """Why it is not over yet; empty when it is."""

@@ -21,7 +21,7 @@ _QUICK = (
     "inputs taken twice",
     "more offers than slots",
     "final state left by itself",
-    "superseded session still served",
+    "offered again to who let it pass",
     "late input left lying",
     "taken back and done all the same",
     "wait never ends",

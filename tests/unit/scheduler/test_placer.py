@@ -229,8 +229,11 @@ async def test_a_slot_that_falls_free_goes_to_the_next(office: Office) -> None:
 
 
 async def test_a_person_gets_no_more_than_one_person_may_have(office: Office) -> None:
+    made = []
+    for _ in range(4):
+        made.append(await office.create())
+        office.clock.move(1)
     office.arrives(slots=9)
-    made = [await office.create() for _ in range(4)]
     for task_id in made[:3]:
         await office.offered(task_id)
     await office.told(made[3], "you have 3 tasks running, the most that this Errand runs for one person")
