@@ -93,7 +93,7 @@ class Stack:
         await self.processes.start(
             "scheduler",
             "errand_scheduler",
-            env=self._env(**self._scheduler_settings(), ERRAND_LISTEN=listen, **settings),
+            env=self._env(**self._scheduler_settings() | {"ERRAND_LISTEN": listen} | settings),
         )
         await self.processes.file("scheduler", address)
 

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-_FIXED, _FIXED_SEED = 60, 1
-_FRESH_S = 20.0
+_FIXED, _FIXED_SEED = 200, 1
+"""Fresh ones are for `make simulate`: what it finds is to be replayed, not to fail somebody's push."""
 _MOST_S = 300  # on a machine that is busy with other things
 
 pytestmark = pytest.mark.timeout(2 * _MOST_S + 30)
@@ -23,14 +23,6 @@ def test_known_schedules_hold_every_invariant() -> None:
 
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
     assert f"{_FIXED} schedules" in done.stdout.splitlines()[-1]
-
-
-def test_fresh_schedules_hold_every_invariant(capsys: pytest.CaptureFixture[str]) -> None:
-    done = _simulate("--n", "100000", "--seconds", str(_FRESH_S))
-
-    with capsys.disabled():
-        print(f"\n{done.stdout.splitlines()[0]}; {done.stdout.splitlines()[-1]}")
-    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 
 def test_the_same_seed_gives_the_same_schedule_to_the_last_step() -> None:
