@@ -275,3 +275,20 @@ async def test_an_input_leaves_a_task_that_is_tried_again_its_place(world: World
     after = await world.input(task.task_id)
     assert (before.retry_count, after.retry_count) == (1, 0)
     assert after.queue_time == before.queue_time
+
+
+@pytest.mark.parametrize("before_it_failed", [True, False])
+async def test_what_is_tried_again_for_nothing_that_still_waits_stands_again_where_it_stood(
+    world: World, *, before_it_failed: bool
+) -> None:
+    task = await world.new_task()
+    await world.stopped(task.task_id)
+    item = await added(world, task.task_id)
+    holder = await world.accepted(task.task_id)
+    if before_it_failed:
+        await change(world, remove, item.input_id)
+    await world.finished(holder, AttemptPhase.FAILED, FailureReason.ENGINE)
+    if not before_it_failed:
+        assert (await world.task(task.task_id)).status is TaskStatus.PENDING
+        await change(world, remove, item.input_id)
+    assert (await world.task(task.task_id)).status is TaskStatus.CANCELLED

@@ -11,8 +11,8 @@ from errand_scheduler.lifecycle.decisions import (
     failure_of,
     without_inputs,
 )
-from errand_scheduler.lifecycle.moves import close_task, end_attempt, queue_task, task_of
-from errand_scheduler.lifecycle.revivals import stood_of
+from errand_scheduler.lifecycle.moves import close_task, end_attempt, put_back, queue_task, task_of
+from errand_scheduler.lifecycle.revivals import stands_again, stood_of
 from errand_scheduler.store import attempts, inputs
 from errand_scheduler.store.attempts import Attempt, StopCause
 from errand_scheduler.store.revivals import Revival, Stood
@@ -49,10 +49,12 @@ def end_both(
 
 def _move_on(tx: Tx, task: Task, ended: Attempt, follows: Next, durations: Durations) -> Task:
     match follows.status:
+        case TaskStatus.PENDING if (stood := stands_again(tx, task)) is not None:
+            return put_back(tx, task, stood)
         case TaskStatus.PENDING:
             count = task.retry_count + 1
             reason = f"{ended.reason or _NOT_BEGUN}; trying again ({count} of {MOST_RETRIES})"
-            return queue_task(tx, task, durations, reason=reason, retry_count=count)
+            return queue_task(tx, task, durations, reason=reason, retry_count=count, revival=task.revived_from)
         case TaskStatus.WAITING:
             return task
     return close_task(tx, task, follows.status, reason=_words(ended, follows), failure=follows.failure)

@@ -58,7 +58,10 @@ def queue_task(
 def run_task(tx: Tx, task: Task, *, reason: str = "") -> Task:
     """Have a runner at work on the task."""
     moved = replace(
-        _cleared(task, TaskStatus.RUNNING), status_reason=reason, started_time=task.started_time or tx.now_us
+        _cleared(task, TaskStatus.RUNNING),
+        status_reason=reason,
+        started_time=task.started_time or tx.now_us,
+        revived_from=task.revived_from,
     )
     return _store(tx, task, moved)
 

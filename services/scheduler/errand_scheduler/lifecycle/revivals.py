@@ -23,6 +23,14 @@ def stood_of(task: Task) -> Stood:
     )
 
 
+def stands_again(tx: Tx, task: Task) -> Stood | None:
+    """Where a task goes back to, as nothing waits of the inputs that alone sent it on; none where something does."""
+    revival = task.revived_from
+    if revival is None or tx.one(inputs.waits_since(task.task_id, revival.input_id)):
+        return None
+    return revival.stood
+
+
 def undo_revival(tx: Tx, task: Task) -> None:
     """What was stopped, over or parked before stays so, once nothing waits of what was written since."""
     revival = task.revived_from
@@ -31,6 +39,10 @@ def undo_revival(tx: Tx, task: Task) -> None:
     if revival.stood is None:
         tasks.set_resume_after_stop(tx, task.task_id, resume=False)
         return
-    if offer := tx.one(attempts.live_of_task(task.task_id)):
-        end_attempt(tx, offer, AttemptPhase.WITHDRAWN, reason=_TAKEN_BACK)
+    live = tx.one(attempts.live_of_task(task.task_id))
+    if live is not None and live.phase is not AttemptPhase.OFFERED:
+        # A runner has begun: a stop ends it, nothing else takes it back.
+        return
+    if live is not None:
+        end_attempt(tx, live, AttemptPhase.WITHDRAWN, reason=_TAKEN_BACK)
     put_back(tx, task, revival.stood)
