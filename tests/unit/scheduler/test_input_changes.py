@@ -292,3 +292,16 @@ async def test_what_is_tried_again_for_nothing_that_still_waits_stands_again_whe
         assert (await world.task(task.task_id)).status is TaskStatus.PENDING
         await change(world, remove, item.input_id)
     assert (await world.task(task.task_id)).status is TaskStatus.CANCELLED
+
+
+async def test_a_stop_of_what_an_input_had_sent_on_stands_when_a_later_one_is_taken_back(world: World) -> None:
+    task = await world.new_task()
+    await completed(world, task.task_id)
+    await added(world, task.task_id)
+    holder = await world.running(task.task_id)
+    await world.take_up(holder, task.task_id)
+    await world.stopped(task.task_id)
+    item = await added(world, task.task_id)
+    await change(world, remove, item.input_id)
+    await world.finished(holder, AttemptPhase.CANCELLED, reason="stopped")
+    assert (await world.task(task.task_id)).status is TaskStatus.CANCELLED

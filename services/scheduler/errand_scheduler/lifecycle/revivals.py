@@ -3,7 +3,7 @@
 from errand_common.values import AttemptPhase
 from errand_scheduler.lifecycle.moves import end_attempt, put_back
 from errand_scheduler.store import attempts, inputs, tasks
-from errand_scheduler.store.revivals import Stood
+from errand_scheduler.store.revivals import Revival, Stood
 from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
 
@@ -25,16 +25,14 @@ def stood_of(task: Task) -> Stood:
 
 def stands_again(tx: Tx, task: Task) -> Stood | None:
     """Where a task goes back to, as nothing waits of the inputs that alone sent it on; none where something does."""
-    revival = task.revived_from
-    if revival is None or tx.one(inputs.waits_since(task.task_id, revival.input_id)):
-        return None
-    return revival.stood
+    revival = _voided(tx, task)
+    return None if revival is None else revival.stood
 
 
 def undo_revival(tx: Tx, task: Task) -> None:
     """What was stopped, over or parked before stays so, once nothing waits of what was written since."""
-    revival = task.revived_from
-    if revival is None or tx.one(inputs.waits_since(task.task_id, revival.input_id)):
+    revival = _voided(tx, task)
+    if revival is None:
         return
     if revival.stood is None:
         tasks.set_resume_after_stop(tx, task.task_id, resume=False)
@@ -46,3 +44,11 @@ def undo_revival(tx: Tx, task: Task) -> None:
     if live is not None:
         end_attempt(tx, live, AttemptPhase.WITHDRAWN, reason=_TAKEN_BACK)
     put_back(tx, task, revival.stood)
+
+
+def _voided(tx: Tx, task: Task) -> Revival | None:
+    """What sent the task on, where nothing of it waits any more."""
+    revival = task.revived_from
+    if revival is None or tx.one(inputs.waits_since(task.task_id, revival.input_id)):
+        return None
+    return revival
