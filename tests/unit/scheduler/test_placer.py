@@ -114,8 +114,11 @@ class Office:
     async def told(self, task_id: str, words: str) -> None:
         """Waits until the task's reason is this."""
         async with asyncio.timeout(DEADLINE_S):
-            while (task := await self.reader.one(tasks.by_id(task_id))) and task.status_reason != words:
-                self.committed.clear()
+            while True:
+                self.committed.clear()  # before the look: what is committed during it counts too
+                task = await self.reader.one(tasks.by_id(task_id))
+                if task and task.status_reason == words:
+                    return
                 await self.committed.wait()
 
     async def until(self, true: Callable[[], bool]) -> None:
