@@ -12,7 +12,7 @@ import pytest
 
 from errand_common.clock import Clock
 from errand_common.errors import Unavailable
-from errand_scheduler.mending import Mending
+from errand_scheduler.keeping.mending import Mending
 from errand_scheduler.store import audit
 from errand_scheduler.store.database import prepare
 from errand_scheduler.store.query import Query, number

@@ -15,17 +15,17 @@ from errand_runner.outbox import disk as outbox_disk
 from errand_runner.outbox.log import Log
 from errand_runner.session import Sessions
 from errand_scheduler.board import Board
-from errand_scheduler.cursors import Cursors
-from errand_scheduler.declines import Declines
 from errand_scheduler.durations import Durations
 from errand_scheduler.edges import idempotency, incoming
 from errand_scheduler.edges import task as task_edge
 from errand_scheduler.edges.events import EventsIn
-from errand_scheduler.hub import Hub
 from errand_scheduler.lifecycle import asks, decisions, endings, input_changes, moves, records, turns
 from errand_scheduler.lifecycle.decisions import Stop
+from errand_scheduler.placing.declines import Declines
 from errand_scheduler.runners import RunnerSessions
 from errand_scheduler.sweeper import Sweeper
+from errand_scheduler.watching.cursors import Cursors
+from errand_scheduler.watching.hub import Hub
 
 # Also what a module only imports is its own to look up.
 _ASKS: Any = asks

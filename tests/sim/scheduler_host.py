@@ -14,12 +14,12 @@ from cryptography.fernet import Fernet
 from errand_common.disk import Room
 from errand_common.errors import Unavailable
 from errand_common.ids import Ids
+from errand_scheduler.access.rights import Answer, Right
 from errand_scheduler.announcer import Announcer
-from errand_scheduler.blob_files import BlobFiles
 from errand_scheduler.config import SchedulerSettings
 from errand_scheduler.durations import Durations
-from errand_scheduler.mending import Mending
-from errand_scheduler.rights import Answer, Right
+from errand_scheduler.keeping.blob_files import BlobFiles
+from errand_scheduler.keeping.mending import Mending
 from errand_scheduler.server import Scheduler
 from errand_scheduler.store.notices import Notice
 from errand_scheduler.tls import ServerIdentity

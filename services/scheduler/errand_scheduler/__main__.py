@@ -5,11 +5,11 @@ import sys
 
 from errand_common.clock import Clock
 from errand_common.service import Command, FileCommand, Service
-from errand_scheduler.backup_command import write_backup
 from errand_scheduler.config import SchedulerSettings
 from errand_scheduler.healthy import healthy
+from errand_scheduler.keeping.backup_command import write_backup
+from errand_scheduler.keeping.restore_command import restore
 from errand_scheduler.link import print_link
-from errand_scheduler.restore_command import restore
 from errand_scheduler.server import scheduler
 
 

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import structlog
 
 from errand_common.values import AttemptPhase, TaskStatus
-from errand_scheduler.auth import Authority
+from errand_scheduler.access.auth import Authority
+from errand_scheduler.access.rights import PushRights
 from errand_scheduler.board import Board
-from errand_scheduler.hub import Hub
-from errand_scheduler.placer import Placer
-from errand_scheduler.rights import PushRights
+from errand_scheduler.placing.placer import Placer
 from errand_scheduler.runners import RunnerSessions
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.notices import (
@@ -23,6 +22,7 @@ from errand_scheduler.store.notices import (
     SignedIn,
     TaskMoved,
 )
+from errand_scheduler.watching.hub import Hub
 
 log = structlog.get_logger()
 

@@ -9,15 +9,16 @@ from errand_common import contract, rpc
 from errand_common.clock import Clock
 from errand_common.disk import Room
 from errand_common.ids import Ids
-from errand_scheduler.admission import Listed
+from errand_scheduler.access.admission import Listed
+from errand_scheduler.access.auth import Authority, CallGuard
+from errand_scheduler.access.people import People
+from errand_scheduler.access.rights import PushRights
+from errand_scheduler.access.sign_in_links import new_links
+from errand_scheduler.access.single_user import Owner
+from errand_scheduler.access.vault import open_vault
 from errand_scheduler.announcer import Announcer
-from errand_scheduler.auth import Authority, CallGuard
-from errand_scheduler.backups import Backups
-from errand_scheduler.blob_files import BlobFiles
-from errand_scheduler.blob_sweep import BlobSweep
 from errand_scheduler.board import Board
 from errand_scheduler.config import SchedulerSettings
-from errand_scheduler.cursors import Cursors
 from errand_scheduler.durations import Durations
 from errand_scheduler.edges.account import AccountEdge
 from errand_scheduler.edges.arrivals import Arrivals
@@ -31,20 +32,19 @@ from errand_scheduler.edges.sign_in import SignIns
 from errand_scheduler.edges.task import TaskEdge
 from errand_scheduler.folder import DataFolder
 from errand_scheduler.github import GitHub
-from errand_scheduler.hub import Hub
-from errand_scheduler.people import People
-from errand_scheduler.placer import Placer
-from errand_scheduler.recent_room import RecentRoom
-from errand_scheduler.retention import Retention
-from errand_scheduler.rights import PushRights
+from errand_scheduler.keeping.backups import Backups
+from errand_scheduler.keeping.blob_files import BlobFiles
+from errand_scheduler.keeping.blob_sweep import BlobSweep
+from errand_scheduler.keeping.retention import Retention
+from errand_scheduler.placing.placer import Placer
 from errand_scheduler.runners import RunnerSessions
-from errand_scheduler.sign_in_links import new_links
-from errand_scheduler.single_user import Owner
 from errand_scheduler.store.meta import Meta
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.writer import Writer
 from errand_scheduler.sweeper import Sweeper
-from errand_scheduler.vault import open_vault
+from errand_scheduler.watching.cursors import Cursors
+from errand_scheduler.watching.hub import Hub
+from errand_scheduler.watching.recent_room import RecentRoom
 
 NewServer = Callable[[Sequence[grpc.aio.ServerInterceptor]], grpc.aio.Server]
 """Makes the server that the handlers are added to."""

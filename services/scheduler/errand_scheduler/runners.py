@@ -12,11 +12,11 @@ from errand_common.clock import Clock
 from errand_common.errors import Conflict, Unavailable
 from errand_common.ids import Ids
 from errand_common.values import AttemptPhase
-from errand_scheduler import seats
-from errand_scheduler.declines import Declines
 from errand_scheduler.durations import Durations
-from errand_scheduler.illness import Illness
-from errand_scheduler.seats import Seat
+from errand_scheduler.placing import seats
+from errand_scheduler.placing.declines import Declines
+from errand_scheduler.placing.illness import Illness
+from errand_scheduler.placing.seats import Seat
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.runners import Runner
 from errand_scheduler.takeovers import Quarantine, Takeovers

@@ -20,14 +20,15 @@ from errand_common.disk import Room
 from errand_common.ids import Ids
 from errand_common.listening import cannot_listen
 from errand_common.service import StartError
-from errand_scheduler import credentials, first_start, single_user, tls
+from errand_scheduler import first_start, tls
+from errand_scheduler.access import credentials, single_user
 from errand_scheduler.announcer import Announcer
-from errand_scheduler.blob_files import BlobFiles
 from errand_scheduler.config import SchedulerSettings
 from errand_scheduler.edges.stream import SEND_S, SendLimit
 from errand_scheduler.folder import DataFolder, locked
 from errand_scheduler.github import SIGN_IN_AGAIN, open_github
-from errand_scheduler.mending import Mending
+from errand_scheduler.keeping.blob_files import BlobFiles
+from errand_scheduler.keeping.mending import Mending
 from errand_scheduler.parts import Parts
 from errand_scheduler.store import attempts, events, runners, tasks
 from errand_scheduler.store.database import prepare

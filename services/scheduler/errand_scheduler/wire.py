@@ -2,7 +2,7 @@
 
 from errand.v1 import account_service_pb2, event_pb2, task_pb2
 from errand_common.wire import duration, number, timestamp
-from errand_scheduler.signin import ACCESS_S, REFRESH_S, TokenPair
+from errand_scheduler.access.signin import ACCESS_S, REFRESH_S, TokenPair
 from errand_scheduler.store.blobs import Blob
 from errand_scheduler.store.events import Event
 from errand_scheduler.store.inputs import Input

@@ -14,11 +14,11 @@ import pytest
 
 from errand_common.errors import Exhausted, Unavailable
 from errand_common.service import StartError
-from errand_scheduler.archive import DATABASE, MANIFEST, blob_name
-from errand_scheduler.backups import Backups
-from errand_scheduler.blob_files import BlobFiles
 from errand_scheduler.folder import DataFolder
-from errand_scheduler.restore_command import put_back
+from errand_scheduler.keeping.archive import DATABASE, MANIFEST, blob_name
+from errand_scheduler.keeping.backups import Backups
+from errand_scheduler.keeping.blob_files import BlobFiles
+from errand_scheduler.keeping.restore_command import put_back
 from errand_scheduler.store import blobs
 from errand_scheduler.store.blobs import Blob
 from tests.unit.scheduler.world import World

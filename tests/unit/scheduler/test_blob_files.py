@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from errand_common.errors import Exhausted, Invalid, NotFound, Unavailable
-from errand_scheduler.blob_files import BlobFiles
+from errand_scheduler.keeping.blob_files import BlobFiles
 from errand_scheduler.store.blobs import Blob
 
 CONTENT = bytes(range(256)) * 300

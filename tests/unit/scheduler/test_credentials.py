@@ -8,7 +8,7 @@ import pytest
 
 from errand_common.credentials import hash_token, read_secret
 from errand_common.service import StartError
-from errand_scheduler import credentials
+from errand_scheduler.access import credentials
 from errand_scheduler.folder import DataFolder
 from errand_scheduler.store import service_tokens
 from errand_scheduler.store.service_tokens import ServiceToken

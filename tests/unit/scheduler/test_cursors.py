@@ -3,7 +3,7 @@
 import pytest
 
 from errand_common.errors import Invalid
-from errand_scheduler.cursors import Cursors
+from errand_scheduler.watching.cursors import Cursors
 
 CURSORS = Cursors("ab12")
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errand.v1 import event_pb2
-from errand_scheduler.cursors import Cursors
-from errand_scheduler.feed import ALL_BYTES, DELTA_BYTES, KEPT_S, MESSAGE_BYTES, PAUSE_S, Piece
-from errand_scheduler.hub import Hub, Subscription
+from errand_scheduler.watching.cursors import Cursors
+from errand_scheduler.watching.feed import ALL_BYTES, DELTA_BYTES, KEPT_S, MESSAGE_BYTES, PAUSE_S, Piece
+from errand_scheduler.watching.hub import Hub, Subscription
 from tests.unit.scheduler.leaping import leaping
 from tests.unit.scheduler.watched import OUTPUT, TEXT, Screen, ended, piece, ran, row, said
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errand.v1 import event_pb2, task_pb2
-from errand_scheduler.open_blocks import KEPT_BYTES, OpenBlocks, covered_by
+from errand_scheduler.watching.open_blocks import KEPT_BYTES, OpenBlocks, covered_by
 from tests.unit.scheduler.watched import OUTPUT, TEXT, THINKING, delayed, ended, piece, ran, said, step
 
 ANN = "ann"

@@ -6,16 +6,16 @@ from dataclasses import replace
 import pytest
 
 from errand_common.values import AttemptPhase, FailureReason
+from errand_scheduler.access.rights import Answer, Right
 from errand_scheduler.lifecycle import turns
-from errand_scheduler.outlook import Outlook
-from errand_scheduler.pending import PendingTasks
-from errand_scheduler.pending_rows import PendingRows
-from errand_scheduler.placement import Needs
-from errand_scheduler.reasons import NO_RUNNER
-from errand_scheduler.rights import Answer, Right
-from errand_scheduler.seats import Seat
+from errand_scheduler.placing.outlook import Outlook
+from errand_scheduler.placing.pending import PendingTasks
+from errand_scheduler.placing.pending_rows import PendingRows
+from errand_scheduler.placing.placement import Needs
+from errand_scheduler.placing.reasons import NO_RUNNER
+from errand_scheduler.placing.seats import Seat
+from errand_scheduler.placing.telling import Telling
 from errand_scheduler.store.pending import Failure, PendingTask
-from errand_scheduler.telling import Telling
 from tests.unit.scheduler.world import DURATIONS, OTHER_RUNNER, RUNNER, StillClock, World
 
 MODEL_KEY = (("model-key", "yes"),)

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errand_scheduler import placement
-from errand_scheduler.placement import Line, Needs, Offer, Standings, Waiting, after
-from errand_scheduler.seats import ILL, Labels, Seat
+from errand_scheduler.placing import placement
+from errand_scheduler.placing.placement import Line, Needs, Offer, Standings, Waiting, after
+from errand_scheduler.placing.seats import ILL, Labels, Seat
 
 GPU: Labels = (("gpu", "yes"),)
 EU: Labels = (("region", "eu"),)

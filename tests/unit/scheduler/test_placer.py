@@ -14,18 +14,17 @@ from cryptography.fernet import Fernet
 from errand_common.errors import Unavailable
 from errand_common.ids import Ids
 from errand_common.values import AttemptPhase, TaskStatus
-from errand_scheduler.admission import Listed
+from errand_scheduler.access.admission import Listed
+from errand_scheduler.access.auth import Authority
+from errand_scheduler.access.rights import Answer, PushRights, Right
+from errand_scheduler.access.vault import Vault
 from errand_scheduler.announcer import Announcer
-from errand_scheduler.auth import Authority
 from errand_scheduler.board import Board
-from errand_scheduler.cursors import Cursors
 from errand_scheduler.durations import Durations
 from errand_scheduler.github import open_github
-from errand_scheduler.hub import Hub
 from errand_scheduler.lifecycle import asks, deadlines, turns
 from errand_scheduler.lifecycle.turns import Holder
-from errand_scheduler.placer import Placer
-from errand_scheduler.rights import Answer, PushRights, Right
+from errand_scheduler.placing.placer import Placer
 from errand_scheduler.runners import Arrival, RunnerSessions
 from errand_scheduler.store import tasks
 from errand_scheduler.store.attempts import Attempt
@@ -36,7 +35,8 @@ from errand_scheduler.store.reader_pool import open_reader
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Writer
 from errand_scheduler.store.writer_thread import open_writer
-from errand_scheduler.vault import Vault
+from errand_scheduler.watching.cursors import Cursors
+from errand_scheduler.watching.hub import Hub
 from tests.unit.scheduler.world import PROJECT, RUNNER, USER, StillClock, seed
 
 T = TypeVar("T")

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from errand_scheduler import reasons
-from errand_scheduler.outlook import Outlook
-from errand_scheduler.pending import Entry, PendingTasks
-from errand_scheduler.placement import Needs
-from errand_scheduler.rights import Answer, Right
-from errand_scheduler.seats import DECLINES, ILL, NOT_CONNECTED, QUARANTINED, SILENT, Labels, Seat, obstacle
+from errand_scheduler.access.rights import Answer, Right
+from errand_scheduler.placing import reasons
+from errand_scheduler.placing.outlook import Outlook
+from errand_scheduler.placing.pending import Entry, PendingTasks
+from errand_scheduler.placing.placement import Needs
+from errand_scheduler.placing.seats import DECLINES, ILL, NOT_CONNECTED, QUARANTINED, SILENT, Labels, Seat, obstacle
 from errand_scheduler.store.pending import Failure, PendingTask
 from tests.unit.scheduler.world import DURATIONS, StillClock
 

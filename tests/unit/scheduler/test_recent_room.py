@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from errand_common.disk import Room
-from errand_scheduler.recent_room import RecentRoom
+from errand_scheduler.watching.recent_room import RecentRoom
 from tests.unit.scheduler.world import StillClock
 
 

@@ -7,7 +7,7 @@ import structlog
 
 from errand_common.clock import Clock
 from errand_common.ids import Ids
-from errand_scheduler.auth import OPEN, CallGuard
+from errand_scheduler.access.auth import OPEN, CallGuard
 
 
 class Context:

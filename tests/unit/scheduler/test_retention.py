@@ -11,11 +11,11 @@ import pytest
 
 from errand_common.errors import Conflict
 from errand_common.values import TaskStatus
-from errand_scheduler.backups import Backups
-from errand_scheduler.blob_files import BlobFiles
-from errand_scheduler.blob_sweep import BlobSweep
 from errand_scheduler.folder import DataFolder
-from errand_scheduler.retention import Retention
+from errand_scheduler.keeping.backups import Backups
+from errand_scheduler.keeping.blob_files import BlobFiles
+from errand_scheduler.keeping.blob_sweep import BlobSweep
+from errand_scheduler.keeping.retention import Retention
 from errand_scheduler.store import audit, blobs, events, idempotency, retention, sessions
 from errand_scheduler.store.blobs import Blob
 from errand_scheduler.store.events import NewEvent

@@ -7,8 +7,8 @@ import pytest
 from errand_common.errors import Conflict
 from errand_common.ids import Ids
 from errand_common.values import AttemptPhase, FailureReason
-from errand_scheduler import seats
 from errand_scheduler.lifecycle.deadlines import NOT_ACCEPTED
+from errand_scheduler.placing import seats
 from errand_scheduler.runners import Arrival, RunnerSession, RunnerSessions
 from errand_scheduler.store.attempts import Attempt, StopCause
 from errand_scheduler.store.runners import Runner

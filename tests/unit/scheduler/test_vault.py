@@ -6,7 +6,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from errand_common.service import StartError
-from errand_scheduler.vault import Vault, VaultError, open_vault
+from errand_scheduler.access.vault import Vault, VaultError, open_vault
 
 
 def test_what_is_sealed_opens_again_and_cannot_be_read() -> None:

@@ -10,10 +10,7 @@ import pytest
 
 from errand.v1 import event_pb2, task_service_pb2
 from errand_common.errors import Invalid
-from errand_scheduler.cursors import Cursors
 from errand_scheduler.edges.watch import watch
-from errand_scheduler.feed import ALL_BYTES, MESSAGE_BYTES
-from errand_scheduler.hub import Hub
 from errand_scheduler.store import events
 from errand_scheduler.store.database import prepare
 from errand_scheduler.store.events import NewEvent
@@ -23,6 +20,9 @@ from errand_scheduler.store.reader_pool import open_reader
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Writer
 from errand_scheduler.store.writer_thread import open_writer
+from errand_scheduler.watching.cursors import Cursors
+from errand_scheduler.watching.feed import ALL_BYTES, MESSAGE_BYTES
+from errand_scheduler.watching.hub import Hub
 from tests.unit.scheduler.watched import piece, said, step
 from tests.unit.scheduler.world import StillClock
 

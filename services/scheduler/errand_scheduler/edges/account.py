@@ -11,8 +11,10 @@ from errand.v1 import account_service_pb2 as pb
 from errand.v1.account_service_pb2_grpc import AccountServiceServicer
 from errand_common.errors import Conflict, Denied, Invalid, Unauthenticated
 from errand_common.ids import Ids
-from errand_scheduler import signin, wire
-from errand_scheduler.callers import person
+from errand_scheduler import wire
+from errand_scheduler.access import signin
+from errand_scheduler.access.callers import person
+from errand_scheduler.access.rights import Answer, PushRights, Right
 from errand_scheduler.edges.requests import (
     counted_page_of,
     page_size,
@@ -22,7 +24,6 @@ from errand_scheduler.edges.requests import (
 )
 from errand_scheduler.edges.sign_in import SignIns
 from errand_scheduler.github import GitHub, Repository, TokenRefused
-from errand_scheduler.rights import Answer, PushRights, Right
 from errand_scheduler.store import audit, projects, users
 from errand_scheduler.store.paging import Place
 from errand_scheduler.store.projects import Project

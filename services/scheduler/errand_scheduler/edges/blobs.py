@@ -11,10 +11,10 @@ from errand.v1 import task_service_pb2 as task_pb
 from errand_common.errors import Conflict, Exhausted, Invalid, NotFound, Unavailable
 from errand_common.tasks import to_the_end
 from errand_common.values import AttemptPhase
-from errand_scheduler.blob_files import BlobFiles, Receiving
+from errand_scheduler.access.callers import runner_id
 from errand_scheduler.board import Board
-from errand_scheduler.callers import runner_id
 from errand_scheduler.edges import incoming
+from errand_scheduler.keeping.blob_files import BlobFiles, Receiving
 from errand_scheduler.lifecycle.turns import superseded
 from errand_scheduler.runners import RunnerSessions
 from errand_scheduler.store import blobs

@@ -12,8 +12,9 @@ from errand.v1 import runner_pb2
 from errand.v1.dispatch_service_pb2_grpc import DispatchServiceServicer
 from errand_common.clock import Clock
 from errand_common.errors import Conflict, Denied, ErrandError, Invalid, Unavailable
+from errand_scheduler.access.callers import runner_id
+from errand_scheduler.access.rights import PushRights
 from errand_scheduler.board import Board
-from errand_scheduler.callers import runner_id
 from errand_scheduler.durations import Durations
 from errand_scheduler.edges import incoming
 from errand_scheduler.edges.arrivals import Arrivals
@@ -26,8 +27,7 @@ from errand_scheduler.github import GitHub, Proposal, TokenRefused
 from errand_scheduler.lifecycle import records, turns
 from errand_scheduler.lifecycle.decisions import AT_WORK, Held
 from errand_scheduler.lifecycle.turns import Holder
-from errand_scheduler.placer import Placer
-from errand_scheduler.rights import PushRights
+from errand_scheduler.placing.placer import Placer
 from errand_scheduler.runners import RunnerSession, RunnerSessions
 from errand_scheduler.store import projects, tasks
 from errand_scheduler.store.attempts import Attempt

@@ -10,19 +10,19 @@ from errand.v1 import dispatch_service_pb2 as pb
 from errand.v1.event_pb2 import Delta
 from errand.v1.runner_pb2 import Directives
 from errand_common.errors import Conflict, ErrandError, Internal, Invalid, Unavailable
+from errand_scheduler.access.callers import runner_id
 from errand_scheduler.board import Board
-from errand_scheduler.callers import runner_id
 from errand_scheduler.durations import Durations
 from errand_scheduler.edges import incoming
 from errand_scheduler.edges.stream import until_stopped
 from errand_scheduler.edges.window import answered
-from errand_scheduler.hub import Hub
 from errand_scheduler.lifecycle import records
 from errand_scheduler.lifecycle.turns import Holder
 from errand_scheduler.runners import RunnerSession, RunnerSessions
 from errand_scheduler.store import attempts
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.writer import Writer
+from errand_scheduler.watching.hub import Hub
 
 log = structlog.get_logger()
 

@@ -5,10 +5,10 @@ from errand_common.clock import Clock
 from errand_common.errors import NotFound
 from errand_common.values import TaskStatus
 from errand_scheduler.board import Board
-from errand_scheduler.outlook import Outlook
-from errand_scheduler.pending import Entry, wanted
-from errand_scheduler.placer import Placer
-from errand_scheduler.seats import NOT_CONNECTED, Labels, Seat, obstacle
+from errand_scheduler.placing.outlook import Outlook
+from errand_scheduler.placing.pending import Entry, wanted
+from errand_scheduler.placing.placer import Placer
+from errand_scheduler.placing.seats import NOT_CONNECTED, Labels, Seat, obstacle
 from errand_scheduler.store import pending, runners, tasks
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.runners import Runner

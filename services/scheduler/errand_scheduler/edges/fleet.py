@@ -9,7 +9,7 @@ import structlog
 
 from errand.v1 import fleet_service_pb2 as pb
 from errand.v1.fleet_service_pb2_grpc import FleetServiceServicer
-from errand_scheduler.backups import Backups
+from errand_scheduler.keeping.backups import Backups
 
 log = structlog.get_logger()
 

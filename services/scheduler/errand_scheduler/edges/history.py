@@ -3,11 +3,11 @@
 from errand.v1 import task_service_pb2 as pb
 from errand_common.errors import Conflict
 from errand_scheduler import wire
-from errand_scheduler.cursors import Cursors
 from errand_scheduler.edges.requests import number_of, page_size, token_of_number
 from errand_scheduler.store import events, messages, tool_calls
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.sizes import fitting
+from errand_scheduler.watching.cursors import Cursors
 
 _PAGE_BYTES = 1024 * 1024
 

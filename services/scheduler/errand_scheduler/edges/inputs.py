@@ -6,7 +6,7 @@ from errand.v1 import task_service_pb2 as pb
 from errand_common.errors import NotFound
 from errand_common.ids import Ids
 from errand_scheduler import wire
-from errand_scheduler.callers import person
+from errand_scheduler.access.callers import person
 from errand_scheduler.durations import Durations
 from errand_scheduler.edges.idempotency import once, sent
 from errand_scheduler.edges.requests import check_id, check_input_kind, check_text

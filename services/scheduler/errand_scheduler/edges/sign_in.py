@@ -5,13 +5,14 @@ import structlog
 from errand.v1 import account_service_pb2 as pb
 from errand_common.errors import Conflict, Invalid
 from errand_common.wire import duration
-from errand_scheduler import signin, wire
-from errand_scheduler.admission import Listed, not_admitted
-from errand_scheduler.callers import caller
+from errand_scheduler import wire
+from errand_scheduler.access import signin
+from errand_scheduler.access.admission import Listed, not_admitted
+from errand_scheduler.access.callers import caller
+from errand_scheduler.access.people import People
+from errand_scheduler.access.sign_in_links import SignInLink, SignInLinks
+from errand_scheduler.access.single_user import Owner
 from errand_scheduler.github import Account, GitHub
-from errand_scheduler.people import People
-from errand_scheduler.sign_in_links import SignInLink, SignInLinks
-from errand_scheduler.single_user import Owner
 from errand_scheduler.store import audit, users
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.transaction import Tx

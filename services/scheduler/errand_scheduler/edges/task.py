@@ -15,9 +15,8 @@ from errand_common import labels
 from errand_common.errors import Exhausted, Invalid, NotFound
 from errand_common.ids import Ids
 from errand_scheduler import wire
+from errand_scheduler.access.callers import person
 from errand_scheduler.board import Board
-from errand_scheduler.callers import person
-from errand_scheduler.cursors import Cursors
 from errand_scheduler.durations import Durations
 from errand_scheduler.edges.blobs import Blobs
 from errand_scheduler.edges.explain import Explanations
@@ -26,15 +25,16 @@ from errand_scheduler.edges.idempotency import once, sent
 from errand_scheduler.edges.inputs import Inputs
 from errand_scheduler.edges.requests import check_id, check_text, page_size, place_of, token_of
 from errand_scheduler.edges.watch import watch
-from errand_scheduler.hub import Hub
 from errand_scheduler.lifecycle import asks, retries
-from errand_scheduler.recent_room import RecentRoom
 from errand_scheduler.store import audit, tasks
 from errand_scheduler.store.paging import Place
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Writer
+from errand_scheduler.watching.cursors import Cursors
+from errand_scheduler.watching.hub import Hub
+from errand_scheduler.watching.recent_room import RecentRoom
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

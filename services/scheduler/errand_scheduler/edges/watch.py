@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Sequence
 from errand.v1 import task_service_pb2 as pb
 from errand_common.errors import Unauthenticated, Unavailable
 from errand_scheduler import wire
-from errand_scheduler.cursors import Cursors
-from errand_scheduler.feed import MESSAGE_BYTES
-from errand_scheduler.hub import Subscription
 from errand_scheduler.store import events
 from errand_scheduler.store.events import Event
 from errand_scheduler.store.query import Query
 from errand_scheduler.store.reader import Reader
+from errand_scheduler.watching.cursors import Cursors
+from errand_scheduler.watching.feed import MESSAGE_BYTES
+from errand_scheduler.watching.hub import Subscription
 
 _PAGE = 500  # events read at once; each is small, and nothing is held while they are sent
 _FRAMING_BYTES = 128  # of an event, beside its body

@@ -11,9 +11,9 @@ import structlog
 from errand_common.clock import Clock
 from errand_common.errors import ErrandError
 from errand_common.tasks import to_the_end
-from errand_scheduler.backups import Backups
-from errand_scheduler.blob_sweep import BlobSweep
 from errand_scheduler.durations import Durations
+from errand_scheduler.keeping.backups import Backups
+from errand_scheduler.keeping.blob_sweep import BlobSweep
 from errand_scheduler.store import blobs, retention
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.transaction import Tx

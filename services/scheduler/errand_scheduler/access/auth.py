@@ -14,8 +14,8 @@ from errand_common.clock import Clock
 from errand_common.credentials import hash_token
 from errand_common.errors import Denied, Unauthenticated
 from errand_common.ids import Ids
-from errand_scheduler.admission import Admission
-from errand_scheduler.callers import PERSON_SCOPES, Caller, bind
+from errand_scheduler.access.admission import Admission
+from errand_scheduler.access.callers import PERSON_SCOPES, Caller, bind
 from errand_scheduler.store import service_tokens, sessions, users
 from errand_scheduler.store.reader import Reader
 

@@ -8,20 +8,20 @@ import structlog
 from errand_common.clock import Clock
 from errand_common.errors import ErrandError
 from errand_common.ids import Ids
-from errand_scheduler import placement
+from errand_scheduler.access.rights import PushRights, Right
 from errand_scheduler.board import Board
 from errand_scheduler.durations import Durations
 from errand_scheduler.lifecycle import turns
-from errand_scheduler.outlook import Outlook
-from errand_scheduler.pending import PendingTasks
-from errand_scheduler.pending_rows import PendingRows
-from errand_scheduler.placement import Line, Offer, Standings
-from errand_scheduler.right_checks import RightChecks
-from errand_scheduler.rights import PushRights, Right
+from errand_scheduler.placing import placement
+from errand_scheduler.placing.outlook import Outlook
+from errand_scheduler.placing.pending import PendingTasks
+from errand_scheduler.placing.pending_rows import PendingRows
+from errand_scheduler.placing.placement import Line, Offer, Standings
+from errand_scheduler.placing.right_checks import RightChecks
+from errand_scheduler.placing.telling import Telling
 from errand_scheduler.runners import RunnerSessions
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.writer import Writer
-from errand_scheduler.telling import Telling
 
 log = structlog.get_logger()
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import structlog
 
 from errand_common.errors import ErrandError
+from errand_scheduler.access.rights import Answer, PushRights, Right
 from errand_scheduler.lifecycle import deadlines
-from errand_scheduler.rights import Answer, PushRights, Right
 from errand_scheduler.store import projects
 from errand_scheduler.store.writer import Writer
 

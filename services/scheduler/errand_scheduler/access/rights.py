@@ -5,12 +5,12 @@ from enum import Enum, auto
 
 from errand_common.clock import Clock
 from errand_common.errors import ErrandError, NotFound, Unavailable
-from errand_scheduler.admission import Admission
+from errand_scheduler.access.admission import Admission
+from errand_scheduler.access.vault import Vault, VaultError
 from errand_scheduler.durations import Durations
 from errand_scheduler.github import GitHub
 from errand_scheduler.store import projects, users
 from errand_scheduler.store.reader import Reader
-from errand_scheduler.vault import Vault, VaultError
 
 _REMEMBERED_S = 300.0
 GITHUB_TOKEN = "github_token"  # noqa: S105  the kind of secret, not one

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from errand.v1.event_pb2 import Delta
 from errand_scheduler import wire
-from errand_scheduler.cursors import Cursors
-from errand_scheduler.feed import Budget, Feed, Piece, Place
-from errand_scheduler.open_blocks import OpenBlocks, covered_by
 from errand_scheduler.store.events import Event
+from errand_scheduler.watching.cursors import Cursors
+from errand_scheduler.watching.feed import Budget, Feed, Piece, Place
+from errand_scheduler.watching.open_blocks import OpenBlocks, covered_by
 
 SNAPSHOT_BYTES = 512 * 1024
 """Of what is going on in all of a user's tasks, at the end of a replay."""

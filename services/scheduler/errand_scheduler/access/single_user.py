@@ -8,15 +8,15 @@ from pydantic import SecretStr
 
 from errand_common.errors import Conflict, Denied, ErrandError
 from errand_common.service import StartError
+from errand_scheduler.access.people import People
+from errand_scheduler.access.rights import GITHUB_TOKEN
+from errand_scheduler.access.vault import Vault, VaultError
 from errand_scheduler.github import Account, GitHub, GitHubUnavailable, TokenRefused
-from errand_scheduler.people import People
-from errand_scheduler.rights import GITHUB_TOKEN
 from errand_scheduler.store import users
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.users import SealedToken, User
 from errand_scheduler.store.writer import Writer
-from errand_scheduler.vault import Vault, VaultError
 
 log = structlog.get_logger()
 

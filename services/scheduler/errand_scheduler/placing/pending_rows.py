@@ -1,6 +1,6 @@
 """Keeps the tasks that wait, as memory has them, equal to their rows."""
 
-from errand_scheduler.pending import Entry, PendingTasks
+from errand_scheduler.placing.pending import Entry, PendingTasks
 from errand_scheduler.store import pending as rows
 from errand_scheduler.store.paging import Place
 from errand_scheduler.store.pending import PendingTask

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from errand_common.clock import Clock, to_datetime
 from errand_common.service import StartError
-from errand_scheduler import archive
-from errand_scheduler.archive import DATABASE, Manifest, NotABackup
 from errand_scheduler.config import SchedulerSettings
 from errand_scheduler.folder import DataFolder, locked
+from errand_scheduler.keeping import archive
+from errand_scheduler.keeping.archive import DATABASE, Manifest, NotABackup
 from errand_scheduler.store import backup
 from errand_scheduler.store.backup import NotADatabase
 from errand_scheduler.store.meta import Meta

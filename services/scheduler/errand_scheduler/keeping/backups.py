@@ -7,10 +7,10 @@ from datetime import timedelta
 from errand_common.clock import Clock
 from errand_common.errors import Exhausted, Unavailable
 from errand_common.tasks import to_the_end
-from errand_scheduler import archive
-from errand_scheduler.archive import Manifest
-from errand_scheduler.blob_files import BlobFiles
 from errand_scheduler.folder import DataFolder
+from errand_scheduler.keeping import archive
+from errand_scheduler.keeping.archive import Manifest
+from errand_scheduler.keeping.blob_files import BlobFiles
 from errand_scheduler.store import backup
 
 _RETRY_AFTER = timedelta(minutes=1)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from errand_common.clock import Clock
 from errand_scheduler.durations import Durations
-from errand_scheduler.placement import Line, Needs, Waiting
-from errand_scheduler.reasons import MODEL_KEY
-from errand_scheduler.seats import Labels
+from errand_scheduler.placing.placement import Line, Needs, Waiting
+from errand_scheduler.placing.reasons import MODEL_KEY
+from errand_scheduler.placing.seats import Labels
 from errand_scheduler.store.pending import PendingTask
 
 _Key = tuple[str, str, Needs]

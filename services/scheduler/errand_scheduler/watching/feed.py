@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from errand.v1.event_pb2 import Delta, Event
 from errand.v1.task_service_pb2 import WatchEventsResponse
-from errand_scheduler.cadence import Cadence
-from errand_scheduler.open_blocks import Covered
+from errand_scheduler.watching.cadence import Cadence
+from errand_scheduler.watching.open_blocks import Covered
 
 PAUSE_S = 0.1
 """Between two messages to a watcher that keeps up, at least: messages cost, not events (ARCHITECTURE.md, Bounds)."""

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from errand_common import labels
-from errand_scheduler.placement import Needs, waits_for_its_runner
-from errand_scheduler.seats import (
+from errand_scheduler.placing.placement import Needs, waits_for_its_runner
+from errand_scheduler.placing.seats import (
     BUSY,
     CONNECTING,
     NOT_CONNECTED,

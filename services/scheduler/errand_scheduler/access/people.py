@@ -1,15 +1,15 @@
 """People: the account that GitHub names becomes a user, whose token is sealed."""
 
 from errand_common.ids import Ids
-from errand_scheduler import signin
+from errand_scheduler.access import signin
+from errand_scheduler.access.rights import GITHUB_TOKEN
+from errand_scheduler.access.signin import TokenPair
+from errand_scheduler.access.vault import Vault
 from errand_scheduler.github import Account
-from errand_scheduler.rights import GITHUB_TOKEN
-from errand_scheduler.signin import TokenPair
 from errand_scheduler.store import users
 from errand_scheduler.store.notices import SignedIn
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.users import User
-from errand_scheduler.vault import Vault
 
 
 class People:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from errand_scheduler.lifecycle import deadlines
-from errand_scheduler.outlook import Outlook
-from errand_scheduler.pending import Entry, PendingTasks
+from errand_scheduler.placing.outlook import Outlook
+from errand_scheduler.placing.pending import Entry, PendingTasks
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Writer
 

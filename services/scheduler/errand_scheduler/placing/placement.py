@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from errand_scheduler.seats import Labels, Seat, obstacle
+from errand_scheduler.placing.seats import Labels, Seat, obstacle
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from errand_scheduler import reasons
-from errand_scheduler.pending import Entry, PendingTasks
-from errand_scheduler.placement import Needs, waits_for_its_runner
-from errand_scheduler.rights import Answer, Right
-from errand_scheduler.seats import Seat
+from errand_scheduler.access.rights import Answer, Right
+from errand_scheduler.placing import reasons
+from errand_scheduler.placing.pending import Entry, PendingTasks
+from errand_scheduler.placing.placement import Needs, waits_for_its_runner
+from errand_scheduler.placing.seats import Seat
 
 Known = Callable[[str, str], Answer | None]
 """What is known of a user's right to a project."""

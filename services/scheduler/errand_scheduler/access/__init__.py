@@ -1,0 +1,1 @@
+"""Who may use this Errand, who is asking, and what they may do."""

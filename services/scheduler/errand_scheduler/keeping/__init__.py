@@ -1,0 +1,1 @@
+"""What is kept: copies of it, its age, its long content, its return after a full disk."""

@@ -1,0 +1,1 @@
+"""In memory: who watches, what they are fed, and what is going on right now."""
