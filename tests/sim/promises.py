@@ -100,6 +100,9 @@ class Promises:
             raise Breach("I10", f"{task_id} is offered to {runner_id} the {count + 1}th time; {others[0]} has room")
 
     def _follow(self, attempt_id: str, row: tuple[Any, ...]) -> None:
+        if row[4] == "running":
+            # It began for what was asked then, which only another stop ends: it waits and goes on as any other.
+            self._stopped_after.pop(row[1], None)
         if row[4] != "stopping":
             self._stopping_since_s.pop(attempt_id, None)
         else:
