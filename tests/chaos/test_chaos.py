@@ -9,7 +9,8 @@ from errand.v1 import dispatch_service_pb2 as pb
 from errand.v1 import event_pb2, runner_pb2
 from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
 from errand_common import rpc
-from errand_runner.outbox.disk import frames
+from errand_runner.outbox.recovery import recover
+from errand_runner.outbox.segments import paths
 from tests.chaos.conftest import BEAT_S
 from tests.chaos.observer import check, observed
 from tests.e2e.watching import no_container, ready
@@ -100,9 +101,9 @@ async def test_a_stream_that_comes_twice_changes_nothing(stack, wire, phone, pro
 
 def outbox(stack, attempt_id):
     """What the runner has written down of an attempt."""
-    (path,) = (stack.folder / "runner" / "outbox").glob(f"{attempt_id}.*")
-    ref = runner_pb2.AttemptRef(attempt_id=attempt_id, fence=int(path.name.rpartition(".")[2]))
-    return ref, [runner_pb2.AttemptEvent.FromString(record) for record in frames(path.read_bytes())]
+    found = recover(paths(stack.folder / "runner" / "outbox"))[attempt_id]
+    ref = runner_pb2.AttemptRef(attempt_id=attempt_id, fence=found.held.fence)
+    return ref, [runner_pb2.AttemptEvent.FromString(record.data) for record in found.records]
 
 
 async def sent_again(stack, ref, batches):

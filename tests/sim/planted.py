@@ -1,6 +1,7 @@
 """Bugs to plant, one at a time, to see that the simulator finds them: the only place where our own code is patched."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +12,7 @@ from errand_common.values import AttemptPhase, TaskStatus
 from errand_runner.batches import Batches
 from errand_runner.inputs import Inbox
 from errand_runner.lease import Leases
-from errand_runner.outbox import disk as outbox_disk
+from errand_runner.outbox import Disk
 from errand_runner.outbox.log import Log
 from errand_runner.session import Sessions
 from errand_scheduler.board import Board
@@ -152,7 +153,10 @@ def _cursor_one_too_low() -> Undo:
 
 @_bug
 def _outbox_tells_before_the_sync() -> Undo:
-    return _put(outbox_disk, _sync=lambda piece: None)
+    def append(self: Disk, descriptor: int, offset: int, data: bytes) -> None:
+        os.pwrite(descriptor, data, offset)
+
+    return _put(Disk, append=append)
 
 
 @_bug

@@ -17,7 +17,7 @@ from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
 from errand_runner.inputs import Inbox
 from errand_runner.lease import Leases
-from errand_runner.outbox import Log, Outbox
+from errand_runner.outbox import Log, Outbox, OutboxError
 
 STOP_S = 3.0
 """How long the end of a stopped attempt waits for the events before it."""
@@ -169,7 +169,7 @@ class Worker:
             outcome = await self._outcome(assignment, run) if known else _FORGOT
             await self._finish(assignment.attempt, outcome)
             run.over = True
-        except (ErrandError, OSError):
+        except (ErrandError, OSError, OutboxError):
             # It alone is put down; what is wanted comes again and takes it up.
             structlog.get_logger().exception("attempt_not_carried")
 
@@ -183,7 +183,7 @@ class Worker:
     async def _accept(self, assignment: pb.Assignment) -> bool:
         """Take the offer, written down first. False when it is gone."""
         attempt = assignment.attempt
-        self.outbox.hold(attempt.attempt_id, attempt.fence)
+        await self.outbox.hold(attempt.attempt_id, attempt.fence).noted()
         asked_s = self._clock.boot_s()
         result = await self.dispatch.accept(attempt)
         if result.error_reason:

@@ -1,7 +1,6 @@
 """What is appended is on disk, in order, until it is acknowledged and forgotten."""
 
 import asyncio
-import os
 import resource
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,8 @@ from structlog.testing import capture_logs
 from errand.v1.runner_pb2 import AttemptEvent
 from errand_runner.outbox import EVENT_BYTES, Limits, Outbox, OutboxError
 from errand_runner.outbox.disk import Disk
+from errand_runner.outbox.frames import frame, frames
+from errand_runner.outbox.segments import paths
 from tests.unit.runner.streaming import attempt, event
 
 ATTEMPT, OTHER = attempt(0), attempt(1)
@@ -23,6 +24,12 @@ def told(log, *, after=0, limit_bytes=ALL):
     return [AttemptEvent.FromString(record).prefix.decode() for record in log.after(after, limit_bytes=limit_bytes)]
 
 
+def left_of(folder):
+    """The words that the next process finds."""
+    log = Outbox(folder).logs.get(ATTEMPT)
+    return told(log) if log else []
+
+
 async def write(folder, *texts, **options):
     """Leave a log behind, as a process that ended."""
     box = Outbox(folder, **options)
@@ -30,7 +37,12 @@ async def write(folder, *texts, **options):
     for text in texts:
         await log.append(event(text))
     box.close()
-    return folder / f"{ATTEMPT}.1"
+    return paths(folder)[-1]
+
+
+def damaged(logs):
+    """What the operator was told of damage."""
+    return [entry["file"] for entry in logs if entry["event"] == "outbox_damaged"]
 
 
 async def test_the_next_process_finds_what_was_appended(tmp_path):
@@ -65,7 +77,7 @@ async def test_wherever_a_crash_cuts_the_file_a_beginning_of_it_is_left(tmp_path
     for length in range(len(data)):
         path.write_bytes(data[:length])
         with capture_logs() as logs:
-            left = told(Outbox(tmp_path).logs[ATTEMPT])
+            left = left_of(tmp_path)
 
         assert left == ["one", "two", "three"][: len(left)]
         assert logs == []
@@ -80,9 +92,8 @@ async def test_after_a_flipped_bit_nothing_is_trusted_and_the_operator_hears_of_
     with capture_logs() as logs:
         await write(tmp_path, "new")
 
-    assert [entry["event"] for entry in logs] == ["outbox_damaged"]
-    assert logs[0]["file"] == path.name
-    assert told(Outbox(tmp_path).logs[ATTEMPT]) == ["good", "new"]
+    assert damaged(logs) == [path.name]
+    assert left_of(tmp_path) == ["good", "new"]
 
 
 async def test_any_byte_may_go_bad_and_the_runner_starts_with_what_came_before(tmp_path):
@@ -90,32 +101,28 @@ async def test_any_byte_may_go_bad_and_the_runner_starts_with_what_came_before(t
     data = path.read_bytes()
     for position in range(len(data)):
         path.write_bytes(data[:position] + bytes([data[position] ^ 0xFF]) + data[position + 1 :])
-        left = told(Outbox(tmp_path).logs[ATTEMPT])
+        left = left_of(tmp_path)
 
         assert left == ["one", "two", "three"][: len(left)]
         assert len(left) < 3
 
 
-async def test_a_block_that_is_missing_in_the_middle_leaves_no_hole(tmp_path):
+async def test_an_event_that_is_missing_in_the_middle_leaves_no_hole(tmp_path):
     path = await write(tmp_path, "aaa", "bbb", "ccc")
-    data = path.read_bytes()
-    size = len(data) // 3
-    path.write_bytes(data[:size] + data[2 * size :])
+    whole, _ = frames(path.read_bytes())
+    path.write_bytes(b"".join(frame(each) for each in whole if b"bbb" not in each))
+
+    assert left_of(tmp_path) == ["aaa"]
+
+
+async def test_a_segment_that_cannot_be_read_keeps_no_other_from_work(tmp_path):
+    path = await write(tmp_path, "mine")
+    path.with_name("000000000000.log").mkdir()
 
     with capture_logs() as logs:
-        assert told(Outbox(tmp_path).logs[ATTEMPT]) == ["aaa"]
-    assert [entry["event"] for entry in logs] == ["outbox_damaged"]
+        assert left_of(tmp_path) == ["mine"]
 
-
-async def test_a_log_that_cannot_be_read_keeps_no_other_from_work(tmp_path):
-    await write(tmp_path, "mine")
-    (tmp_path / f"{OTHER}.1").mkdir()
-
-    with capture_logs() as logs:
-        box = Outbox(tmp_path)
-
-    assert list(box.logs) == [ATTEMPT]
-    assert [entry["event"] for entry in logs] == ["outbox_damaged"]
+    assert damaged(logs) == ["000000000000.log"]
 
 
 async def test_acks_are_cumulative_and_leave_the_rest(tmp_path):
@@ -278,30 +285,67 @@ async def test_a_disk_that_refuses_ends_the_log_without_a_hole(tmp_path):
     box = Outbox(tmp_path)
     log, other = box.hold(ATTEMPT, 1), box.hold(OTHER, 1)
     await log.append(event("before"))
-    size = (tmp_path / f"{ATTEMPT}.1").stat().st_size
-    with file_size_limit(size + 5), pytest.raises(OutboxError, match="see to the disk"):
+    await other.append(event("other"))
+    (path,) = paths(tmp_path)
+    with file_size_limit(path.stat().st_size + 5), pytest.raises(OutboxError, match="see to the disk"):
         await log.append(event("lost"))
     with pytest.raises(OutboxError, match="see to the disk"):
         await log.append(event("later"))
     await other.append(event("elsewhere"))
+    box.close()
 
-    assert (told(log), told(other)) == (["before"], ["elsewhere"])
-    assert os.stat(tmp_path / f"{ATTEMPT}.1").st_size == size
+    found = Outbox(tmp_path).logs
+    assert (told(found[ATTEMPT]), told(found[OTHER])) == (["before"], ["other", "elsewhere"])
     log.ack(1)
     async with asyncio.timeout(5):
         await log.drained()
 
 
-async def test_forgetting_leaves_nothing_and_holding_twice_is_one(tmp_path):
+async def test_nothing_is_written_behind_what_a_broken_disk_may_have_taken(tmp_path):
+    box = Outbox(tmp_path)
+    log, other = box.hold(ATTEMPT, 1), box.hold(OTHER, 1)
+    await log.append(event("before"))
+    await other.append(event("other"))
+    (path,) = paths(tmp_path)
+    with file_size_limit(path.stat().st_size + 5), pytest.raises(OutboxError):
+        await log.append(event("lost"))
+
+    await other.append(event("elsewhere"))
+
+    assert len(paths(tmp_path)) == 2
+
+
+async def test_holding_twice_is_one_and_what_is_forgotten_stays_so(tmp_path):
     box = Outbox(tmp_path)
     assert box.hold(ATTEMPT, 1) is box.hold(ATTEMPT, 1)
-    box.hold(OTHER, 2)
+    log = box.hold(OTHER, 2)
+    await log.noted()
 
     box.forget(ATTEMPT)
     box.forget(ATTEMPT)
+    await log.append(event("next"))
+    box.close()
 
-    assert [path.name for path in tmp_path.iterdir()] == [f"{OTHER}.2"]
-    assert list(box.logs) == [OTHER]
+    assert list(Outbox(tmp_path).logs) == [OTHER]
+
+
+async def test_an_attempt_that_was_noted_is_held_by_the_next_process(tmp_path):
+    box = Outbox(tmp_path)
+    logs = [box.hold(attempt(number), number + 1) for number in range(3)]
+    await asyncio.gather(*(log.noted() for log in logs))
+    box.close()
+
+    assert {each: log.fence for each, log in Outbox(tmp_path).logs.items()} == {attempt(n): n + 1 for n in range(3)}
+
+
+async def test_an_attempt_under_a_newer_fence_has_nothing_of_the_older(tmp_path):
+    box = Outbox(tmp_path)
+    await box.hold(ATTEMPT, 1).append(event("old"))
+    await box.hold(ATTEMPT, 2).append(event("new"))
+    box.close()
+
+    log = Outbox(tmp_path).logs[ATTEMPT]
+    assert (log.fence, told(log)) == (2, ["new"])
 
 
 class Watched(Disk):

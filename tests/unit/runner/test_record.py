@@ -26,7 +26,7 @@ def deltas(box):
 
 
 @pytest.fixture
-def recorder(box, deltas):
+async def recorder(box, deltas):
     return Recorder(box.hold(ATTEMPT, 1), deltas, task_id="tsk_1")
 
 

@@ -46,10 +46,10 @@ def double():
 
 
 @pytest.fixture
-def folder(tmp_path):
+async def folder(tmp_path):
     """Of a runner that was killed while it worked on an attempt."""
     box = Outbox(tmp_path / "outbox")
-    box.hold(ATTEMPT, 1)
+    await box.hold(ATTEMPT, 1).noted()
     box.close()
     return tmp_path
 

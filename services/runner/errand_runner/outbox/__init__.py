@@ -3,8 +3,7 @@
 from errand_runner.outbox.budget import Limits
 from errand_runner.outbox.disk import Disk
 from errand_runner.outbox.folder import Outbox
-from errand_runner.outbox.log import Log
+from errand_runner.outbox.log import Log, OutboxError
 from errand_runner.outbox.recovery import EVENT_BYTES
-from errand_runner.outbox.tail import OutboxError
 
 __all__ = ["EVENT_BYTES", "Disk", "Limits", "Log", "Outbox", "OutboxError"]

@@ -5,6 +5,7 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from google.protobuf.message import Message
@@ -72,12 +73,12 @@ class Shelf:
             self._needs[sha256] -= 1
             if self._needs[sha256] <= 0:
                 del self._needs[sha256]
-                self._thread.run(_remove, self.path(sha256))
+                self._thread.run(partial(_remove, self.path(sha256)))
 
     def clear(self) -> None:
         """Nobody needs anything of it any more."""
         self._needs.clear()
-        self._thread.run(shutil.rmtree, self._folder, True)
+        self._thread.run(partial(shutil.rmtree, self._folder, ignore_errors=True))
 
 
 def _long_fields(event: AttemptEvent) -> list[tuple[Message, str]]:

@@ -1,15 +1,10 @@
-"""How the outbox writes its files: frames that show where a crash or a bad disk broke them, and whole files at once."""
+"""What the outbox does to the disk: every step returns when it is durable."""
 
 import errno
 import os
-import struct
-import zlib
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-_HEADER = struct.Struct(">II")  # length and CRC-32 of the record that follows
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -18,30 +13,25 @@ def is_full(failure: OSError) -> bool:
     return failure.errno in _NO_ROOM
 
 
-@dataclass(frozen=True)
-class Piece:
-    """Bytes for the end of an open file."""
-
-    descriptor: int
-    offset: int
-    data: bytes
-
-
 class Disk:
-    """The real disk. Every method blocks."""
+    """The real disk. Every method blocks, and raises OSError."""
 
     room_retry_s = 3.0
     """How long until a write that found it full is tried again."""
 
-    def append(self, pieces: list[Piece]) -> list[OSError | None]:
-        """Write pieces of different files and sync them; how it went, for each. A failed one leaves nothing behind,
-        or what the next write at its offset replaces."""
-        # All are written before the first is synced: one commit of the file system's journal serves many of them.
-        failures = [_failure(_write, piece) for piece in pieces]
-        return [failure or _failure(_sync, piece) for piece, failure in zip(pieces, failures, strict=True)]
+    def append(self, descriptor: int, offset: int, data: bytes) -> None:
+        """Write to the end of a file and sync it. Where it fails, what it leaves is written over by the next one."""
+        try:
+            _write(descriptor, offset, data)
+            os.fsync(descriptor)
+        except OSError:
+            # Where even this fails, what is torn shows when the file is read again.
+            with suppress(OSError):
+                os.ftruncate(descriptor, offset)
+            raise
 
     def settle(self, path: Path) -> None:
-        """Make durable what a process that was killed wrote and may not have synced. Raises OSError."""
+        """Make durable what a process that was killed wrote and may not have synced."""
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -49,7 +39,7 @@ class Disk:
             os.close(descriptor)
 
     def put(self, path: Path, content: bytes) -> None:
-        """Make a file with this content, whole or not at all, in a folder that may not exist yet. Raises OSError."""
+        """Make a file with this content, whole or not at all, in a folder that may not exist yet."""
         _make_folder(path.parent)
         unfinished = path.with_name(f".{path.name}")
         try:
@@ -63,38 +53,6 @@ class Disk:
                 unfinished.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
-
-
-def frame(record: bytes) -> bytes:
-    """A record as it stands in a file."""
-    return _HEADER.pack(len(record), zlib.crc32(record)) + record
-
-
-def frame_bytes(record: bytes) -> int:
-    """How much room a record takes in a file."""
-    return _HEADER.size + len(record)
-
-
-def frames(data: bytes) -> list[bytes]:
-    """The records at the beginning of a file, up to the first that is not whole."""
-    records: list[bytes] = []
-    position = 0
-    while position + _HEADER.size <= len(data):
-        length, checksum = _HEADER.unpack_from(data, position)
-        record = data[position + _HEADER.size : position + _HEADER.size + length]
-        if len(record) < length or zlib.crc32(record) != checksum:
-            break
-        records.append(record)
-        position += frame_bytes(record)
-    return records
-
-
-def is_torn_end(rest: bytes, *, longest_record: int) -> bool:
-    """Whether what follows the whole records is one that a crash cut off in mid-write. Else the file was damaged."""
-    if len(rest) < _HEADER.size:
-        return True
-    length, _ = _HEADER.unpack_from(rest)
-    return bool(length <= longest_record and _HEADER.size + length >= len(rest))
 
 
 def sync_folder(folder: Path) -> None:
@@ -114,23 +72,8 @@ def _make_folder(folder: Path) -> None:
         sync_folder(folder.parent)
 
 
-def _failure(step: Callable[[Piece], None], piece: Piece) -> OSError | None:
-    try:
-        step(piece)
-    except OSError as exc:
-        # Where even this fails, the torn end is written over, or cut off when the file is read again.
-        with suppress(OSError):
-            os.ftruncate(piece.descriptor, piece.offset)
-        return exc
-    return None
-
-
-def _write(piece: Piece) -> None:
-    rest, offset = memoryview(piece.data), piece.offset
+def _write(descriptor: int, offset: int, data: bytes) -> None:
+    rest = memoryview(data)
     while rest:
-        written = os.pwrite(piece.descriptor, rest, offset)
+        written = os.pwrite(descriptor, rest, offset)
         rest, offset = rest[written:], offset + written
-
-
-def _sync(piece: Piece) -> None:
-    os.fsync(piece.descriptor)

@@ -1,7 +1,6 @@
 """One attempt's events: appended by the attempt, read and acknowledged by the sender, kept until forgotten."""
 
 import asyncio
-import os
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,18 +10,26 @@ from pathlib import Path
 from errand.v1.runner_pb2 import AttemptEvent
 from errand_runner.outbox.blobs import BLOB_BYTES, Shelf, set_aside
 from errand_runner.outbox.budget import Budget, Share
-from errand_runner.outbox.disk import frame_bytes
-from errand_runner.outbox.recovery import EVENT_BYTES
-from errand_runner.outbox.tail import Entry, OutboxError, Record, Tail
+from errand_runner.outbox.entries import Entry, Forgotten, Held, Told, to_bytes
+from errand_runner.outbox.frames import frame
+from errand_runner.outbox.lasting import lasting
+from errand_runner.outbox.records import Record
+from errand_runner.outbox.recovery import EVENT_BYTES, Recovered
+from errand_runner.outbox.tail import Item, Tail
 from errand_runner.outbox.thread import DiskThread
 
 _NUMBER_BYTES = 10  # the most that an event's number adds to it
+
+
+class OutboxError(Exception):
+    """An event could not be written down; the message says why. The attempt must end: it is no longer recorded."""
 
 
 @dataclass(frozen=True)
 class Store:
     """What all logs of an outbox share; `changed` is set when there is more to send."""
 
+    tail: Tail
     thread: DiskThread
     budget: Budget
     changed: asyncio.Event
@@ -31,25 +38,24 @@ class Store:
 class Log:
     """One attempt's events, numbered from 1 without a hole."""
 
-    def __init__(self, path: Path, recovered: list[Record], *, fence: int, blobs: Path, store: Store) -> None:
-        """`recovered` is what the file at `path` holds, `blobs` the folder of its long contents."""
-        self.attempt_id, self.fence = path.name.partition(".")[0], fence
-        self.recovered = [record.data for record in recovered]
-        """What an earlier process wrote."""
-        self.acked_sequence = 0
-        needed = [sha256 for record in recovered for sha256 in record.blobs]
+    def __init__(self, found: Recovered, *, blobs: Path, store: Store) -> None:
+        """`found` is what the disk holds of it, `blobs` the folder of its long contents."""
+        self.attempt_id, self.fence = found.held.attempt_id, found.held.fence
+        self.recovered = [*found.held.kept, *(record.data for record in found.records)]
+        """What an earlier process wrote, without the content of what is acknowledged."""
+        self.acked_sequence = found.held.acked_sequence
+        self.broken: OutboxError | None = None
+        """Why the log takes nothing more."""
+        needed = [sha256 for record in found.records for sha256 in record.blobs]
         self.blobs = Shelf(blobs, store.thread, needed=needed)
-        self._name, self._store = path.name, store
-        self._unacked = deque(recovered)
+        self._store = store
+        self._unacked, self._segments = deque(found.records), deque(found.segments)
+        self._kept = list(found.held.kept)
+        self._queued: deque[Item] = deque()
         self._share = Share(store.budget)
-        self._share.use(sum(record.size_bytes for record in recovered))
-        self._tail = Tail(
-            path,
-            sum(frame_bytes(record.data) for record in recovered),
-            on_landed=self._on_landed,
-            on_dropped=self._leave,
-        )
+        self._share.use(sum(record.size_bytes for record in found.records))
         self._moved = asyncio.Event()
+        self._note: Item | None = None
 
     @property
     def last_sequence(self) -> int:
@@ -62,10 +68,24 @@ class Log:
         return bool(self._unacked)
 
     @property
-    def broken(self) -> OutboxError | None:
-        """Why the log takes nothing more."""
-        failure = self._tail.failure
-        return _not_written(self._name, failure) if isinstance(failure, OSError) else failure
+    def held(self) -> Held:
+        """What a new segment begins with."""
+        return Held(self.attempt_id, self.fence, self.acked_sequence, tuple(self._kept))
+
+    @property
+    def segments(self) -> set[int]:
+        """Which segments have what is not acknowledged."""
+        return set(self._segments)
+
+    def note(self) -> None:
+        """Have it written that this attempt is held."""
+        self._note = self._item(Held(self.attempt_id, self.fence))
+        self._store.tail.add(self._note)
+
+    async def noted(self) -> None:
+        """Return once it is remembered durably that this attempt is held. Raises OutboxError."""
+        if self._note is not None:
+            await self._note.done
 
     async def append(self, event: AttemptEvent) -> None:
         """Number an event and return once it is on disk, its long contents before it; the event is the log's from then
@@ -85,10 +105,17 @@ class Log:
         except BaseException:
             self._let_go(tuple(contents), size_bytes)
             raise
-        event.sequence = self._last_queued + 1
-        entry = self._tail.add(Record(event.SerializeToString(), tuple(contents), size_bytes))
-        self._store.thread.write(self._tail)
-        await self._landed(entry)
+        event.sequence = self.last_sequence + len(self._queued) + 1
+        record = Record(event.SerializeToString(), tuple(contents), size_bytes, lasting(event))
+        item = self._item(Told(self.attempt_id, self.fence, event.sequence, record.data), record)
+        self._queued.append(item)
+        self._store.tail.add(item)
+        try:
+            await item.done
+        except asyncio.CancelledError:
+            if self._store.tail.full:
+                self.starved()
+            raise
 
     def after(self, sequence: int, *, limit_bytes: int) -> list[bytes]:
         """The records after `sequence`, at least one if there is any, then as many as fit."""
@@ -104,12 +131,16 @@ class Log:
     def ack(self, sequence: int) -> None:
         """Everything up to `sequence` is safe with the scheduler."""
         while self._unacked and self.acked_sequence < sequence:
-            self._leave(self._unacked.popleft())
+            record = self._unacked.popleft()
+            self._segments.popleft()
+            if record.lasting:
+                self._kept.append(record.lasting)
             self.acked_sequence += 1
+            self._leave(record)
 
     async def drained(self) -> None:
         """Return once all that was appended is written and acknowledged."""
-        while self._unacked or self._tail.queue:
+        while self._unacked or self._queued:
             self._moved.clear()
             await self._moved.wait()
 
@@ -120,43 +151,67 @@ class Log:
     def drop(self) -> None:
         """The attempt is over for the scheduler: nothing of it is needed any more."""
         self._end(OutboxError("the attempt is over for the scheduler"))
-        self._store.thread.drop(self._tail)
+        # No hurry: a process that does not find it written is told again by the scheduler.
+        self._store.tail.add_along(frame(to_bytes(Forgotten(self.attempt_id, self.fence))))
         self.blobs.clear()
 
-    def close(self) -> None:
-        """Keep what is on disk for the next process."""
-        os.close(self._tail.descriptor)
+    # The tail's
 
-    @property
-    def _last_queued(self) -> int:
-        return self.last_sequence + len(self._tail.queue)
+    def landed(self, item: Item, segment: int) -> None:
+        """An entry is on the disk."""
+        if item.record is not None:
+            self._queued.popleft()
+            self._unacked.append(item.record)
+            self._segments.append(segment)
+            self._store.changed.set()
+        if not item.done.done():
+            item.done.set_result(None)
+
+    def refused(self, failure: OSError) -> None:
+        """The disk does not take what is queued: what came later would leave a hole."""
+        self._stop_writing(self._not_written(failure))
+
+    def starved(self) -> None:
+        """On a full disk, forget the last entries if those who wrote them have gone: nobody acts on them."""
+        while self._queued and not (last := self._queued[-1]).taken and last.done.cancelled():
+            self._queued.pop()
+            self._unwrite(last)
+
+    def _item(self, entry: Entry, record: Record | None = None) -> Item:
+        return Item(self, frame(to_bytes(entry)), record)
 
     async def _put(self, contents: Mapping[str, bytes]) -> None:
         try:
             await self.blobs.put(contents)
         except OSError as exc:
-            raise _not_written(self._name, exc) from exc
+            raise self._not_written(exc) from exc
         if self.broken is not None:
             raise self.broken
 
-    async def _landed(self, entry: Entry) -> None:
-        try:
-            await entry.landed
-        except asyncio.CancelledError:
-            self._tail.drop_abandoned()
-            raise
-        except (OSError, OutboxError) as exc:
-            raise self.broken or exc from exc
-
-    def _on_landed(self, record: Record) -> None:
-        self._unacked.append(record)
-        self._store.changed.set()
-
     def _end(self, cause: OutboxError) -> None:
-        self._tail.fail(cause)
+        self._stop_writing(cause)
         while self._unacked:
             self._leave(self._unacked.popleft())
+        self._segments.clear()
+
+    def _stop_writing(self, cause: OutboxError) -> None:
+        self.broken = cause
+        for item in (*filter(None, [self._note]), *self._queued):
+            self._unwrite(item)
+            if not item.done.done():
+                item.done.set_exception(cause)
+                item.done.exception()  # whoever waits hears it; nobody has to
+        self._queued.clear()
         self._moved.set()
+
+    def _unwrite(self, item: Item) -> None:
+        item.wanted = False
+        if item.record is not None:
+            self._leave(item.record)
+
+    def _not_written(self, failure: OSError) -> OutboxError:
+        found = f"{self.attempt_id}: an event was not written: {failure.strerror}"
+        return OutboxError(f"{found}; see to the disk that holds ERRAND_DATA")
 
     def _leave(self, record: Record) -> None:
         """Nobody waits for this one any more."""
@@ -166,10 +221,6 @@ class Log:
     def _let_go(self, blobs: Sequence[str], size_bytes: int) -> None:
         self._share.give_back(size_bytes)
         self.blobs.release(blobs)
-
-
-def _not_written(name: str, failure: OSError) -> OutboxError:
-    return OutboxError(f"{name}: an event was not written: {failure.strerror}; see to the disk that holds ERRAND_DATA")
 
 
 def _check_size(event: AttemptEvent, contents: Mapping[str, bytes]) -> None:

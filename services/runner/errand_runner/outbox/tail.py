@@ -1,88 +1,129 @@
-"""The growing end of one file: records queue for it and land in order, as many at once as came meanwhile."""
+"""The growing end of the outbox: what all attempts write queues for the disk, and lands in order, as much at once as
+came meanwhile. One sync serves all of it: files of their own would need one each, and each takes as long as one."""
 
 import asyncio
-import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
+from typing import Protocol
 
-from errand_runner.outbox.disk import Piece, frame, is_full
+from errand_runner.outbox.disk import is_full
+from errand_runner.outbox.entries import State
+from errand_runner.outbox.records import Record
+from errand_runner.outbox.segments import Segments
+from errand_runner.outbox.thread import DiskThread
 
 
-class OutboxError(Exception):
-    """An event could not be written down; the message says why. The attempt must end: it is no longer recorded."""
+class Writer(Protocol):
+    """Whose entry it is."""
+
+    def landed(self, item: "Item", segment: int) -> None:
+        """It is on the disk, in this segment."""
+
+    def refused(self, failure: OSError) -> None:
+        """It is not, and never will be, as what else this one has queued."""
+
+    def starved(self) -> None:
+        """The disk has no room for it: it is tried again, if it is still wanted."""
 
 
-@dataclass(frozen=True)
-class Record:
-    """An event as it lies on the disk, the blobs that it refers to, and the bytes of both."""
+@dataclass(eq=False)
+class Item:
+    """An entry on its way to the disk; `done` tells its writer, who may have gone. The tail alone changes `taken`, its
+    writer alone `wanted`."""
 
+    writer: Writer
     data: bytes
-    blobs: tuple[str, ...]
-    size_bytes: int
-
-
-@dataclass(frozen=True, eq=False)
-class Entry:
-    """A record on its way to the file; `landed` tells its writer, who may have gone."""
-
-    record: Record
-    landed: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    record: Record | None = None
+    wanted: bool = True
+    taken: bool = False
+    done: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Tail:
-    """Where a file's next records go. `on_landed` and `on_dropped` hear what became of each, in order."""
+    """Where the next entries go. `held` says what is held when a segment begins, `needed` which older ones are."""
 
     def __init__(
-        self, path: Path, offset: int, *, on_landed: Callable[[Record], None], on_dropped: Callable[[Record], None]
+        self,
+        segments: Segments,
+        thread: DiskThread,
+        *,
+        held: Callable[[], State],
+        needed: Callable[[], Collection[int]],
     ) -> None:
-        self.queue: deque[Entry] = deque()
-        self.failure: OSError | OutboxError | None = None
-        """Why nothing more gets to the file."""
-        self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-        self._offset = offset
-        self._on_landed, self._on_dropped = on_landed, on_dropped
-        self._taken = 0
+        self._segments, self._thread = segments, thread
+        self._held, self._needed = held, needed
+        self._queue: deque[Item] = deque()
+        self._along: list[bytes] = []
+        self._writing: Sequence[Item] = ()
         self._full = False
 
-    def add(self, record: Record) -> Entry:
-        """Queue a record."""
-        entry = Entry(record)
-        self.queue.append(entry)
-        return entry
+    @property
+    def full(self) -> bool:
+        """Whether the disk has no room for what is queued."""
+        return self._full
 
-    def take(self) -> Piece:
-        """All that is queued now, for the disk; `settle` says how it went."""
-        self._taken = len(self.queue)
-        return Piece(self.descriptor, self._offset, b"".join(frame(entry.record.data) for entry in self.queue))
+    def add(self, item: Item) -> None:
+        """Queue an entry, and have it written."""
+        self._queue.append(item)
+        self._write()
 
-    def settle(self, piece: Piece, failure: OSError | None) -> None:
-        """What was taken is on the disk, or is not."""
-        taken, self._taken = self._taken, 0
-        self._full = failure is not None and is_full(failure)
-        if failure is None:
-            self._offset += len(piece.data)
-            for _ in range(min(taken, len(self.queue))):
-                entry = self.queue.popleft()
-                self._on_landed(entry.record)
-                if not entry.landed.done():
-                    entry.landed.set_result(None)
-        elif self._full:
-            self.drop_abandoned()
+    def add_along(self, data: bytes) -> None:
+        """Have an entry written before what is written next, whenever that is, or say it by the state of a new segment.
+        Nobody hears of it."""
+        self._along.append(data)
+
+    def _write(self) -> None:
+        if self._writing or self._full:
+            return
+        items = [item for item in self._queue if item.wanted]
+        self._queue.clear()
+        if not items:
+            return
+        self._writing = items
+        for item in items:
+            item.taken = True
+        data = b"".join([item.data for item in items])
+        if self._segments.full:
+            write = partial(self._segments.begin, self._held(), data, needed=self._needed())
         else:
-            self.fail(failure)
+            write = partial(self._segments.append, b"".join(self._along) + data)
+        self._along.clear()
+        self._thread.run(write).add_done_callback(self._settle)
 
-    def drop_abandoned(self) -> None:
-        """On a full disk, forget the last records if those who wrote them have gone: nobody acts on them."""
-        while self._full and len(self.queue) > self._taken and self.queue[-1].landed.cancelled():
-            self._on_dropped(self.queue.pop().record)
+    def _settle(self, done: "asyncio.Future[int]") -> None:
+        items, self._writing = self._writing, ()
+        for item in items:
+            item.taken = False
+        failure = done.exception()
+        if failure is None:
+            self._thread.feed(self)
+            for item in items:
+                if item.wanted:
+                    item.writer.landed(item, done.result())
+        elif isinstance(failure, OSError) and is_full(failure):
+            self._queue.extendleft(reversed(items))
+            self._wait_for_room(items, failure)
+            return
+        elif isinstance(failure, OSError):
+            self._thread.feed(self)
+            for item in items:
+                if item.wanted:
+                    item.writer.refused(failure)
+        else:
+            raise failure
+        self._write()
 
-    def fail(self, failure: OSError | OutboxError) -> None:
-        """Nothing that is queued, or comes later, will be written: it would leave a hole."""
-        self.failure = failure
-        while self.queue:
-            entry = self.queue.popleft()
-            self._on_dropped(entry.record)
-            if not entry.landed.done():
-                entry.landed.set_exception(failure)
+    def _wait_for_room(self, items: Sequence[Item], failure: OSError) -> None:
+        self._full = True
+        self._thread.starve(self, failure)
+        asyncio.get_running_loop().call_later(self._thread.room_retry_s, self._try_again)
+        for writer in {id(item.writer): item.writer for item in items}.values():
+            writer.starved()
+
+    def _try_again(self) -> None:
+        self._full = False
+        if not any(item.wanted for item in self._queue):
+            self._thread.feed(self)
+        self._write()
