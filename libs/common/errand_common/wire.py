@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from google.protobuf.descriptor import EnumDescriptor
@@ -47,9 +48,7 @@ def word(enum: "_EnumTypeWrapper[Number]", number: int) -> str:
 
 def number(enum: "_EnumTypeWrapper[Number]", value: str | None) -> Number:
     """The number of an enum's word; none is 0. Raises KeyError for a word that the enum does not hold."""
-    known = enum.DESCRIPTOR
-    chosen = known.values_by_number[0] if value is None else known.values_by_name[f"{_prefix(known)}{value.upper()}"]
-    return cast(Number, chosen.number)
+    return cast(Number, _number(enum.DESCRIPTOR, value))
 
 
 def to_json(message: Message) -> dict[str, Json]:
@@ -94,6 +93,16 @@ def _value(enum: EnumDescriptor | None, value: object) -> Json:
     raise TypeError(f"a {type(value).__name__} has no JSON form")
 
 
+# Asked for every event, of enums that never change.
+
+
+@cache
+def _number(enum: EnumDescriptor, value: str | None) -> int:
+    known = enum.values_by_number[0] if value is None else enum.values_by_name[f"{_prefix(enum)}{value.upper()}"]
+    return known.number
+
+
+@cache
 def _word(enum: EnumDescriptor, number: int) -> str:
     known = enum.values_by_number.get(number)
     return "" if known is None or number == 0 else known.name.removeprefix(_prefix(enum)).lower()

@@ -10,7 +10,7 @@ from errand_scheduler.store.paging import Place
 from errand_scheduler.store.query import Query, number
 from errand_scheduler.store.revivals import Revival, from_text, to_text
 from errand_scheduler.store.transaction import Tx
-from errand_scheduler.store.usage import Usage, usage_of
+from errand_scheduler.store.usage import Usage
 
 _SELECT = """
     SELECT task_id, user_id, project_id, status, status_reason, failure_reason, branch, pull_request_url, container_id,
@@ -235,34 +235,60 @@ def set_prompt(tx: Tx, task_id: str, prompt: str) -> None:
 
 
 def _task(row: sqlite3.Row) -> Task:
+    # By place: by name SQLite's rows look through all their columns for each.
+    (
+        task_id,
+        user_id,
+        project_id,
+        status,
+        status_reason,
+        failure_reason,
+        branch,
+        pull_request_url,
+        container_id,
+        input_tokens,
+        cache_write_tokens,
+        cache_read_tokens,
+        output_tokens,
+        cost_nanodollars,
+        diff_files,
+        diff_insertions,
+        diff_deletions,
+        wait_reason,
+        resume_time,
+        deadline_time,
+        required_labels,
+        retry_count,
+        resume_after_stop,
+        revived_from,
+        queue_time,
+        created_time,
+        started_time,
+        completed_time,
+        prompt,
+    ) = row
     return Task(
-        task_id=row["task_id"],
-        user_id=row["user_id"],
-        project_id=row["project_id"],
-        status=TaskStatus(row["status"]),
-        status_reason=row["status_reason"],
-        failure_reason=FailureReason(row["failure_reason"]) if row["failure_reason"] else None,
-        branch=row["branch"],
-        pull_request_url=row["pull_request_url"],
-        container_id=row["container_id"],
-        usage=usage_of(row),
-        diff_stat=_diff_stat(row),
-        wait_reason=WaitReason(row["wait_reason"]) if row["wait_reason"] else None,
-        resume_time=row["resume_time"],
-        deadline_time=row["deadline_time"],
-        required_labels=json.loads(row["required_labels"]),
-        retry_count=row["retry_count"],
-        resume_after_stop=bool(row["resume_after_stop"]),
-        queue_time=row["queue_time"],
-        created_time=row["created_time"],
-        started_time=row["started_time"],
-        completed_time=row["completed_time"],
-        prompt=row["prompt"],
-        revived_from=from_text(row["revived_from"]),
+        task_id=task_id,
+        user_id=user_id,
+        project_id=project_id,
+        status=TaskStatus(status),
+        status_reason=status_reason,
+        failure_reason=FailureReason(failure_reason) if failure_reason else None,
+        branch=branch,
+        pull_request_url=pull_request_url,
+        container_id=container_id,
+        usage=Usage(input_tokens, cache_write_tokens, cache_read_tokens, output_tokens, cost_nanodollars),
+        diff_stat=None if diff_files is None else DiffStat(diff_files, diff_insertions, diff_deletions),
+        wait_reason=WaitReason(wait_reason) if wait_reason else None,
+        resume_time=resume_time,
+        deadline_time=deadline_time,
+        required_labels={} if required_labels == "{}" else json.loads(required_labels),
+        retry_count=retry_count,
+        resume_after_stop=bool(resume_after_stop),
+        queue_time=queue_time,
+        created_time=created_time,
+        started_time=started_time,
+        completed_time=completed_time,
+        prompt=prompt,
+        revived_from=from_text(revived_from),
     )
-
-
-def _diff_stat(row: sqlite3.Row) -> DiffStat | None:
-    if row["diff_files"] is None:
-        return None
-    return DiffStat(files=row["diff_files"], insertions=row["diff_insertions"], deletions=row["diff_deletions"])
