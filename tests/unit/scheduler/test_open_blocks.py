@@ -20,7 +20,7 @@ def shown(blocks: OpenBlocks, task_id: str = "t", user_id: str = ANN) -> dict[tu
 
 
 def cover(blocks: OpenBlocks, body: event_pb2.EventBody, task_id: str = "t") -> None:
-    covered = covered_by(event_pb2.Event(task_id=task_id, body=body))
+    covered = covered_by(body)
     if covered is not None:
         blocks.cover(task_id, covered)
 

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 
 from errand.v1 import task_service_pb2 as pb
 from errand_common.errors import Unauthenticated, Unavailable
-from errand_scheduler import wire
 from errand_scheduler.store import events
 from errand_scheduler.store.events import Event
 from errand_scheduler.store.query import Query
 from errand_scheduler.store.reader import Reader
+from errand_scheduler.watching import encoding
 from errand_scheduler.watching.cursors import Cursors
 from errand_scheduler.watching.feed import MESSAGE_BYTES
 from errand_scheduler.watching.hub import Subscription
@@ -82,7 +82,7 @@ def _fitting(page: list[Event]) -> list[Event]:
 
 
 def _events(cursors: Cursors, page: Sequence[Event]) -> pb.WatchEventsResponse:
-    return pb.WatchEventsResponse(events=[wire.event(event, cursor=cursors.write(event.event_id)) for event in page])
+    return encoding.response(encoding.encoded(event, cursors) for event in page)
 
 
 def _check(subscription: Subscription) -> None:

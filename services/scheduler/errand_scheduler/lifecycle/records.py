@@ -1,7 +1,7 @@
 """What happened in an attempt, as its runner tells it: stored once, in order, with all that follows from it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from errand_common.errors import Conflict, Invalid
 from errand_common.values import AttemptPhase
@@ -25,17 +25,18 @@ from errand_scheduler.lifecycle.waits import begin_wait, end_wait
 from errand_scheduler.store import attempts, blobs, events, inputs, messages, progress, tasks, tool_calls
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.blobs import Blob
-from errand_scheduler.store.events import Told
 from errand_scheduler.store.notices import EventsDiffer, InputsMoved
 from errand_scheduler.store.tool_calls import ToolCall
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.usage import total
 
 
-@dataclass(frozen=True)
-class RunnerEvent(Told):
+class RunnerEvent(NamedTuple):
     """One event of an attempt: the fact as it came, and what it does beside being told."""
 
+    sequence: int
+    kind: str
+    body: bytes
     effect: Effect = None
 
 

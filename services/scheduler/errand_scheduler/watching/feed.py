@@ -5,8 +5,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from errand.v1.event_pb2 import Delta, Event
+from errand.v1.event_pb2 import Delta
 from errand.v1.task_service_pb2 import WatchEventsResponse
+from errand_scheduler.watching import encoding
 from errand_scheduler.watching.cadence import Cadence
 from errand_scheduler.watching.open_blocks import Covered
 
@@ -27,7 +28,6 @@ KEPT_S = 2.0
 """How long watchers find a thing here; who comes later reads the database."""
 
 _FEED_DELTA_BYTES = 4 * DELTA_BYTES
-_FRAMING_BYTES = 160  # of an event within its message, beside its body: at most
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Piece:
 @dataclass(slots=True)
 class _Stored:
     event_id: int
-    event: Event
-    size_bytes: int
+    task_id: str
+    encoded: bytes
     since_s: float
 
 
@@ -93,12 +93,17 @@ class Feed:
         self._cadence = Cadence(PAUSE_S, self._flush)
         self._expiry = Cadence(KEPT_S, self._expire)
 
-    def stored(self, event_id: int, event: Event, *, body_bytes: int) -> None:
-        """An event was committed."""
-        size = body_bytes + _FRAMING_BYTES
-        self._events.append(_Stored(event_id, event, size, asyncio.get_running_loop().time()))
-        self._newest = event_id
-        self._grown(event.task_id, size)
+    @property
+    def has_deltas(self) -> bool:
+        """Whether there is anything that an event could cover."""
+        return bool(self._deltas)
+
+    def stored(self, task_id: str, encoded: Sequence[tuple[int, bytes]]) -> None:
+        """Events of a task were committed: their numbers, rising, and what stands for each in a response."""
+        now_s = asyncio.get_running_loop().time()
+        self._events.extend([_Stored(event_id, task_id, each, now_s) for event_id, each in encoded])
+        self._newest = encoded[-1][0]
+        self._grown(task_id, sum([len(each) for _, each in encoded]))
 
     def passing(self, delta: Delta, size_bytes: int) -> None:
         """A piece of something that goes on came."""
@@ -143,22 +148,21 @@ class Feed:
         """Nobody watches any more."""
         self._cadence.stop()
         self._expiry.stop()
-        self._budget.used_bytes -= self._delta_bytes + sum(each.size_bytes for each in self._events)
+        self._budget.used_bytes -= self._delta_bytes + sum(len(each.encoded) for each in self._events)
 
     def _piece(self, place: Place, task_id: str) -> Piece:
         deltas, number = self._next_deltas(place, task_id)
-        events: list[Event] = []
+        events: list[bytes] = []
         last, room, more = place.event_id, MESSAGE_BYTES, False
         for each in self._after(place.event_id):
-            if task_id in ("", each.event.task_id):
-                room -= each.size_bytes
+            if task_id in ("", each.task_id):
+                room -= len(each.encoded)
                 if room < 0 and events:
                     more = True
                     break
-                events.append(each.event)
+                events.append(each.encoded)
             last = each.event_id
-        response = WatchEventsResponse(deltas=deltas, events=events) if deltas or events else None
-        return Piece(response, Place(last if more else max(last, self.visible), number), more)
+        return Piece(_response(events, deltas), Place(last if more else max(last, self.visible), number), more)
 
     def _after(self, event_id: int) -> Iterator[_Stored]:
         """The visible events after one. Who asks mostly wants the last few: they are looked for from the end."""
@@ -207,7 +211,7 @@ class Feed:
     def _drop_event(self) -> None:
         dropped = self._events.popleft()
         self._floor = dropped.event_id
-        self._budget.used_bytes -= dropped.size_bytes
+        self._budget.used_bytes -= len(dropped.encoded)
 
     def _flush(self) -> None:
         before, self._visible_before = self.visible, self.visible
@@ -229,3 +233,11 @@ class Feed:
             self._drop_event()
         if self._deltas or self._events:
             self._expiry.soon()
+
+
+def _response(events: Sequence[bytes], deltas: Sequence[Delta]) -> WatchEventsResponse | None:
+    if not (events or deltas):
+        return None
+    response = encoding.response(events)
+    response.deltas.extend(deltas)
+    return response

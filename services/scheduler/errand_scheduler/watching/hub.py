@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from errand.v1.event_pb2 import Delta
-from errand_scheduler import wire
+from errand.v1.event_pb2 import Delta, EventBody
 from errand_scheduler.store.events import Event
 from errand_scheduler.watching.cursors import Cursors
+from errand_scheduler.watching.encoding import encoded
 from errand_scheduler.watching.feed import Budget, Feed, Piece, Place
-from errand_scheduler.watching.open_blocks import OpenBlocks, covered_by
+from errand_scheduler.watching.open_blocks import Covered, OpenBlocks, covered_by
 
 SNAPSHOT_BYTES = 512 * 1024
 """Of what is going on in all of a user's tasks, at the end of a replay."""
@@ -129,28 +129,23 @@ class Hub:
 
     def stored(self, user_id: str, task_id: str, events: Sequence[Event]) -> None:
         """Events of a task were committed; told in the order of their numbers."""
-        audience = self._audiences.get(user_id)
         self._head = events[-1].event_id
-        if audience is None and task_id not in self.open_blocks:
-            return
-        for row in events:
-            event = wire.event(row, cursor=self._cursors.write(row.event_id))
-            covered = covered_by(event)
-            if covered is not None:
+        audience = self._audiences.get(user_id)
+        # Most of a flood covers nothing that is open: it is not looked into.
+        if task_id in self.open_blocks or (audience is not None and audience.feed.has_deltas):
+            for covered in _all_covered(events):
                 self.open_blocks.cover(task_id, covered)
-            if audience is None:
-                continue
-            if covered is not None:
-                audience.feed.cover(task_id, covered)
-            audience.feed.stored(row.event_id, event, body_bytes=len(row.body))
+                if audience is not None:
+                    audience.feed.cover(task_id, covered)
+        if audience is not None:
+            audience.feed.stored(task_id, [(row.event_id, encoded(row, self._cursors)) for row in events])
 
     def seen(self, events: Sequence[Event]) -> None:
         """Events that somebody read: those that are committed, but not told yet, cover what they cover all the same."""
         assert self._head is not None
         for row in events:
             if row.event_id > self._head and row.task_id in self.open_blocks:
-                covered = covered_by(wire.event(row, cursor=""))
-                if covered is not None:
+                for covered in _all_covered([row]):
                     self.open_blocks.cover(row.task_id, covered)
 
     def delta(self, user_id: str, task_id: str, delta: Delta, size_bytes: int) -> None:
@@ -190,3 +185,10 @@ class Hub:
 
     def _all(self) -> list[Subscription]:
         return [subscription for audience in self._audiences.values() for subscription in audience.watchers]
+
+
+def _all_covered(events: Sequence[Event]) -> Iterator[Covered]:
+    for row in events:
+        covered = covered_by(EventBody.FromString(row.body))
+        if covered is not None:
+            yield covered

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from errand.v1 import event_pb2, task_pb2
-from errand.v1.event_pb2 import Delta, Event
+from errand.v1.event_pb2 import Delta, EventBody
 from errand_common.values import AttemptPhase
 from errand_common.wire import number
 
@@ -44,9 +44,8 @@ class Covered:
         return subject_id == self.tool_call_id
 
 
-def covered_by(event: Event) -> Covered | None:
+def covered_by(body: EventBody) -> Covered | None:
     """None for an event that leaves what is open alone."""
-    body = event.body
     match body.WhichOneof("kind"):
         case "message_appended":
             return Covered(message_id=body.message_appended.message_id)
