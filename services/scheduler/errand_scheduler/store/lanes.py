@@ -50,7 +50,8 @@ class Lanes:
         return min(1.0, self._queued_bytes / QUEUE_BYTES)
 
     def put(self, op: Op[T]) -> None:
-        """Queue an operation. Raises Unavailable once closed, Exhausted when too much waits."""
+        """Queue an operation, for whoever takes next; `wake` has one who waits look. Raises Unavailable once closed,
+        Exhausted when too much waits."""
         with self._changed:
             if self._closed:
                 raise Unavailable("the scheduler is stopping; try again")
@@ -60,6 +61,10 @@ class Lanes:
             self._queued_bytes += op.weight_bytes
             lane = self._urgent if op.urgent else self._ordinary
             lane.append(op)  # type: ignore[arg-type]  # a queue of operations of every result
+
+    def wake(self) -> None:
+        """There is something to take."""
+        with self._changed:
             self._changed.notify()
 
     def take(self, *, within_s: float | None = None) -> list[Op[object]] | None:

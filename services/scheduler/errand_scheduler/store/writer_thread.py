@@ -54,6 +54,7 @@ class WriterThread(Writer):
         self._committer = Committer(self._reserve, clock)
         self._alarm = wal.LengthAlarm(path)
         self._lanes = Lanes()
+        self._waking = False
         self._refused: DiskFull | None = None
         self._on_full = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="writer")
@@ -69,6 +70,10 @@ class WriterThread(Writer):
             raise DiskFull(self._refused.message, retry_after=self._refused.retry_after)
         op = Op(fn, self._loop.create_future(), _OP_BYTES + size_bytes, urgent, copy_context())
         self._lanes.put(op)
+        if not self._waking:
+            # When all who are to go on now have asked: a request of many operations makes one group.
+            self._waking = True
+            self._loop.call_soon(self._wake)
         result: T = await op.future
         return result
 
@@ -112,6 +117,10 @@ class WriterThread(Writer):
         self._lanes.close()
         await asyncio.shield(self._ended)
         self._thread.join()
+
+    def _wake(self) -> None:
+        self._waking = False
+        self._lanes.wake()
 
     def _run(self) -> None:
         error: Exception | None = None
