@@ -23,6 +23,9 @@ from errand_runner.uploads import Uploads
 WINDOW = 4
 """Batches that may be under way without an ack (ARCHITECTURE.md, Bounds)."""
 
+LARGE_BYTES = 64 * 1024
+"""Behind a smaller request the next one waits for its answer, and grows meanwhile: requests cost, not events."""
+
 DELTA_PAUSE_S = 0.05
 """Transient pieces alone are sent at most so often: messages cost, not events."""
 
@@ -64,6 +67,7 @@ class EventStream:
         )
         self._batch_number = 0
         self._unanswered = 0
+        self._last_was_large = False
         self._kinds = deque([self._next_ordinary, self._next_trial])
         self._pace_s = 0.0
         self._on_trial = False
@@ -92,6 +96,7 @@ class EventStream:
             self._outbox.changed.clear()
             while (request := self._next_request()) is not None:
                 self._unanswered += 1
+                self._last_was_large = request.ByteSize() >= LARGE_BYTES
                 try:
                     await call.write(request)
                 except asyncio.InvalidStateError:
@@ -140,7 +145,8 @@ class EventStream:
 
     def _next_request(self) -> StreamEventsRequest | None:
         """What may go now. While something is suspected one request goes at a time, in turns with what is not."""
-        if self._unanswered >= (1 if self._suspicion.active else WINDOW):
+        several = self._last_was_large and not self._suspicion.active
+        if self._unanswered >= (WINDOW if several else 1):
             return None
         for _ in range(len(self._kinds)):
             kind = self._kinds[0]

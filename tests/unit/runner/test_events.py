@@ -49,6 +49,33 @@ async def test_events_of_several_attempts_arrive_whole(box):
     assert whole(double) == {ATTEMPT: list(range(1, 51)), OTHER: list(range(1, 51))}
 
 
+class Slow(SchedulerDouble):
+    """Answers when it is told to."""
+
+    def __init__(self):
+        super().__init__()
+        self.answers = asyncio.Event()
+
+    async def _called(self, method):
+        if method == "StreamEvents":
+            await self.answers.wait()
+        await super()._called(method)
+
+
+async def test_what_comes_while_a_small_request_is_under_way_goes_together(box):
+    double = Slow()
+    logs = [box.hold(ATTEMPT, 1), box.hold(OTHER, 1)]
+    async with sending(double, box):
+        await append(logs[0], 1)
+        await until(lambda: double.requests)
+        for log in logs:
+            await append(log, 10)
+        double.answers.set()
+        await drained(*logs)
+
+    assert [sum(len(batch.events) for batch in request.batches) for request in double.requests] == [1, 20]
+
+
 async def test_what_was_not_acknowledged_is_sent_again(box):
     double = SchedulerDouble()
     double.drop_acks = 3
