@@ -91,7 +91,7 @@ class Host:
     def told(self) -> list[str]:
         """The kinds of events in the attempt's log."""
         log = self.outbox.logs[self.attempt_id]
-        events = [AttemptEvent.FromString(record) for record in log.after(0, limit_bytes=1 << 20)]
+        events = [AttemptEvent.FromString(record.data) for record in log.after(0, limit_bytes=1 << 20)]
         return [event.body.WhichOneof("kind") or "" for event in events]
 
 

@@ -2,13 +2,13 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from functools import partial
 from itertools import takewhile
 
 from errand.v1.dispatch_service_pb2 import AttemptBatch
 from errand.v1.runner_pb2 import AttemptEvent, AttemptRef
+from errand_common.parts import Part
 from errand_runner.bisection import Span
-from errand_runner.outbox import Log, Outbox
+from errand_runner.outbox import Log, Outbox, Record
 from errand_runner.uploads import Uploads
 
 BATCH_BYTES = 1024 * 1024
@@ -17,6 +17,7 @@ BATCH_BYTES = 1024 * 1024
 ATTEMPTS = 1000
 """How many attempts a batch names at most."""
 
+_EVENT = Part(AttemptBatch, "events")
 _ALL = sys.maxsize
 _SHARE_BYTES = BATCH_BYTES // 4  # of one attempt among several: none waits behind another's flood
 
@@ -47,10 +48,12 @@ class Batches:
 
     def in_flight(self) -> dict[str, Span]:
         """What was sent and is not acknowledged."""
+        logs = self._outbox.logs
+        self._sent = {attempt_id: sent for attempt_id, sent in self._sent.items() if attempt_id in logs}
         return {
-            attempt_id: Span(log.acked_sequence + 1, sent)
+            attempt_id: Span(logs[attempt_id].acked_sequence + 1, sent)
             for attempt_id, sent in self._sent.items()
-            if (log := self._outbox.logs.get(attempt_id)) is not None and log.acked_sequence < sent
+            if logs[attempt_id].acked_sequence < sent
         }
 
     def _collect(self, lasts: Mapping[str, int]) -> list[AttemptBatch]:
@@ -60,19 +63,30 @@ class Batches:
             log = self._outbox.logs.get(attempt_id)
             if log is None:
                 continue
-            events = self._unsent(log, last, limit_bytes=room if len(lasts) == 1 else min(room, _SHARE_BYTES))
-            size = sum(event.ByteSize() for event in events)
+            records = self._unsent(log, last, limit_bytes=room if len(lasts) == 1 else min(room, _SHARE_BYTES))
+            size = sum([len(record.data) for record in records])
             if len(batches) == ATTEMPTS or (batches and size > room):
                 break
-            if events:
-                batches.append(AttemptBatch(attempt=AttemptRef(attempt_id=attempt_id, fence=log.fence), events=events))
-                self._sent[attempt_id] = events[-1].sequence
+            if records:
+                batches.append(_batch(log, records))
+                self._sent[attempt_id] = records[-1].sequence
                 room -= size
         return batches
 
-    def _unsent(self, log: Log, last: int, *, limit_bytes: int) -> list[AttemptEvent]:
+    def _unsent(self, log: Log, last: int, *, limit_bytes: int) -> list[Record]:
         """What comes next, up to the first event whose blobs are still to be put."""
         sent = max(self._sent.get(log.attempt_id, 0), log.acked_sequence)
-        records = log.after(sent, limit_bytes=limit_bytes)[: max(last - sent, 0)]
-        events = (AttemptEvent.FromString(record) for record in records)
-        return list(takewhile(partial(self._uploads.ready, log), events))
+        if sent >= min(last, log.last_sequence):
+            return []
+        records = log.after(sent, limit_bytes=limit_bytes)[: last - sent]
+        return list(takewhile(lambda record: not record.blobs or self._ready(log, record), records))
+
+    def _ready(self, log: Log, record: Record) -> bool:
+        return self._uploads.ready(log, AttemptEvent.FromString(record.data))
+
+
+def _batch(log: Log, records: Sequence[Record]) -> AttemptBatch:
+    # The events are taken over as they lie on the disk: measured at a fifth of reading each and copying it.
+    batch = AttemptBatch.FromString(b"".join([_EVENT(record.data) for record in records]))
+    batch.attempt.CopyFrom(AttemptRef(attempt_id=log.attempt_id, fence=log.fence))
+    return batch

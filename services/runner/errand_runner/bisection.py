@@ -112,6 +112,11 @@ class Suspicion:
                 group.lasts.pop(attempt_id, None)
         self._groups = [group for group in self._groups if group.lasts]
 
+    def forget(self, attempt_id: str) -> None:
+        """The attempt is over: nothing of it is sent any more."""
+        self.refusals.drop(attempt_id)
+        self.clear(attempt_id)
+
     def _first_half(self, group: _Group) -> dict[str, int]:
         """Split a group: where the first half comes through, the other is to blame."""
         each = list(group.lasts)

@@ -57,6 +57,7 @@ class Sessions:
         self._labels = dict(labels or {})
         self._backoff = Backoff(chance)
         self._suspicion = Suspicion()
+        worker.outbox.on_forget = self._suspicion.forget
         self._superseded = asyncio.Event()
         self._is_live = False
         self._heart: Heart | None = None

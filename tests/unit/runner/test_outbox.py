@@ -21,7 +21,9 @@ ALL = 1 << 30
 
 def told(log, *, after=0, limit_bytes=ALL):
     """The words of a log's events."""
-    return [AttemptEvent.FromString(record).prefix.decode() for record in log.after(after, limit_bytes=limit_bytes)]
+    return [
+        AttemptEvent.FromString(record.data).prefix.decode() for record in log.after(after, limit_bytes=limit_bytes)
+    ]
 
 
 def left_of(folder):

@@ -19,7 +19,7 @@ def outbox(folder):
 
 
 def told(log):
-    return [AttemptEvent.FromString(record).prefix.decode() for record in log.after(0, limit_bytes=1 << 30)]
+    return [AttemptEvent.FromString(record.data).prefix.decode() for record in log.after(0, limit_bytes=1 << 30)]
 
 
 def phase(number):

@@ -89,6 +89,19 @@ async def test_a_stream_that_breaks_now_and_then_costs_nobody(box):
     assert all(list(double.events[log.attempt_id]) == [1, 2, 3, 4] for log in logs)
 
 
+def test_what_is_held_against_an_attempt_goes_with_it():
+    suspicion = Suspicion()
+    for _ in range(LIMIT - 1):
+        suspicion.note_break({"att": Span(1, 9)})
+        suspicion.refusals.add("att", 1)
+
+    suspicion.forget("att")
+
+    suspicion.note_break({"att": Span(1, 9)})
+    assert not suspicion.active
+    assert suspicion.refusals.add("att", 1) == 1
+
+
 @given(
     st.dictionaries(st.integers(0, 40), st.integers(1, 300), min_size=1),
     st.data(),

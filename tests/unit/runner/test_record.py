@@ -31,7 +31,7 @@ async def recorder(box, deltas):
 
 
 def written(box):
-    return [AttemptEvent.FromString(record) for record in box.logs[ATTEMPT].after(0, limit_bytes=1 << 30)]
+    return [AttemptEvent.FromString(record.data) for record in box.logs[ATTEMPT].after(0, limit_bytes=1 << 30)]
 
 
 async def test_a_message_keeps_its_bytes_and_its_summary_is_its_words(box, recorder):

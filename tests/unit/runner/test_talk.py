@@ -113,7 +113,7 @@ class Attempt:
         return await talk(agent, self.task.transcript, heard, recorder=self.recorder, clock=Clock())
 
     def events(self):
-        return [AttemptEvent.FromString(record) for record in self.log.after(0, limit_bytes=1 << 30)]
+        return [AttemptEvent.FromString(record.data) for record in self.log.after(0, limit_bytes=1 << 30)]
 
     def stored(self, *, call_us=None):
         """The transcript as the scheduler keeps it, which stored its tool calls then."""

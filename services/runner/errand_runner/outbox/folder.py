@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from errand_common.ids import is_id
@@ -34,6 +35,8 @@ class Outbox:
         self.changed = asyncio.Event()
         """Set when there is more to send."""
         self.logs: dict[str, Log] = {}
+        self.on_forget: Callable[[str], None] = lambda attempt_id: None
+        """Hears of each attempt that is forgotten."""
         self._folder, disk = folder, disk or Disk()
         self._segments = Segments(folder, disk, segment_bytes=segment_bytes)
         thread = DiskThread(disk)
@@ -66,6 +69,7 @@ class Outbox:
         """Drop an attempt that is over for the scheduler. Unknown ones are ignored."""
         if (log := self.logs.pop(attempt_id, None)) is not None:
             log.drop()
+            self.on_forget(attempt_id)
 
     def close(self) -> None:
         """Wait for the disk, then let go of the files. It blocks."""

@@ -106,7 +106,7 @@ class Log:
             self._let_go(tuple(contents), size_bytes)
             raise
         event.sequence = self.last_sequence + len(self._queued) + 1
-        record = Record(event.SerializeToString(), tuple(contents), size_bytes, lasting(event))
+        record = Record(event.SerializeToString(), event.sequence, tuple(contents), size_bytes, lasting(event))
         item = self._item(Told(self.attempt_id, self.fence, event.sequence, record.data), record)
         self._queued.append(item)
         self._store.tail.add(item)
@@ -117,14 +117,14 @@ class Log:
                 self.starved()
             raise
 
-    def after(self, sequence: int, *, limit_bytes: int) -> list[bytes]:
+    def after(self, sequence: int, *, limit_bytes: int) -> list[Record]:
         """The records after `sequence`, at least one if there is any, then as many as fit."""
-        chosen: list[bytes] = []
+        chosen: list[Record] = []
         size = 0
         for record in islice(self._unacked, max(sequence - self.acked_sequence, 0), None):
             if chosen and size + len(record.data) > limit_bytes:
                 break
-            chosen.append(record.data)
+            chosen.append(record)
             size += len(record.data)
         return chosen
 

@@ -107,4 +107,4 @@ def _record(data: bytes) -> Record:
     event = AttemptEvent.FromString(data)
     blobs = blobs_of(event)
     size_bytes = len(data) + sum(blob.size_bytes for blob in blobs)
-    return Record(data, tuple(blob.sha256 for blob in blobs), size_bytes, lasting(event))
+    return Record(data, event.sequence, tuple(blob.sha256 for blob in blobs), size_bytes, lasting(event))
