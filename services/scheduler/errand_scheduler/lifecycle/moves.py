@@ -1,6 +1,7 @@
 """Writes a move: the row and its event together."""
 
 from dataclasses import replace
+from typing import Any
 
 from errand_common.values import AttemptPhase, FailureReason, TaskStatus
 from errand_scheduler import facts
@@ -14,6 +15,16 @@ from errand_scheduler.store.revivals import Revival, Stood
 from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
 
+_BARE: dict[str, Any] = {
+    "status_reason": "",
+    "failure_reason": None,
+    "wait_reason": None,
+    "resume_time": None,
+    "deadline_time": None,
+    "completed_time": None,
+    "resume_after_stop": False,
+    "revived_from": None,
+}
 LOOKING = "looking for a runner"
 """Why a task is pending until placement knows better."""
 
@@ -44,8 +55,9 @@ def queue_task(
     """Have the task wait for a runner; `revival` where only inputs have it do so. One that is queued keeps its place
     where nothing is held against it any more."""
     keeps_place = task.status is TaskStatus.PENDING and not retry_count
-    moved = replace(
-        _cleared(task, TaskStatus.PENDING),
+    moved = _moved(
+        task,
+        TaskStatus.PENDING,
         status_reason=reason,
         deadline_time=later(tx, durations.pending_s),
         retry_count=retry_count,
@@ -57,8 +69,9 @@ def queue_task(
 
 def run_task(tx: Tx, task: Task, *, reason: str = "") -> Task:
     """Have a runner at work on the task."""
-    moved = replace(
-        _cleared(task, TaskStatus.RUNNING),
+    moved = _moved(
+        task,
+        TaskStatus.RUNNING,
         status_reason=reason,
         started_time=task.started_time or tx.now_us,
         revived_from=task.revived_from,
@@ -70,14 +83,15 @@ def close_task(
     tx: Tx, task: Task, status: TaskStatus, *, reason: str = "", failure: FailureReason | None = None
 ) -> Task:
     """Move the task to a final status."""
-    moved = replace(_cleared(task, status), status_reason=reason, failure_reason=failure, completed_time=tx.now_us)
+    moved = _moved(task, status, status_reason=reason, failure_reason=failure, completed_time=tx.now_us)
     return _store(tx, task, moved)
 
 
 def hold_task(tx: Tx, task: Task, held: Task) -> Task:
     """Have the task wait, as `held` says; its other columns are the task's."""
-    moved = replace(
-        _cleared(task, TaskStatus.WAITING),
+    moved = _moved(
+        task,
+        TaskStatus.WAITING,
         status_reason=held.status_reason,
         wait_reason=held.wait_reason,
         resume_time=held.resume_time,
@@ -88,8 +102,9 @@ def hold_task(tx: Tx, task: Task, held: Task) -> Task:
 
 def put_back(tx: Tx, task: Task, stood: Stood) -> Task:
     """Have the task stand again where it stood before inputs sent it on."""
-    moved = replace(
-        _cleared(task, stood.status),
+    moved = _moved(
+        task,
+        stood.status,
         status_reason=stood.status_reason,
         failure_reason=stood.failure_reason,
         wait_reason=stood.wait_reason,
@@ -122,13 +137,16 @@ def begin_attempt(tx: Tx, attempt: Attempt) -> None:
 def move_attempt(tx: Tx, attempt: Attempt, phase: AttemptPhase, *, within_s: float) -> Attempt:
     """Move a live attempt to another live phase that is to end `within_s` seconds, with its event."""
     moved = follow_attempt(tx, attempt, phase, within_s=within_s)
+    attempts.set_phase(tx, moved)
     _tell_phase(tx, moved)
     return moved
 
 
 def follow_attempt(tx: Tx, attempt: Attempt, phase: AttemptPhase, *, within_s: float) -> Attempt:
-    """The same where the runner's own event, stored in this transaction, is the fact."""
-    return _store_attempt(tx, attempt, replace(_in_phase(tx, attempt, phase), deadline_time=later(tx, within_s)))
+    """The same where the runner's own event is the fact, and the row is still to be written in this transaction."""
+    moved = _in_phase(tx, attempt, phase, deadline_time=later(tx, within_s))
+    tx.notice(AttemptMoved(attempt=moved, old_phase=attempt.phase))
+    return moved
 
 
 def stop_attempt(
@@ -141,8 +159,10 @@ def stop_attempt(
     failure: FailureReason | None = None,
 ) -> Attempt:
     """Ask the runner to end a live attempt within so many seconds, with its event."""
-    stopping = replace(
-        _in_phase(tx, attempt, AttemptPhase.STOPPING),
+    stopping = _in_phase(
+        tx,
+        attempt,
+        AttemptPhase.STOPPING,
         reason=reason,
         failure_reason=failure,
         stop_cause=cause,
@@ -189,20 +209,9 @@ def later(tx: Tx, seconds: float) -> int:
     return tx.now_us + int(seconds * 1e6)
 
 
-def _cleared(task: Task, status: TaskStatus) -> Task:
-    """The task in another status, without what only its old one had."""
-    return replace(
-        task,
-        status=status,
-        status_reason="",
-        failure_reason=None,
-        wait_reason=None,
-        resume_time=None,
-        deadline_time=None,
-        completed_time=None,
-        resume_after_stop=False,
-        revived_from=None,
-    )
+def _moved(task: Task, status: TaskStatus, **has: Any) -> Task:
+    """The task in another status: of what only its old one had, it `has` this."""
+    return replace(task, status=status, **_BARE | has)
 
 
 def _store(tx: Tx, task: Task, moved: Task) -> Task:
@@ -234,8 +243,8 @@ def _in_our_words(task: Task) -> str:
     return "trying again" if tried else task.status_reason
 
 
-def _in_phase(tx: Tx, attempt: Attempt, phase: AttemptPhase) -> Attempt:
-    return replace(attempt, phase=phase, reason="", accepted_time=attempt.accepted_time or tx.now_us)
+def _in_phase(tx: Tx, attempt: Attempt, phase: AttemptPhase, **has: Any) -> Attempt:
+    return replace(attempt, phase=phase, accepted_time=attempt.accepted_time or tx.now_us, **{"reason": ""} | has)
 
 
 def _store_attempt(tx: Tx, attempt: Attempt, moved: Attempt) -> Attempt:

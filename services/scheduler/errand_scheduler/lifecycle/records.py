@@ -1,6 +1,7 @@
 """What happened in an attempt, as its runner tells it: stored once, in order, with all that follows from it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from errand_common.errors import Conflict, Invalid
@@ -61,9 +62,13 @@ def store_events(tx: Tx, holder: Holder, batch: Sequence[RunnerEvent], durations
     if [event.sequence for event in new] != list(range(acked + 1, last + 1)):
         raise _gap(holder, acked)
     _check_blobs(tx, new)
+    moved = attempt
     for part in _parts(new):
-        attempt = _store(tx, attempt, part, durations)
-    attempts.set_acked(tx, holder.attempt_id, last)
+        moved = _store(tx, moved, part, durations)
+    if moved.phase is attempt.phase:
+        attempts.set_acked(tx, attempt.attempt_id, last)
+    else:
+        attempts.set_phase(tx, replace(moved, acked_sequence=last))
     return last
 
 

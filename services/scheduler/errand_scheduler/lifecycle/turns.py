@@ -38,9 +38,13 @@ def offer(tx: Tx, *, task_id: str, runner_id: str, attempt_id: str, durations: D
     task = tx.one(tasks.by_id(task_id))
     if task is None or task.status is not TaskStatus.PENDING:
         return None
-    if tx.one(attempts.live_of_task(task_id)) is not None:
+    before = tx.one(attempts.before(task_id))
+    assert before is not None  # always one row
+    if before.live:
         return None
-    attempt = _new_attempt(tx, task, runner_id=runner_id, attempt_id=attempt_id, within_s=durations.offer_s)
+    fence = _next_fence(tx, before.last_fence)
+    within_s = durations.offer_s
+    attempt = _new_attempt(tx, task, runner_id=runner_id, attempt_id=attempt_id, fence=fence, within_s=within_s)
     begin_attempt(tx, attempt)
     return attempt
 
@@ -106,15 +110,19 @@ def superseded(holder: Holder) -> Conflict:
     )
 
 
-def _new_attempt(tx: Tx, task: Task, *, runner_id: str, attempt_id: str, within_s: float) -> Attempt:
+def _next_fence(tx: Tx, last: int) -> int:
     history = tx.one(meta.get())
     assert history is not None  # written at first start
+    return next_fence(last, history.generation)
+
+
+def _new_attempt(tx: Tx, task: Task, *, runner_id: str, attempt_id: str, fence: int, within_s: float) -> Attempt:
     return Attempt(
         attempt_id=attempt_id,
         task_id=task.task_id,
         user_id=task.user_id,
         runner_id=runner_id,
-        fence=next_fence(tx.one(attempts.last_fence(task.task_id)) or 0, history.generation),
+        fence=fence,
         phase=AttemptPhase.OFFERED,
         reason="",
         failure_reason=None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from errand_common.values import AttemptPhase, FailureReason
-from errand_scheduler.store.query import Query, number
+from errand_scheduler.store.query import Query
 from errand_scheduler.store.transaction import Tx
 
 _SELECT = """
@@ -47,6 +47,14 @@ class Attempt:
     created_time: int
     accepted_time: int | None
     completed_time: int | None
+
+
+@dataclass(frozen=True)
+class Before:
+    """The highest fence that a task has had, 0 before the first, and whether an attempt of it is not final."""
+
+    last_fence: int
+    live: bool
 
 
 def by_id(attempt_id: str) -> Query[Attempt]:
@@ -100,9 +108,16 @@ def last_runners(task_id: str, *, count: int) -> Query[str]:
     )
 
 
-def last_fence(task_id: str) -> Query[int]:
-    """The highest fence that the task has had; 0 before the first."""
-    return Query("SELECT COALESCE(MAX(fence), 0) FROM attempts WHERE task_id = :task_id", number, {"task_id": task_id})
+def before(task_id: str) -> Query[Before]:
+    """What the task's attempts so far leave to the next."""
+    return Query(
+        """
+        SELECT COALESCE(MAX(fence), 0) AS last_fence, COALESCE(MAX(completed_time IS NULL), 0) AS live FROM attempts
+        WHERE task_id = :task_id
+        """,
+        lambda row: Before(last_fence=row["last_fence"], live=bool(row["live"])),
+        {"task_id": task_id},
+    )
 
 
 def insert(tx: Tx, attempt: Attempt) -> None:
@@ -134,7 +149,7 @@ def set_phase(tx: Tx, attempt: Attempt) -> None:
         UPDATE attempts
         SET phase = :phase, reason = :reason, failure_reason = :failure_reason, stop_cause = :stop_cause,
             deadline_time = :deadline_time, accepted_time = :accepted_time, completed_time = :completed_time,
-            disconnected = :disconnected
+            disconnected = :disconnected, acked_sequence = :acked_sequence
         WHERE attempt_id = :attempt_id
         """,
         {
@@ -147,6 +162,7 @@ def set_phase(tx: Tx, attempt: Attempt) -> None:
             "accepted_time": attempt.accepted_time,
             "completed_time": attempt.completed_time,
             "disconnected": attempt.disconnected,
+            "acked_sequence": attempt.acked_sequence,
         },
     )
 
