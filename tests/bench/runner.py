@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
-from errand_common import log, rpc
+from errand_common import garbage, log, rpc
 from errand_common.clock import Clock
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
@@ -54,6 +54,7 @@ async def _serve(run_attempt: RunAttempt) -> None:
                 presence=presence_file(data),
                 scheduler=scheduler,
             )
+            garbage.look_rarely()
             await worker.run(sessions.run())
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
-from errand_common import rpc
+from errand_common import garbage, rpc
 from errand_common.clock import Clock
 from errand_common.credentials import PEM_END, awaited
 from errand_common.ids import Ids
@@ -78,6 +78,7 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                     presence=presence_file(settings.data),
                     scheduler=settings.scheduler,
                 )
+                garbage.look_rarely()
                 await until_one_ends(worker.run(sessions.run()), leftovers.watch())
     finally:
         outbox.close()

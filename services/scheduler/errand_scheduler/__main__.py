@@ -3,6 +3,7 @@
 import asyncio
 import sys
 
+from errand_common import garbage
 from errand_common.clock import Clock
 from errand_common.service import Command, FileCommand, Service
 from errand_scheduler.config import SchedulerSettings
@@ -15,6 +16,7 @@ from errand_scheduler.server import scheduler
 
 async def _serve(settings: SchedulerSettings, stop: asyncio.Event) -> None:
     async with scheduler(settings, Clock()):
+        garbage.look_rarely()
         await stop.wait()
 
 
