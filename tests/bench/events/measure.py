@@ -6,8 +6,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from tests.bench.cpu import cpu_s
@@ -37,6 +37,16 @@ class Measured:
         """Its process id."""
         return self.stack.processes.running["scheduler"].pid
 
+    @contextmanager
+    def going(self) -> Iterator[None]:
+        """The attempts that are ready begin to tell."""
+        go = self.stack.folder / "runner" / "go"
+        go.touch()
+        try:
+            yield
+        finally:
+            go.unlink()
+
     async def told(self, word: str, count: int) -> None:
         """Wait until the source has said a word so often."""
         async with asyncio.timeout(_MOST_S):
@@ -59,20 +69,18 @@ async def measure_events(table: Table, rounds: int) -> None:
 
 async def _backlog(table: Table, measured: Measured) -> None:
     """The scheduler stands still while the events are told, then takes them all."""
-    go = measured.stack.folder / "runner" / "go"
     made = await asyncio.gather(*(measured.person.create(f"{BACKLOG} 0") for _ in range(BACKLOG_TASKS)))
     async with _watching(measured, made, watchers=1, events=BACKLOG) as seen:
         await measured.told("running", BACKLOG_TASKS)
         os.kill(measured.scheduler, signal.SIGSTOP)
         try:
-            go.touch()
-            await measured.told("told", BACKLOG_TASKS)
+            with measured.going():
+                await measured.told("told", BACKLOG_TASKS)
         finally:
             os.kill(measured.scheduler, signal.SIGCONT)
         started_s, before_s = time.monotonic(), cpu_s(measured.scheduler)
         last_s = (await seen)["last_s"]
         spent_s = cpu_s(measured.scheduler) - before_s
-    go.unlink()
     count = BACKLOG_TASKS * BACKLOG
     table.add(
         "durable events, runner -> SQLite -> watcher",
@@ -85,11 +93,18 @@ async def _backlog(table: Table, measured: Measured) -> None:
 
 
 async def _steady(table: Table, measured: Measured) -> None:
+    """Everybody watches before the first event is told. The rate is part of what is found: a loop that waits for the
+    disk tells less, and what was never told is not late."""
     events = int(STEADY_RATE * STEADY_S)
     made = await asyncio.gather(*(measured.person.create(f"{events} {STEADY_RATE}") for _ in range(STEADY_TASKS)))
     async with _watching(measured, made, watchers=STEADY_WATCHERS, events=events) as seen:
-        await measured.told("told", STEADY_TASKS)
+        await measured.told("running", STEADY_TASKS)
+        started_s = time.monotonic()
+        with measured.going():
+            await measured.told("told", STEADY_TASKS)
+        rate = STEADY_TASKS * events / (time.monotonic() - started_s)
         found = await seen
+    table.add("told by 50 loops of 100/s, each after its last sync", rate, unit="events/s", goal="5,000")
     table.add("told -> seen, 200 watchers, 5,000 events/s: p50", found["p50_ms"], unit="ms")
     table.add("told -> seen, 200 watchers, 5,000 events/s: p99", found["p99_ms"], unit="ms", goal="250 ms or less")
 

@@ -1,6 +1,6 @@
 """A runner whose attempts tell so many events, so fast, as their prompts say: "COUNT PER_SECOND".
 
-With 0 a second they begin when the file `go` is there, and are as fast as the disk. Prints "running" for each attempt
+They begin when the file `go` is there; with 0 a second they are as fast as the disk. Prints "running" for each attempt
 that is ready and "told" for each that has told all. An event holds when it was told, on the clock that processes share.
 """
 
@@ -30,7 +30,7 @@ async def _run(assignment: runner_pb2.Assignment, inbox: Inbox, log: Log, runner
     await recorder.phase(AttemptPhase.RUNNING)
     await log.drained()
     print("running", flush=True)
-    while not (per_second or GO.exists()):
+    while not GO.exists():
         await asyncio.sleep(0.02)
     began_s = time.monotonic()
     for number in range(int(count)):
