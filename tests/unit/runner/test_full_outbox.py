@@ -157,3 +157,19 @@ async def test_a_disk_that_breaks_while_it_is_full_ends_the_log(tmp_path, box, d
         await waiting
     box.close()
     assert told(tmp_path) == {ATTEMPT: ["told"]}
+
+
+async def test_what_was_forgotten_while_the_disk_was_full_stays_so(tmp_path, box, disk):
+    log, other = box.hold(ATTEMPT, 1), box.hold(OTHER, 1)
+    await asyncio.gather(log.noted(), other.noted())
+    disk.full = True
+    box.forget(ATTEMPT)
+    waiting = asyncio.ensure_future(other.append(event("x")))
+    await tried(disk, 2)
+
+    disk.full = False
+
+    async with asyncio.timeout(5):
+        await waiting
+    box.close()
+    assert told(tmp_path) == {OTHER: ["x"]}

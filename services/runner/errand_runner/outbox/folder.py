@@ -42,10 +42,7 @@ class Outbox:
         thread = DiskThread(disk)
         tail = Tail(self._segments, thread, held=self._held, needed=self._needed)
         self._store = Store(tail, thread, Budget(limits or Limits()), self.changed)
-        # Before anything of it is sent: what is acknowledged must still be here after a loss of power.
-        for path in paths(folder):
-            disk.settle(path)
-        for found in recover(paths(folder)).values():
+        for found in recover(paths(folder), settle=disk.settle).values():
             self._open(found)
         self._remove_orphans()
 

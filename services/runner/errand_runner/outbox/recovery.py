@@ -1,5 +1,6 @@
 """What an earlier process left in the segments; what cannot be trusted is left out."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,15 +35,16 @@ class Recovered:
         return self.held.acked_sequence + len(self.records)
 
 
-def recover(segments: list[Path]) -> dict[str, Recovered]:
-    """What is held, by attempt, with its events in order and without a hole.
+def recover(segments: Sequence[Path], *, settle: Callable[[Path], None]) -> dict[str, Recovered]:
+    """What is held, by attempt, with its events in order and without a hole. `settle` makes a segment durable: what is
+    sent from it must still be there after a loss of power.
 
     A torn end, from a crash in mid-write, was never acted on. After an entry that a bad disk changed nothing of that
     segment is trusted: the scheduler decides by the last number that is left whether the attempt can go on.
     """
     found: dict[str, Recovered] = {}
     for path in segments:
-        for entry in _entries(path):
+        for entry in _entries(path, settle):
             _follow(found, entry, number_of(path))
     return found
 
@@ -73,9 +75,10 @@ def _gone_on(before: Recovered | None, held: Held) -> Recovered:
     return Recovered(held, before.records[acked:], before.segments[acked:])
 
 
-def _entries(path: Path) -> list[Entry]:
+def _entries(path: Path, settle: Callable[[Path], None]) -> list[Entry]:
     """The entries of a segment, up to the first that is not what was written; none without its state."""
     try:
+        settle(path)
         whole, rest = frames(path.read_bytes())
     except OSError as exc:
         _report_damage(path, f"it cannot be read: {exc.strerror}")

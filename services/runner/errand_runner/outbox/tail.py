@@ -56,6 +56,7 @@ class Tail:
         self._held, self._needed = held, needed
         self._queue: deque[Item] = deque()
         self._along: list[bytes] = []
+        self._going_along = 0
         self._writing: Sequence[Item] = ()
         self._full = False
 
@@ -85,11 +86,11 @@ class Tail:
         for item in items:
             item.taken = True
         data = b"".join([item.data for item in items])
+        self._going_along = len(self._along)
         if self._segments.full:
             write = partial(self._segments.begin, self._held(), data, needed=self._needed())
         else:
             write = partial(self._segments.append, b"".join(self._along) + data)
-        self._along.clear()
         self._thread.run(write).add_done_callback(self._settle)
 
     def _settle(self, done: "asyncio.Future[int]") -> None:
@@ -98,6 +99,7 @@ class Tail:
             item.taken = False
         failure = done.exception()
         if failure is None:
+            del self._along[: self._going_along]
             self._thread.feed(self)
             for item in items:
                 if item.wanted:
