@@ -52,9 +52,17 @@ class Person:
         )
         return await self.tasks.AddInput(request, metadata=self.metadata, timeout=DEADLINE_S)
 
-    async def stop(self, task_id: str) -> task_pb2.Task:
-        request = task_service_pb2.StopTaskRequest(task_id=task_id)
+    async def stop(self, task_id: str, request_id: str = "") -> task_pb2.Task:
+        request = task_service_pb2.StopTaskRequest(task_id=task_id, request_id=request_id)
         return (await self.tasks.StopTask(request, metadata=self.metadata, timeout=DEADLINE_S)).task
+
+    async def retry(self, task_id: str, request_id: str = "") -> task_pb2.Task:
+        request = task_service_pb2.RetryTaskRequest(task_id=task_id, request_id=request_id)
+        return (await self.tasks.RetryTask(request, metadata=self.metadata, timeout=DEADLINE_S)).task
+
+    async def edit(self, input_id: str, text: str, request_id: str = "") -> task_pb2.Input:
+        request = task_service_pb2.EditInputRequest(input_id=input_id, text=text, request_id=request_id)
+        return (await self.tasks.EditInput(request, metadata=self.metadata, timeout=DEADLINE_S)).input
 
     async def events(self, task_id: str) -> list[event_pb2.Event]:
         request = task_service_pb2.ListEventsRequest(task_id=task_id, page_size=500)

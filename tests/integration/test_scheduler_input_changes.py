@@ -17,11 +17,6 @@ class Writing:
     def __init__(self, person: Person) -> None:
         self.person = person
 
-    async def edit(self, input_id: str, text: str) -> task_pb2.Input:
-        request = tasks.EditInputRequest(input_id=input_id, text=text)
-        answer = await self.person.tasks.EditInput(request, metadata=self.person.metadata, timeout=DEADLINE_S)
-        return answer.input
-
     async def promote(self, input_id: str) -> task_pb2.Input:
         request = tasks.PromoteInputRequest(input_id=input_id)
         answer = await self.person.tasks.PromoteInput(request, metadata=self.person.metadata, timeout=DEADLINE_S)
@@ -52,7 +47,7 @@ async def test_the_runner_hears_of_every_change(running: Stack) -> None:
         assert await told(runner) == [("one", QUEUE)]
         two = (await person.add_input(task.task_id, "two")).input
         assert await told(runner) == [("one", QUEUE), ("two", QUEUE)]
-        assert (await writing.edit(one.input_id, "eno")).text == "eno"
+        assert (await person.edit(one.input_id, "eno")).text == "eno"
         assert await told(runner) == [("eno", QUEUE), ("two", QUEUE)]
         assert (await writing.promote(two.input_id)).kind == STEER
         assert await told(runner) == [("eno", QUEUE), ("two", STEER)]
@@ -63,7 +58,7 @@ async def test_the_runner_hears_of_every_change(running: Stack) -> None:
         assert await writing.waiting(task.task_id) == ["two"]
         await runner.send(first.attempt, inputs_event(last))
         assert await writing.waiting(task.task_id) == []
-        for change in (writing.edit(two.input_id, "x"), writing.promote(two.input_id), writing.remove(two.input_id)):
+        for change in (person.edit(two.input_id, "x"), writing.promote(two.input_id), writing.remove(two.input_id)):
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await change
             assert from_rpc_error(refused.value).reason == "INPUT_TAKEN"

@@ -8,8 +8,8 @@ import pytest
 
 from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import runner_pb2, task_pb2
-from errand_common.clock import Clock
 from errand_common.errors import Exhausted, from_rpc_error
+from tests.integration.moved_clock import MovedClock
 from tests.integration.scheduling import (
     DEADLINE_S,
     ScriptedRunner,
@@ -22,19 +22,6 @@ from tests.integration.scheduling import (
 )
 
 BEAT_S = 0.2
-
-
-class MovedClock(Clock):
-    """The machine's clock, moved on by hand."""
-
-    def __init__(self) -> None:
-        self.ahead_s = 0.0
-
-    def now_us(self) -> int:
-        return super().now_us() + round(self.ahead_s * 1e6)
-
-    def boot_s(self) -> float:
-        return super().boot_s() + self.ahead_s
 
 
 async def refusal_of(runner: ScriptedRunner) -> Exhausted:

@@ -1,8 +1,7 @@
 """A task that waits, as a person and a runner see it: asked, answered, parked, sent on."""
 
 from errand.v1 import event_pb2, runner_pb2, task_pb2
-from errand.v1 import task_service_pb2 as tasks
-from tests.integration.scheduling import DEADLINE_S, Person, ScriptedRunner, Stack, inputs_event, new_task, phase_event
+from tests.integration.scheduling import ScriptedRunner, Stack, inputs_event, new_task, phase_event
 
 QUESTION, ALLOWANCE, QUOTA = (
     task_pb2.WAIT_REASON_QUESTION,
@@ -39,11 +38,6 @@ async def waits(
     )
     assert ack.error_reason == ""
     return taken.attempt
-
-
-async def retried(person: Person, task_id: str) -> task_pb2.Task:
-    request = tasks.RetryTaskRequest(task_id=task_id)
-    return (await person.tasks.RetryTask(request, metadata=person.metadata, timeout=DEADLINE_S)).task
 
 
 async def test_an_answer_reaches_the_attempt_that_waits_for_it(running: Stack) -> None:
@@ -92,7 +86,7 @@ async def test_a_retry_sends_on_what_waits_for_an_allowance(running: Stack) -> N
     person, task = await new_task(running)
     async with running.runner() as runner:
         ref = await waits(runner, ALLOWANCE)
-        assert (await retried(person, task.task_id)).status == WAITING
+        assert (await person.retry(task.task_id)).status == WAITING
         await runner.finish(ref, PARKED)
         assert (await runner.take()).attempt.fence == ref.fence + 1
     kinds = [event.body.WhichOneof("kind") for event in await person.events(task.task_id)]
@@ -108,7 +102,7 @@ async def test_a_task_that_waits_is_stopped_parked_or_not(running: Stack) -> Non
         assert (stopping.attempt, stopping.desired_state) == (hot, runner_pb2.DESIRED_STATE_STOP)
         await runner.finish(hot, PARKED)
         assert (await person.task(task.task_id)).status == CANCELLED
-        assert (await retried(person, task.task_id)).status == PENDING
+        assert (await person.retry(task.task_id)).status == PENDING
         parked = await waits(runner, QUESTION)
         await runner.finish(parked, PARKED)
         assert (await person.stop(task.task_id)).status == CANCELLED

@@ -180,19 +180,22 @@ async def test_a_blob_that_is_not_there_is_a_problem_and_one_that_breaks_off_is_
 
 
 @pytest.mark.parametrize(
-    ("path", "method", "body"),
+    ("verb", "path", "method", "body"),
     [
-        ("/v1/tasks", "CreateTask", {"project_id": "prj_1", "prompt": "go"}),
-        ("/v1/tasks/tsk_0/inputs", "AddInput", {"text": "go"}),
+        ("POST", "/v1/tasks", "CreateTask", {"project_id": "prj_1", "prompt": "go"}),
+        ("POST", "/v1/tasks/tsk_0/inputs", "AddInput", {"text": "go"}),
+        ("PATCH", "/v1/inputs/inp_0", "EditInput", {"text": "go"}),
+        ("POST", "/v1/tasks/tsk_0/stop", "StopTask", None),
+        ("POST", "/v1/tasks/tsk_0/retry", "RetryTask", None),
     ],
 )
 async def test_the_idempotency_key_reaches_the_scheduler(
-    gateway: Running, scheduler: SchedulerDouble, path: str, method: str, body: dict[str, str]
+    gateway: Running, scheduler: SchedulerDouble, verb: str, path: str, method: str, body: dict[str, str] | None
 ) -> None:
     scheduler.tasks["tsk_0"] = new_task("tsk_0")
     async with gateway.client(scheduler.new_session()) as client:
-        await client.post(path, json=body, headers={"Idempotency-Key": "tap-42"})
-        await client.post(path, json=body)
+        await client.request(verb, path, json=body, headers={"Idempotency-Key": "tap-42"})
+        await client.request(verb, path, json=body)
 
     keys = [call.request.request_id for call in scheduler.asked(method)]  # type: ignore[attr-defined]
     assert keys == ["tap-42", ""]

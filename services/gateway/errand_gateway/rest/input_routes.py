@@ -92,9 +92,9 @@ class InputRoutes:
         """Adds what a person wrote; a final task goes on with it."""
         return await self._inputs.add(token, request_id=key, task_id=task_id, text=body.text, kind=body.kind)
 
-    async def edit(self, token: SessionToken, input_id: str, body: EditInput) -> JsonObject:
+    async def edit(self, token: SessionToken, input_id: str, body: EditInput, key: IdempotencyKey = "") -> JsonObject:
         """Replaces the text of an input that no message carries yet."""
-        return await self._inputs.edit(token, input_id, text=body.text)
+        return await self._inputs.edit(token, input_id, request_id=key, text=body.text)
 
     async def remove(self, token: SessionToken, input_id: str) -> JsonObject:
         """Takes an input back that no message carries yet; again changes nothing."""

@@ -87,13 +87,13 @@ class TaskRoutes:
         """Reads one task."""
         return await self._tasks.get(token, task_id)
 
-    async def stop(self, token: SessionToken, task_id: str) -> JsonObject:
+    async def stop(self, token: SessionToken, task_id: str, key: IdempotencyKey = "") -> JsonObject:
         """Stops a task; stopping a final one changes nothing."""
-        return await self._tasks.stop(token, task_id)
+        return await self._tasks.stop(token, task_id, request_id=key)
 
-    async def retry(self, token: SessionToken, task_id: str) -> JsonObject:
+    async def retry(self, token: SessionToken, task_id: str, key: IdempotencyKey = "") -> JsonObject:
         """Sends a task on that failed, was stopped, or waits for no answer; one under way is left alone."""
-        return await self._tasks.retry(token, task_id)
+        return await self._tasks.retry(token, task_id, request_id=key)
 
     async def explain_pending(self, token: SessionToken, task_id: str) -> JsonObject:
         """Says in words why a task waits, and what each runner lacks for it."""

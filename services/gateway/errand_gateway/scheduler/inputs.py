@@ -28,9 +28,9 @@ class Inputs:
         request = ListInputsRequest(task_id=task_id)
         return await self._connection.read(self._connection.tasks.ListInputs, request, token=token)
 
-    async def edit(self, token: str, input_id: str, *, text: str) -> JsonObject:
-        """Replace the text of one that no message carries yet."""
-        request = EditInputRequest(input_id=input_id, text=text)
+    async def edit(self, token: str, input_id: str, *, request_id: str, text: str) -> JsonObject:
+        """Replace the text of one that no message carries yet, once for a `request_id`."""
+        request = EditInputRequest(input_id=input_id, text=text, request_id=request_id)
         return await self._connection.read(self._connection.tasks.EditInput, request, token=token)
 
     async def promote(self, token: str, input_id: str) -> JsonObject:

@@ -49,14 +49,14 @@ class Tasks:
         request = ListTasksRequest(page_size=page_size, page_token=page_token)
         return await self._connection.read(self._connection.tasks.ListTasks, request, token=token)
 
-    async def stop(self, token: str, task_id: str) -> JsonObject:
-        """Stop a task."""
-        request = StopTaskRequest(task_id=task_id)
+    async def stop(self, token: str, task_id: str, *, request_id: str) -> JsonObject:
+        """Stop a task, once for a `request_id`."""
+        request = StopTaskRequest(task_id=task_id, request_id=request_id)
         return await self._connection.read(self._connection.tasks.StopTask, request, token=token)
 
-    async def retry(self, token: str, task_id: str) -> JsonObject:
-        """Send a task on that failed, was stopped, or waits."""
-        request = RetryTaskRequest(task_id=task_id)
+    async def retry(self, token: str, task_id: str, *, request_id: str) -> JsonObject:
+        """Send a task on that failed, was stopped, or waits, once for a `request_id`."""
+        request = RetryTaskRequest(task_id=task_id, request_id=request_id)
         return await self._connection.read(self._connection.tasks.RetryTask, request, token=token)
 
     async def explain_pending(self, token: str, task_id: str) -> JsonObject:

@@ -72,11 +72,16 @@ class Inputs:
     async def edit(self, request: pb.EditInputRequest) -> pb.EditInputResponse:
         """Replace the text."""
         check_text(request.text, field="text")
+        asked = sent(request, user_id=person().user_id, method="EditInput", request_id=request.request_id)
         item = await self._change(
             "edit_input",
             request.input_id,
-            lambda tx, user_id: input_changes.edit_input(
-                tx, user_id=user_id, input_id=request.input_id, text=request.text
+            lambda tx, user_id: once(
+                tx,
+                asked,
+                do=lambda: input_changes.edit_input(tx, user_id=user_id, input_id=request.input_id, text=request.text),
+                again=lambda known_id: input_changes.find(tx, user_id=user_id, input_id=known_id)[0],
+                id_of=lambda item: item.input_id,
             ),
             size_bytes=len(request.text),
         )

@@ -1,7 +1,7 @@
 """TaskService: what people do with tasks."""
 
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from errand_scheduler.durations import Durations
 from errand_scheduler.edges.blobs import Blobs
 from errand_scheduler.edges.explain import Explanations
 from errand_scheduler.edges.history import History
-from errand_scheduler.edges.idempotency import once, sent
+from errand_scheduler.edges.idempotency import Request, once, sent
 from errand_scheduler.edges.inputs import Inputs
 from errand_scheduler.edges.requests import check_id, check_text, page_size, place_of, token_of
 from errand_scheduler.edges.watch import watch
@@ -100,16 +100,7 @@ class TaskEdge(TaskServiceServicer):
             audit.record(tx, caller=user_id, action="create_task", subject_id=task_id)
             return task
 
-        task = await self._writer.write(
-            lambda tx: once(
-                tx,
-                asked,
-                do=lambda: create(tx),
-                again=lambda known_id: asks.find(tx, task_id=known_id, user_id=user_id),
-                id_of=lambda task: task.task_id,
-            ),
-            size_bytes=len(request.prompt),
-        )
+        task = await self._writer.write(lambda tx: _once(tx, asked, create), size_bytes=len(request.prompt))
         return pb.CreateTaskResponse(task=wire.task(task))
 
     async def GetTask(self, request: pb.GetTaskRequest, context: Context) -> pb.GetTaskResponse:
@@ -151,6 +142,7 @@ class TaskEdge(TaskServiceServicer):
         user_id = person().user_id
         check_id(request.task_id, "tsk", field="task_id")
         await self._check_room()
+        asked = sent(request, user_id=user_id, method="RetryTask", request_id=request.request_id)
 
         def retry(tx: Tx) -> Task:
             task = retries.retry_task(
@@ -163,13 +155,15 @@ class TaskEdge(TaskServiceServicer):
             audit.record(tx, caller=user_id, action="retry_task", subject_id=request.task_id)
             return task
 
-        return pb.RetryTaskResponse(task=wire.task(await self._writer.write(retry)))
+        task = await self._writer.write(lambda tx: _once(tx, asked, retry))
+        return pb.RetryTaskResponse(task=wire.task(task))
 
     async def StopTask(self, request: pb.StopTaskRequest, context: Context) -> pb.StopTaskResponse:
         user_id = person().user_id
         check_id(request.task_id, "tsk", field="task_id")
         attempt = self._board.of_task(request.task_id)
         present = attempt is not None and self._board.lease_holds(attempt.attempt_id)
+        asked = sent(request, user_id=user_id, method="StopTask", request_id=request.request_id)
 
         def stop(tx: Tx) -> Task:
             task = asks.stop_task(
@@ -178,7 +172,8 @@ class TaskEdge(TaskServiceServicer):
             audit.record(tx, caller=user_id, action="stop_task", subject_id=request.task_id)
             return task
 
-        return pb.StopTaskResponse(task=wire.task(await self._writer.write(stop, urgent=True)))
+        task = await self._writer.write(lambda tx: _once(tx, asked, stop), urgent=True)
+        return pb.StopTaskResponse(task=wire.task(task))
 
     async def WatchEvents(
         self, request: pb.WatchEventsRequest, context: Context
@@ -227,6 +222,16 @@ class TaskEdge(TaskServiceServicer):
         if task is None:
             raise NotFound(f"you have no task {task_id}")
         return task
+
+
+def _once(tx: Tx, asked: Request, do: Callable[[Tx], Task]) -> Task:
+    return once(
+        tx,
+        asked,
+        do=lambda: do(tx),
+        again=lambda known_id: asks.find(tx, task_id=known_id, user_id=asked.user_id),
+        id_of=lambda task: task.task_id,
+    )
 
 
 def _fitting(page: Sequence[task_pb2.Task]) -> list[task_pb2.Task]:

@@ -40,7 +40,7 @@ def promote_input(tx: Tx, *, user_id: str, input_id: str) -> Input:
 def remove_input(tx: Tx, *, user_id: str, input_id: str) -> Input:
     """Take it back; again changes nothing. A task that it alone sent on stands again where it stood, unless a runner
     has taken that up. Raises NotFound, Conflict: INPUT_TAKEN, or WRONG_STATE for the prompt."""
-    item, task = _find(tx, user_id=user_id, input_id=input_id)
+    item, task = find(tx, user_id=user_id, input_id=input_id)
     if item.taken_message_id is not None:
         raise _taken(item)
     if item.removed_time is not None:
@@ -53,18 +53,19 @@ def remove_input(tx: Tx, *, user_id: str, input_id: str) -> Input:
     return removed
 
 
-def _waiting(tx: Tx, *, user_id: str, input_id: str) -> tuple[Input, Task]:
-    item, task = _find(tx, user_id=user_id, input_id=input_id)
-    if item.taken_message_id is not None or item.removed_time is not None:
-        raise _taken(item)
-    return item, task
-
-
-def _find(tx: Tx, *, user_id: str, input_id: str) -> tuple[Input, Task]:
+def find(tx: Tx, *, user_id: str, input_id: str) -> tuple[Input, Task]:
+    """The user's input and its task. Raises NotFound."""
     item = tx.one(inputs.by_id(input_id))
     task = None if item is None else tx.one(tasks.of_user(item.task_id, user_id))
     if item is None or task is None:
         raise NotFound(f"you have no input {input_id}")
+    return item, task
+
+
+def _waiting(tx: Tx, *, user_id: str, input_id: str) -> tuple[Input, Task]:
+    item, task = find(tx, user_id=user_id, input_id=input_id)
+    if item.taken_message_id is not None or item.removed_time is not None:
+        raise _taken(item)
     return item, task
 
 

@@ -26,9 +26,9 @@ export class Api {
         return this.#asked("POST", path, body, key);
     }
 
-    /** Change what is there; again changes nothing. Raises Problem. */
-    async patch(path, body) {
-        return this.#asked("PATCH", path, body);
+    /** Change what is there; with a key it counts once however often it is sent. Raises Problem. */
+    async patch(path, body, key = "") {
+        return this.#asked("PATCH", path, body, key);
     }
 
     /** Take away what is there; again changes nothing. Raises Problem. */

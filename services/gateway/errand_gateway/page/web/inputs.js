@@ -1,5 +1,7 @@
 /** What a person writes to a task: sent, and changed while nobody has read it. */
 
+import { newKey } from "./draft.js";
+
 export class Inputs {
     #api;
     #path;
@@ -21,7 +23,7 @@ export class Inputs {
 
     /** Say something else instead; gives the input. Raises Problem. */
     async edit(inputId, text) {
-        return (await this.#api.patch(one(inputId), { text })).input;
+        return (await this.#api.patch(one(inputId), { text }, newKey())).input;
     }
 
     /** Have it said with the next step; gives the input. Raises Problem. */

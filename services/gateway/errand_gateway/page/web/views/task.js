@@ -1,6 +1,7 @@
 /** One task: where it stands, its story as it happens, and the box to write to it. */
 
 import { button, element, icon, say } from "../dom.js";
+import { newKey } from "../draft.js";
 import { Follow } from "../follow.js";
 import { Inputs } from "../inputs.js";
 import { Line } from "../live.js";
@@ -76,7 +77,7 @@ export class TaskView {
             inputs: this.#inputs,
             taskId,
             onWritten: (input) => this.#written(input),
-            again: () => this.#app.api.post(`${this.#path}/retry`),
+            again: () => this.#app.api.post(`${this.#path}/retry`, {}, newKey()),
         });
         this.#view.node.addEventListener("click", () => this.#follow.look());
         this.node = this.#build();
@@ -184,7 +185,7 @@ export class TaskView {
         this.#error.hidden = true;
         this.#drawStanding();
         try {
-            await this.#app.api.post(`${this.#path}/stop`);
+            await this.#app.api.post(`${this.#path}/stop`, {}, newKey());
         } catch (error) {
             this.#stopAsked = false;
             this.#drawStanding();
