@@ -1,12 +1,30 @@
-"""A socket of its own before the host's Docker engine, which can be taken away and brought back."""
+"""A socket of its own before the host's Docker engine, which can be taken away, or stop a call on its way."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ENGINE = "/var/run/docker.sock"
 _CHUNK_BYTES = 64 * 1024
+
+
+@dataclass
+class Hold:
+    """A call that gets no further: its request, or where `reply` is set its reply."""
+
+    call: re.Pattern[bytes]
+    reply: bool
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def stop(self) -> None:
+        """Stand still until the hold is over; then the connection breaks."""
+        self.reached.set()
+        await self.over.wait()
+        raise ConnectionAbortedError
 
 
 class EngineProxy:
@@ -16,6 +34,7 @@ class EngineProxy:
         self._path = path
         self._ends: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
+        self._hold: Hold | None = None
 
     @property
     def docker_host(self) -> str:
@@ -34,14 +53,25 @@ class EngineProxy:
         for end in self._ends:
             end.transport.abort()
 
+    @asynccontextmanager
+    async def holding(self, call: str, *, reply: bool = False) -> AsyncIterator[asyncio.Event]:
+        """The next call whose first line matches does not reach the engine, or its reply does not come back. The event
+        is set when it has come so far; at the end it is dropped."""
+        hold = self._hold = Hold(re.compile(call.encode()), reply)
+        try:
+            yield hold.reached
+        finally:
+            self._hold = None
+            hold.over.set()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         behind_reader, behind_writer = await asyncio.open_unix_connection(ENGINE)
-        ends = {writer, behind_writer}
+        ends, held = {writer, behind_writer}, asyncio.Queue[Hold](1)
         self._ends |= ends
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_carry(reader, behind_writer))
-                group.create_task(_carry(behind_reader, writer))
+                group.create_task(self._ask(reader, behind_writer, held))
+                group.create_task(_answer(behind_reader, writer, held))
         except* OSError:
             pass
         finally:
@@ -49,9 +79,24 @@ class EngineProxy:
             for end in ends:
                 end.transport.abort()
 
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, held: asyncio.Queue[Hold]) -> None:
+        # A request begins where a chunk does: on a connection there is one at a time.
+        while chunk := await reader.read(_CHUNK_BYTES):
+            if (hold := self._hold) is not None and hold.call.match(chunk):
+                self._hold = None
+                if not hold.reply:
+                    await hold.stop()
+                held.put_nowait(hold)
+            writer.write(chunk)
+            await writer.drain()
+        with suppress(OSError):
+            writer.write_eof()
 
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, held: asyncio.Queue[Hold]) -> None:
     while chunk := await reader.read(_CHUNK_BYTES):
+        if not held.empty():
+            await held.get_nowait().stop()
         writer.write(chunk)
         await writer.drain()
     with suppress(OSError):

@@ -54,6 +54,13 @@ def containers(task: Json) -> list[str]:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
 
 
+async def started(phone: Phone, project: Json, command: str) -> Json:
+    """A task whose command runs."""
+    task = await phone.create_task(project, f"Run: {command}")
+    await until(phone, task, event("tool_call_started"))
+    return task
+
+
 async def no_container(task: Json) -> None:
     """Wait until a task has none."""
     async with asyncio.timeout(15):

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -15,22 +16,44 @@ from errand_common.errors import ErrandError, Internal, from_rpc_error, to_statu
 SERVER_NAME = handshake.SERVER_NAME
 """The name in the scheduler's certificate, whatever address it is dialled at."""
 
+Options = list[tuple[str, int | str]]
 MESSAGE_BYTES = 4 * 1024 * 1024
 """The largest message, both ways (ARCHITECTURE.md, Bounds)."""
 
-# Half-open connections are found by keepalive; `http2.ping_timeout_ms` is what counts, not `keepalive_timeout_ms` alone
-# (measured with grpcio 1.85: 64 s against 8 s).
-_COMMON = [
+
+@dataclass(frozen=True)
+class Keepalive:
+    """How a connection that delivers nothing is found: after how much silence the peer is asked, and how long it has to
+    answer."""
+
+    silence_s: float = 10.0
+    answer_s: float = 5.0
+
+    @property
+    def options(self) -> Options:
+        """For both sides: one that asks alone is the only one to find it."""
+        return [
+            ("grpc.keepalive_time_ms", round(self.silence_s * 1000)),
+            ("grpc.keepalive_timeout_ms", round(self.answer_s * 1000)),
+            # It is this that counts, not the one above alone (measured with grpcio 1.85: 64 s against 8 s).
+            ("grpc.http2.ping_timeout_ms", round(self.answer_s * 1000)),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.max_pings_without_data", 0),
+        ]
+
+    @property
+    def allowed(self) -> Options:
+        """How often a server lets itself be asked."""
+        return [("grpc.http2.min_ping_interval_without_data_ms", round(self.silence_s * 500))]
+
+
+KEEPALIVE = Keepalive()
+_COMMON: Options = [
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     ("grpc.max_send_message_length", MESSAGE_BYTES),
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.http2.ping_timeout_ms", 5_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),
 ]
-_SERVER = [*_COMMON, ("grpc.http2.min_ping_interval_without_data_ms", 5_000), ("grpc.so_reuseport", 0)]
-_CLIENT = [
+_SERVER: Options = [*_COMMON, ("grpc.so_reuseport", 0)]
+_CLIENT: Options = [
     *_COMMON,
     # The scheduler is dialled where it is: what the environment says of web proxies is not about it.
     ("grpc.enable_http_proxy", 0),
@@ -47,19 +70,21 @@ REQUEST_ID = "x-request-id"
 Around = Callable[[str, grpc.aio.ServicerContext[Any, Any]], AbstractAsyncContextManager[None]]
 
 
-def server(interceptors: Sequence[grpc.aio.ServerInterceptor]) -> grpc.aio.Server:
+def server(interceptors: Sequence[grpc.aio.ServerInterceptor], *, keepalive: Keepalive = KEEPALIVE) -> grpc.aio.Server:
     """A server with Errand's limits; the first interceptor is the outermost."""
-    return grpc.aio.server(interceptors=list(interceptors), options=_SERVER)
+    options = [*_SERVER, *keepalive.options, *keepalive.allowed]
+    return grpc.aio.server(interceptors=list(interceptors), options=options)
 
 
-def channel(address: str, *, ca: bytes) -> grpc.aio.Channel:
+def channel(address: str, *, ca: bytes, keepalive: Keepalive = KEEPALIVE) -> grpc.aio.Channel:
     """A channel to the scheduler at `host:port`, trusting this CA (PEM) alone."""
-    return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(ca), options=_CLIENT)
+    options = [*_CLIENT, *keepalive.options]
+    return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(ca), options=options)
 
 
 def sync_channel(address: str, *, ca: bytes) -> grpc.Channel:
     """The same for a thread of its own (a runner's heartbeats)."""
-    return grpc.secure_channel(address, grpc.ssl_channel_credentials(ca), options=_CLIENT)
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(ca), options=[*_CLIENT, *KEEPALIVE.options])
 
 
 def bearer(token: str) -> tuple[tuple[str, str], ...]:
