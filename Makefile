@@ -48,19 +48,30 @@ browser: venv ## See to a Chromium, in which the tests open the page
 service-images: image ## Build the services' images of compose.yaml
 	@ANTHROPIC_API_KEY=none ERRAND_PUBLIC_URL=http://localhost scripts/compose build --quiet
 
+# Each of the many processes that tests start would compile everything anew.
+test check: export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: test
 test: check image browser service-images ## Prove every promise once; ten minutes on 2 cores beyond the first image build
 	$(PYTHON) -m pytest tests/sim
-	$(PYTHON) -m pytest tests/integration tests/e2e tests/chaos -n 2 --dist loadfile
+# The longest modules first, and one more at a time than there are cores: they wait more than they compute.
+	$(PYTHON) -m pytest tests/chaos tests/e2e tests/integration -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: venv ## Lint, types, import rules, contract and unit tests; a minute
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line static units
+
+.PHONY: static
+static: venv
 	.venv/bin/ruff check $(OURS)
 	.venv/bin/ruff format --check $(OURS)
-	.venv/bin/mypy $(OURS)
 	.venv/bin/lint-imports
 	.venv/bin/buf lint protos
-	$(PYTHON) -m pytest tests/unit -n 2 -q
+	.venv/bin/mypy $(OURS)
+
+.PHONY: units
+units: venv
+	$(PYTHON) -m pytest tests/unit -n 3 -q
 
 .PHONY: simulate
 simulate: venv ## Run generated schedules of faults (N= SEED=; PLANTED=1: find planted bugs; COVER=1: what they cover)

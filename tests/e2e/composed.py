@@ -1,6 +1,7 @@
 """An Errand of `compose.yaml`, as a compose project of its own beside stand-ins for GitHub and Claude."""
 
 import asyncio
+import json
 import re
 import secrets
 import shutil
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 
 import httpx2
@@ -60,9 +62,7 @@ class Composed:
 
     async def start_outside(self, script: str) -> None:
         """GitHub and Claude, at this machine's address on Docker's bridge, and the settings that name them."""
-        host = composing.docker(
-            "network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}"
-        ).split()[0]
+        host = bridge_address()
         key_file, key = self.folder / "claude.key", f"sk-ant-{secrets.token_hex(24)}"
         write_secret(key_file, key)
         repository = ("--repo", f"{REPOSITORY}={SEED}:push", "--root", str(self.folder / "github"))
@@ -147,6 +147,13 @@ class Composed:
         # What the runner wrote is root's, whoever runs the tests.
         mount, state = f"{self.folder}:{self.folder}", str(self.folder / "runner")
         composing.docker("run", "--rm", "--volume", mount, "--entrypoint", "rm", "errand-runner", "-rf", state)
+
+
+def bridge_address() -> str:
+    """This machine's on Docker's bridge. An engine that found the bridge made already names its subnet alone."""
+    (found,) = json.loads(composing.docker("network", "inspect", "bridge"))
+    ipv4 = next(each for each in found["IPAM"]["Config"] if ":" not in each["Subnet"])
+    return str(ipv4.get("Gateway") or ip_network(ipv4["Subnet"])[1])
 
 
 async def build(folder: Path) -> None:

@@ -59,7 +59,7 @@ async def test_a_parked_task_is_stopped_at_once(phone, project):
     task = await asked(phone, project)
     await until(phone, task, event("attempt_phase_changed", phase="parked"))
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         stopped = await phone.stop(task)
 
     assert stopped["status"] == "cancelled"

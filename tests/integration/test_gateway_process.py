@@ -17,7 +17,7 @@ from tests.unit.gateway.scheduler_double import SERVICE_TOKEN, SchedulerDouble
 from tests.unit.gateway.scheduler_tls import certificates
 from tests.unit.gateway.sign_in_steps import VERIFIER, app_arrival, redeem
 
-_STOP_S = 8.0
+_STOP_S = 30.0
 
 
 @pytest.fixture

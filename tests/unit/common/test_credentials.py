@@ -50,13 +50,13 @@ async def test_a_file_is_awaited_until_it_is_whole(tmp_path):
     path.write_bytes(b"-----BEGIN CERTIFICATE-----\nMIIB\n")
     with capture_logs() as logs:
         waiting = asyncio.ensure_future(awaited(path, setting="ERRAND_CA_FILE", ending=PEM_END))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not logs:
                 assert not waiting.done()
                 await asyncio.sleep(0.01)
     path.write_bytes(whole := b"-----BEGIN CERTIFICATE-----\nMIIB\n" + PEM_END + b"\n")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await waiting == whole
     assert (logs[0]["event"], logs[0]["setting"]) == ("file_awaited", "ERRAND_CA_FILE")
 

@@ -23,7 +23,7 @@ async def fail_when(gate):
 async def test_the_first_to_end_ends_all():
     cancelled: list[bool] = []
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await until_one_ends(asyncio.sleep(0), for_ever(cancelled))
 
     assert cancelled == [True]

@@ -47,7 +47,7 @@ class Running:
         """Wait until it has found its scheduler."""
         async with asyncio.timeout(10), self.client() as client:
             while (await client.get("/readyz")).status_code != 200:
-                continue
+                await asyncio.sleep(0.01)
 
     def client(self, token: str | None = None, **cookies: str) -> httpx2.AsyncClient:
         """A client that follows no redirects; with a token it sends it."""

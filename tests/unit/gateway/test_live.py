@@ -266,7 +266,7 @@ async def test_a_phone_that_does_not_read_is_cut_off_and_resumes_by_cursor(
     tmp_path: Path, scheduler: SchedulerDouble, token: str
 ) -> None:
     limits = LiveLimits(send_s=0.2, goodbye_s=0.001)
-    expected = happen(scheduler, 12_000, summary="x" * 1024)
+    expected = happen(scheduler, 800, summary="x" * 16 * 1024)
     async with running(settings(tmp_path, scheduler.address), limits=limits) as gateway:
         async with live(gateway.live_url, token) as phone:
             await phone.say(type="subscribe", task_id="tsk_1")
@@ -287,7 +287,7 @@ async def test_a_phone_that_does_not_read_is_cut_off_and_resumes_by_cursor(
 async def test_a_phone_that_reads_in_bursts_is_not_cut_off(
     tmp_path: Path, scheduler: SchedulerDouble, token: str
 ) -> None:
-    expected = happen(scheduler, 3_000, summary="x" * 1024)
+    expected = happen(scheduler, 200, summary="x" * 16 * 1024)
     async with running(settings(tmp_path, scheduler.address)) as gateway, live(gateway.live_url, token) as phone:
         await phone.say(type="subscribe", task_id="tsk_1")
         assert await phone.hear_cursors(len(expected)) == expected
@@ -303,7 +303,7 @@ async def test_stopping_the_gateway_tells_phones_to_come_back(
         await phone.hear_kind("caught_up")
     code, _ = await phone.closed()
     await connecting.__aexit__(None, None, None)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await scheduler.history.watchers(0)
 
     assert code == 1012

@@ -224,7 +224,7 @@ async def test_it_counts_into_what_may_be_unacknowledged(tmp_path):
 
     log.ack(1)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await second
 
 

@@ -192,8 +192,8 @@ async def test_a_bug_that_stays_ends_the_attempt_that_meets_it_and_no_other(box)
     double.refusals[ATTEMPT] = "INTERNAL"
     sick, other = box.hold(ATTEMPT, 1), box.hold(OTHER, 1)
     await append(sick, 3)
+    await append(other, 3)
     async with sending(double, box) as line:
-        await append(other, 3)
         await drained(other)
         await drained(sick)
         await append(other, 1)

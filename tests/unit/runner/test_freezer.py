@@ -46,7 +46,7 @@ class Told(list[str]):
         self.append(f"thawed after {frozen_s:g} s")
 
     async def until(self, *what):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while self[-len(what) :] != list(what):
                 await asyncio.sleep(0)
 
@@ -101,7 +101,7 @@ async def test_a_lease_that_is_kept_alive_changes_nothing(leases, clock, told):
         for _ in range(10):
             clock.s += 100 * leases.beat_s
             confirm(leases, clock)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 await freezer.gate()
 
     assert told == []
@@ -123,7 +123,7 @@ async def test_nothing_passes_the_gate_while_it_stands_still(leases, clock, told
         await asyncio.sleep(0.05)
         assert not passing.done()
         confirm(leases, clock)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await passing
         assert told[-1].startswith("thawed")
 
@@ -136,7 +136,7 @@ async def test_the_gate_is_shut_by_the_lease_itself_when_nobody_watched(leases, 
     assert not passing.done()
 
     confirm(leases, clock)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await passing
 
 
@@ -193,7 +193,7 @@ async def test_a_thaw_that_fails_ends_the_attempt(leases, clock, told):
     await told.until("frozen")
     confirm(leases, clock)
     with pytest.raises(SandboxFailed):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await attempt
 
 
@@ -215,7 +215,7 @@ async def test_patience_for_the_git_host_is_not_spent_by_a_pause(leases, clock, 
 
     async with watched(leases, clock, told) as freezer:
         patience = GitPatience(budget_s=0.1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await until_answered(step, patience=patience, clock=freezer.clock, delayed=delayed)
 
     assert len(tries) == 2

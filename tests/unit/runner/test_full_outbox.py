@@ -72,7 +72,7 @@ async def test_appends_wait_for_room_and_all_are_written_in_order(tmp_path, box,
 
     disk.full = False
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await asyncio.gather(*waiting)
         await log.append(event("after"))
     box.close()
@@ -87,7 +87,7 @@ async def test_a_runner_without_room_says_so_once_and_takes_no_more(box, disk):
         await tried(disk, 4)
         assert box.blocked
         disk.full = False
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await asyncio.gather(*waiting)
 
     assert [entry["event"] for entry in logs] == ["outbox_disk_full", "outbox_disk_has_room"]
@@ -106,7 +106,7 @@ async def test_an_attempt_that_is_stopped_meanwhile_can_end(tmp_path, box, disk)
     await asyncio.gather(*waiting, return_exceptions=True)
     log.ack(1)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await log.drained()
     assert log.last_sequence == 1
     disk.full = False
@@ -125,7 +125,7 @@ async def test_long_content_waits_for_room_too(box, disk):
 
     disk.full = False
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await waiting
     assert (log.last_sequence, box.blocked) == (1, False)
 
@@ -140,7 +140,7 @@ async def test_a_forgotten_attempt_frees_the_runner(box, disk):
 
     with pytest.raises(OutboxError):
         await waiting
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while box.blocked:
             await asyncio.sleep(0.005)
 

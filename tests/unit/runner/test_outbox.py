@@ -162,7 +162,7 @@ async def test_drained_waits_for_the_ack_of_a_record_still_being_written(tmp_pat
 
     log.ack(2)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await draining
 
 
@@ -198,7 +198,7 @@ async def test_the_attempt_blocks_when_too_much_is_unacknowledged(tmp_path):
 
     log.ack(1)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await second
     assert log.last_sequence == 2
 
@@ -216,7 +216,7 @@ async def test_all_attempts_together_block_at_the_hosts_limit(tmp_path):
 
     box.forget(first.attempt_id)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await waiting
     assert not box.blocked
 
@@ -230,7 +230,7 @@ async def test_what_an_earlier_process_left_counts_too(tmp_path):
 
     log.ack(1)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await waiting
 
 
@@ -242,7 +242,7 @@ async def test_a_refused_attempt_that_waits_for_room_hears_of_it(tmp_path):
 
     log.refuse("no")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         with pytest.raises(OutboxError, match="refuses"):
             await waiting
 
@@ -299,7 +299,7 @@ async def test_a_disk_that_refuses_ends_the_log_without_a_hole(tmp_path):
     found = Outbox(tmp_path).logs
     assert (told(found[ATTEMPT]), told(found[OTHER])) == (["before"], ["other", "elsewhere"])
     log.ack(1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await log.drained()
 
 

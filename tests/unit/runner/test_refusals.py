@@ -37,7 +37,7 @@ def refusals(rested):
 
 
 async def rest(refusals, rested):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while refusals.rests(ATTEMPT):
             await rested.wait()
             rested.clear()

@@ -55,7 +55,7 @@ async def folder(tmp_path):
 
 
 async def until(holds):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not holds():
             await asyncio.sleep(0.01)
 
@@ -75,7 +75,7 @@ async def test_a_restarted_runner_starts_nothing_before_its_inventory_is_answere
         assert (line.begun, line.leases.holds(ATTEMPT), started.is_set()) == ([], False, False)
 
         double.answer.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await started.wait()
         assert line.begun == ["rnr_1"]
         assert line.leases.holds(ATTEMPT)
@@ -250,7 +250,7 @@ async def test_after_a_session_that_stored_something_the_next_is_opened_soon(dou
         await broken_again(double, 3)
         log = line.worker.outbox.logs[ATTEMPT]
         await log.append(runner_pb2.AttemptEvent())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await log.drained()
         await broken_again(double, 1)
 

@@ -223,7 +223,7 @@ def test_a_password_in_the_address_is_not_shown() -> None:
 
 async def test_closing_the_stream_leaves_at_once() -> None:
     async with serving(in_turn(Scripted([Text("one two")], cut=Cut.SILENCE))) as model:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             async with aclosing(model.stream(HELLO)) as stream:
                 piece = await anext(stream)
     assert isinstance(piece, Piece)

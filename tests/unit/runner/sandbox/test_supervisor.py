@@ -253,7 +253,7 @@ async def test_jobs_die_with_the_connection(supervisor: Supervisor) -> None:
     await supervisor.__aexit__(None, None, None)
     with pytest.raises(SandboxGone):
         await anext(items)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while alive(int(first.data)):
             await asyncio.sleep(0.01)
 
