@@ -14,6 +14,7 @@ from errand_common.credentials import write_secret
 from errand_common.tasks import to_the_end
 from errand_runner.presence import presence_file
 from errand_runner.sandbox.docker import Engine
+from tests.demo.ports import free_port
 from tests.demo.processes import Processes
 
 ROOT = Path(__file__).parents[2]
@@ -88,7 +89,7 @@ class Stack:
     async def start_scheduler(self, **settings: str) -> None:
         """The scheduler. Started again, it listens where it did before, so that the others find it."""
         address = self.folder / "scheduler" / "scheduler.address"
-        listen = address.read_text().strip() if address.exists() else "127.0.0.1:0"
+        listen = address.read_text().strip() if address.exists() else f"127.0.0.1:{free_port()}"
         address.unlink(missing_ok=True)
         await self.processes.start(
             "scheduler",
@@ -110,7 +111,7 @@ class Stack:
     async def start_gateway(self) -> None:
         """The gateway."""
         address = self.folder / "gateway.address"
-        listen = address.read_text().strip() if address.exists() else "127.0.0.1:0"
+        listen = address.read_text().strip() if address.exists() else f"127.0.0.1:{free_port()}"
         address.unlink(missing_ok=True)
         app = {"ERRAND_GITHUB_CLIENT_ID": CLIENT_ID, "ERRAND_GITHUB_CLIENT_SECRET": self.client_secret}
         await self.processes.start(

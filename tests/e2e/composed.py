@@ -5,7 +5,6 @@ import json
 import re
 import secrets
 import shutil
-import socket
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
@@ -19,6 +18,7 @@ import httpx2
 from errand_common.credentials import write_secret
 from errand_common.tasks import to_the_end
 from errand_runner.sandbox.docker import Engine
+from tests.demo.ports import free_ports
 from tests.demo.processes import Processes
 from tests.demo.stack import REPOSITORY, ROOT, SEED, USER
 from tests.e2e import composing
@@ -160,16 +160,6 @@ async def build(folder: Path) -> None:
     """The images, of what the project holds now."""
     done = await composing.compose(folder / "env", _ENOUGH_TO_BUILD, "build")
     assert done.code == 0, done.out + done.err
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on just now."""
-    taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [int(each.getsockname()[1]) for each in taken]
-    finally:
-        for each in taken:
-            each.close()
 
 
 @asynccontextmanager

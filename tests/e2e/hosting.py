@@ -3,17 +3,17 @@
 import asyncio
 import json
 import re
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from errand_common.tasks import to_the_end
 from errand_local.layout import Layout
 from errand_local.supervision import Supervision
+from tests.demo.ports import free_ports
 from tests.demo.processes import Processes
 from tests.demo.stack import REPOSITORY, SEED, Claude, Stack, clear, image_tag
 from tests.e2e.composing import Done, execute, plain_environment
@@ -68,10 +68,11 @@ async def open_host(*, script: str = "demo") -> AsyncIterator[Host]:
     try:
         await stack.start_github(REPOSITORY, str(SEED))
         await stack.start_claude(script, pace_ms=0)
+        http, grpc = free_ports(2)
         host.write(
             ERRAND_DATA=str(folder),
-            ERRAND_GATEWAY_LISTEN=f"127.0.0.1:{free_port()}",
-            ERRAND_SCHEDULER_LISTEN=f"127.0.0.1:{free_port()}",
+            ERRAND_GATEWAY_LISTEN=f"127.0.0.1:{http}",
+            ERRAND_SCHEDULER_LISTEN=f"127.0.0.1:{grpc}",
             ERRAND_GITHUB_TOKEN=stack.github["token"],
             ERRAND_GITHUB_URL=stack.github["url"],
             ERRAND_GITHUB_API_URL=stack.github["api_url"],
@@ -82,11 +83,6 @@ async def open_host(*, script: str = "demo") -> AsyncIterator[Host]:
     finally:
         await to_the_end(host.make("down"))
         await to_the_end(clear(stack))
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        return int(taken.getsockname()[1])
 
 
 async def until(holds: Callable[[], bool]) -> None:

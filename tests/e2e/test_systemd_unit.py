@@ -11,8 +11,8 @@ import httpx2
 import pytest
 
 from errand_local.layout import SERVICES
+from tests.demo.ports import free_ports
 from tests.demo.stack import ROOT
-from tests.e2e.composed import free_ports
 from tests.e2e.composing import execute, plain_environment
 
 WITHIN_S = 30.0

@@ -11,8 +11,9 @@ import pytest_asyncio
 
 from errand_local.layout import Layout
 from errand_local.supervision import Supervision
+from tests.demo.ports import free_port
 from tests.e2e.composing import execute
-from tests.e2e.hosting import free_port, open_host
+from tests.e2e.hosting import open_host
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
