@@ -4,10 +4,12 @@ import asyncio
 import contextvars
 import heapq
 import sys
+import warnings
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from tests.sim.handles import Handle
 from tests.sim.process import CURRENT, Killed, Process
 
 Hook = Callable[[dict[str, Any]], None]
@@ -61,8 +63,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now_s = 0.0
         self._count = 0
         self._tasks: list[_Task] = []
-        self._timers: list[asyncio.TimerHandle] = []
-        self._handles: deque[asyncio.Handle] = deque()
+        self._timers: list[tuple[float, int, Handle]] = []
+        self._handles: deque[Handle] = deque()
         self._on_error = on_error
         self._turns = 0
         self.set_task_factory(None)
@@ -72,31 +74,26 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def call_soon(  # type: ignore[override]
         self, callback: Any, *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
+    ) -> Handle:
+        handle = Handle(callback, args, context)
         self._handles.append(handle)
         return handle
 
-    def call_soon_threadsafe(  # type: ignore[override]
-        self, callback: Any, *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.Handle:
-        return self.call_soon(callback, *args, context=context)
+    call_soon_threadsafe = call_soon  # type: ignore[assignment]
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.TimerHandle:
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
-        heapq.heappush(self._timers, timer)
-        timer._scheduled = True  # type: ignore[attr-defined]
-        return timer
+    ) -> Handle:
+        handle = Handle(callback, args, context, when_s=when)
+        self._count += 1
+        # Of one moment, in the order of asking. Cancelled ones fall out when their time comes.
+        heapq.heappush(self._timers, (when, self._count, handle))
+        return handle
 
     def call_later(  # type: ignore[override]
         self, delay: float, callback: Any, *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.TimerHandle:
+    ) -> Handle:
         return self.call_at(self._now_s + delay, callback, *args, context=context)
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Cancelled timers fall out when their time comes."""
 
     def create_task(  # type: ignore[override]
         self,
@@ -172,10 +169,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         try:
             self._handles.clear()
             self._timers.clear()
-            for task in self._tasks:
-                if not task.done():
-                    _close(task)
-            self._tasks.clear()
+            with warnings.catch_warnings():
+                # A process that died before a task's first step never awaits what that was given.
+                warnings.simplefilter("ignore", RuntimeWarning)
+                for task in self._tasks:
+                    if not task.done():
+                        _close(task)
+                self._tasks.clear()
             self._handles.clear()
             self._timers.clear()
         finally:
@@ -187,34 +187,37 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _turn(self) -> None:
         timers, handles = self._timers, self._handles
         if not handles:
-            while timers and timers[0]._cancelled:
+            while timers and timers[0][2].cancelled_:
                 heapq.heappop(timers)
             if not timers:
                 raise Deadlock("nothing is ready, nothing is scheduled")
             self._turns = 0
-            self._now_s = max(self._now_s, timers[0]._when)  # type: ignore[attr-defined]
+            self._now_s = max(self._now_s, timers[0][0])
         # Work takes time: code that waits until a clock has moved on would else wait for ever.
         self._now_s += _TURN_S
         self._turns += 1
         if self._turns > _TURNS:
             raise Livelock(f"{_TURNS} turns at {self._now_s}; next is {handles[0]}")
         now = self._now_s
-        while timers and timers[0]._when <= now:  # type: ignore[attr-defined]
-            timer = heapq.heappop(timers)
-            if not timer._cancelled:
-                handles.append(timer)
+        while timers and timers[0][0] <= now:
+            handle = heapq.heappop(timers)[2]
+            if not handle.cancelled_:
+                handles.append(handle)
         for _ in range(len(handles)):
             handle = handles.popleft()
-            if handle._cancelled:
+            if handle.cancelled_:
                 continue
-            process = handle._context.get(CURRENT)  # type: ignore[attr-defined]
+            process = handle.context.get(CURRENT)
             if process is not None:
                 if not process.alive:
                     continue
                 if process.stalled:
                     process.held.append(handle)
                     continue
-            handle._run()
+            handle.run(self._on_failure)
+
+    def _on_failure(self, failure: BaseException) -> None:
+        self._on_error({"exception": failure})
 
     def resume(self, process: Process) -> None:
         """Give a process that was stalled what waited for it."""

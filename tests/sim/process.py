@@ -5,6 +5,8 @@ import contextvars
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from tests.sim.handles import Handle
+
 
 class Killed(BaseException):
     """The process dies here, in the middle of a step. No clean-up of its own may see it: only the loop does."""
@@ -19,7 +21,7 @@ class Process:
         self.alive = True
         self.stalled = False
         self.in_job = False
-        self.held: list[asyncio.Handle] = []
+        self.held: list[Handle] = []
         self.on_kill: list[Callable[[], None]] = []
         self._context = contextvars.copy_context()
         self._context.run(CURRENT.set, self)

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,16 @@ def simulate(seed: int, *, whole_trace: bool = False) -> Report:
 
 
 def _clean_memory() -> None:
-    """At one point between schedules, for it runs clean-up; what modules hold is looked at once."""
+    """At one point between schedules, for it runs clean-up."""
     gc.disable()
     gc.collect()
-    if not gc.get_freeze_count():
-        gc.freeze()
+    _freeze_modules()
+
+
+@cache
+def _freeze_modules() -> None:
+    """What they hold is looked at once."""
+    gc.freeze()
 
 
 class _Simulation(Faults):
