@@ -11,8 +11,9 @@ from errand_scheduler.lifecycle import asks, deadlines, retries, turns
 from errand_scheduler.lifecycle.decisions import Held, follows, next_fence, on_held
 from errand_scheduler.lifecycle.effects import MessageAdded, PhaseReported
 from errand_scheduler.lifecycle.turns import AttemptEnd, Holder
-from errand_scheduler.store import events, inputs
+from errand_scheduler.store import events, inputs, meta
 from errand_scheduler.store.messages import Message
+from errand_scheduler.store.meta import Meta
 from errand_scheduler.store.notices import InputsMoved
 from errand_scheduler.store.transaction import Tx
 from tests.unit.scheduler.world import (
@@ -79,6 +80,17 @@ async def test_an_expired_offer_leaves_the_task_pending_and_cannot_be_accepted(w
         await world.writer.write(lambda tx: turns.accept(tx, holder, DURATIONS))
     assert reason_of(refused.value) == "LEASE_SUPERSEDED"
     await world.accepted(task.task_id)
+
+
+async def test_an_offer_of_a_restored_backup_cannot_be_accepted(world: World) -> None:
+    task = await world.new_task()
+    holder = await world.offered(task.task_id)
+    await world.writer.write(lambda tx: meta.rename(tx, Meta(epoch="e1", generation=1)))
+    with pytest.raises(Conflict) as refused:
+        await world.writer.write(lambda tx: turns.accept(tx, holder, DURATIONS))
+    assert reason_of(refused.value) == "LEASE_SUPERSEDED"
+    await world.writer.write(lambda tx: deadlines.expire_offer(tx, holder.attempt_id))
+    assert (await world.accepted(task.task_id)).fence == (1 << 32) + 1
 
 
 async def test_an_accepted_offer_does_not_expire(world: World) -> None:

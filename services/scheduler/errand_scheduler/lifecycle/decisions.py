@@ -108,6 +108,11 @@ def next_fence(last: int, generation: int) -> int:
     return max(last, generation << 32) + 1
 
 
+def precedes(fence: int, generation: int) -> bool:
+    """Whether a fence is of a history that ended before this generation began."""
+    return fence >> 32 < generation
+
+
 def follows(current: AttemptPhase, reported: AttemptPhase) -> bool:
     """Whether a phase that the runner reports moves the attempt: phases only rise, and only to work."""
     return reported in (AttemptPhase.STARTING, AttemptPhase.RUNNING) and reported.rank > current.rank

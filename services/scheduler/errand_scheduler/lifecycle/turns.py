@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from errand_common.errors import Conflict
 from errand_common.values import AttemptPhase, FailureReason, TaskStatus
 from errand_scheduler.durations import Durations
-from errand_scheduler.lifecycle.decisions import ended_as, follows, holds, next_fence, owns
+from errand_scheduler.lifecycle.decisions import ended_as, follows, holds, next_fence, owns, precedes
 from errand_scheduler.lifecycle.endings import end_both
 from errand_scheduler.lifecycle.moves import begin_attempt, follow_attempt, later, move_attempt, run_task, task_of
 from errand_scheduler.store import attempts, meta, tasks
 from errand_scheduler.store.attempts import Attempt
+from errand_scheduler.store.meta import Meta
 from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
 
@@ -42,7 +43,7 @@ def offer(tx: Tx, *, task_id: str, runner_id: str, attempt_id: str, durations: D
     assert before is not None  # always one row
     if before.live:
         return None
-    fence = _next_fence(tx, before.last_fence)
+    fence = next_fence(before.last_fence, _history(tx).generation)
     within_s = durations.offer_s
     attempt = _new_attempt(tx, task, runner_id=runner_id, attempt_id=attempt_id, fence=fence, within_s=within_s)
     begin_attempt(tx, attempt)
@@ -50,12 +51,15 @@ def offer(tx: Tx, *, task_id: str, runner_id: str, attempt_id: str, durations: D
 
 
 def accept(tx: Tx, holder: Holder, durations: Durations) -> None:
-    """Take an offer; again changes nothing. Raises Conflict LEASE_SUPERSEDED when it is gone."""
+    """Take an offer; again changes nothing. Raises Conflict LEASE_SUPERSEDED when it is gone, or comes from a restored
+    backup: in the history that followed the backup it may have been taken, and run."""
     attempt = load(tx, holder)
     if not holds(attempt, runner_id=holder.runner_id, fence=holder.fence):
         raise superseded(holder)
     if attempt.phase is not AttemptPhase.OFFERED:
         return
+    if precedes(attempt.fence, _history(tx).generation):
+        raise superseded(holder)
     move_attempt(tx, attempt, AttemptPhase.ACCEPTED, within_s=durations.accepted_s)
     run_task(tx, task_of(tx, attempt))
 
@@ -110,10 +114,10 @@ def superseded(holder: Holder) -> Conflict:
     )
 
 
-def _next_fence(tx: Tx, last: int) -> int:
+def _history(tx: Tx) -> Meta:
     history = tx.one(meta.get())
     assert history is not None  # written at first start
-    return next_fence(last, history.generation)
+    return history
 
 
 def _new_attempt(tx: Tx, task: Task, *, runner_id: str, attempt_id: str, fence: int, within_s: float) -> Attempt:
