@@ -7,8 +7,10 @@ from typing import Any
 
 import grpc
 
+from tests.sim import poison
+from tests.sim.method import Method
 from tests.sim.network import Network, Pipe, transport_error
-from tests.sim.server import Context, Server
+from tests.sim.server import Server
 
 _WINDOW = 16  # messages that may be under way one way before the sender waits
 
@@ -16,7 +18,7 @@ _WINDOW = 16  # messages that may be under way one way before the sender waits
 class Core:
     """One call, as the network knows it: what the client holds refers to it, not the other way round."""
 
-    def __init__(self, stub: Any, method: "Method", metadata: Any, timeout: float | None) -> None:
+    def __init__(self, stub: Any, method: Method, metadata: Any, timeout: float | None) -> None:
         self.stub, self.method, self.metadata = stub, method, metadata
         self.network: Network = stub.network
         self.pipe: Pipe = self.network.pipe(stub.link)
@@ -122,9 +124,18 @@ class Core:
             self.pipe.close()
             self.finish(transport_error(grpc.StatusCode.UNAVAILABLE, "connection refused"))
 
+    def refuse_transport(self, code: grpc.StatusCode, words: str) -> None:
+        """gRPC itself ends the call."""
+        self.pipe.close()
+        self.finish(transport_error(code, words))
+
     def request_arrived(self, data: bytes) -> None:
         """One more request of the stream."""
         self.network.step(f"{self.stub.link.name} {self.method.name} request")
+        if (code := poison.transport_refusal(data)) is not None:
+            self.pipe.send(False, lambda: self.refuse_transport(code, "Received message larger than max"))
+            self.cancel_handler_alone()
+            return
         self.requests.append(data)
         _wake(self.server_wake)
         if self.network.happens(self.network.weather.cut_stream):
@@ -138,6 +149,10 @@ class Core:
     def cancel_handler(self) -> None:
         """The client is gone."""
         self.pipe.close()
+        self.cancel_handler_alone()
+
+    def cancel_handler_alone(self) -> None:
+        """Nobody needs what it does."""
         if self.task is not None and not self.task.done():
             self.task.cancel()
 
@@ -147,6 +162,7 @@ class Core:
             while self.requests:
                 data = self.requests.popleft()
                 _wake(self.write_wake)
+                poison.check_readable(data)
                 yield deserialize(data)
             if self.requests_done:
                 return
@@ -184,47 +200,6 @@ class Core:
         """The client learns how it ended."""
         self.pipe.close()
         self.finish(None if status is None else _as_error(status))
-
-
-class Method:
-    """One method of the contract."""
-
-    def __init__(self, descriptor: Any, request: Any, response: Any) -> None:
-        self.name: str = descriptor.name
-        self.path = f"/{descriptor.containing_service.full_name}/{descriptor.name}"
-        self.request, self.response = request, response
-        self.client_streaming: bool = descriptor.client_streaming
-        self.server_streaming: bool = descriptor.server_streaming
-
-    async def serve(self, core: Core, handler: Any, data: bytes | None) -> None:
-        """Run the handler and tell the client what came of it. Its own cancellation ends it silently."""
-
-        async def send(response: Any) -> None:
-            core.stub.observe(self.name, None, response)
-            await core.respond(response.SerializeToString())
-
-        context = Context(core.metadata, send)
-        argument: Any = (
-            core.request_iterator(self.request.FromString) if data is None else self.request.FromString(data)
-        )
-        try:
-            if self.server_streaming:
-                behaviour = handler.stream_stream if self.client_streaming else handler.unary_stream
-                responses = behaviour(argument, context)
-                try:
-                    async for response in responses:
-                        await send(response)
-                finally:
-                    await responses.aclose()
-            else:
-                behaviour = handler.stream_unary if self.client_streaming else handler.unary_unary
-                response = await behaviour(argument, context)
-                core.stub.observe(self.name, data, response)
-                await core.respond(response.SerializeToString())
-        except grpc.aio.AbortError:
-            core.end(context.status)
-        else:
-            core.end(None)
 
 
 class Call:

@@ -17,7 +17,6 @@ from tests.sim.clock import START_US
 from tests.sim.store import Connection
 
 USERS, RUNNERS = 2, 4
-HISTORY = Meta(epoch="e0", generation=0)
 _FOR_EVER = 2**62
 
 
@@ -54,7 +53,7 @@ def _template() -> bytes:
     migrate(connection, steps())
     connection.execute("BEGIN IMMEDIATE")
     tx = Tx(connection, START_US)
-    meta.insert(tx, HISTORY)
+    meta.insert(tx, Meta(epoch="e0", generation=0))
     for number in range(USERS):
         _add_person(tx, number)
     for number in range(RUNNERS):

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from errand_runner.outbox.budget import Limits
 from tests.sim.network import Weather
-from tests.sim.script import Temper
+from tests.sim.temper import Temper
 
 
 class Kind(StrEnum):
@@ -24,6 +25,11 @@ class Kind(StrEnum):
     CLOCK_JUMP = "clock jump"
     DISK_FULL = "disk full"
     TAKEOVER = "takeover"
+    BLOBS_REFUSED = "scheduler's disk refuses long content"
+    BLOB_LOST = "runner's long content lost"
+    BACKUP = "backup"
+    RESTORE = "restore"
+    ASLEEP = "everybody asleep"
     CREATE = "create"
     FOLLOW_UP = "follow up"
     STEER = "steer"
@@ -35,6 +41,24 @@ class Kind(StrEnum):
     REMOVE = "remove"
     LOOK = "look"
     WATCH = "watch"
+
+
+OF_PEOPLE = frozenset(
+    (
+        Kind.CREATE,
+        Kind.FOLLOW_UP,
+        Kind.STEER,
+        Kind.ANSWER,
+        Kind.STOP,
+        Kind.RETRY,
+        Kind.EDIT,
+        Kind.PROMOTE,
+        Kind.REMOVE,
+        Kind.LOOK,
+        Kind.WATCH,
+    )
+)
+"""What people do."""
 
 
 @dataclass(frozen=True)
@@ -66,3 +90,4 @@ class Plan:
     github_away: float = 0.0
     limits: dict[str, str] = field(default_factory=dict)
     watchers_slow_s: float = 0.0
+    outbox: Limits = field(default_factory=Limits)

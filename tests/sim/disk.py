@@ -25,6 +25,8 @@ class Disks:
         """Process name to after how many syncs, from now, it dies; it dies before the last is done."""
         self.full: set[str] = set()
         """Names of processes whose disk takes no more events."""
+        self.no_blobs: int | None = None
+        """What the scheduler's disk says to long content, if it takes none."""
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -63,6 +65,8 @@ class Disks:
         path = os.readlink(f"/proc/self/fd/{descriptor}")
         if not path.startswith(self._root):
             return
+        if self.no_blobs is not None and path.startswith(f"{self._root}/scheduler/blobs/tmp/"):
+            raise OSError(self.no_blobs, os.strerror(self.no_blobs))
         process = CURRENT.get()
         if process is not None and self._kills(process.name):
             if process.in_job:

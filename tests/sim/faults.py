@@ -3,6 +3,7 @@
 import shutil
 from typing import Any
 
+from tests.sim.deeds import Deed
 from tests.sim.network import KEEPALIVE_S
 from tests.sim.runner_host import RunnerHost
 from tests.sim.world import World
@@ -13,9 +14,10 @@ class Faults(World):
 
     def _take_over(self, runner: RunnerHost, for_s: float, *, original_stays: bool) -> None:
         """Another host with a copy of the runner's folder acts as that runner, until one of the two is gone."""
-        if self.invariants.cloned or self.calm:
+        ledger = self.invariants.ledger
+        if ledger.cloned or self.calm:
             return
-        self.invariants.cloned = self.outside.cloned = True
+        ledger.cloned = self.outside.cloned = True
         other = self._runner(int(runner.token.removeprefix("runner")), copy=True)
         shutil.copytree(runner.folder, other.folder, dirs_exist_ok=True)
         self.runners.append(other)
@@ -53,6 +55,34 @@ class Faults(World):
             self.trace.note(f"{host.process.name} goes on")
             self.loop.resume(host.process)
 
+    def _sleep(self, deed: Deed) -> None:
+        """For days nobody does anything. With a flag the scheduler is off meanwhile, else it stands still too."""
+        self.asleep_until_s = self.loop.time() + deed.for_s
+        if deed.flag:
+            self.scheduler_down_s = deed.for_s
+            self.scheduler.kill()
+        else:
+            self._stall(self.scheduler, deed.for_s)
+        for runner in self.runners:
+            self._stall(runner, deed.for_s)
+        for person in self.people:
+            person.process.stalled = True
+            self.loop.call_later(deed.for_s, self._resume, person)
+
+    def _restore(self, deed: Deed) -> None:
+        """The last backup takes the place of the scheduler's data, and it starts a while later."""
+        if self.calm or not self.backups.made:
+            return
+        self.scheduler_down_s = deed.for_s
+        self.scheduler.kill()
+        self.invariants.restored(self.backups.put_back)
+        self.outside.restored()
+
+    def _cut(self, link: Any, deed: Deed) -> None:
+        """1: nothing goes up; 2: nothing comes down; 3: both."""
+        self.network.block(link, up=bool(deed.number & 1), down=bool(deed.number & 2))
+        self.loop.call_later(deed.for_s, self._heal, link)
+
     def _heal(self, link: Any) -> None:
         if link.broken:
             self.trace.note(f"{link.name} is connected again")
@@ -61,3 +91,21 @@ class Faults(World):
     def _free_disk(self) -> None:
         self.trace.note("the disk has room again")
         self.scheduler.connection.full = False
+
+    def _refuse_blobs(self, deed: Deed) -> None:
+        """The scheduler's disk fails for long content alone."""
+        self.disks.no_blobs = deed.number
+        self.loop.call_later(deed.for_s, self._take_blobs)
+
+    def _take_blobs(self) -> None:
+        self.trace.note("long content is taken again")
+        self.disks.no_blobs = None
+
+    def _lose_blob(self, runner: RunnerHost, *, damaged: bool) -> None:
+        """A file of long content is gone from a runner's disk, or cannot be read."""
+        for path in sorted((runner.folder / "outbox" / "blobs").glob("*/[0-9a-f]*")):
+            self.trace.note(f"{runner.name} loses {path.name[:8]} of {path.parent.name}")
+            self.invariants.ledger.spoiled.add(path.parent.name)
+            path.unlink()
+            if damaged:
+                path.symlink_to(path.name)  # to itself: opening it fails

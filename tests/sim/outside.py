@@ -1,9 +1,12 @@
 """The world outside the processes: containers on hosts, and what was done in the tasks' names."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.sim.breach import Breach
+
+_FREEZE_S, _CALL_S = 108 * 5.0, 40.0
 
 
 @dataclass
@@ -26,7 +29,6 @@ class Standing:
 
     phase: str
     newer_accepted: bool
-    newer_live: bool
 
 
 class Outside:
@@ -37,17 +39,20 @@ class Outside:
         standing: Callable[[str, str, int], Standing | None],
         note: Callable[[str], None],
         broke: Callable[[BaseException], None],
+        spoiled: Callable[[str], None],
     ) -> None:
-        self._standing, self._note, self._broke = standing, note, broke
+        self._standing, self._note, self._broke, self.spoiled = standing, note, broke, spoiled
         self.containers: dict[str, Container] = {}
         self.pushed: dict[str, int] = {}
         self.cloned = False
+        self._unheard = False
 
     def open(self, container: Container) -> None:
         """A container starts."""
         self._note(f"container {container.container_id} of {container.attempt_id[-6:]} starts on {container.host}")
         standing = self._standing(container.task_id, container.attempt_id, container.fence)
-        if standing is None or standing.phase in ("offered", "withdrawn"):
+        given = standing is not None and standing.phase not in ("offered", "withdrawn")
+        if not given and not self._unheard:
             raise self._breach("I2", f"{container.host} starts {container.attempt_id}, which it was never given")
         for other in self.containers.values():
             if other.task_id == container.task_id and other.host == container.host:
@@ -58,6 +63,16 @@ class Outside:
         """It is gone."""
         if self.containers.pop(container_id, None) is not None:
             self._note(f"container {container_id} is gone")
+
+    def restored(self) -> None:
+        """The scheduler went back to an older state. Who works on what it knows nothing of has until it is cut off for
+        so long that it must stand still, to hear so."""
+        self.pushed.clear()
+        self._unheard = True
+        asyncio.get_running_loop().call_later(_FREEZE_S + _CALL_S, self._heard)
+
+    def _heard(self) -> None:
+        self._unheard = False
 
     def act(self, container: Container, *, host: str) -> None:
         """A tool or a model call begins in an attempt's name."""
@@ -70,6 +85,8 @@ class Outside:
         if container.paused:
             raise self._breach("I12", f"{container.attempt_id} pushes out of a paused container")
         standing = self._standing(container.task_id, container.attempt_id, container.fence)
+        if standing is None and self._unheard:
+            return
         if standing is None or standing.newer_accepted:
             raise self._breach("I12", f"{container.attempt_id} pushes under fence {container.fence}; a newer is taken")
         if container.fence < self.pushed.get(container.task_id, 0):
@@ -79,6 +96,8 @@ class Outside:
 
     def _check_turn(self, deed: str, container: Container, host: str) -> None:
         standing = self._standing(container.task_id, container.attempt_id, container.fence)
+        if standing is None and self._unheard:
+            return
         if standing is None:
             raise self._breach("I2", f"{container.attempt_id} {deed}, and the scheduler never heard of it")
         # One that a person stopped while its runner was away goes on in its sandbox until the runner hears; so does one

@@ -10,7 +10,7 @@ from errand_common import rpc
 from errand_common.errors import ErrandError, Exhausted, Internal, Unavailable
 from tests.sim.breach import Breach
 from tests.sim.database import project_id
-from tests.sim.invariants import Invariants
+from tests.sim.invariants.invariants import Invariants
 from tests.sim.network import Network
 from tests.sim.process import Process
 from tests.sim.stub import Stub
@@ -33,8 +33,8 @@ class Person:
     ) -> None:
         self._number, self._chance, self._invariants, self._slow_s = number, chance, invariants, slow_s
         self.process = Process(f"person{number}")
-        self._link = network.link(f"person{number}")
-        self._stub: Any = Stub(network, self._link, SERVICE, self.process)
+        self.link = network.link(f"person{number}")
+        self._stub: Any = Stub(network, self.link, SERVICE, self.process)
         self._metadata = rpc.bearer(f"person{number}")
         self.tasks: dict[int, str] = {}
         self.watching = 0
@@ -49,7 +49,7 @@ class Person:
         response = await self._ask("CreateTask", request)
         if response is not None:
             self.tasks[number] = response.task.task_id
-            self._invariants.created(response.task.task_id)
+            self._invariants.told.created(response.task.task_id)
 
     async def write(self, number: int, kind: str) -> None:
         """Something to the task."""
@@ -61,7 +61,7 @@ class Person:
         )
         response = await self._ask("AddInput", request)
         if response is not None:
-            self._invariants.wrote(response.input.input_id)
+            self._invariants.told.wrote(response.input.input_id)
 
     async def stop(self, number: int) -> None:
         """Enough."""
@@ -69,7 +69,7 @@ class Person:
         if task_id is not None:
             response = await self._ask("StopTask", pb.StopTaskRequest(task_id=task_id))
             if response is not None:
-                self._invariants.stopped(task_id)
+                self._invariants.told.stopped(task_id)
 
     async def retry(self, number: int) -> None:
         """Again."""
@@ -162,6 +162,6 @@ class Person:
                     return None
                 raise Breach("bug", f"{method} broke: {exc.message}") from exc
             except ErrandError as exc:
-                self._invariants.refused(method, request, exc)
+                self._invariants.told.refused(method, request, exc)
                 return None
         return None

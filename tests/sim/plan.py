@@ -4,8 +4,9 @@ import random
 
 from tests.sim.deeds import Deed, Kind, Plan
 from tests.sim.network import Weather
-from tests.sim.script import Temper
-from tests.sim.troubles import TROUBLES, meanwhile
+from tests.sim.temper import Temper
+from tests.sim.troubles import TROUBLES
+from tests.sim.troubles.meanwhile import meanwhile
 
 
 def plan(chance: random.Random) -> Plan:
@@ -61,6 +62,8 @@ def _temper(chance: random.Random) -> Temper:
     temper.fail_late = chance.choice((0.0, 0.0, 0.2))
     temper.crash = chance.choice((0.0, 0.0, 0.0, 0.1))
     temper.large = chance.choice((0.0, 0.0, 0.0, 0.1))
+    temper.delays = chance.choice((0.0, 0.0, 0.0, 0.3))
+    temper.gaps = chance.choice((0.0, 0.0, 0.0, 0.3))
     temper.hang = chance.choice((0.0,) * 30 + (0.3,))
     return temper
 

@@ -19,15 +19,17 @@ from errand_runner.journal import Journal
 from errand_runner.lease import Leases
 from errand_runner.leftovers import Leftovers
 from errand_runner.outbox import Outbox
+from errand_runner.outbox.budget import Limits
 from errand_runner.session import Sessions
 from errand_runner.worker import Worker
+from tests.sim.attempt import run_attempt
 from tests.sim.clock import HostClock
 from tests.sim.engine import Engine
 from tests.sim.network import Network
 from tests.sim.outside import Outside
 from tests.sim.process import Process
-from tests.sim.script import Means, Temper, run_attempt
 from tests.sim.stub import Stub
+from tests.sim.temper import Means, Temper
 
 SERVICE = dispatch_service_pb2.DESCRIPTOR.services_by_name["DispatchService"]
 
@@ -81,6 +83,7 @@ class RunnerHost:
         slots: int,
         outside: Outside,
         temper: Temper,
+        limits: Limits,
         note: Callable[[str], None],
         broke: Callable[[BaseException], None],
         observe: Any,
@@ -88,7 +91,7 @@ class RunnerHost:
     ) -> None:
         self._chance, self._network, self._outside, self._temper = chance, network, outside, temper
         self._note, self._broke, self._observe, self._outgoing = note, broke, observe, outgoing
-        self.name, self.token, self.slots, self.folder = name, token, slots, folder
+        self.name, self.token, self.slots, self.folder, self._limits = name, token, slots, folder, limits
         self.clock = HostClock(loop, boot_s=chance.uniform(10.0, 1e6))
         self.link, self.heart_link = network.link(name), network.link(f"{name}'s heart")
         self.process: Process | None = None
@@ -134,7 +137,7 @@ class RunnerHost:
         stub.observe, stub.outgoing = self._observe, self._outgoing
         heart_stub = Stub(self._network, self.heart_link, SERVICE, process)
         heart_stub.observe = self._observe
-        outbox = self.outbox = Outbox(self.folder / "outbox")
+        outbox = self.outbox = Outbox(self.folder / "outbox", limits=self._limits)
         dispatch = Dispatch(stub, token, chance)  # type: ignore[arg-type]
         sockets = self.folder / "s"
         sockets.mkdir(exist_ok=True)

@@ -21,10 +21,13 @@ from errand_scheduler.durations import Durations
 from errand_scheduler.keeping.blob_files import BlobFiles
 from errand_scheduler.keeping.mending import Mending
 from errand_scheduler.server import Scheduler
+from errand_scheduler.store import meta
+from errand_scheduler.store.meta import Meta
 from errand_scheduler.store.notices import Notice
+from errand_scheduler.store.transaction import Tx
 from errand_scheduler.tls import ServerIdentity
 from tests.sim.clock import HostClock
-from tests.sim.database import HISTORY, USERS, new_database
+from tests.sim.database import USERS, new_database
 from tests.sim.network import Network
 from tests.sim.process import Process
 from tests.sim.server import Server
@@ -127,7 +130,6 @@ class SchedulerHost:
         self.killed: Callable[[], None] = lambda: None
         self._stop: asyncio.Event | None = None
         self._limits = limits
-        self._history = HISTORY
 
     @property
     def up(self) -> bool:
@@ -159,6 +161,11 @@ class SchedulerHost:
         self._network.lose_all()
         self.killed()
 
+    def _history(self) -> Meta:
+        history = Tx(self.connection, now_us=0).one(meta.get())
+        assert history is not None
+        return history
+
     async def _serve(self, process: Process) -> None:
         try:
             await self._serve_until_stopped(process)
@@ -189,7 +196,7 @@ class SchedulerHost:
             writer=writer,
             github=_GitHub(),
             announcer=announcer,
-            history=self._history,
+            history=self._history(),
             room=Room((), 0),
             blob_files=blob_files,
             ids=Ids(self.clock, self._chance.randbytes),

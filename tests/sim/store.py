@@ -3,7 +3,7 @@
 import asyncio
 import random
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -18,6 +18,7 @@ from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.reserve import Reserve
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer_thread import WriterThread
+from tests.sim.poison import Poison, Poisoned
 from tests.sim.process import Killed, Process
 
 T = TypeVar("T")
@@ -37,6 +38,7 @@ class Connection(sqlite3.Connection):
     full = False
     room = 0
     kill_at_commit = False
+    poisoned = False
 
     def execute(self, sql: str, params: Any = (), /) -> sqlite3.Cursor:
         if sql == "COMMIT":
@@ -47,7 +49,20 @@ class Connection(sqlite3.Connection):
                 if self.room < 0:
                     self.rollback()
                     raise _disk_full()
+        if self.poisoned:
+            _check_writable(params)
         return super().execute(sql, params)
+
+    def executemany(self, sql: str, rows: Iterable[Any], /) -> sqlite3.Cursor:
+        rows = list(rows)
+        if self.poisoned:
+            _check_writable(rows)
+        return super().executemany(sql, rows)
+
+
+def _check_writable(params: Any) -> None:
+    if Poison.STORE in repr(params):
+        raise Poisoned(Poison.STORE)
 
 
 def _disk_full() -> sqlite3.OperationalError:

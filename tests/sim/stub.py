@@ -4,7 +4,8 @@ import asyncio
 import inspect
 from typing import Any
 
-from tests.sim.calls import Call, Core, Method
+from tests.sim.calls import Call, Core
+from tests.sim.method import Method
 from tests.sim.network import Link, Network
 from tests.sim.process import Process
 
@@ -58,7 +59,7 @@ class _Callable:
             if server is not None and server.serving and server.process.alive:
                 network.step(f"{core.stub.link.name} {method.name} doubled")
                 echo = _Echo(core)
-                server.run(method.serve(echo, server.handlers[method.path], data))  # type: ignore[arg-type]
+                server.run(method.serve(echo, server.handlers[method.path], data))
 
         late_s = network.chance.random() ** 2 * network.weather.double_late_s
         asyncio.get_running_loop().call_later(late_s, again, context=network.nowhere())

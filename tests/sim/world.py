@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from errand.v1 import dispatch_service_pb2 as pb
+from tests.sim.backups import Backups
 from tests.sim.breach import Breach
 from tests.sim.database import USERS, runner_id
 from tests.sim.deeds import Plan
 from tests.sim.disk import Disks
-from tests.sim.invariants import Invariants
+from tests.sim.invariants.invariants import Invariants
+from tests.sim.invariants.sessions import SessionsSeen
 from tests.sim.loop import VirtualLoop
 from tests.sim.network import Network
 from tests.sim.outside import Outside
@@ -19,7 +21,6 @@ from tests.sim.people import Person
 from tests.sim.plan import plan
 from tests.sim.runner_host import RunnerHost
 from tests.sim.scheduler_host import BEAT_S, SchedulerHost
-from tests.sim.sessions import SessionsSeen
 from tests.sim.trace import MOST, Trace
 
 
@@ -40,6 +41,7 @@ class World:
         self.calm = self.over = False
         self.scheduler_down_s = 1.0
         self.down_s: dict[str, tuple[float, bool]] = {}
+        self.asleep_until_s = 0.0
         self.doing: list[asyncio.Task[None]] = []
         self.clone_goes: tuple[RunnerHost, float] | None = None
         self.network = Network(self._branch(), self.plan.weather, step=self.trace.note)
@@ -49,7 +51,7 @@ class World:
             self._branch(),
             self.network,
             _made(folder / "scheduler"),
-            committed=self._committed,
+            committed=lambda: self.invariants.committed(),
             note=self.trace.note,
             broke=self._broke,
             limits=self.plan.limits,
@@ -63,8 +65,11 @@ class World:
             broke=self._broke,
             note=self.trace.note,
         )
+        self.backups = Backups(self.scheduler, folder / "scheduler")
+        self.scheduler.connection.poisoned = self.plan.temper.poison > 0
         self.sessions = SessionsSeen(self.loop)
-        self.outside = Outside(self.invariants.standing, self.trace.note, self._broke)
+        ledger = self.invariants.ledger
+        self.outside = Outside(self.invariants.told.standing, self.trace.note, self._broke, ledger.spoiled.add)
         self.runners = [self._runner(number) for number in range(self.plan.runners)]
         self.people = [
             Person(number, self.network, self._branch(), self.invariants, slow_s=self.plan.watchers_slow_s)
@@ -83,6 +88,7 @@ class World:
             slots=self.plan.slots[number],
             outside=self.outside,
             temper=self.plan.temper,
+            limits=self.plan.outbox,
             note=self.trace.note,
             broke=self._broke,
             observe=self._observe,
@@ -96,7 +102,7 @@ class World:
                 for batch in request.batches:
                     ref = batch.attempt
                     for event in batch.events:
-                        self.invariants.sent(
+                        self.invariants.told.sent(
                             ref.attempt_id,
                             ref.fence,
                             event.sequence,
@@ -105,7 +111,7 @@ class World:
                         )
             elif name == "OpenSession":
                 for held in request.held_attempts:
-                    self.invariants.held(held.attempt.attempt_id, held.attempt.fence, held.last_sequence)
+                    self.invariants.told.held(held.attempt.attempt_id, held.attempt.fence, held.last_sequence)
         except Breach as exc:
             self._broke(exc)
 
@@ -115,12 +121,12 @@ class World:
             self.sessions.answered(name, request, response)
             if name == "StreamEvents":
                 for ack in response.acks:
-                    self.invariants.acked(ack.attempt_id, ack.acked_sequence)
+                    self.invariants.told.acked(ack.attempt_id, ack.acked_sequence)
             if name == "FinishAttempts" and request is not None:
                 asked = pb.FinishAttemptsRequest.FromString(request)
                 for outcome, result in zip(asked.outcomes, response.results, strict=True):
                     if not result.error_reason:
-                        self.invariants.finished(outcome.attempt.attempt_id, outcome.last_sequence)
+                        self.invariants.told.finished(outcome.attempt.attempt_id, outcome.last_sequence)
         except Breach as exc:
             self._broke(exc)
 
@@ -137,11 +143,11 @@ class World:
             self._broke(failure)
 
     def _tick(self) -> None:
-        self.loop.call_later(BEAT_S, self._tick)
+        self.loop.call_later(max(BEAT_S, self.asleep_until_s - self.loop.time()), self._tick)
         away = not self.scheduler.up or (self.scheduler.process is not None and self.scheduler.process.stalled)
         disk, now = self.scheduler.connection, self.loop.time()
         if away or disk.full:
-            self.invariants.scheduler_since_s = now
+            self.invariants.ledger.scheduler_since_s = now
         if away or (disk.full and disk.room <= 0):
             self.invariants.promises.no_stop_before_s = now
         if away:
@@ -169,18 +175,15 @@ class World:
         weather, temper = self.plan.weather, self.plan.temper
         if weather.jitter_s or weather.lose_reply or weather.lose_request or weather.cut_stream or temper.fail_early:
             return {}
-        if self.invariants.cloned or self.scheduler.connection.full:
+        if self.invariants.ledger.cloned or self.scheduler.connection.full:
             return {}
-        used = Counter(row[2] for row in self.invariants.live())
+        used = Counter(row[2] for row in self.invariants.ledger.live())
         found = {}
         for number in range(self.plan.runners):
             name, held = f"runner{number}", runner_id(number)
             if name in self.ready_s and used[held] < self.plan.slots[number]:
                 found[held] = self.ready_s[name]
         return found
-
-    def _committed(self) -> None:
-        self.invariants.committed()
 
     def _start_later(self, host: Any, after_s: float) -> None:
         # Not in the context of the process that just died: nothing happens in that any more.
@@ -195,7 +198,7 @@ class World:
                 host.start()
 
     def _start_scheduler(self) -> None:
-        self.invariants.scheduler_since_s = self.loop.time()
+        self.invariants.ledger.scheduler_since_s = self.loop.time()
         self.scheduler.start()
 
     def _runner_died(self, runner: RunnerHost) -> None:

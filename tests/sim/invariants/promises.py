@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from errand.v1 import event_pb2
@@ -26,6 +26,7 @@ _ASKED = """
     SELECT kind, body FROM events
     WHERE task_id = ? AND event_id > ? AND kind IN ('input_added', 'task_retried') ORDER BY event_id
 """
+_HEAD = "SELECT COALESCE(MAX(event_id), 0) FROM events"
 _MOST_OFFERS = 8
 """To one runner that lets them pass, in a row. Those of the time in which the runner with the workspace is waited for,
 which is 12 beats after a start, are some."""
@@ -53,7 +54,7 @@ class Promises:
         for _, task_id in stops:
             # What else the commit tells of the task may have come later.
             self._stopped_after[task_id] = self._head
-        self._head = self._cursor.execute("SELECT COALESCE(MAX(event_id), 0) FROM events").fetchone()[0]
+        self._head = self._cursor.execute(_HEAD).fetchone()[0]
         for attempt_id, row in rows.items():
             if attempt_id not in self._known:
                 self._known.add(attempt_id)
@@ -64,6 +65,15 @@ class Promises:
             raise Breach("I1", f"{left[0]} is completed, and nobody read {left[1]}")
         if behind := self._cursor.execute(_BEHIND).fetchone():
             raise Breach("I1", f"{behind[0]} waits for a person, and {behind[1]} went on since")
+
+    def begin_anew(self, known: Iterable[str]) -> None:
+        """A backup was restored, with these attempts: what was of the history before is no longer expected."""
+        self._known = set(known)
+        self._stopped_after.clear()
+        self._stopping_since_s.clear()
+        self._passed.clear()
+        self._passed_by.clear()
+        self._head = self._cursor.execute(_HEAD).fetchone()[0]
 
     def tick(self) -> None:
         """A stop ends in its time, on a full disk too."""

@@ -1,0 +1,199 @@
+"""A conversation in a schedule, as the loop tells it: the model and its tools are scripted."""
+
+import asyncio
+import json
+from typing import Any
+
+from errand.v1 import task_pb2
+from errand_common.values import Role, WaitReason
+from errand_runner.agent import facts
+from errand_runner.freezer import Freezer
+from errand_runner.inputs import Inbox
+from errand_runner.record import Recorder
+from tests.sim.outside import Container
+from tests.sim.poison import Poison
+from tests.sim.temper import Means
+
+PARK_BEATS = 24
+_ASK = "ask_user"
+_LONG = 70_000
+
+
+class Parked(Exception):
+    """Nobody answered in time."""
+
+
+class Conversation:
+    """One attempt's part of it."""
+
+    def __init__(
+        self,
+        means: Means,
+        assignment: Any,
+        inbox: Inbox,
+        recorder: Recorder,
+        freezer: Freezer,
+        container: Container,
+        attempt_id: str,
+    ) -> None:
+        self.means, self.assignment, self.inbox, self.container = means, assignment, inbox, container
+        self.recorder, self.freezer, self.chance, self.temper = recorder, freezer, means.chance, means.temper
+        self.attempt_id = attempt_id
+        self.last_role = ""
+
+    async def take_up(self) -> None:
+        """The conversation goes on from the scheduler's record."""
+        self.inbox.drop(self.recorder.taken)
+        calls: dict[str, Any] = {}
+        last: Any = None
+        for piece in await self.means.dispatch.transcript(self.assignment.attempt):
+            kind = piece.WhichOneof("item")
+            if kind == "message":
+                last = piece.message
+            elif kind == "tool_call":
+                calls[piece.tool_call.tool_call_id] = piece.tool_call
+        self.last_role = "" if last is None else ("user" if last.role == task_pb2.ROLE_USER else "assistant")
+        asks = any(_is_open_question(call) for call in calls.values())
+        if self.recorder.waiting and not asks:
+            await self.recorder.wait_ended()
+        if last is None or self.last_role == "user" or not last.content:
+            return
+        asked = [block["id"] for block in json.loads(last.content) if block.get("type") == "tool_use"]
+        if not asked:
+            return
+        answer = await self._answer_open_question([each for each in asked if _is_open_question(calls.get(each))], calls)
+        for call_id in asked:
+            known = calls.get(call_id)
+            if known is None or not known.output:
+                await self.recorder.fact(
+                    facts.ToolFinished(call_id, "bash", b"{}", json.dumps("interrupted").encode(), True, 0.0)
+                )
+        content = [{"type": "tool_result", "tool_use_id": each, "content": "x"} for each in asked]
+        await self._say(Role.USER, content, [answer] if answer else [])
+
+    async def _answer_open_question(self, questions: list[str], calls: dict[str, Any]) -> str:
+        """As errand_runner.talk: what was said meanwhile, or wait again. The input's id. Raises Parked."""
+        if not questions:
+            return ""
+        asked_us = calls[questions[0]].created_time.ToMicroseconds()
+        self.inbox.go_on_with_question(asked_us=asked_us)
+        if (given := self.inbox.take_answer()) is None:
+            return await self._wait(WaitReason.QUESTION, call_id=questions[0], again=True)
+        await self.recorder.fact(facts.WaitOver(given.input_id))
+        return given.input_id
+
+    async def turns(self) -> None:
+        first = True
+        while True:
+            said = self.inbox.take()
+            if said:
+                blocks = [{"type": "text", "text": each.text} for each in said]
+                await self._say(Role.USER, blocks, [each.input_id for each in said])
+            elif not first or self.last_role == "assistant":
+                return
+            first = False
+            await self._turn()
+
+    async def _turn(self) -> None:
+        for _ in range(self.chance.randint(1, self.temper.turns_most)):
+            await self._may_act()
+            await self._stream()
+            if self._happens(self.temper.quota):
+                await self._wait(WaitReason.QUOTA, resume_s=self.chance.uniform(60, 400))
+            if self._happens(self.temper.allowance):
+                await self._wait(WaitReason.ALLOWANCE)
+            if not self._happens(0.7):
+                break
+            await self._tools()
+        await self._may_act()
+        await self._say(Role.ASSISTANT, [{"type": "text", "text": self._last_words()}], [])
+
+    def _last_words(self) -> str:
+        if self._happens(self.temper.poison):
+            self.means.outside.spoiled(self.attempt_id)
+            return self.chance.choice(list(Poison))
+        return self._long("x") if self._happens(self.temper.large) else "done"
+
+    def _long(self, letter: str) -> str:
+        """Too long for an event, and mostly like no other."""
+        return letter * _LONG + str(self.chance.randint(1, 20))
+
+    async def _stream(self) -> None:
+        message_id = self.means.ids.new("msg")
+        if self._happens(self.temper.delays):
+            await self.recorder.fact(facts.ModelDelayed("overloaded", 2.0))
+            await asyncio.sleep(2.0)
+        for _ in range(self.chance.randint(0, 3)):
+            await self.recorder.fact(facts.TextDelta(message_id, 0, "text", "word " * self.chance.randint(1, 40)))
+            await self._while(self.temper.pace_s / 4)
+
+    async def _tools(self) -> None:
+        count = self.chance.randint(1, self.temper.tools_most)
+        ids = [self.means.ids.new("cal") for _ in range(count)]
+        blocks = [{"type": "tool_use", "id": each, "name": "bash", "input": {}} for each in ids]
+        await self._say(Role.ASSISTANT, blocks, [])
+        taken: list[str] = []
+        for call_id in ids:
+            await self._may_act()
+            asks = self._happens(self.temper.ask)
+            name = _ASK if asks else "bash"
+            await self.recorder.fact(facts.ToolStarted(call_id, name, b'{"command": "true"}'))
+            answer = None
+            if asks:
+                answer = await self._wait(WaitReason.QUESTION, call_id=call_id)
+            else:
+                await self.recorder.fact(facts.OutputDelta(call_id, "line\n" * self.chance.randint(1, 20)))
+                await self._while(self.temper.pace_s)
+            if answer:
+                taken.append(answer)
+            output = json.dumps(self._long("y") if self._happens(self.temper.large) else "out").encode()
+            dropped = 1000 if self._happens(self.temper.gaps) else 0
+            await self.recorder.fact(facts.ToolFinished(call_id, "bash", b"{}", output, False, 0.1, dropped))
+        content: list[dict[str, Any]] = [{"type": "tool_result", "tool_use_id": each, "content": "x"} for each in ids]
+        steers = self.inbox.take_steers()
+        content += [{"type": "text", "text": each.text} for each in steers]
+        await self._say(Role.USER, content, [*taken, *(each.input_id for each in steers)])
+
+    async def _wait(
+        self, reason: WaitReason, *, call_id: str = "", resume_s: float | None = None, again: bool = False
+    ) -> str:
+        """Raises Parked. The id of the input that ended it."""
+        if reason is WaitReason.QUESTION and not again:
+            self.inbox.begin_question()
+        await self.recorder.fact(facts.Waiting(reason, "which?", call_id, resume_s))
+        if reason is not WaitReason.QUESTION:
+            raise Parked
+        try:
+            async with asyncio.timeout(PARK_BEATS * self.means.leases.beat_s):
+                given = await self.inbox.next_answer()
+        except TimeoutError:
+            raise Parked from None
+        await self.recorder.fact(facts.WaitOver(given.input_id))
+        return given.input_id
+
+    async def _say(self, role: Role, blocks: list[dict[str, Any]], input_ids: list[str]) -> None:
+        content = json.dumps(blocks).encode()
+        usage = facts.Usage(10, 1, 1, 5, 1000) if role is Role.ASSISTANT else None
+        message_id = self.means.ids.new("msg")
+        self.last_role = role
+        await self.recorder.fact(
+            facts.MessageAppended(
+                message_id, role, content, usage, "claude" if usage else "", "end_turn" if usage else "", input_ids
+            )
+        )
+
+    async def _may_act(self) -> None:
+        await self.freezer.gate()
+        self.means.outside.act(self.container, host=self.means.host)
+        await self._while(self.temper.pace_s / 2)
+
+    async def _while(self, mean_s: float) -> None:
+        await asyncio.sleep(mean_s * self.chance.uniform(0.2, 1.8))
+
+    def _happens(self, chance: float) -> bool:
+        return chance > 0 and self.chance.random() < chance
+
+
+def _is_open_question(call: Any) -> bool:
+    """Whether a stored call asks a person, and has no answer."""
+    return call is not None and call.tool_name == _ASK and not call.output

@@ -1,0 +1,89 @@
+"""What was seen so far of a schedule's database, and what peers were told: the rules compare with it."""
+
+import asyncio
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from errand_common.values import AttemptPhase
+
+Row = tuple[Any, ...]
+FINAL = frozenset(phase.value for phase in AttemptPhase if phase.final)
+TASK_FINAL = frozenset(("completed", "failed", "cancelled"))
+ATTEMPTS = """
+    SELECT attempt_id, task_id, runner_id, fence, phase, deadline_time, acked_sequence, completed_time, reason,
+    failure_reason, disconnected FROM attempts
+"""
+TASKS = """
+    SELECT task_id, status, status_reason, deadline_time, wait_reason, resume_time, retry_count, completed_time,
+    failure_reason, user_id, prompt FROM tasks
+"""
+
+
+@dataclass
+class Seen:
+    """What is remembered of an attempt."""
+
+    row: Row
+    since_s: float
+    stopped: bool = False
+
+
+@dataclass
+class Sent:
+    """What a runner sent of an attempt: the first bytes of each sequence stay true for ever."""
+
+    events: dict[int, bytes] = field(default_factory=dict)
+    bodies: dict[int, bytes] = field(default_factory=dict)
+
+
+class Ledger:
+    """One schedule's memory. `slots`: how many a runner has."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        connection: sqlite3.Connection,
+        *,
+        slots: Callable[[str], int],
+        note: Callable[[str], None],
+    ) -> None:
+        self.loop, self.slots, self.note = loop, slots, note
+        self.cursor = connection.cursor()
+        self.cursor.row_factory = None
+        self.attempts: dict[str, Seen] = {}
+        self.tasks: dict[str, Row] = {}
+        self.task_since_s: dict[str, float] = {}
+        self.last_event = self.last_audit = 0
+        self.acked: dict[str, int] = {}
+        self.sent: dict[tuple[str, int], Sent] = defaultdict(Sent)
+        self.carried: dict[str, int] = {}
+        self.created: list[str] = []
+        self.wrote: list[str] = []
+        self.fences: dict[str, int] = {}
+        """The highest of each task, in every history that there was."""
+        self.spoiled: set[str] = set()
+        """Attempts of which the schedule made sure that their record cannot be stored."""
+        self.lost: set[str] = set()
+        """Names that a restored backup knew nothing of."""
+        self.scheduler_since_s = 0.0
+        self.restored_s: float | None = None
+        """When a backup was restored last."""
+        self.clock_jumped = False
+        """Whether the scheduler's wall clock, by which it arms its timers at a start, ever jumped."""
+        self.cloned = False
+        """Whether two hosts ever acted as one runner."""
+
+    def one(self, sql: str, *values: Any) -> Any:
+        """The first row of an answer."""
+        return self.cursor.execute(sql, values).fetchone()
+
+    def has(self, table: str, column: str, key: str) -> bool:
+        """Whether there is such a row."""
+        return self.one(f"SELECT 1 FROM {table} WHERE {column} = ?", key) is not None
+
+    def live(self) -> list[Row]:
+        """The rows of the attempts that are not over."""
+        return [seen.row for seen in self.attempts.values() if seen.row[4] not in FINAL]

@@ -1,0 +1,64 @@
+"""Planted in what becomes of content that is long, or that nobody can take."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from errand_runner.bisection import Span, Suspicion
+from errand_runner.outbox import Log
+from errand_runner.outbox.budget import Share
+from errand_runner.refusals import Refusals
+from errand_runner.uploads import Uploads
+from tests.sim.planted.planting import Undo, bug, put
+
+
+@bug
+def _poison_takes_its_neighbours_down() -> Undo:
+    """Whoever is first among those that were on their way is blamed."""
+
+    def note_trial_broke(self: Suspicion, sent: Mapping[str, Span]) -> str | None:
+        culprit = next(iter(sent), None)
+        if culprit is not None:
+            self.clear(culprit)
+        return culprit
+
+    return put(Suspicion, note_trial_broke=note_trial_broke)
+
+
+@bug
+def _poison_is_sent_for_ever() -> Undo:
+    return put(Suspicion, note_break=lambda self, in_flight: None)
+
+
+@bug
+def _what_breaks_the_store_is_sent_for_ever() -> Undo:
+    def strike(self: Refusals, log: Log, reason: str, message: str) -> None:
+        self._rest(log.attempt_id)
+
+    return put(Refusals, _strike=strike)
+
+
+@bug
+def _long_content_counts_as_put() -> Undo:
+    async def see_to(self: Uploads, key: Any, blob: Any) -> None:
+        self._stored[key] = None
+
+    return put(Uploads, _see_to=see_to)
+
+
+@bug
+def _room_in_the_outbox_is_never_given_back() -> Undo:
+    def give_back(self: Share, size_bytes: int) -> None:
+        self._budget.freed.set()
+
+    return put(Share, give_back=give_back)
+
+
+@bug
+def _who_waits_for_room_is_not_woken() -> Undo:
+    real = Share.give_back
+
+    def give_back(self: Share, size_bytes: int) -> None:
+        real(self, size_bytes)
+        self._budget.freed = type(self._budget.freed)()
+
+    return put(Share, give_back=give_back)

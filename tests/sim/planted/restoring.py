@@ -1,0 +1,46 @@
+"""Planted in what begins after a restore, and after days."""
+
+from dataclasses import replace
+from typing import Any
+
+from errand_scheduler.keeping import restore_command
+from errand_scheduler.lifecycle import inventory
+from errand_scheduler.lifecycle.decisions import Held
+from errand_scheduler.timers import TaskTimers
+from errand_scheduler.watching.cursors import Cursors
+from tests.sim.planted.planting import Undo, bug, put
+
+# Also what a module only imports is its own to look up.
+_INVENTORY: Any = inventory
+_RESTORE: Any = restore_command
+
+
+@bug
+def _restore_keeps_the_epoch() -> Undo:
+    """Cursors of before are taken for cursors of now."""
+    return put(Cursors, read=lambda self, cursor, *, head: min(int(cursor.rpartition(".")[2] or 0), head))
+
+
+@bug
+def _restore_keeps_the_fences() -> Undo:
+    real = _RESTORE.backup.begin_anew
+
+    def begin_anew(database: Any, history: Any, *, now_us: int) -> None:
+        real(database, replace(history, generation=0), now_us=now_us)
+
+    return put(_RESTORE.backup, begin_anew=begin_anew)
+
+
+@bug
+def _what_nobody_knows_of_is_kept() -> Undo:
+    """A runner goes on with attempts of which the restored history has nothing."""
+    real = _INVENTORY.on_held
+    return put(
+        inventory,
+        on_held=lambda attempt, **who: Held.KEEP if attempt is None else real(attempt, **who),
+    )
+
+
+@bug
+def _deadline_of_days_never_fires() -> Undo:
+    return put(TaskTimers, due=lambda self: [])

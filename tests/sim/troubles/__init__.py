@@ -1,0 +1,35 @@
+"""What can go wrong in a schedule, each kind with its times and lengths by the seed."""
+
+from tests.sim.troubles import content, days, hosts, lines, restores, stops, work
+
+TROUBLES = (
+    hosts.scheduler_killed,
+    hosts.scheduler_killed_in_commit,
+    hosts.scheduler_stopped,
+    hosts.scheduler_stalled,
+    hosts.runner_killed,
+    hosts.runner_killed_in_sync,
+    hosts.runner_stalled,
+    hosts.clock_jump,
+    hosts.disk_full,
+    hosts.takeover,
+    lines.partition,
+    lines.heart_cut,
+    lines.streams_cut,
+    work.lost_at_work,
+    work.two_at_once,
+    work.killed_while_asking,
+    work.no_room_on_a_runner,
+    stops.stop_amid_ruins,
+    stops.stop_on_a_full_disk,
+    stops.stop_in_every_phase,
+    stops.late_words,
+    stops.taken_back,
+    content.long_content,
+    content.long_content_lost,
+    content.small_outbox,
+    content.poison,
+    restores.restore,
+    restores.restore_at_work,
+    days.asleep_for_days,
+)

@@ -1,0 +1,28 @@
+"""Days in which nobody does anything: the long deadlines pass."""
+
+import random
+
+from tests.sim.deeds import Deed, Kind, Plan
+
+_DAY_S = 24 * 3600.0
+_AFTER_S = 800.0  # what is late is noticed by then
+
+
+def asleep_for_days(result: Plan, chance: random.Random) -> None:
+    """Everybody sleeps: tasks wait for a runner, for an answer, or are at work meanwhile."""
+    for_s = chance.choice((_DAY_S + 60.0, 7 * _DAY_S + 60.0, 30 * _DAY_S + 60.0))
+    at_s = chance.uniform(5, 90)
+    state = chance.choice(("pending", "waiting", "running"))
+    if state == "pending":
+        for who in range(result.runners):
+            result.deeds.append(Deed(0.0, Kind.RUNNER_KILLED, who=who, for_s=at_s + for_s + 300.0))
+    elif state == "waiting":
+        result.temper.ask, result.temper.allowance, result.temper.fail_early = 0.8, 0.3, 0.0
+        result.temper.pace_s = result.temper.start_s = 0.5
+        at_s = chance.uniform(30, 200)
+    else:
+        result.temper.pace_s, result.temper.start_s, result.temper.fail_early = 300.0, 0.5, 0.0
+    # What people had in mind for later they do before, or not at all.
+    result.deeds = [deed for deed in result.deeds if deed.at_s < at_s or deed.kind is Kind.CREATE]
+    result.deeds.append(Deed(at_s, Kind.ASLEEP, for_s=for_s, flag=chance.random() < 0.5))
+    result.active_s = at_s + for_s + _AFTER_S

@@ -1,0 +1,93 @@
+"""Hosts that die, stand still, run out of room, or are two."""
+
+import random
+
+from tests.sim.deeds import Deed, Kind, Plan
+from tests.sim.store import CrashAt
+from tests.sim.troubles.times import downtime_s, when_s
+
+
+def scheduler_killed(result: Plan, chance: random.Random) -> None:
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        result.deeds.append(Deed(when_s(result, chance), Kind.SCHEDULER_KILLED, for_s=downtime_s(chance)))
+
+
+def scheduler_killed_in_commit(result: Plan, chance: random.Random) -> None:
+    for _ in range(chance.choice((1, 2, 4))):
+        point = chance.choice(list(CrashAt)).value
+        result.deeds.append(
+            Deed(
+                when_s(result, chance),
+                Kind.SCHEDULER_KILLED_IN_COMMIT,
+                for_s=downtime_s(chance),
+                who=point,
+                number=chance.randint(1, 10),
+            )
+        )
+
+
+def scheduler_stopped(result: Plan, chance: random.Random) -> None:
+    result.deeds.append(Deed(when_s(result, chance), Kind.SCHEDULER_STOPPED, for_s=chance.uniform(0.5, 30)))
+
+
+def scheduler_stalled(result: Plan, chance: random.Random) -> None:
+    for_s = chance.choice((3.0, chance.uniform(3, 60), chance.uniform(60, 900)))
+    result.deeds.append(Deed(when_s(result, chance), Kind.SCHEDULER_STALLED, for_s=for_s))
+
+
+def runner_killed(result: Plan, chance: random.Random) -> None:
+    for _ in range(chance.choice((1, 2, 3))):
+        down_s = chance.choice((downtime_s(chance), chance.uniform(580, 700)))
+        result.deeds.append(
+            Deed(
+                when_s(result, chance),
+                Kind.RUNNER_KILLED,
+                who=chance.randrange(result.runners),
+                for_s=down_s,
+                flag=chance.random() < 0.5,
+            )
+        )
+
+
+def runner_killed_in_sync(result: Plan, chance: random.Random) -> None:
+    for _ in range(chance.choice((1, 2, 3))):
+        result.deeds.append(
+            Deed(
+                when_s(result, chance),
+                Kind.RUNNER_KILLED_IN_SYNC,
+                who=chance.randrange(result.runners),
+                for_s=downtime_s(chance),
+                number=chance.randint(1, 12),
+                flag=chance.random() < 0.7,
+            )
+        )
+
+
+def runner_stalled(result: Plan, chance: random.Random) -> None:
+    for_s = chance.choice((chance.uniform(3, 60), chance.uniform(500, 700)))
+    who = chance.randrange(result.runners)
+    result.deeds.append(Deed(when_s(result, chance), Kind.RUNNER_STALLED, who=who, for_s=for_s))
+
+
+def clock_jump(result: Plan, chance: random.Random) -> None:
+    for _ in range(chance.choice((1, 3))):
+        jump_s = chance.choice((-86400.0, -3600.0, -1.0, 1.0, 3600.0, 86400.0))
+        who = chance.randrange(-1, result.runners)
+        result.deeds.append(Deed(when_s(result, chance), Kind.CLOCK_JUMP, who=who, for_s=jump_s))
+
+
+def disk_full(result: Plan, chance: random.Random) -> None:
+    for_s = chance.choice((chance.uniform(1, 20), chance.uniform(20, 200), chance.uniform(600, 900)))
+    result.deeds.append(Deed(when_s(result, chance), Kind.DISK_FULL, for_s=for_s))
+
+
+def takeover(result: Plan, chance: random.Random) -> None:
+    result.deeds.append(
+        Deed(
+            when_s(result, chance),
+            Kind.TAKEOVER,
+            who=chance.randrange(result.runners),
+            for_s=chance.uniform(1, 120),
+            flag=chance.random() < 0.5,
+        )
+    )
