@@ -23,6 +23,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--n", type=int, default=1000, help="how many schedules")
     parser.add_argument("--seed", type=int, help="the first schedule's; each next one's is one higher")
     parser.add_argument("--seconds", type=float, help="stop after so long, with as many schedules as that allows")
+    parser.add_argument("--least", type=int, default=0, help="but not before so many schedules")
     parser.add_argument("--go-on", action="store_true", help="look for further breaches after the first")
     parser.add_argument("--digests", action="store_true", help="print each schedule's trace as a hash")
     parser.add_argument("--planted", nargs="*", help="look for planted bugs instead: these, or all")
@@ -52,6 +53,7 @@ def _many(seed: int, asked: argparse.Namespace) -> int:
         range(seed, seed + asked.n),
         stop_at_breach=not asked.go_on,
         within_s=asked.seconds,
+        least=asked.least,
         tell=lambda words: print(words, flush=True),
     )
     if asked.digests:

@@ -51,8 +51,10 @@ class Faults(World):
                 self.network.lose_all(link)
 
     def _resume(self, host: Any) -> None:
-        if host.process is not None and host.process.stalled:
+        if host.process is not None and host.process.stalled and not self._asleep_s:
             self.trace.note(f"{host.process.name} goes on")
+            if host is self.scheduler:
+                self._scheduler_is_back()
             self.loop.resume(host.process)
 
     def _sleep(self, deed: Deed) -> None:

@@ -31,9 +31,14 @@ class Tally:
 
 
 def run(
-    seeds: Sequence[int], *, stop_at_breach: bool = True, within_s: float | None = None, tell: Callable[[str], None]
+    seeds: Sequence[int],
+    *,
+    stop_at_breach: bool = True,
+    within_s: float | None = None,
+    least: int = 0,
+    tell: Callable[[str], None],
 ) -> Tally:
-    """Run the schedules of these seeds, or as many of them as the time allows."""
+    """Run the schedules of these seeds, or as many of them as the time allows, `least` in any case."""
     began_s = time.monotonic()
     breaches: list[Report] = []
     digests: dict[int, str] = {}
@@ -47,7 +52,7 @@ def run(
         spent_s = time.monotonic() - began_s
         if done % 500 == 0:
             tell(f"{done} schedules, {done / spent_s:.1f}/s")
-        if within_s is not None and spent_s > within_s:
+        if within_s is not None and done >= least and spent_s > within_s:
             break
     return Tally(len(digests), time.monotonic() - began_s, breaches, digests)
 

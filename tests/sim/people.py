@@ -61,7 +61,7 @@ class Person:
         )
         response = await self._ask("AddInput", request)
         if response is not None:
-            self._invariants.told.wrote(response.input.input_id)
+            self._invariants.told.wrote(response.input.input_id, task_id)
 
     async def stop(self, number: int) -> None:
         """Enough."""

@@ -25,7 +25,7 @@ def plan(chance: random.Random) -> Plan:
         watchers_slow_s=chance.choice((0.0, 0.0, 1.0, 20.0)),
     )
     if chance.random() < 0.1:
-        result.limits = {"ERRAND_MAX_RUNNING_PER_USER": "1", "ERRAND_MAX_PENDING_PER_USER": "2"}
+        result.limits |= {"ERRAND_MAX_RUNNING_PER_USER": "1", "ERRAND_MAX_PENDING_PER_USER": "2"}
     _people(result, chance)
     for trouble in chance.sample(TROUBLES, chance.choice((0, 1, 1, 2, 2, 3))):
         trouble(result, chance)

@@ -64,6 +64,7 @@ class World:
             ready=self._ready,
             broke=self._broke,
             note=self.trace.note,
+            kept_s=86_400.0 * int(self.plan.limits.get("ERRAND_RETENTION_DAYS", "365")),
         )
         self.backups = Backups(self.scheduler, folder / "scheduler")
         self.scheduler.connection.poisoned = self.plan.temper.poison > 0
@@ -143,7 +144,7 @@ class World:
             self._broke(failure)
 
     def _tick(self) -> None:
-        self.loop.call_later(max(BEAT_S, self.asleep_until_s - self.loop.time()), self._tick)
+        self.loop.call_later(max(BEAT_S, self._asleep_s), self._tick)
         away = not self.scheduler.up or (self.scheduler.process is not None and self.scheduler.process.stalled)
         disk, now = self.scheduler.connection, self.loop.time()
         if away or disk.full:
@@ -185,21 +186,34 @@ class World:
                 found[held] = self.ready_s[name]
         return found
 
+    @property
+    def _asleep_s(self) -> float:
+        """How long everybody still sleeps."""
+        return max(0.0, self.asleep_until_s - self.loop.time())
+
     def _start_later(self, host: Any, after_s: float) -> None:
         # Not in the context of the process that just died: nothing happens in that any more.
         context = self.network.nowhere()
         self.loop.call_later(1.0 if self.calm else after_s, self._start_if_down, host, context=context)
 
     def _start_if_down(self, host: Any) -> None:
-        if not host.up:
+        if self._asleep_s:
+            self._start_later(host, self._asleep_s)
+        elif not host.up:
             if host is self.scheduler:
                 self._start_scheduler()
             else:
                 host.start()
 
     def _start_scheduler(self) -> None:
-        self.invariants.ledger.scheduler_since_s = self.loop.time()
+        self._scheduler_is_back()
         self.scheduler.start()
+
+    def _scheduler_is_back(self) -> None:
+        """Before that it could see to nothing."""
+        now = self.loop.time()
+        self.invariants.ledger.scheduler_since_s = self.invariants.promises.no_stop_before_s = now
+        self.sessions.alive_since_s = now
 
     def _runner_died(self, runner: RunnerHost) -> None:
         down_s, power = self.down_s.pop(runner.name, (1.0, False))

@@ -27,9 +27,10 @@ class Invariants:
         ready: Callable[[], Mapping[str, float]],
         broke: Callable[[BaseException], None],
         note: Callable[[str], None],
+        kept_s: float,
     ) -> None:
         self._broke = broke
-        self.ledger = Ledger(loop, connection, slots=slots, note=note)
+        self.ledger = Ledger(loop, connection, slots=slots, note=note, kept_s=kept_s)
         self.told = Told(self.ledger)
         self.promises = Promises(loop, self.ledger.cursor, ready=ready)
 

@@ -40,7 +40,7 @@ class Sent:
 
 
 class Ledger:
-    """One schedule's memory. `slots`: how many a runner has."""
+    """One schedule's memory. `slots`: how many a runner has; `kept_s`: for how long what is over is kept."""
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class Ledger:
         *,
         slots: Callable[[str], int],
         note: Callable[[str], None],
+        kept_s: float,
     ) -> None:
         self.loop, self.slots, self.note = loop, slots, note
         self.cursor = connection.cursor()
@@ -61,13 +62,15 @@ class Ledger:
         self.sent: dict[tuple[str, int], Sent] = defaultdict(Sent)
         self.carried: dict[str, int] = {}
         self.created: list[str] = []
-        self.wrote: list[str] = []
+        self.wrote: dict[str, str] = {}
+        """Inputs, and to which task."""
         self.fences: dict[str, int] = {}
         """The highest of each task, in every history that there was."""
         self.spoiled: set[str] = set()
         """Attempts of which the schedule made sure that their record cannot be stored."""
         self.lost: set[str] = set()
-        """Names that a restored backup knew nothing of."""
+        """Names that a restored backup knew nothing of, and of tasks that were forgotten for their age."""
+        self.kept_s = kept_s
         self.scheduler_since_s = 0.0
         self.restored_s: float | None = None
         """When a backup was restored last."""
@@ -83,6 +86,11 @@ class Ledger:
     def has(self, table: str, column: str, key: str) -> bool:
         """Whether there is such a row."""
         return self.one(f"SELECT 1 FROM {table} WHERE {column} = ?", key) is not None
+
+    def may_go(self, task_id: str) -> bool:
+        """Whether a task is over for so long that it may be forgotten."""
+        over = self.tasks[task_id][1] in TASK_FINAL
+        return over and (self.clock_jumped or self.loop.time() - self.task_since_s[task_id] >= self.kept_s)
 
     def live(self) -> list[Row]:
         """The rows of the attempts that are not over."""

@@ -19,7 +19,7 @@ def begin_anew(ledger: Ledger, before: set[str]) -> None:
     ledger.restored_s = now
     ledger.lost |= before - names(ledger)
     ledger.created = [key for key in ledger.created if key not in ledger.lost]
-    ledger.wrote = [key for key in ledger.wrote if key not in ledger.lost]
+    ledger.wrote = {key: task_id for key, task_id in ledger.wrote.items() if key not in ledger.lost}
     ledger.attempts = {row[0]: Seen(row, now) for row in ledger.cursor.execute(ATTEMPTS).fetchall()}
     ledger.tasks = {row[0]: row for row in ledger.cursor.execute(TASKS).fetchall()}
     ledger.task_since_s = dict.fromkeys(ledger.tasks, now)

@@ -21,9 +21,10 @@ def check(ledger: Ledger, tasks: Mapping[str, Row], attempts: Mapping[str, Row],
             _check_moved(ledger, before, row, events)
         if before is None or before[1] != row[1]:
             ledger.task_since_s[task_id] = ledger.loop.time()
-    for task_id in ledger.tasks:
-        if task_id not in tasks:
+    for task_id in [each for each in ledger.tasks if each not in tasks]:
+        if not ledger.may_go(task_id):
             raise Breach("I1", f"{task_id} is gone")
+        ledger.lost.add(task_id)
 
 
 def check_stops(

@@ -21,10 +21,10 @@ class Told:
         if self._kept("tasks", "task_id", task_id):
             self._ledger.created.append(task_id)
 
-    def wrote(self, input_id: str) -> None:
+    def wrote(self, input_id: str, task_id: str) -> None:
         """A person was told that the input is stored."""
         if self._kept("inputs", "input_id", input_id):
-            self._ledger.wrote.append(input_id)
+            self._ledger.wrote[input_id] = task_id
 
     def stopped(self, task_id: str) -> None:
         """A person was told that the task is stopped: the commit that did it was looked at by then."""
@@ -101,9 +101,11 @@ class Told:
     def at_end(self) -> None:
         """What was promised to people is there."""
         for task_id in self._ledger.created:
-            self._kept("tasks", "task_id", task_id)
-        for input_id in self._ledger.wrote:
-            self._kept("inputs", "input_id", input_id)
+            if task_id not in self._ledger.lost:
+                self._kept("tasks", "task_id", task_id)
+        for input_id, task_id in self._ledger.wrote.items():
+            if task_id not in self._ledger.lost:
+                self._kept("inputs", "input_id", input_id)
 
     def _kept(self, table: str, column: str, key: str) -> bool:
         """Whether it is there; not so what was answered just before a backup was restored that knows nothing of it."""
