@@ -50,6 +50,7 @@ def _template() -> bytes:
     """The real schema by the real migrations, with people, projects and runners in it."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     migrate(connection, steps())
     connection.execute("BEGIN IMMEDIATE")
     tx = Tx(connection, START_US)

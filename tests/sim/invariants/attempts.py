@@ -30,8 +30,8 @@ def check(ledger: Ledger, rows: Mapping[str, Row], promises: Promises) -> None:
             ledger.attempts[attempt_id] = Seen(row, ledger.loop.time())
         elif seen.row != row:
             _check_moved(ledger, seen, row, promises)
-    for attempt_id in [each for each in ledger.attempts if each not in rows]:
-        if not ledger.may_go(ledger.attempts.pop(attempt_id).row[1]):
+    for attempt_id in ledger.attempts:
+        if attempt_id not in rows:
             raise Breach("I5", f"{attempt_id} is gone")
     for runner, count in live_of_runner.items():
         if count > ledger.slots(runner):

@@ -41,7 +41,7 @@ class Invariants:
 
     def follower(self, who: str, task_id: str) -> Follower:
         """One who watches."""
-        return Follower(self.ledger.cursor, who, task_id)
+        return Follower(self.ledger, who, task_id)
 
     def complete(self, task_id: str, cursor: str, who: str) -> None:
         """One who watches without interruption, and reads, has everything."""

@@ -18,7 +18,7 @@ ATTEMPTS = """
 """
 TASKS = """
     SELECT task_id, status, status_reason, deadline_time, wait_reason, resume_time, retry_count, completed_time,
-    failure_reason, user_id, prompt FROM tasks
+    failure_reason, user_id, prompt, record FROM tasks
 """
 
 
@@ -40,7 +40,7 @@ class Sent:
 
 
 class Ledger:
-    """One schedule's memory. `slots`: how many a runner has; `kept_s`: for how long what is over is kept."""
+    """One schedule's memory. `slots`: how many a runner has; `kept_s`: how long what is over is on record."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Ledger:
         self.spoiled: set[str] = set()
         """Attempts of which the schedule made sure that their record cannot be stored."""
         self.lost: set[str] = set()
-        """Names that a restored backup knew nothing of, and of tasks that were forgotten for their age."""
+        """Names that a restored backup knew nothing of."""
         self.kept_s = kept_s
         self.scheduler_since_s = 0.0
         self.restored_s: float | None = None
@@ -87,10 +87,10 @@ class Ledger:
         """Whether there is such a row."""
         return self.one(f"SELECT 1 FROM {table} WHERE {column} = ?", key) is not None
 
-    def may_go(self, task_id: str) -> bool:
-        """Whether a task is over for so long that it may be forgotten."""
-        over = self.tasks[task_id][1] in TASK_FINAL
-        return over and (self.clock_jumped or self.loop.time() - self.task_since_s[task_id] >= self.kept_s)
+    def is_on_record(self, task_id: str) -> bool:
+        """Whether what was told of a task is still kept."""
+        row = self.one("SELECT record FROM tasks WHERE task_id = ?", task_id)
+        return row is None or row[0] == "kept"
 
     def live(self) -> list[Row]:
         """The rows of the attempts that are not over."""

@@ -19,12 +19,13 @@ def check(ledger: Ledger, tasks: Mapping[str, Row], attempts: Mapping[str, Row],
             _check_new(ledger, row)
         elif before[1] != row[1]:
             _check_moved(ledger, before, row, events)
+        elif before[11] == "kept" and row[11] != "kept":
+            _check_forgotten(ledger, row)
         if before is None or before[1] != row[1]:
             ledger.task_since_s[task_id] = ledger.loop.time()
-    for task_id in [each for each in ledger.tasks if each not in tasks]:
-        if not ledger.may_go(task_id):
+    for task_id in ledger.tasks:
+        if task_id not in tasks:
             raise Breach("I1", f"{task_id} is gone")
-        ledger.lost.add(task_id)
 
 
 def check_stops(
@@ -70,8 +71,15 @@ def _check_one(row: Row, attempt: Row | None) -> None:
 
 def _check_new(ledger: Ledger, row: Row) -> None:
     for other in ledger.tasks.values():
-        if other[0] != row[0] and other[9:] == row[9:]:
+        if other[0] != row[0] and other[9:11] == row[9:11]:
             raise Breach("once", f"{row[0]} and {other[0]} come from one request")
+
+
+def _check_forgotten(ledger: Ledger, row: Row) -> None:
+    """The record goes where the task is over for long enough."""
+    over_s = ledger.loop.time() - ledger.task_since_s[row[0]]
+    if row[1] not in TASK_FINAL or (over_s < ledger.kept_s and not ledger.clock_jumped):
+        raise Breach("I1", f"the record of {row[0]} is let go of, which is {row[1]} for {over_s:.0f} s")
 
 
 def _check_moved(ledger: Ledger, before: Row, row: Row, events: Sequence[Row]) -> None:

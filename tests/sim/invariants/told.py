@@ -56,7 +56,7 @@ class Told:
             attempt_id,
             sequence,
         )
-        if sequence and row != (sequence, sequence):
+        if sequence and row != (sequence, sequence) and self._is_on_record(attempt_id):
             raise Breach("I3", f"{attempt_id} was acked up to {sequence}; {row[0]} events are stored")
 
     def finished(self, attempt_id: str, last_sequence: int) -> None:
@@ -101,11 +101,13 @@ class Told:
     def at_end(self) -> None:
         """What was promised to people is there."""
         for task_id in self._ledger.created:
-            if task_id not in self._ledger.lost:
-                self._kept("tasks", "task_id", task_id)
+            self._kept("tasks", "task_id", task_id)
         for input_id, task_id in self._ledger.wrote.items():
-            if task_id not in self._ledger.lost:
+            if self._ledger.is_on_record(task_id):
                 self._kept("inputs", "input_id", input_id)
+
+    def _is_on_record(self, attempt_id: str) -> bool:
+        return self._ledger.is_on_record(self._ledger.attempts[attempt_id].row[1])
 
     def _kept(self, table: str, column: str, key: str) -> bool:
         """Whether it is there; not so what was answered just before a backup was restored that knows nothing of it."""
