@@ -16,11 +16,12 @@ from errand_runner.journal import JournalFailed
 from errand_runner.lodging import Lodging
 from errand_runner.outbox import Log, OutboxError
 from errand_runner.record import Recorder
-from errand_runner.sandbox.docker import SandboxFailed, SandboxSpec
+from errand_runner.sandbox.docker import EngineUnavailable, SandboxFailed, SandboxSpec
 from errand_runner.worker import Outcome
 from tests.sim.conversation import Conversation, Parked
 from tests.sim.engine import Broker
 from tests.sim.outside import Container
+from tests.sim.poison import STUMBLE
 from tests.sim.temper import Means
 
 _INFRASTRUCTURE = (FailureReason.ENGINE, FailureReason.IMAGE, FailureReason.SANDBOX, FailureReason.DISK)
@@ -37,6 +38,8 @@ async def run_attempt(means: Means, assignment: Any, inbox: Inbox, log: Log, run
         return Outcome(AttemptPhase.PARKED)
     except (SandboxFailed, JournalFailed) as exc:
         return Outcome(AttemptPhase.FAILED, FailureReason.SANDBOX, str(exc))
+    except EngineUnavailable as exc:
+        return Outcome(AttemptPhase.FAILED, FailureReason.ENGINE, str(exc))
     except OutboxError as exc:
         return Outcome(AttemptPhase.FAILED, FailureReason.INTERNAL, str(exc))
     except ErrandError as exc:
@@ -71,12 +74,14 @@ class _Work:
             await self.recorder.phase(AttemptPhase.RUNNING)
             await self.log.drained()
             talk = Conversation(
-                self.means, self.assignment, self.inbox, self.recorder, self.freezer, container, self.log.attempt_id
+                self.means, self.assignment, self.inbox, self.recorder, self.freezer, container, self.log
             )
             await talk.take_up()
             await talk.turns()
             if self._happens(temper.fail_late):
                 return Outcome(AttemptPhase.FAILED, FailureReason.MODEL_UNAVAILABLE, "the model does not answer")
+            if self._happens(temper.stumble):
+                return Outcome(AttemptPhase.FAILED, FailureReason.MODEL_REFUSED, STUMBLE)
             if self._happens(temper.crash):
                 raise RuntimeError("a bug of the runner, as the schedule wants it")
             await self._deliver(container)
@@ -124,7 +129,7 @@ class _Work:
         for _ in range(50):
             await self.freezer.gate()
             try:
-                await self.means.dispatch.lend_credential(ref, refresh=False)
+                await self.means.dispatch.lend_credential(ref, refresh=self._happens(0.3))
                 if not self.means.leases.fresh(self.log.attempt_id):
                     raise Unavailable("not renewed lately")
             except Unavailable:

@@ -2,14 +2,19 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 from errand.v1 import task_pb2
+from errand_common import rpc
+from errand_common.errors import ErrandError
 from errand_common.values import Role, WaitReason
 from errand_runner.agent import facts
 from errand_runner.freezer import Freezer
 from errand_runner.inputs import Inbox
+from errand_runner.outbox import Log
 from errand_runner.record import Recorder
+from tests.sim import wrong
 from tests.sim.outside import Container
 from tests.sim.poison import Poison
 from tests.sim.temper import Means
@@ -34,12 +39,12 @@ class Conversation:
         recorder: Recorder,
         freezer: Freezer,
         container: Container,
-        attempt_id: str,
+        log: Log,
     ) -> None:
         self.means, self.assignment, self.inbox, self.container = means, assignment, inbox, container
         self.recorder, self.freezer, self.chance, self.temper = recorder, freezer, means.chance, means.temper
-        self.attempt_id = attempt_id
-        self.last_role = ""
+        self.log = log
+        self.last_role = self.last_message = ""
 
     async def take_up(self) -> None:
         """The conversation goes on from the scheduler's record."""
@@ -106,11 +111,27 @@ class Conversation:
                 break
             await self._tools()
         await self._may_act()
+        if self._happens(self.temper.wrong):
+            await self._err()
         await self._say(Role.ASSISTANT, [{"type": "text", "text": self._last_words()}], [])
+
+    async def _err(self) -> None:
+        """Do what nobody may; then say what nobody may, which ends the attempt."""
+        dispatch, ref = self.means.dispatch, self.assignment.attempt
+        for outcome in wrong.outcomes(ref):
+            if not (await dispatch.finish(outcome)).error_reason:
+                raise self.means.outside.breach("bug", f"{self.log.attempt_id} ended as {outcome}")
+        method, request = self.chance.choice(wrong.calls_of_runner(dispatch._session_id, ref))
+        with suppress(ErrandError), rpc.renamed_errors():
+            await wrong.ask(dispatch.stub, method, request, dispatch.metadata)
+            raise self.means.outside.breach("bug", f"{method} was done: {request!r}"[:300])
+        if self._happens(0.5):
+            self.means.outside.spoiled(self.log.attempt_id)
+            await self.log.append(self.chance.choice(wrong.events(self.last_message)))
 
     def _last_words(self) -> str:
         if self._happens(self.temper.poison):
-            self.means.outside.spoiled(self.attempt_id)
+            self.means.outside.spoiled(self.log.attempt_id)
             return self.chance.choice(list(Poison))
         return self._long("x") if self._happens(self.temper.large) else "done"
 
@@ -174,7 +195,7 @@ class Conversation:
     async def _say(self, role: Role, blocks: list[dict[str, Any]], input_ids: list[str]) -> None:
         content = json.dumps(blocks).encode()
         usage = facts.Usage(10, 1, 1, 5, 1000) if role is Role.ASSISTANT else None
-        message_id = self.means.ids.new("msg")
+        message_id = self.last_message = self.means.ids.new("msg")
         self.last_role = role
         await self.recorder.fact(
             facts.MessageAppended(

@@ -30,6 +30,10 @@ class Kind(StrEnum):
     BACKUP = "backup"
     RESTORE = "restore"
     ASLEEP = "everybody asleep"
+    DISK_BROKEN = "disk broken"
+    READS_FAIL = "reads fail"
+    LOG_DAMAGED = "runner's log damaged"
+    BLUNDER = "blunder"
     CREATE = "create"
     FOLLOW_UP = "follow up"
     STEER = "steer"
@@ -55,6 +59,7 @@ OF_PEOPLE = frozenset(
         Kind.PROMOTE,
         Kind.REMOVE,
         Kind.LOOK,
+        Kind.BLUNDER,
         Kind.WATCH,
     )
 )
@@ -90,4 +95,8 @@ class Plan:
     github_away: float = 0.0
     limits: dict[str, str] = field(default_factory=dict)
     watchers_slow_s: float = 0.0
+    denied: frozenset[int] = frozenset()
+    moves_branch: float = 0.0
+    picky: bool = False
+    """Whether tasks ask for a certain host."""
     outbox: Limits = field(default_factory=Limits)

@@ -23,7 +23,8 @@ class Doing(Settling):
         person = self.people[deed.who]
         match deed.kind:
             case Kind.CREATE:
-                work = person.create(deed.number)
+                host = f"runner{(deed.who + deed.number) % self.plan.runners}" if self.plan.picky else ""
+                work = person.create(deed.number, host=host)
             case Kind.FOLLOW_UP | Kind.STEER | Kind.ANSWER:
                 work = person.write(deed.number, deed.kind)
             case Kind.STOP:
@@ -32,6 +33,8 @@ class Doing(Settling):
                 work = person.retry(deed.number)
             case Kind.EDIT | Kind.PROMOTE | Kind.REMOVE:
                 work = person.change(deed.number, deed.kind)
+            case Kind.BLUNDER:
+                work = person.blunder(deed.number)
             case Kind.WATCH:
                 work = person.watch(deed.number, everything=deed.flag)
             case _:
@@ -45,6 +48,8 @@ class Doing(Settling):
             Kind.SCHEDULER_STOPPED: self._stop_scheduler,
             Kind.SCHEDULER_STALLED: lambda deed: self._stall(self.scheduler, deed.for_s),
             Kind.DISK_FULL: self._fill_disk,
+            Kind.DISK_BROKEN: self._break_disk,
+            Kind.READS_FAIL: self._fail_reads,
             Kind.BLOBS_REFUSED: self._refuse_blobs,
             Kind.STREAMS_CUT: lambda deed: self.network.lose_all(),
             Kind.BACKUP: lambda deed: self.backups.make(),
@@ -73,6 +78,10 @@ class Doing(Settling):
                 self._cut(runner.heart_link, deed)
             case Kind.BLOB_LOST:
                 self._lose_blob(runner, damaged=deed.flag)
+            case Kind.LOG_DAMAGED:
+                self.down_s[runner.name] = (deed.for_s, False)
+                runner.kill()
+                self._damage_log(runner)
             case _:
                 self._take_over(runner, deed.for_s, original_stays=deed.flag)
 
@@ -87,6 +96,14 @@ class Doing(Settling):
     def _stop_scheduler(self, deed: Deed) -> None:
         self.scheduler_down_s = deed.for_s
         self.scheduler.terminate()
+
+    def _break_disk(self, deed: Deed) -> None:
+        self.scheduler_down_s = deed.for_s
+        self.scheduler.connection.fails = 1
+
+    def _fail_reads(self, deed: Deed) -> None:
+        self.scheduler.connection.unread = 0.3
+        self.loop.call_later(deed.for_s, self._read_again)
 
     def _fill_disk(self, deed: Deed) -> None:
         self.scheduler.connection.full = True

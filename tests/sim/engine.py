@@ -1,28 +1,31 @@
 """Docker on a host, as far as attempts can tell: containers that are made, adopted, paused and swept."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from errand_common.clock import Clock
-from errand_runner.sandbox.docker import SandboxFailed, SandboxSpec
+from errand_runner.sandbox.docker import EngineUnavailable, SandboxFailed, SandboxSpec
 from tests.sim.outside import Container, Outside
 
 
 class Sandbox:
     """What an attempt holds of its container."""
 
-    def __init__(self, container: Container) -> None:
-        self.container = container
+    def __init__(self, container: Container, engine: "Engine") -> None:
+        self.container, self._engine = container, engine
         self.sandbox_id, self.container_id = container.sandbox_id, container.container_id
 
     async def freeze(self) -> None:
         """Paused."""
+        self._engine.ask()
         self.container.paused = True
 
     async def thaw(self) -> None:
         """Going on."""
+        self._engine.ask()
         self.container.paused = False
 
 
@@ -45,12 +48,21 @@ class Broker:
 class Engine:
     """In place of errand_runner.sandbox.docker.Engine."""
 
-    def __init__(self, host: str, outside: Outside, clock: Clock) -> None:
-        self._host, self._outside, self._clock = host, outside, clock
+    def __init__(
+        self, host: str, outside: Outside, clock: Clock, *, away: Callable[[], float], chance: random.Random
+    ) -> None:
+        """`away`: the chance that it does not answer."""
+        self._host, self._outside, self._clock, self._away, self._chance = host, outside, clock, away, chance
+
+    def ask(self) -> None:
+        """Raises EngineUnavailable where it does not answer."""
+        if (away := self._away()) and self._chance.random() < away:
+            raise EngineUnavailable("Docker does not answer")
 
     @asynccontextmanager
     async def open(self, spec: SandboxSpec) -> AsyncIterator[Sandbox]:
         """A new container; it goes at the end, but not with the process."""
+        self.ask()
         attempt_id, fence = spec.image.rsplit(".", 1)
         container = Container(
             container_id=f"c-{spec.sandbox_id}",
@@ -77,6 +89,7 @@ class Engine:
 
     async def sweep(self, runner_id: str, keep: Callable[[str], bool]) -> list[str]:
         """Remove what is not to be kept."""
+        self.ask()
         found: list[Any] = [each for each in self._outside.containers.values() if each.host == self._host]
         left = [each for each in found if not keep(each.sandbox_id)]
         for each in left:
@@ -87,6 +100,6 @@ class Engine:
     async def _inside(self, container: Container) -> AsyncIterator[Sandbox]:
         try:
             await asyncio.sleep(0.2)
-            yield Sandbox(container)
+            yield Sandbox(container, self)
         finally:
             self._outside.close(container.container_id)

@@ -94,6 +94,19 @@ class Faults(World):
         self.trace.note("the disk has room again")
         self.scheduler.connection.full = False
 
+    def _read_again(self) -> None:
+        self.scheduler.connection.unread = 0.0
+
+    def _damage_log(self, runner: RunnerHost) -> None:
+        """A bit of what a runner wrote down of an attempt is no longer what it was."""
+        for path in sorted((runner.folder / "outbox").glob("att_*")):
+            content = bytearray(path.read_bytes())
+            if content:
+                content[self.chance.randrange(len(content))] ^= 0x40
+                path.write_bytes(content)
+                self.trace.note(f"{runner.name}'s log {path.name} is damaged")
+                self.invariants.ledger.spoiled.add(path.name.partition(".")[0])
+
     def _refuse_blobs(self, deed: Deed) -> None:
         """The scheduler's disk fails for long content alone."""
         self.disks.no_blobs = deed.number

@@ -53,10 +53,10 @@ class Outside:
         standing = self._standing(container.task_id, container.attempt_id, container.fence)
         given = standing is not None and standing.phase not in ("offered", "withdrawn")
         if not given and not self._unheard:
-            raise self._breach("I2", f"{container.host} starts {container.attempt_id}, which it was never given")
+            raise self.breach("I2", f"{container.host} starts {container.attempt_id}, which it was never given")
         for other in self.containers.values():
             if other.task_id == container.task_id and other.host == container.host:
-                raise self._breach("I7", f"{container.host} starts a second container for {container.task_id}")
+                raise self.breach("I7", f"{container.host} starts a second container for {container.task_id}")
         self.containers[container.container_id] = container
 
     def close(self, container_id: str) -> None:
@@ -77,20 +77,20 @@ class Outside:
     def act(self, container: Container, *, host: str) -> None:
         """A tool or a model call begins in an attempt's name."""
         if container.paused:
-            raise self._breach("I2", f"{container.attempt_id} acts in a paused container")
+            raise self.breach("I2", f"{container.attempt_id} acts in a paused container")
         self._check_turn("acts", container, host)
 
     def push(self, container: Container, *, host: str) -> None:
         """Something leaves for GitHub under the attempt's fence."""
         if container.paused:
-            raise self._breach("I12", f"{container.attempt_id} pushes out of a paused container")
+            raise self.breach("I12", f"{container.attempt_id} pushes out of a paused container")
         standing = self._standing(container.task_id, container.attempt_id, container.fence)
         if standing is None and self._unheard:
             return
         if standing is None or standing.newer_accepted:
-            raise self._breach("I12", f"{container.attempt_id} pushes under fence {container.fence}; a newer is taken")
+            raise self.breach("I12", f"{container.attempt_id} pushes under fence {container.fence}; a newer is taken")
         if container.fence < self.pushed.get(container.task_id, 0):
-            raise self._breach("I12", f"{container.attempt_id} pushes under fence {container.fence}, after a newer")
+            raise self.breach("I12", f"{container.attempt_id} pushes under fence {container.fence}, after a newer")
         self.pushed[container.task_id] = container.fence
         self._note(f"{container.attempt_id[-6:]} pushes under {container.fence}")
 
@@ -99,14 +99,14 @@ class Outside:
         if standing is None and self._unheard:
             return
         if standing is None:
-            raise self._breach("I2", f"{container.attempt_id} {deed}, and the scheduler never heard of it")
+            raise self.breach("I2", f"{container.attempt_id} {deed}, and the scheduler never heard of it")
         # One that a person stopped while its runner was away goes on in its sandbox until the runner hears; so does one
         # whose runner's place another process took.
         excused = standing.phase in ("cancelled", "timed_out") or self.cloned
         if standing.newer_accepted and not excused:
-            raise self._breach("I2", f"{container.attempt_id} ({standing.phase}) {deed} on {host}; a newer is taken")
+            raise self.breach("I2", f"{container.attempt_id} ({standing.phase}) {deed} on {host}; a newer is taken")
 
-    def _breach(self, invariant: str, found: str) -> Breach:
+    def breach(self, invariant: str, found: str) -> Breach:
         """Told at once: the attempt in which it happens, like any other, is guarded against what it raises."""
         breach = Breach(invariant, found)
         self._broke(breach)

@@ -8,6 +8,7 @@ from errand.v1 import task_pb2
 from errand.v1 import task_service_pb2 as pb
 from errand_common import rpc
 from errand_common.errors import ErrandError, Exhausted, Internal, Unavailable
+from tests.sim import wrong
 from tests.sim.breach import Breach
 from tests.sim.database import project_id
 from tests.sim.invariants.invariants import Invariants
@@ -41,10 +42,13 @@ class Person:
         self.patient = True
         self._calls: dict[int, Any] = {}
 
-    async def create(self, number: int) -> None:
+    async def create(self, number: int, *, host: str = "") -> None:
         """A task; told twice, it is one."""
         request = pb.CreateTaskRequest(
-            request_id=f"create-{self._number}-{number}", project_id=project_id(self._number), prompt=f"do {number}"
+            request_id=f"create-{self._number}-{number}",
+            project_id=project_id(self._number),
+            prompt=f"do {number}",
+            required_labels={"host": host} if host else {},
         )
         response = await self._ask("CreateTask", request)
         if response is not None:
@@ -100,11 +104,27 @@ class Person:
         if task_id is None:
             return
         await self._ask("GetTask", pb.GetTaskRequest(task_id=task_id))
-        await self._ask("ListTasks", pb.ListTasksRequest())
+        await self._read_pages("ListTasks", pb.ListTasksRequest(page_size=1))
         await self._ask("ListEvents", pb.ListEventsRequest(task_id=task_id))
-        await self._ask("ListMessages", pb.ListMessagesRequest(task_id=task_id))
-        await self._ask("ListToolCalls", pb.ListToolCallsRequest(task_id=task_id))
+        await self._read_pages("ListMessages", pb.ListMessagesRequest(task_id=task_id, page_size=2))
+        await self._read_pages("ListToolCalls", pb.ListToolCallsRequest(task_id=task_id, page_size=2))
         await self._ask("ExplainPending", pb.ExplainPendingRequest(task_id=task_id))
+
+    async def _read_pages(self, method: str, request: Any) -> None:
+        while (page := await self._ask(method, request)) is not None and page.next_page_token:
+            request.page_token = page.next_page_token
+
+    async def blunder(self, number: int) -> None:
+        """What nobody may ask."""
+        method, request = self._chance.choice(wrong.calls_of_person(self.tasks.get(number, f"tsk_{'0' * 26}")))
+        try:
+            with rpc.renamed_errors():
+                await getattr(self._stub, method)(request, metadata=self._metadata, timeout=10.0)
+        except Internal as exc:
+            raise Breach("bug", f"{method} broke: {exc.message}") from exc
+        except ErrandError:
+            return
+        raise Breach("bug", f"{method} was done: {request}")
 
     async def watch(self, number: int, *, everything: bool) -> None:
         """Follow one task or all, from the last cursor on whenever the line breaks, until it is calm and quiet."""

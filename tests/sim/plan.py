@@ -26,6 +26,10 @@ def plan(chance: random.Random) -> Plan:
     )
     if chance.random() < 0.1:
         result.limits |= {"ERRAND_MAX_RUNNING_PER_USER": "1", "ERRAND_MAX_PENDING_PER_USER": "2"}
+    if chance.random() < 0.1:
+        result.denied = frozenset((chance.randrange(2),))
+    if chance.random() < 0.15:
+        result.picky, result.moves_branch = True, 0.3
     _people(result, chance)
     for trouble in chance.sample(TROUBLES, chance.choice((0, 1, 1, 2, 2, 3))):
         trouble(result, chance)
@@ -64,6 +68,10 @@ def _temper(chance: random.Random) -> Temper:
     temper.large = chance.choice((0.0, 0.0, 0.0, 0.1))
     temper.delays = chance.choice((0.0, 0.0, 0.0, 0.3))
     temper.gaps = chance.choice((0.0, 0.0, 0.0, 0.3))
+    temper.wrong = chance.choice((0.0,) * 7 + (0.3,))
+    temper.stumble = chance.choice((0.0,) * 9 + (0.5,))
+    temper.engine_away = chance.choice((0.0,) * 9 + (0.2,))
+    temper.token_refused = chance.choice((0.0,) * 9 + (0.3,))
     temper.hang = chance.choice((0.0,) * 30 + (0.3,))
     return temper
 
@@ -80,7 +88,7 @@ def _people(result: Plan, chance: random.Random) -> None:
         Kind.EDIT,
         Kind.PROMOTE,
     ]
-    busy += [Kind.REMOVE, Kind.LOOK]
+    busy += [Kind.REMOVE, Kind.LOOK, Kind.LOOK, Kind.BLUNDER]
     kinds = chance.sample(busy, chance.randint(1, 5))
     for number in range(chance.choice((1, 2, 2, 3, 4))):
         at_s = chance.choice((0.0, chance.uniform(0, result.active_s / 2)))

@@ -13,6 +13,9 @@ class Poison(StrEnum):
     STORE = "words that the store cannot write"
 
 
+STUMBLE = "words over which the store stumbles at first"
+
+
 class Poisoned(Exception):
     """What the scheduler's code meets, as a bug of its own would be."""
 

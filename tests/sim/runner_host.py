@@ -141,7 +141,8 @@ class RunnerHost:
         dispatch = Dispatch(stub, token, chance)  # type: ignore[arg-type]
         sockets = self.folder / "s"
         sockets.mkdir(exist_ok=True)
-        engine, journal = Engine(self.name, self._outside, clock), Journal(self.folder / "sandboxes")
+        engine = Engine(self.name, self._outside, clock, away=lambda: self._temper.engine_away, chance=chance)
+        journal = Journal(self.folder / "sandboxes")
         deltas, leases = Deltas(outbox.changed), Leases(clock)
         means = Means(
             host=self.name,
@@ -177,6 +178,6 @@ class RunnerHost:
             clock=clock,
             presence=self.folder / "session",
             scheduler="sim:7443",
-            labels={"model-key": "yes"},
+            labels={"model-key": "yes", "host": token},
         )
         await until_one_ends(worker.run(live.run()), leftovers.watch())

@@ -18,6 +18,7 @@ from errand_scheduler.access.rights import Answer, Right
 from errand_scheduler.announcer import Announcer
 from errand_scheduler.config import SchedulerSettings
 from errand_scheduler.durations import Durations
+from errand_scheduler.github import TokenRefused
 from errand_scheduler.keeping.blob_files import BlobFiles
 from errand_scheduler.keeping.mending import Mending
 from errand_scheduler.server import Scheduler
@@ -25,6 +26,7 @@ from errand_scheduler.store import meta
 from errand_scheduler.store.meta import Meta
 from errand_scheduler.store.notices import Notice
 from errand_scheduler.store.transaction import Tx
+from errand_scheduler.store.writer_thread import StorageBroken
 from errand_scheduler.tls import ServerIdentity
 from tests.sim.clock import HostClock
 from tests.sim.database import USERS, new_database
@@ -32,6 +34,7 @@ from tests.sim.network import Network
 from tests.sim.process import Process
 from tests.sim.server import Server
 from tests.sim.store import Disk, InlineReader, InlineWriter
+from tests.sim.temper import Temper
 
 BEAT_S = 5.0
 
@@ -42,6 +45,9 @@ class GitHubMood:
 
     slow_s: float = 0.0
     away: float = 0.0
+    denied: frozenset[str] = frozenset()
+    """Who may not push."""
+    moves_branch: float = 0.0
 
 
 class _Rights:
@@ -66,7 +72,10 @@ class _Rights:
         if self._mood.slow_s:
             await asyncio.sleep(self._chance.random() * self._mood.slow_s)
         away = self._chance.random() < self._mood.away
-        answer = Answer(Right.UNKNOWN, "GitHub does not answer") if away else Answer(Right.PUSH)
+        branch = "trunk" if self._chance.random() < self._mood.moves_branch else ""
+        answer = Answer(Right.UNKNOWN, "GitHub does not answer") if away else Answer(Right.PUSH, "", branch)
+        if user in self._mood.denied:
+            return Answer(Right.NONE, "you may not push there")
         self.remember(user, project, answer)
         return answer
 
@@ -79,10 +88,20 @@ class _Rights:
 class _GitHub:
     """What little of GitHub's API attempts need."""
 
+    def __init__(self, chance: random.Random, temper: Temper) -> None:
+        self._chance, self._temper = chance, temper
+
     async def account(self, token: str) -> None:
-        """The token is good."""
+        """The token is good, mostly."""
+        self._check()
+
+    def _check(self) -> None:
+        if self._temper.token_refused and self._chance.random() < self._temper.token_refused:
+            raise TokenRefused("GitHub does not take your token; sign in again")
 
     async def open_pull_request(self, token: str, proposal: Any) -> Any:
+        self._check()
+
         @dataclass(frozen=True)
         class _Opened:
             url: str = f"https://git.test/{proposal.head}"
@@ -116,6 +135,7 @@ class SchedulerHost:
         note: Callable[[str], None],
         broke: Callable[[BaseException], None],
         limits: dict[str, str],
+        temper: Temper,
     ) -> None:
         self._chance, self._network, self._folder = chance, network, folder
         self._committed, self._note, self._broke = committed, note, broke
@@ -129,7 +149,7 @@ class SchedulerHost:
         self.starts = 0
         self.killed: Callable[[], None] = lambda: None
         self._stop: asyncio.Event | None = None
-        self._limits = limits
+        self._limits, self._temper = limits, temper
 
     @property
     def up(self) -> bool:
@@ -169,7 +189,9 @@ class SchedulerHost:
     async def _serve(self, process: Process) -> None:
         try:
             await self._serve_until_stopped(process)
-        except Exception as exc:
+        except* StorageBroken:
+            self._note("the scheduler ends: its disk is broken")
+        except* Exception as exc:
             self._broke(exc)
         self._network.server = None
         process.kill()
@@ -192,9 +214,9 @@ class SchedulerHost:
         core = self.core = _SimScheduler(
             _settings(self._folder, json.dumps(self._limits)),
             self.clock,
-            reader=InlineReader(self.connection),
+            reader=InlineReader(self.connection, self._chance),
             writer=writer,
-            github=_GitHub(),
+            github=_GitHub(self._chance, self._temper),
             announcer=announcer,
             history=self._history(),
             room=Room((), 0),
@@ -209,6 +231,7 @@ class SchedulerHost:
             self._network.server = server
             self._note("scheduler serves")
             await stop.wait()
+        writer.stop()
 
 
 @cache

@@ -23,6 +23,7 @@ class Settling(Faults):
         disk = self.scheduler.disk
         disk.crash_in, disk.slow = None, 0.0
         self.scheduler.connection.full = False
+        self.scheduler.connection.fails, self.scheduler.connection.unread = 0, 0.0
         self.scheduler.mood.away = 0.0
         self.disks.kill_in.clear()
         self.disks.full.clear()

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.sim.breach import Breach
+from tests.sim.database import user_id
 from tests.sim.doing import Doing
 from tests.sim.listening import listening
 from tests.sim.poison import is_wanted
@@ -96,7 +97,13 @@ class _Simulation(Doing):
     def _set_up(self) -> None:
         disk = self.scheduler.disk
         disk.group_most, disk.linger_s, disk.slow = self.plan.group_most, self.plan.linger_s, self.plan.slow_sync_s
-        self.scheduler.mood.slow_s, self.scheduler.mood.away = self.plan.rights_slow_s, self.plan.github_away
+        mood = self.scheduler.mood
+        mood.slow_s, mood.away, mood.moves_branch = (
+            self.plan.rights_slow_s,
+            self.plan.github_away,
+            self.plan.moves_branch,
+        )
+        mood.denied = frozenset(user_id(number) for number in self.plan.denied)
         self.scheduler.killed = lambda: self._start_later(self.scheduler, self.scheduler_down_s)
         self.scheduler.start()
         for runner in self.runners:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from errand_common.clock import Clock
+from errand_common.errors import Unavailable
 from errand_scheduler.store.group import Outcome
 from errand_scheduler.store.lanes import Op
 from errand_scheduler.store.notices import Notice
@@ -18,10 +19,13 @@ from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.reserve import Reserve
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer_thread import WriterThread
-from tests.sim.poison import Poison, Poisoned
+from tests.sim.poison import STUMBLE, Poison, Poisoned
 from tests.sim.process import Killed, Process
 
 T = TypeVar("T")
+
+
+_STUMBLES = 5
 
 
 class CrashAt(Enum):
@@ -39,30 +43,47 @@ class Connection(sqlite3.Connection):
     room = 0
     kill_at_commit = False
     poisoned = False
+    stumbles = 0
+    fails = 0
+    unread = 0.0
 
     def execute(self, sql: str, params: Any = (), /) -> sqlite3.Cursor:
         if sql == "COMMIT":
             if self.kill_at_commit:
                 raise Killed
+            if self.fails:
+                self.fails -= 1
+                self.rollback()
+                raise _disk_broken()
             if self.full:
                 self.room -= 1
                 if self.room < 0:
                     self.rollback()
                     raise _disk_full()
         if self.poisoned:
-            _check_writable(params)
+            self._check_writable(params)
         return super().execute(sql, params)
 
     def executemany(self, sql: str, rows: Iterable[Any], /) -> sqlite3.Cursor:
         rows = list(rows)
         if self.poisoned:
-            _check_writable(rows)
+            self._check_writable(rows)
         return super().executemany(sql, rows)
 
+    def _check_writable(self, params: Any) -> None:
+        words = repr(params)
+        if Poison.STORE in words:
+            raise Poisoned(Poison.STORE)
+        if STUMBLE in words and self.stumbles < _STUMBLES:
+            self.stumbles += 1
+            raise Poisoned(STUMBLE)
 
-def _check_writable(params: Any) -> None:
-    if Poison.STORE in repr(params):
-        raise Poisoned(Poison.STORE)
+
+def _disk_broken() -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+    error.sqlite_errorname = "SQLITE_IOERR_FSYNC"
+    return error
 
 
 def _disk_full() -> sqlite3.OperationalError:
@@ -136,6 +157,10 @@ class InlineWriter(WriterThread):
         self._reserve.make()
         self._busy = False
 
+    def stop(self) -> None:
+        """Nothing more is taken in, as at the end of the real one."""
+        self._lanes.close()
+
     async def write(self, fn: Callable[[Tx], T], *, size_bytes: int = 0, urgent: bool = False) -> T:
         if not self._busy and (self._refused is None or urgent):
             self._busy = True
@@ -172,15 +197,20 @@ class InlineWriter(WriterThread):
         for op in group:
             if op.future.done() and not op.future.cancelled():
                 op.future.exception()
-        self._next()
+        if self._committer.broken is None:
+            self._next()
+        else:
+            self._ended.set_result(self._committer.broken)
 
 
 class InlineReader(Reader):
     """Reads what is committed: between two groups there is nothing else."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, chance: random.Random) -> None:
+        self._connection, self._chance = connection, chance
 
     async def _rows(self, query: Query[T]) -> list[sqlite3.Row]:
         await asyncio.sleep(0)
+        if self._connection.unread and self._chance.random() < self._connection.unread:
+            raise Unavailable("the answer took longer than 5 s; ask for less, or later")
         return list(self._connection.execute(query.sql, query.params))

@@ -33,11 +33,15 @@ class Temper:
     poison: float = 0.0
     delays: float = 0.0
     gaps: float = 0.0
+    wrong: float = 0.0
+    stumble: float = 0.0
+    engine_away: float = 0.0
+    token_refused: float = 0.0
 
     def calm(self) -> None:
         """From now on everything goes well and comes to an end."""
         self.fail_early = self.fail_late = self.crash = self.hang = self.quota = self.allowance = 0.0
-        self.ask = self.poison = 0.0
+        self.ask = self.poison = self.wrong = self.stumble = self.engine_away = self.token_refused = 0.0
         self.start_s = min(self.start_s, 3.0)
         self.pace_s = min(self.pace_s, 2.0)
 

@@ -55,6 +55,7 @@ class World:
             note=self.trace.note,
             broke=self._broke,
             limits=self.plan.limits,
+            temper=self.plan.temper,
         )
         self.ready_s: dict[str, float] = {}
         self.invariants = Invariants(
@@ -67,7 +68,7 @@ class World:
             kept_s=86_400.0 * int(self.plan.limits.get("ERRAND_RETENTION_DAYS", "365")),
         )
         self.backups = Backups(self.scheduler, folder / "scheduler")
-        self.scheduler.connection.poisoned = self.plan.temper.poison > 0
+        self.scheduler.connection.poisoned = self.plan.temper.poison + self.plan.temper.stumble > 0
         self.sessions = SessionsSeen(self.loop)
         ledger = self.invariants.ledger
         self.outside = Outside(self.invariants.told.standing, self.trace.note, self._broke, ledger.spoiled.add)
@@ -175,6 +176,8 @@ class World:
         """Since when each runner could take a task, by its id; in a storm, or where starts fail, nobody knows."""
         weather, temper = self.plan.weather, self.plan.temper
         if weather.jitter_s or weather.lose_reply or weather.lose_request or weather.cut_stream or temper.fail_early:
+            return {}
+        if self.plan.picky or self.plan.denied or temper.engine_away:
             return {}
         if self.invariants.ledger.cloned or self.scheduler.connection.full:
             return {}

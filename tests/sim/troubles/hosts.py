@@ -81,6 +81,25 @@ def disk_full(result: Plan, chance: random.Random) -> None:
     result.deeds.append(Deed(when_s(result, chance), Kind.DISK_FULL, for_s=for_s))
 
 
+def disk_broken(result: Plan, chance: random.Random) -> None:
+    """A commit fails for good: the scheduler ends, and comes back."""
+    for _ in range(chance.choice((1, 2))):
+        down_s = chance.choice((0.5, 20.0))
+        result.deeds.append(Deed(when_s(result, chance), Kind.DISK_BROKEN, for_s=down_s))
+
+
+def reads_fail(result: Plan, chance: random.Random) -> None:
+    """For a while questions to the database take too long, now and then."""
+    result.deeds.append(Deed(when_s(result, chance), Kind.READS_FAIL, for_s=chance.uniform(5, 60)))
+
+
+def log_damaged(result: Plan, chance: random.Random) -> None:
+    """A runner's disk gives back other than was written to it."""
+    who, down_s = chance.randrange(result.runners), chance.choice((0.5, 20.0))
+    result.temper.fail_early, result.temper.start_s, result.temper.pace_s = 0.0, 0.5, 8.0
+    result.deeds.append(Deed(when_s(result, chance), Kind.LOG_DAMAGED, who=who, for_s=down_s))
+
+
 def takeover(result: Plan, chance: random.Random) -> None:
     result.deeds.append(
         Deed(
