@@ -75,8 +75,7 @@ def _planted(bugs: list[str], *, most: int) -> int:
             missed += 1
             print(f"{bug}: NOT found within {most} schedules", flush=True)
         else:
-            words = found[1].breach.strip().splitlines()[-1]
-            print(f"{bug}: found within {found[0]} ({words[:110]})", flush=True)
+            print(f"{bug}: found within {found[0]} ({found[1].in_a_line[:110]})", flush=True)
     return 1 if missed else 0
 
 

@@ -46,7 +46,7 @@ def run(
         digests[report.seed] = report.digest
         if report.breach:
             breaches.append(report)
-            tell(f"breach in schedule {report.seed}: {report.breach.strip().splitlines()[-1]}")
+            tell(f"breach in schedule {report.seed}: {report.in_a_line}")
             if stop_at_breach:
                 break
         spent_s = time.monotonic() - began_s

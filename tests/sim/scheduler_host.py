@@ -191,6 +191,10 @@ class SchedulerHost:
             await self._serve_until_stopped(process)
         except* StorageBroken:
             self._note("the scheduler ends: its disk is broken")
+        except* Unavailable as exc:
+            self._note("the scheduler does not start: it cannot read")
+            if not self.connection.unread:
+                self._broke(exc)
         except* Exception as exc:
             self._broke(exc)
         self._network.server = None

@@ -31,6 +31,12 @@ class Report:
     breach: str = ""
     trace: tuple[str, ...] = ()
 
+    @property
+    def in_a_line(self) -> str:
+        """What broke, without how one got there."""
+        lines = [line.strip("| +-") for line in self.breach.splitlines()]
+        return next((line for line in reversed(lines) if line), "")
+
 
 def simulate(seed: int, *, whole_trace: bool = False) -> Report:
     """Run the schedule of a seed. It leaves nothing behind."""

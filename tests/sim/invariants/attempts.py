@@ -1,10 +1,12 @@
 """Attempts: one live one of a task, no more than there are slots, phases that rise, ends that stay."""
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping
 
 from errand_common.values import AttemptPhase
 from tests.sim.breach import Breach
+from tests.sim.database import runner_id
 from tests.sim.invariants.ledger import FINAL, Ledger, Row, Seen
 from tests.sim.invariants.promises import Promises
 from tests.sim.scheduler_host import BEAT_S
@@ -51,6 +53,9 @@ def _check_new(ledger: Ledger, row: Row) -> None:
     if row[3] <= highest:
         raise Breach("I2", f"{row[0]} has fence {row[3]}, no higher than {highest}, which {row[1]} had before")
     ledger.fences[row[1]] = row[3]
+    wanted = json.loads(ledger.one("SELECT required_labels FROM tasks WHERE task_id = ?", row[1])[0]).get("host")
+    if wanted is not None and row[2] != runner_id(int(wanted.removeprefix("runner"))):
+        raise Breach("labels", f"{row[1]} is for {wanted} alone, and {row[0]} is offered to {row[2]}")
 
 
 def _check_moved(ledger: Ledger, seen: Seen, row: Row, promises: Promises) -> None:

@@ -12,14 +12,11 @@ from errand_runner.outbox import Disk
 from errand_runner.outbox.log import Log
 from errand_scheduler.edges import incoming
 from errand_scheduler.edges.events import EventsIn
-from errand_scheduler.lifecycle import asks, endings, records, turns
+from errand_scheduler.lifecycle import records, turns
 from tests.sim.planted.planting import Undo, all_of, bug, put
 
 # Also what a module only imports is its own to look up.
-_ASKS: Any = asks
-_TURNS: Any = turns
 _RECORDS: Any = records
-_ENDINGS: Any = endings
 
 
 @bug

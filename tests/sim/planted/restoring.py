@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from errand_scheduler.keeping import restore_command
-from errand_scheduler.lifecycle import inventory
+from errand_scheduler.keeping.retention import Retention
+from errand_scheduler.lifecycle import inventory, turns
 from errand_scheduler.lifecycle.decisions import Held
 from errand_scheduler.timers import TaskTimers
 from errand_scheduler.watching.cursors import Cursors
@@ -39,6 +40,16 @@ def _what_nobody_knows_of_is_kept() -> Undo:
         inventory,
         on_held=lambda attempt, **who: Held.KEEP if attempt is None else real(attempt, **who),
     )
+
+
+@bug
+def _offer_of_a_backup_is_accepted() -> Undo:
+    return put(turns, precedes=lambda fence, generation: False)
+
+
+@bug
+def _record_goes_too_early() -> Undo:
+    return put(Retention, _days_ago=lambda self, days: self._clock.now_us() - 3600 * 1_000_000)
 
 
 @bug

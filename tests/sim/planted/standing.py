@@ -8,17 +8,17 @@ from errand_runner.lease import Leases
 from errand_runner.session import Sessions
 from errand_scheduler.board import Board
 from errand_scheduler.durations import Durations
-from errand_scheduler.lifecycle import asks, endings, records, turns
 from errand_scheduler.placing.declines import Declines
+from errand_scheduler.placing.seats import Seat
 from errand_scheduler.runners import RunnerSessions
+from errand_scheduler.store import committer
+from errand_scheduler.store.group import DiskBroken, Outcome
+from errand_scheduler.store.transaction import Tx
 from errand_scheduler.sweeper import Sweeper
 from tests.sim.planted.planting import Undo, all_of, bug, put
 
 # Also what a module only imports is its own to look up.
-_ASKS: Any = asks
-_TURNS: Any = turns
-_RECORDS: Any = records
-_ENDINGS: Any = endings
+_COMMITTER: Any = committer
 
 
 @bug
@@ -89,3 +89,25 @@ def _lost_before_it_freezes() -> Undo:
 @bug
 def _freezes_never() -> Undo:
     return put(Leases, holds=lambda self, attempt_id: True, left_s=lambda self, attempt_id: 1e9)
+
+
+@bug
+def _labels_do_not_matter() -> Undo:
+    return put(Seat, fits=lambda self, wanted: True)
+
+
+@bug
+def _broken_disk_is_not_noticed() -> Undo:
+    """What could not be committed is answered as if it were."""
+    real = _COMMITTER.commit_group
+
+    def commit_group(connection: Any, fns: Any, now_us: int) -> Any:
+        outcomes = real(connection, fns, now_us)
+        if not any(isinstance(each.error, DiskBroken) for each in outcomes):
+            return outcomes
+        connection.execute("BEGIN")
+        answered = [Outcome(fn(Tx(connection, now_us))) for fn in fns]
+        connection.execute("ROLLBACK")
+        return answered
+
+    return put(committer, commit_group=commit_group)

@@ -1,17 +1,8 @@
 """Planted in the way of events to those who watch."""
 
-from typing import Any
-
-from errand_scheduler.lifecycle import asks, endings, records, turns
 from errand_scheduler.watching.cursors import Cursors
 from errand_scheduler.watching.hub import Hub
 from tests.sim.planted.planting import Undo, bug, put
-
-# Also what a module only imports is its own to look up.
-_ASKS: Any = asks
-_TURNS: Any = turns
-_RECORDS: Any = records
-_ENDINGS: Any = endings
 
 
 @bug
