@@ -21,7 +21,7 @@ from tests.sim.temper import Means
 
 PARK_BEATS = 24
 _ASK = "ask_user"
-_LONG = 70_000
+_LONG = (70_000, 70_000, 300_000)
 
 
 class Parked(Exception):
@@ -137,7 +137,7 @@ class Conversation:
 
     def _long(self, letter: str) -> str:
         """Too long for an event, and mostly like no other."""
-        return letter * _LONG + str(self.chance.randint(1, 20))
+        return letter * self.chance.choice(_LONG) + str(self.chance.randint(1, 20))
 
     async def _stream(self) -> None:
         message_id = self.means.ids.new("msg")
@@ -145,7 +145,8 @@ class Conversation:
             await self.recorder.fact(facts.ModelDelayed("overloaded", 2.0))
             await asyncio.sleep(2.0)
         for _ in range(self.chance.randint(0, 3)):
-            await self.recorder.fact(facts.TextDelta(message_id, 0, "text", "word " * self.chance.randint(1, 40)))
+            words = "word " * self.chance.choice((self.chance.randint(1, 40), 3_000))
+            await self.recorder.fact(facts.TextDelta(message_id, 0, self.chance.choice(("text", "thinking")), words))
             await self._while(self.temper.pace_s / 4)
 
     async def _tools(self) -> None:

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     TAKEOVER = "takeover"
     BLOBS_REFUSED = "scheduler's disk refuses long content"
     BLOB_LOST = "runner's long content lost"
+    KEPT_BLOB_LOST = "scheduler's long content lost"
     BACKUP = "backup"
     RESTORE = "restore"
     ASLEEP = "everybody asleep"

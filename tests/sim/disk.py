@@ -1,6 +1,5 @@
 """The runners' disks: what was not synced may be lost, whole or torn, when the power goes."""
 
-import errno
 import fcntl
 import os
 import random
@@ -23,8 +22,8 @@ class Disks:
         self._unlinked: dict[str, bytes] = {}
         self.kill_in: dict[str, int] = {}
         """Process name to after how many syncs, from now, it dies; it dies before the last is done."""
-        self.full: set[str] = set()
-        """Names of processes whose disk takes no more events."""
+        self.full: dict[str, int] = {}
+        """Names of processes whose disk takes no more events, and what it says."""
         self.no_blobs: int | None = None
         """What the scheduler's disk says to long content, if it takes none."""
 
@@ -73,8 +72,8 @@ class Disks:
                 raise Killed
             process.kill()
             return
-        if process is not None and process.name in self.full and _is_log(descriptor, path):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if process is not None and (refusal := self.full.get(process.name)) and _is_content(descriptor, path):
+            raise OSError(refusal, os.strerror(refusal))
         state = os.fstat(descriptor)
         if os.path.isdir(path):
             self._listed[path] = set(os.listdir(path))
@@ -106,7 +105,7 @@ class Disks:
         _unlink(name, dir_fd=dir_fd)
 
 
-def _is_log(descriptor: int, path: str) -> bool:
-    """Whether something was added to a log of the outbox, not only looked at."""
+def _is_content(descriptor: int, path: str) -> bool:
+    """Whether something was added to the outbox, not only looked at."""
     added = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
-    return added and os.path.basename(os.path.dirname(path)) == "outbox"
+    return added and "outbox" in path.split(os.sep)[-4:-1]

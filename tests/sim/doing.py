@@ -1,5 +1,6 @@
 """Each kind of deed, done."""
 
+import errno
 from collections.abc import Callable
 
 from tests.sim.deeds import OF_PEOPLE, Deed, Kind
@@ -50,6 +51,7 @@ class Doing(Settling):
             Kind.DISK_FULL: self._fill_disk,
             Kind.DISK_BROKEN: self._break_disk,
             Kind.READS_FAIL: self._fail_reads,
+            Kind.KEPT_BLOB_LOST: lambda deed: self._lose_kept_blobs(damaged=deed.flag),
             Kind.BLOBS_REFUSED: self._refuse_blobs,
             Kind.STREAMS_CUT: lambda deed: self.network.lose_all(),
             Kind.BACKUP: lambda deed: self.backups.make(),
@@ -70,8 +72,8 @@ class Doing(Settling):
             case Kind.RUNNER_STALLED:
                 self._stall(runner, deed.for_s)
             case Kind.RUNNER_DISK_FULL:
-                self.disks.full.add(runner.name)
-                self.loop.call_later(deed.for_s, self.disks.full.discard, runner.name)
+                self.disks.full[runner.name] = deed.number or errno.ENOSPC
+                self.loop.call_later(deed.for_s, self.disks.full.pop, runner.name, None)
             case Kind.PARTITION:
                 self._cut(runner.link, deed)
             case Kind.HEART_CUT:

@@ -116,6 +116,14 @@ class Faults(World):
         self.trace.note("long content is taken again")
         self.disks.no_blobs = None
 
+    def _lose_kept_blobs(self, *, damaged: bool) -> None:
+        """Long content is gone from the scheduler's disk, or is no longer what it was."""
+        for path in sorted((self.folder / "scheduler" / "blobs").glob("[0-9a-f][0-9a-f]/*")):
+            if damaged:
+                path.write_bytes(b"z" * path.stat().st_size)
+            else:
+                path.unlink()
+
     def _lose_blob(self, runner: RunnerHost, *, damaged: bool) -> None:
         """A file of long content is gone from a runner's disk, or cannot be read."""
         for path in sorted((runner.folder / "outbox" / "blobs").glob("*/[0-9a-f]*")):

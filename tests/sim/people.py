@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from typing import Any
 
 from errand.v1 import task_pb2
@@ -107,8 +108,18 @@ class Person:
         await self._read_pages("ListTasks", pb.ListTasksRequest(page_size=1))
         await self._ask("ListEvents", pb.ListEventsRequest(task_id=task_id))
         await self._read_pages("ListMessages", pb.ListMessagesRequest(task_id=task_id, page_size=2))
+        await self._read_long_content(task_id)
         await self._read_pages("ListToolCalls", pb.ListToolCallsRequest(task_id=task_id, page_size=2))
         await self._ask("ExplainPending", pb.ExplainPendingRequest(task_id=task_id))
+
+    async def _read_long_content(self, task_id: str) -> None:
+        listed = await self._ask("ListMessages", pb.ListMessagesRequest(task_id=task_id))
+        for message in () if listed is None else listed.messages:
+            if message.HasField("content_blob"):
+                request = pb.GetBlobRequest(task_id=task_id, sha256=message.content_blob.sha256)
+                with suppress(ErrandError), rpc.renamed_errors():
+                    async for _ in self._stub.GetBlob(request, metadata=self._metadata, timeout=10.0):
+                        await asyncio.sleep(0)
 
     async def _read_pages(self, method: str, request: Any) -> None:
         while (page := await self._ask(method, request)) is not None and page.next_page_token:
@@ -116,7 +127,15 @@ class Person:
 
     async def blunder(self, number: int) -> None:
         """What nobody may ask."""
-        method, request = self._chance.choice(wrong.calls_of_person(self.tasks.get(number, f"tsk_{'0' * 26}")))
+        calls = [*wrong.calls_of_person(self.tasks.get(number, f"tsk_{'0' * 26}"))]
+        if number in self.tasks:
+            other = pb.CreateTaskRequest(
+                request_id=f"create-{self._number}-{number}",
+                project_id=project_id(self._number),
+                prompt="another",
+            )
+            calls.append(("CreateTask", other))
+        method, request = self._chance.choice(calls)
         try:
             with rpc.renamed_errors():
                 await getattr(self._stub, method)(request, metadata=self._metadata, timeout=10.0)

@@ -31,6 +31,10 @@ def plan(chance: random.Random) -> Plan:
     if chance.random() < 0.15:
         result.picky, result.moves_branch = True, 0.3
     _people(result, chance)
+    if result.picky:
+        for of in [deed for deed in result.deeds if deed.kind is Kind.CREATE]:
+            look_s = of.at_s + chance.uniform(0.01, 4.0)
+            result.deeds.append(Deed(look_s, Kind.LOOK, who=of.who, number=of.number))
     for trouble in chance.sample(TROUBLES, chance.choice((0, 1, 1, 2, 2, 3))):
         trouble(result, chance)
     if chance.random() < 0.3:

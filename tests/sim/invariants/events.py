@@ -25,7 +25,7 @@ def check(ledger: Ledger, events: Sequence[Row]) -> None:
             raise Breach("I4", f"{attempt_id} has event {sequence} stored where {expected} should follow")
         ledger.acked[attempt_id] = sequence
         fence = ledger.one("SELECT fence FROM attempts WHERE attempt_id = ?", attempt_id)[0]
-        if ledger.sent[attempt_id, fence].bodies.get(sequence) != body and not ledger.cloned:
+        if ledger.sent[attempt_id, fence].bodies.get(sequence) != body and not ledger.is_unsure(attempt_id):
             raise Breach("I4", f"event {sequence} of {attempt_id} is stored with other bytes than were sent")
         if kind == "message_appended":
             note_carried(ledger, event_id, task_id, body)

@@ -87,6 +87,10 @@ class Ledger:
         """Whether there is such a row."""
         return self.one(f"SELECT 1 FROM {table} WHERE {column} = ?", key) is not None
 
+    def is_unsure(self, attempt_id: str) -> bool:
+        """Whether the record of an attempt, at its runner, may be another one than it was."""
+        return self.cloned or attempt_id in self.spoiled
+
     def is_on_record(self, task_id: str) -> bool:
         """Whether what was told of a task is still kept."""
         row = self.one("SELECT record FROM tasks WHERE task_id = ?", task_id)

@@ -89,7 +89,8 @@ def _check_moved(ledger: Ledger, before: Row, row: Row, events: Sequence[Row]) -
         raise Breach("I5", f"{task_id} left {before[1]} for {status} without an input or a retry")
     if "task_status_changed" not in kinds:
         raise Breach("I5", f"{task_id} went from {before[1]} to {status} without an event")
-    if status in ("completed", "failed", "waiting"):
+    # One that is pending is past its attempt: what fails it is that no other came in time.
+    if status in ("completed", "failed", "waiting") and before[1] != "pending":
         last = max((seen for seen in ledger.attempts.values() if seen.row[1] == task_id), key=_fence, default=None)
         if last is not None and last.stopped:
             raise Breach("I6", f"{task_id} became {status} by {last.row[0]}, which a person had stopped")

@@ -46,7 +46,7 @@ class Told:
         known = self._ledger.sent[attempt_id, fence]
         before = known.events.setdefault(sequence, data)
         known.bodies.setdefault(sequence, body)
-        if before != data and not self._ledger.cloned:
+        if before != data and not self._ledger.is_unsure(attempt_id):
             raise Breach("I3", f"{attempt_id} sends event {sequence} again with other content")
 
     def acked(self, attempt_id: str, sequence: int) -> None:
@@ -74,8 +74,7 @@ class Told:
     def held(self, attempt_id: str, fence: int, last_sequence: int) -> None:
         """A runner says what it holds: no less than what was acked, if its disk is a disk."""
         row = self._ledger.one("SELECT acked_sequence, phase, fence FROM attempts WHERE attempt_id = ?", attempt_id)
-        spoiled = self._ledger.cloned or attempt_id in self._ledger.spoiled
-        if row is None or spoiled or row[2] != fence or row[1] in FINAL:
+        if row is None or self._ledger.is_unsure(attempt_id) or row[2] != fence or row[1] in FINAL:
             return
         if last_sequence < row[0]:
             raise Breach("I3", f"the runner holds {last_sequence} events of {attempt_id}, and {row[0]} were acked")

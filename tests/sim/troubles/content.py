@@ -30,9 +30,19 @@ def long_content_lost(result: Plan, chance: random.Random) -> None:
         result.deeds.append(Deed(lost_s + 1.0, Kind.RUNNER_KILLED, who=who, for_s=5.0))
 
 
+def kept_content_lost(result: Plan, chance: random.Random) -> None:
+    """The scheduler's disk loses what runners put there, and the conversations go on, or cannot."""
+    result.temper.large, result.temper.fail_early, result.temper.start_s = 0.5, 0.0, 0.5
+    for of in [deed for deed in result.deeds if deed.kind is Kind.CREATE]:
+        at_s = of.at_s + chance.uniform(10, 60)
+        result.deeds.append(Deed(at_s, Kind.KEPT_BLOB_LOST, flag=chance.random() < 0.5))
+        for kind in (Kind.LOOK, Kind.FOLLOW_UP, Kind.RETRY):
+            result.deeds.append(Deed(at_s + chance.uniform(0, 30), kind, who=of.who, number=of.number))
+
+
 def small_outbox(result: Plan, chance: random.Random) -> None:
     """Attempts that tell more than the outbox may hold, while the scheduler takes nothing."""
-    host_bytes = chance.choice((100_000, 250_000))
+    host_bytes = chance.choice((2_000, 30_000, 250_000))
     result.outbox = Limits(attempt_bytes=chance.choice((4_000, 80_000, 200_000)), host_bytes=host_bytes)
     result.temper.large, result.temper.gaps, result.temper.pace_s = chance.choice((0.0, 0.5)), 0.5, 0.5
     result.temper.fail_early, result.temper.turns_most = 0.0, 4

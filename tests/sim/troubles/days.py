@@ -1,6 +1,7 @@
 """Days in which nobody does anything: the long deadlines pass."""
 
 import random
+from dataclasses import replace
 
 from tests.sim.deeds import Deed, Kind, Plan
 
@@ -10,12 +11,15 @@ _AFTER_S = 800.0  # what is late is noticed by then
 
 def asleep_for_days(result: Plan, chance: random.Random) -> None:
     """Everybody sleeps: tasks wait for a runner, for an answer, or are at work meanwhile."""
-    for_s = chance.choice((_DAY_S + 60.0, 7 * _DAY_S + 60.0, 30 * _DAY_S + 60.0))
-    at_s = chance.uniform(5, 90)
-    state = chance.choice(("pending", "waiting", "running"))
+    state, days = chance.choice((("pending", 7), ("waiting", 30), ("running", 1)))
+    if chance.random() < 0.2:
+        days = chance.choice((1, 7, 30))
+    at_s, for_s = chance.uniform(10, 90), days * _DAY_S + 60.0
     if state == "pending":
+        # Before anybody asks for anything.
+        result.deeds = [replace(deed, at_s=deed.at_s + 4.0) for deed in result.deeds]
         for who in range(result.runners):
-            result.deeds.append(Deed(0.0, Kind.RUNNER_KILLED, who=who, for_s=at_s + for_s + 300.0))
+            result.deeds.append(Deed(3.5, Kind.RUNNER_KILLED, who=who, for_s=at_s + for_s + 300.0))
     elif state == "waiting":
         result.temper.ask, result.temper.allowance, result.temper.fail_early = 0.8, 0.3, 0.0
         result.temper.pace_s = result.temper.start_s = 0.5

@@ -1,5 +1,6 @@
 """Hosts that die, stand still, run out of room, or are two."""
 
+import errno
 import random
 
 from tests.sim.deeds import Deed, Kind, Plan
@@ -91,6 +92,14 @@ def disk_broken(result: Plan, chance: random.Random) -> None:
 def reads_fail(result: Plan, chance: random.Random) -> None:
     """For a while questions to the database take too long, now and then."""
     result.deeds.append(Deed(when_s(result, chance), Kind.READS_FAIL, for_s=chance.uniform(5, 60)))
+
+
+def runner_disk_broken(result: Plan, chance: random.Random) -> None:
+    """For a while a runner's disk fails, or has no room, for whatever its attempts tell."""
+    who, why = chance.randrange(result.runners), chance.choice((errno.EIO, errno.ENOSPC))
+    result.temper.large, result.temper.fail_early, result.temper.start_s = chance.choice((0.0, 0.5)), 0.0, 0.5
+    at_s, for_s = when_s(result, chance), chance.uniform(0.5, 20)
+    result.deeds.append(Deed(at_s, Kind.RUNNER_DISK_FULL, who=who, for_s=for_s, number=why))
 
 
 def log_damaged(result: Plan, chance: random.Random) -> None:
