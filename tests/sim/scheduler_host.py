@@ -4,7 +4,6 @@ import asyncio
 import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,9 @@ from cryptography.fernet import Fernet
 from errand_common.disk import Room
 from errand_common.errors import Unavailable
 from errand_common.ids import Ids
-from errand_scheduler.access.rights import Answer, Right
 from errand_scheduler.announcer import Announcer
 from errand_scheduler.config import SchedulerSettings
 from errand_scheduler.durations import Durations
-from errand_scheduler.github import TokenRefused
 from errand_scheduler.keeping.blob_files import BlobFiles
 from errand_scheduler.keeping.mending import Mending
 from errand_scheduler.server import Scheduler
@@ -29,6 +26,7 @@ from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer_thread import StorageBroken
 from errand_scheduler.tls import ServerIdentity
 from tests.sim.clock import HostClock
+from tests.sim.code_host import GitHub, GitHubMood, Rights
 from tests.sim.database import USERS, new_database
 from tests.sim.network import Network
 from tests.sim.process import Process
@@ -37,77 +35,6 @@ from tests.sim.store import Disk, InlineReader, InlineWriter
 from tests.sim.temper import Temper
 
 BEAT_S = 5.0
-
-
-@dataclass
-class GitHubMood:
-    """How the code host answers: seconds that a question takes, and the chance that it does not answer."""
-
-    slow_s: float = 0.0
-    away: float = 0.0
-    denied: frozenset[str] = frozenset()
-    """Who may not push."""
-    moves_branch: float = 0.0
-
-
-class _Rights:
-    """At the door of `rights`: everybody may push; sometimes that is known late, or not just now."""
-
-    def __init__(self, durations: Durations, clock: HostClock, chance: random.Random, mood: GitHubMood) -> None:
-        self._clock, self._chance, self._mood, self._retry_s = clock, chance, mood, durations.github_retry_s
-        self._answers: dict[tuple[str, str], tuple[Answer, float]] = {}
-
-    def known(self, user: str, project: str) -> Answer | None:
-        answer, until_s = self._answers.get((user, project), (None, 0.0))
-        return answer if self._clock.boot_s() < until_s else None
-
-    def remember(self, user: str, project: str, answer: Answer) -> None:
-        kept_s = 300.0 if answer.right is Right.PUSH else self._retry_s
-        self._answers[user, project] = (answer, self._clock.boot_s() + kept_s)
-
-    def forget(self, user: str) -> None:
-        self._answers = {key: value for key, value in self._answers.items() if key[0] != user}
-
-    async def ask(self, user: str, project: str) -> Answer:
-        if self._mood.slow_s:
-            await asyncio.sleep(self._chance.random() * self._mood.slow_s)
-        away = self._chance.random() < self._mood.away
-        branch = "trunk" if self._chance.random() < self._mood.moves_branch else ""
-        answer = Answer(Right.UNKNOWN, "GitHub does not answer") if away else Answer(Right.PUSH, "", branch)
-        if user in self._mood.denied:
-            return Answer(Right.NONE, "you may not push there")
-        self.remember(user, project, answer)
-        return answer
-
-    async def github_token(self, user: str) -> str:
-        if self._chance.random() < self._mood.away:
-            raise Unavailable("GitHub does not answer", reason="GITHUB_UNAVAILABLE")
-        return f"token of {user}"
-
-
-class _GitHub:
-    """What little of GitHub's API attempts need."""
-
-    def __init__(self, chance: random.Random, temper: Temper) -> None:
-        self._chance, self._temper = chance, temper
-
-    async def account(self, token: str) -> None:
-        """The token is good, mostly."""
-        self._check()
-
-    def _check(self) -> None:
-        if self._temper.token_refused and self._chance.random() < self._temper.token_refused:
-            raise TokenRefused("GitHub does not take your token; sign in again")
-
-    async def open_pull_request(self, token: str, proposal: Any) -> Any:
-        self._check()
-
-        @dataclass(frozen=True)
-        class _Opened:
-            url: str = f"https://git.test/{proposal.head}"
-            number: int = 1
-
-        return _Opened()
 
 
 class _SimScheduler(Scheduler):
@@ -220,14 +147,14 @@ class SchedulerHost:
             self.clock,
             reader=InlineReader(self.connection, self._chance),
             writer=writer,
-            github=_GitHub(self._chance, self._temper),
+            github=GitHub(self._chance, self._temper),
             announcer=announcer,
             history=self._history(),
             room=Room((), 0),
             blob_files=blob_files,
             ids=Ids(self.clock, self._chance.randbytes),
             new_server=new_server,
-            sim_rights=lambda durations: _Rights(durations, self.clock, self._chance, self.mood),
+            sim_rights=lambda durations: Rights(durations, self.clock, self._chance, self.mood),
         )
         mending = Mending(writer, tell=core.tell_writable, beat_s=BEAT_S)
         identity = ServerIdentity(key=b"", certificate=b"")

@@ -4,7 +4,8 @@ import asyncio
 import inspect
 from typing import Any
 
-from tests.sim.calls import Call, Core
+from tests.sim.call import Call
+from tests.sim.calls import Core
 from tests.sim.method import Method
 from tests.sim.network import Link, Network
 from tests.sim.process import Process

@@ -8,8 +8,8 @@ from errand_runner.lease import Leases
 from errand_runner.session import Sessions
 from errand_scheduler.board import Board
 from errand_scheduler.durations import Durations
+from errand_scheduler.placing import placement
 from errand_scheduler.placing.declines import Declines
-from errand_scheduler.placing.seats import Seat
 from errand_scheduler.runners import RunnerSessions
 from errand_scheduler.store import committer
 from errand_scheduler.store.group import DiskBroken, Outcome
@@ -19,6 +19,7 @@ from tests.sim.planted.planting import Undo, all_of, bug, put
 
 # Also what a module only imports is its own to look up.
 _COMMITTER: Any = committer
+_PLACEMENT: Any = placement
 
 
 @bug
@@ -93,7 +94,8 @@ def _freezes_never() -> Undo:
 
 @bug
 def _labels_do_not_matter() -> Undo:
-    return put(Seat, fits=lambda self, wanted: True)
+    real = _PLACEMENT.obstacle
+    return put(placement, obstacle=lambda seat, wanted: real(seat, ()))
 
 
 @bug
