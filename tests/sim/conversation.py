@@ -10,6 +10,7 @@ from errand_common import rpc
 from errand_common.errors import ErrandError
 from errand_common.values import Role, WaitReason
 from errand_runner.agent import facts
+from errand_runner.agent.transcript import Prefix
 from errand_runner.freezer import Freezer
 from errand_runner.inputs import Inbox
 from errand_runner.outbox import Log
@@ -45,6 +46,7 @@ class Conversation:
         self.recorder, self.freezer, self.chance, self.temper = recorder, freezer, means.chance, means.temper
         self.log = log
         self.last_role = self.last_message = ""
+        self._prefix_stored = False
 
     async def take_up(self) -> None:
         """The conversation goes on from the scheduler's record."""
@@ -53,7 +55,9 @@ class Conversation:
         last: Any = None
         for piece in await self.means.dispatch.transcript(self.assignment.attempt):
             kind = piece.WhichOneof("item")
-            if kind == "message":
+            if kind == "prefix":
+                self._prefix_stored = True
+            elif kind == "message":
                 last = piece.message
             elif kind == "tool_call":
                 calls[piece.tool_call.tool_call_id] = piece.tool_call
@@ -88,6 +92,9 @@ class Conversation:
         return given.input_id
 
     async def turns(self) -> None:
+        if not self._prefix_stored:
+            prefix = Prefix.freeze(model="claude", max_tokens=1000, system="be good", tools=[])
+            await self.recorder.fact(facts.PrefixFrozen(prefix))
         first = True
         while True:
             said = self.inbox.take()
@@ -104,7 +111,7 @@ class Conversation:
             await self._may_act()
             await self._stream()
             if self._happens(self.temper.quota):
-                await self._wait(WaitReason.QUOTA, resume_s=self.chance.uniform(60, 400))
+                await self._wait(WaitReason.QUOTA, resume_s=self.chance.choice((0.5, self.chance.uniform(60, 400))))
             if self._happens(self.temper.allowance):
                 await self._wait(WaitReason.ALLOWANCE)
             if not self._happens(0.7):

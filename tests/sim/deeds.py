@@ -17,6 +17,7 @@ class Kind(StrEnum):
     SCHEDULER_STALLED = "scheduler stalled"
     RUNNER_KILLED = "runner killed"
     RUNNER_KILLED_IN_SYNC = "runner killed in a sync"
+    RUNNER_STOPPED = "runner stopped and started"
     RUNNER_STALLED = "runner stalled"
     RUNNER_DISK_FULL = "runner's disk full"
     PARTITION = "partition"

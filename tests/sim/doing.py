@@ -69,6 +69,9 @@ class Doing(Settling):
             case Kind.RUNNER_KILLED_IN_SYNC:
                 self.down_s[runner.name] = (deed.for_s, deed.flag)
                 self.disks.kill_in[runner.name] = deed.number
+            case Kind.RUNNER_STOPPED:
+                self.down_s[runner.name] = (deed.for_s, False)
+                runner.terminate()
             case Kind.RUNNER_STALLED:
                 self._stall(runner, deed.for_s)
             case Kind.RUNNER_DISK_FULL:
@@ -83,7 +86,7 @@ class Doing(Settling):
             case Kind.LOG_DAMAGED:
                 self.down_s[runner.name] = (deed.for_s, False)
                 runner.kill()
-                self._damage_log(runner)
+                self._damage_log(runner, unreadable=deed.flag)
             case _:
                 self._take_over(runner, deed.for_s, original_stays=deed.flag)
 

@@ -97,13 +97,16 @@ class Faults(World):
     def _read_again(self) -> None:
         self.scheduler.connection.unread = 0.0
 
-    def _damage_log(self, runner: RunnerHost) -> None:
-        """A bit of what a runner wrote down of an attempt is no longer what it was."""
+    def _damage_log(self, runner: RunnerHost, *, unreadable: bool) -> None:
+        """A bit of what a runner wrote down of an attempt is no longer what it was, or nothing of it can be read."""
         for path in sorted((runner.folder / "outbox").glob("att_*")):
             content = bytearray(path.read_bytes())
             if content:
                 content[self.chance.randrange(len(content))] ^= 0x40
                 path.write_bytes(content)
+                if unreadable:
+                    path.unlink()
+                    path.symlink_to(path.name)  # to itself: opening it fails
                 self.trace.note(f"{runner.name}'s log {path.name} is damaged")
                 self.invariants.ledger.spoiled.add(path.name.partition(".")[0])
 

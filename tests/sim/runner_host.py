@@ -98,6 +98,7 @@ class RunnerHost:
         self.worker: Worker | None = None
         self.outbox: Outbox | None = None
         self.starts = 0
+        self._serving: asyncio.Task[Any] | None = None
         self.killed: Callable[[], None] = lambda: None
 
     @property
@@ -111,7 +112,12 @@ class RunnerHost:
         self._note(f"{self.name} starts, number {self.starts}")
         process = self.process = Process(self.name)
         process.on_kill.append(self._on_kill)
-        process.spawn(self._serve(process))
+        self._serving = process.spawn(self._serve(process))
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        if self.up and self._serving is not None:
+            self._serving.cancel()
 
     def kill(self) -> None:
         """kill -9."""
@@ -127,9 +133,12 @@ class RunnerHost:
     async def _serve(self, process: Process) -> None:
         try:
             await self._serve_for_ever(process)
+        except asyncio.CancelledError:
+            if self.outbox is not None:
+                self.outbox.close()
         except Exception as exc:
             self._broke(exc)
-            process.kill()
+        process.kill()
 
     async def _serve_for_ever(self, process: Process) -> None:
         clock, chance, token = self.clock, self._chance, self.token

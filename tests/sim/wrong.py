@@ -25,6 +25,10 @@ def events(some_message_id: str) -> list[AttemptEvent]:
             body=_FINISHED,
             tool_call=task_pb2.ToolCall(tool_call_id="cal_1", tool_name="bash", output=b'"x"', output_blob=_BLOB),
         ),
+        AttemptEvent(
+            body=_FINISHED,
+            tool_call=task_pb2.ToolCall(tool_call_id="cal_1", tool_name="bash", output=b"x" * (1024 * 1024 + 1)),
+        ),
         AttemptEvent(body=event_pb2.EventBody(task_retried=event_pb2.TaskRetried())),
         AttemptEvent(body=event_pb2.EventBody(wait_started=event_pb2.WaitStarted(summary="for nothing"))),
         AttemptEvent(

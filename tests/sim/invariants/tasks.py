@@ -12,6 +12,8 @@ _ON_AGAIN = frozenset(("input_added", "task_retried"))
 def check(ledger: Ledger, tasks: Mapping[str, Row], attempts: Mapping[str, Row], events: Sequence[Row]) -> None:
     """Look at all of them after a commit."""
     live = {row[1]: row for row in attempts.values() if row[4] not in FINAL}
+    # Within one commit a task may have gone and come back.
+    moved = {event[1] for event in events if event[4] == "task_status_changed"}
     for task_id, row in tasks.items():
         before = ledger.tasks.get(task_id)
         _check_one(row, live.get(task_id))
@@ -21,7 +23,7 @@ def check(ledger: Ledger, tasks: Mapping[str, Row], attempts: Mapping[str, Row],
             _check_moved(ledger, before, row, events)
         elif before[11] == "kept" and row[11] != "kept":
             _check_forgotten(ledger, row)
-        if before is None or before[1] != row[1]:
+        if before is None or task_id in moved:
             ledger.task_since_s[task_id] = ledger.loop.time()
     for task_id in ledger.tasks:
         if task_id not in tasks:

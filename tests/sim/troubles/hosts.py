@@ -64,6 +64,12 @@ def runner_killed_in_sync(result: Plan, chance: random.Random) -> None:
         )
 
 
+def runner_stopped(result: Plan, chance: random.Random) -> None:
+    """As an update does it."""
+    who, down_s = chance.randrange(result.runners), downtime_s(chance)
+    result.deeds.append(Deed(when_s(result, chance), Kind.RUNNER_STOPPED, who=who, for_s=down_s))
+
+
 def runner_stalled(result: Plan, chance: random.Random) -> None:
     for_s = chance.choice((chance.uniform(3, 60), chance.uniform(500, 700)))
     who = chance.randrange(result.runners)
@@ -106,7 +112,8 @@ def log_damaged(result: Plan, chance: random.Random) -> None:
     """A runner's disk gives back other than was written to it."""
     who, down_s = chance.randrange(result.runners), chance.choice((0.5, 20.0))
     result.temper.fail_early, result.temper.start_s, result.temper.pace_s = 0.0, 0.5, 8.0
-    result.deeds.append(Deed(when_s(result, chance), Kind.LOG_DAMAGED, who=who, for_s=down_s))
+    unreadable = chance.random() < 0.3
+    result.deeds.append(Deed(when_s(result, chance), Kind.LOG_DAMAGED, who=who, for_s=down_s, flag=unreadable))
 
 
 def takeover(result: Plan, chance: random.Random) -> None:

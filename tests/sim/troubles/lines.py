@@ -32,3 +32,18 @@ def _cut(result: Plan, chance: random.Random, kind: Kind) -> None:
                 number=chance.randint(1, 3),
             )
         )
+
+
+def cut_to_the_last_moment(result: Plan, chance: random.Random) -> None:
+    """Lines that come back just when what waits for them is given up, on a disk that is slow."""
+    result.linger_s, result.slow_sync_s = 1.0, chance.choice((0.0, 3.0, 20.0))
+    for number in range(60, 63):
+        result.deeds.append(Deed(when_s(result, chance), Kind.CREATE, number=number))
+    for of in [deed for deed in result.deeds if deed.kind is Kind.CREATE]:
+        # Beats until an offer is taken back, one is thought to be away, one is lost.
+        beats = chance.choice((3, 3, 6, 6, 12, 120))
+        at_s, for_s = of.at_s + chance.choice((0.0, chance.uniform(0, 20))), beats * 5.0 + chance.uniform(-2.0, 3.0)
+        for runner in range(result.runners):
+            for kind in (Kind.PARTITION, Kind.HEART_CUT):
+                result.deeds.append(Deed(at_s, kind, who=runner, for_s=for_s, number=3))
+        result.active_s = max(result.active_s, at_s + for_s + 20.0)
