@@ -25,7 +25,7 @@ def check(ledger: Ledger) -> None:
             if late_s > 0:
                 invariant = "I6" if phase == "stopping" else "deadline"
                 raise Breach(invariant, f"{attempt_id} is {phase} for too long, {late_s:.0f} s over its time")
-        elif phase == "running":
+        elif phase == "running" and not ledger.clock_jumped:
             _check_long(attempt_id, phase, now - seen.since_s - _DAY_BEATS * BEAT_S, up_s, _LOST_BEATS + _RETURN_BEATS)
     if ledger.clock_jumped:
         return
