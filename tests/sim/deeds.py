@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from errand_runner.outbox.budget import Limits
+from errand_runner.outbox.segments import SEGMENT_BYTES
 from tests.sim.network import Weather
 from tests.sim.temper import Temper
 
@@ -102,3 +103,4 @@ class Plan:
     picky: bool = False
     """Whether tasks ask for a certain host."""
     outbox: Limits = field(default_factory=Limits)
+    segment_bytes: int = SEGMENT_BYTES

@@ -98,17 +98,19 @@ class Faults(World):
         self.scheduler.connection.unread = 0.0
 
     def _damage_log(self, runner: RunnerHost, *, unreadable: bool) -> None:
-        """A bit of what a runner wrote down of an attempt is no longer what it was, or nothing of it can be read."""
-        for path in sorted((runner.folder / "outbox").glob("att_*")):
-            content = bytearray(path.read_bytes())
-            if content:
-                content[self.chance.randrange(len(content))] ^= 0x40
-                path.write_bytes(content)
-                if unreadable:
-                    path.unlink()
-                    path.symlink_to(path.name)  # to itself: opening it fails
-                self.trace.note(f"{runner.name}'s log {path.name} is damaged")
-                self.invariants.ledger.spoiled.add(path.name.partition(".")[0])
+        """A bit of what a runner wrote down is no longer what it was, or some of it cannot be read."""
+        logs = [path for path in sorted((runner.folder / "outbox").glob("*.log")) if path.stat().st_size]
+        if not logs or runner.outbox is None:
+            return
+        path = self.chance.choice(logs)
+        content = bytearray(path.read_bytes())
+        content[self.chance.randrange(len(content))] ^= 0x40
+        path.write_bytes(content)
+        if unreadable:
+            path.unlink()
+            path.symlink_to(path.name)  # to itself: opening it fails
+        self.trace.note(f"{runner.name}'s {path.name} is damaged")
+        self.invariants.ledger.spoiled.update(runner.outbox.logs)
 
     def _refuse_blobs(self, deed: Deed) -> None:
         """The scheduler's disk fails for long content alone."""

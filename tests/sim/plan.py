@@ -2,6 +2,7 @@
 
 import random
 
+from errand_runner.outbox.segments import SEGMENT_BYTES
 from tests.sim.deeds import Deed, Kind, Plan
 from tests.sim.network import Weather
 from tests.sim.temper import Temper
@@ -22,6 +23,7 @@ def plan(chance: random.Random) -> Plan:
         slow_sync_s=chance.choice((0.0, 0.0, 0.0, 3.0)),
         rights_slow_s=chance.choice((0.0, 0.0, 5.0)),
         github_away=chance.choice((0.0, 0.0, 0.0, 0.0, 0.3)),
+        segment_bytes=chance.choice((SEGMENT_BYTES, 500, 5_000)),
         watchers_slow_s=chance.choice((0.0, 0.0, 1.0, 20.0)),
     )
     if chance.random() < 0.1:

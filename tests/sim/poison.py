@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import grpc
 
+from errand_runner.outbox import OutboxError
+
 
 class Poison(StrEnum):
     """What breaks of it."""
@@ -39,4 +41,5 @@ def is_wanted(failure: BaseException | None) -> bool:
     """Whether something broke because the schedule has it so."""
     if isinstance(failure, BaseExceptionGroup):
         return all(is_wanted(each) for each in failure.exceptions)
-    return isinstance(failure, Poisoned)
+    # The latter: a runner's disk failed.
+    return isinstance(failure, Poisoned | OutboxError)

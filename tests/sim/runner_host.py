@@ -84,6 +84,7 @@ class RunnerHost:
         outside: Outside,
         temper: Temper,
         limits: Limits,
+        segment_bytes: int,
         note: Callable[[str], None],
         broke: Callable[[BaseException], None],
         observe: Any,
@@ -92,6 +93,7 @@ class RunnerHost:
         self._chance, self._network, self._outside, self._temper = chance, network, outside, temper
         self._note, self._broke, self._observe, self._outgoing = note, broke, observe, outgoing
         self.name, self.token, self.slots, self.folder, self._limits = name, token, slots, folder, limits
+        self._segment_bytes = segment_bytes
         self.clock = HostClock(loop, boot_s=chance.uniform(10.0, 1e6))
         self.link, self.heart_link = network.link(name), network.link(f"{name}'s heart")
         self.process: Process | None = None
@@ -146,7 +148,7 @@ class RunnerHost:
         stub.observe, stub.outgoing = self._observe, self._outgoing
         heart_stub = Stub(self._network, self.heart_link, SERVICE, process)
         heart_stub.observe = self._observe
-        outbox = self.outbox = Outbox(self.folder / "outbox", limits=self._limits)
+        outbox = self.outbox = Outbox(self.folder / "outbox", limits=self._limits, segment_bytes=self._segment_bytes)
         dispatch = Dispatch(stub, token, chance)  # type: ignore[arg-type]
         sockets = self.folder / "s"
         sockets.mkdir(exist_ok=True)

@@ -91,6 +91,7 @@ class World:
             outside=self.outside,
             temper=self.plan.temper,
             limits=self.plan.outbox,
+            segment_bytes=self.plan.segment_bytes,
             note=self.trace.note,
             broke=self._broke,
             observe=self._observe,
