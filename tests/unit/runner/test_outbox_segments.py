@@ -94,6 +94,20 @@ async def test_the_next_process_finds_what_was_taken_though_it_is_acknowledged(t
     assert (list(second.body.message_appended.input_ids), second.message.content) == (["inp_1", "inp_2"], b"")
 
 
+async def test_what_is_left_is_found_where_the_segment_before_it_is_gone(tmp_path):
+    box = Outbox(tmp_path, segment_bytes=1)  # one for each event
+    log = box.hold(ATTEMPT, 1)
+    await log.append(event("acknowledged"))
+    await log.append(event("sent"))
+    log.ack(1)
+    await log.append(event("last"))
+    box.close()
+
+    log = outbox(tmp_path).logs[ATTEMPT]
+    assert told(log) == ["sent", "last"]
+    assert log.last_sequence == 3
+
+
 async def test_what_every_process_finds_is_the_same_whenever_it_ends(tmp_path):
     written: list[str] = []
     for _ in range(6):

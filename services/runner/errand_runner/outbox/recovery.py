@@ -1,6 +1,6 @@
 """What an earlier process left in the segments; what cannot be trusted is left out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from errand_runner.outbox.segments import number_of
 EVENT_BYTES = 1024 * 1024
 """The largest event with the content that it carries itself (ARCHITECTURE.md, Bounds)."""
 
+_Key = tuple[str, int]  # attempt, fence
 _WRITE_BYTES = 1 << 30  # the longest frame, a state, by far
 
 
@@ -42,21 +43,23 @@ def recover(segments: Sequence[Path], *, settle: Callable[[Path], None]) -> dict
     A torn end, from a crash in mid-write, was never acted on. After an entry that a bad disk changed nothing of that
     segment is trusted: the scheduler decides by the last number that is left whether the attempt can go on.
     """
+    entries = [(number_of(path), entry) for path in segments for entry in _entries(path, settle)]
+    # What was acknowledged went with its segment: only the newest state says from where on the others go on.
+    newest = {_key(each): each for _, entry in entries if isinstance(entry, State) for each in entry.held}
     found: dict[str, Recovered] = {}
-    for path in segments:
-        for entry in _entries(path, settle):
-            _follow(found, entry, number_of(path))
+    for segment, entry in entries:
+        _follow(found, entry, segment, newest)
     return found
 
 
-def _follow(found: dict[str, Recovered], entry: Entry, segment: int) -> None:
+def _follow(found: dict[str, Recovered], entry: Entry, segment: int, newest: Mapping[_Key, Held]) -> None:
     match entry:
         case State(held):
             before = dict(found)
             found.clear()
-            found.update({each.attempt_id: _gone_on(before.get(each.attempt_id), each) for each in held})
+            found.update({each.attempt_id: _gone_on(before.get(each.attempt_id), newest[_key(each)]) for each in held})
         case Held(attempt_id):
-            found[attempt_id] = Recovered(entry)
+            found[attempt_id] = Recovered(newest.get(_key(entry), entry))
         case Forgotten(attempt_id, fence):
             if (attempt := found.get(attempt_id)) is not None and attempt.held.fence == fence:
                 del found[attempt_id]
@@ -68,11 +71,12 @@ def _follow(found: dict[str, Recovered], entry: Entry, segment: int) -> None:
 
 
 def _gone_on(before: Recovered | None, held: Held) -> Recovered:
-    """What came before a state, without what was acknowledged by then."""
-    if before is None or before.held.fence != held.fence or before.last_sequence < held.acked_sequence:
-        return Recovered(held)
-    acked = held.acked_sequence - before.held.acked_sequence
-    return Recovered(held, before.records[acked:], before.segments[acked:])
+    """What came before a state."""
+    return before if before is not None and before.held.fence == held.fence else Recovered(held)
+
+
+def _key(held: Held) -> _Key:
+    return held.attempt_id, held.fence
 
 
 def _entries(path: Path, settle: Callable[[Path], None]) -> list[Entry]:
