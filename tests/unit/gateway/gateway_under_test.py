@@ -45,7 +45,7 @@ class Running:
 
     async def ready(self) -> None:
         """Wait until it has found its scheduler."""
-        async with asyncio.timeout(10), self.client() as client:
+        async with asyncio.timeout(30), self.client() as client:
             while (await client.get("/readyz")).status_code != 200:
                 await asyncio.sleep(0.01)
 
@@ -53,7 +53,7 @@ class Running:
         """A client that follows no redirects; with a token it sends it."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return httpx2.AsyncClient(
-            base_url=self.url, headers=headers, cookies=cookies, verify=_NO_CERTIFICATES, trust_env=False
+            base_url=self.url, headers=headers, cookies=cookies, verify=_NO_CERTIFICATES, trust_env=False, timeout=30
         )
 
 
@@ -92,12 +92,12 @@ async def running(
     task = asyncio.create_task(gateway.run(stop))
     try:
         watched: list[asyncio.Future[None] | asyncio.Future[str]] = [task, bound]
-        await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+        await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED, timeout=30)
         here = Running(f"http://{bound.result()}")
         if connected:
             await here.ready()
         yield here
     finally:
         stop.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await task

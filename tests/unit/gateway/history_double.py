@@ -60,7 +60,7 @@ class History:
 
     async def watchers(self, count: int) -> None:
         """Wait until so many watches are open."""
-        async with asyncio.timeout(10), self._watched:
+        async with asyncio.timeout(30), self._watched:
             await self._watched.wait_for(lambda: len(self._watchers) == count)
 
     async def watch(self, token: str, task_id: str, after_cursor: str) -> AsyncIterator[WatchEventsResponse]:

@@ -48,7 +48,7 @@ class SchedulerDouble(DispatchServiceServicer):
 
     async def until(self, condition) -> None:
         """Return once the condition holds."""
-        async with asyncio.timeout(10), self.changed:
+        async with asyncio.timeout(30), self.changed:
             await self.changed.wait_for(condition)
 
     async def AcceptAttempts(self, request, context):
