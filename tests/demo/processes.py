@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-READY_S = 30.0
+READY_S = 60.0
 STOP_S = 20.0
 
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from tests.demo.phone import is_final
 from tests.e2e.engine_proxy import engine_proxy
-from tests.e2e.watching import containers, event, no_container, ready, run, send_on, until
+from tests.e2e.watching import containers, event, no_container, printed, ready, run, send_on, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -34,8 +34,8 @@ async def restart_runner(stack, proxy):
 
 
 async def test_when_docker_goes_away_the_task_fails_and_goes_on_once_it_is_back(proxy, phone, project):
-    task = await phone.create_task(project, "Run: echo kept > ../note; sleep 600")
-    await until(phone, task, event("tool_call_started"))
+    task = await phone.create_task(project, "Run: echo kept > ../note; echo written; sleep 600")
+    await until(phone, task, printed("written"))
 
     await proxy.take_away()
     await until(phone, task, is_final)

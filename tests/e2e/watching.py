@@ -33,6 +33,16 @@ def event(kind: str, **detail: object) -> Callable[[Json], bool]:
     return seen
 
 
+def printed(words: str) -> Callable[[Json], bool]:
+    """A message that carries output of a command with these words in it."""
+
+    def seen(message: Json) -> bool:
+        delta = message.get("delta", {})
+        return delta.get("kind") == "output" and words in delta["text"]
+
+    return seen
+
+
 async def run(phone: Phone, project: Json, prompt: str) -> Json:
     """Post a task and wait until it is final."""
     task = await phone.create_task(project, prompt)
