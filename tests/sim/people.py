@@ -62,7 +62,7 @@ class Person:
         if task_id is None:
             return
         request = pb.AddInputRequest(
-            request_id=self._chance.randbytes(6).hex(), task_id=task_id, text=f"also {kind}", kind=_KINDS[kind]
+            request_id=self._request_id(), task_id=task_id, text=f"also {kind}", kind=_KINDS[kind]
         )
         response = await self._ask("AddInput", request)
         if response is not None:
@@ -72,7 +72,7 @@ class Person:
         """Enough."""
         task_id = self.tasks.get(number)
         if task_id is not None:
-            response = await self._ask("StopTask", pb.StopTaskRequest(task_id=task_id))
+            response = await self._ask("StopTask", pb.StopTaskRequest(task_id=task_id, request_id=self._request_id()))
             if response is not None:
                 self._invariants.told.stopped(task_id)
 
@@ -80,7 +80,7 @@ class Person:
         """Again."""
         task_id = self.tasks.get(number)
         if task_id is not None:
-            await self._ask("RetryTask", pb.RetryTaskRequest(task_id=task_id))
+            await self._ask("RetryTask", pb.RetryTaskRequest(task_id=task_id, request_id=self._request_id()))
 
     async def change(self, number: int, kind: str) -> None:
         """Edit, promote or remove what still waits, or may."""
@@ -93,7 +93,9 @@ class Person:
         input_id = self._chance.choice(list(listed.inputs)).input_id
         match kind:
             case "edit":
-                await self._ask("EditInput", pb.EditInputRequest(input_id=input_id, text="no, that"))
+                await self._ask(
+                    "EditInput", pb.EditInputRequest(input_id=input_id, text="no, that", request_id=self._request_id())
+                )
             case "promote":
                 await self._ask("PromoteInput", pb.PromoteInputRequest(input_id=input_id))
             case "remove":
@@ -185,6 +187,10 @@ class Person:
         self.patient = False
         for call in self._calls.values():
             call.cancel()
+
+    def _request_id(self) -> str:
+        """One of its own, mostly."""
+        return self._chance.randbytes(6).hex() if self._chance.random() < 0.8 else ""
 
     async def _ask(self, method: str, request: Any) -> Any:
         """The answer; none where it was refused for good."""
