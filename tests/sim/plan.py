@@ -37,7 +37,7 @@ def plan(chance: random.Random) -> Plan:
         for of in [deed for deed in result.deeds if deed.kind is Kind.CREATE]:
             look_s = of.at_s + chance.uniform(0.01, 4.0)
             result.deeds.append(Deed(look_s, Kind.LOOK, who=of.who, number=of.number))
-    for trouble in chance.sample(TROUBLES, chance.choice((0, 1, 1, 2, 2, 3))):
+    for trouble in chance.sample(TROUBLES, chance.choice((0, 1, 1, 2, 3, 4))):
         trouble(result, chance)
     if chance.random() < 0.3:
         meanwhile(result, chance)

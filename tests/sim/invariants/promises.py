@@ -26,6 +26,11 @@ _ASKED = """
     SELECT kind, body FROM events
     WHERE task_id = ? AND event_id > ? AND kind IN ('input_added', 'task_retried') ORDER BY event_id
 """
+# Of one that is on its way already nothing else tells.
+_SENT_ON = """
+    SELECT 1 FROM audit_log WHERE action = 'retry_task' AND subject_id = :task_id AND audit_id >
+    (SELECT MAX(audit_id) FROM audit_log WHERE action = 'stop_task' AND subject_id = :task_id)
+"""
 _HEAD = "SELECT COALESCE(MAX(event_id), 0) FROM events"
 _MOST_OFFERS = 8
 """To one runner that lets them pass, in a row. Those of the time in which the runner with the workspace is waited for,
@@ -90,6 +95,8 @@ class Promises:
             return
         standing = dict(self._cursor.execute(_STANDING, (task_id,)).fetchall())
         if any(message_id is None for message_id in standing.values()):
+            return
+        if self._cursor.execute(_SENT_ON, {"task_id": task_id}).fetchone():
             return
         for kind, body in self._cursor.execute(_ASKED, (task_id, after)).fetchall():
             if kind == "task_retried":

@@ -38,5 +38,6 @@ TROUBLES = (
     content.poison,
     restores.restore,
     restores.restore_at_work,
+    restores.restore_amid_an_attempt,
     days.asleep_for_days,
 )

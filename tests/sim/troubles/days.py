@@ -18,8 +18,10 @@ def asleep_for_days(result: Plan, chance: random.Random) -> None:
     if state == "pending":
         # Before anybody asks for anything.
         result.deeds = [replace(deed, at_s=deed.at_s + 4.0) for deed in result.deeds]
+        # They come back long after the deadline, or just when it passes.
+        back_s = at_s + for_s + chance.choice((300.0, chance.uniform(10, 60)))
         for who in range(result.runners):
-            result.deeds.append(Deed(3.5, Kind.RUNNER_KILLED, who=who, for_s=at_s + for_s + 300.0))
+            result.deeds.append(Deed(3.5, Kind.RUNNER_KILLED, who=who, for_s=back_s))
     elif state == "waiting":
         result.temper.ask, result.temper.allowance, result.temper.fail_early = 0.8, 0.3, 0.0
         result.temper.pace_s = result.temper.start_s = 0.5

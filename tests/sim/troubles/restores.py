@@ -40,6 +40,16 @@ def restore_at_work(result: Plan, chance: random.Random) -> None:
     result.active_s = max(result.active_s, backup_s + after_s + 60.0)
 
 
+def restore_amid_an_attempt(result: Plan, chance: random.Random) -> None:
+    """What is at work at the backup still is at its return, and has told more since."""
+    result.temper.fail_early, result.temper.start_s, result.temper.turns_most = 0.0, 0.5, 4
+    result.temper.pace_s = chance.choice((2.0, 8.0))
+    backup_s, after_s = chance.uniform(8, 30), chance.uniform(1, 20)
+    result.deeds.append(Deed(backup_s, Kind.BACKUP))
+    result.deeds.append(Deed(backup_s + after_s, Kind.RESTORE, for_s=chance.choice((0.1, 5.0))))
+    _watch_all(result, chance)
+
+
 def _watch_all(result: Plan, chance: random.Random) -> None:
     for of in [deed for deed in result.deeds if deed.kind is Kind.CREATE]:
         at_s = of.at_s + chance.uniform(0.5, 10)

@@ -12,6 +12,7 @@ def lost_at_work(result: Plan, chance: random.Random) -> None:
     result.temper.pace_s, result.temper.turns_most, result.temper.tools_most = 60.0, 4, 3
     result.temper.start_s = min(result.temper.start_s, 5.0)
     result.temper.fail_early = 0.0
+    result.temper.engine_away = chance.choice((0.0, 0.0, 0.5))
     at_s, for_s = chance.uniform(15, 60), chance.uniform(620, 900)
     # The first has most room, so that it gets some; the last has some, so that it can take over.
     result.slots[0], result.slots[result.runners - 1] = 4, 2
