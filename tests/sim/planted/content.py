@@ -1,9 +1,10 @@
 """Planted in what becomes of content that is long, or that nobody can take."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from errand_runner.bisection import Span, Suspicion
+from errand_common.errors import ErrandError
+from errand_runner.bisection import Suspicion
+from errand_runner.events import EventStream
 from errand_runner.outbox import Log
 from errand_runner.outbox.budget import Share
 from errand_runner.refusals import Refusals
@@ -13,15 +14,13 @@ from tests.sim.planted.planting import Undo, bug, put
 
 @bug
 def _poison_takes_its_neighbours_down() -> Undo:
-    """Whoever is first among those that were on their way is blamed."""
+    """Whoever was on its way when the stream broke is blamed."""
 
-    def note_trial_broke(self: Suspicion, sent: Mapping[str, Span]) -> str | None:
-        culprit = next(iter(sent), None)
-        if culprit is not None:
-            self.clear(culprit)
-        return culprit
+    def blame_all(self: EventStream, error: ErrandError) -> None:
+        for attempt_id in self._batches.in_flight():
+            self._outbox.logs[attempt_id].refuse(error.message)
 
-    return put(Suspicion, note_trial_broke=note_trial_broke)
+    return put(EventStream, _look_for_culprit=blame_all)
 
 
 @bug
@@ -55,10 +54,8 @@ def _room_in_the_outbox_is_never_given_back() -> Undo:
 
 @bug
 def _who_waits_for_room_is_not_woken() -> Undo:
-    real = Share.give_back
-
     def give_back(self: Share, size_bytes: int) -> None:
-        real(self, size_bytes)
-        self._budget.freed = type(self._budget.freed)()
+        self._used_bytes -= size_bytes
+        self._budget.used_bytes -= size_bytes
 
     return put(Share, give_back=give_back)

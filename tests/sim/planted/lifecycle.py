@@ -35,7 +35,7 @@ def _lost_cancel() -> Undo:
 
 
 @bug
-def _stop_completes_afterall_of() -> Undo:
+def _stop_completes_after_all() -> Undo:
     """The runner's success counts, though a person had stopped it meanwhile."""
     real = _TURNS.end_both
 
