@@ -123,6 +123,38 @@ async def test_what_every_process_finds_is_the_same_whenever_it_ends(tmp_path):
     assert outbox(tmp_path).logs[ATTEMPT].last_sequence == 42
 
 
+async def test_what_stands_behind_segments_that_are_gone_is_found_whole(tmp_path):
+    box = outbox(tmp_path)
+    log = box.hold(ATTEMPT, 1)
+    for number in range(40):
+        await log.append(event(f"{number}" * 100))
+        log.ack(number - 15)
+    box.close()
+
+    again = outbox(tmp_path).logs[ATTEMPT]
+    assert len(paths(tmp_path)) < 10
+    assert told(again)[-15:] == [f"{number}" * 100 for number in range(25, 40)]
+    assert again.last_sequence == 40
+
+
+async def test_what_was_written_later_under_a_number_counts(tmp_path):
+    box = outbox(tmp_path)
+    log = box.hold(ATTEMPT, 1)
+    for text in ("1", "lost", "behind"):
+        await log.append(event(text))
+    box.close()
+    (path,) = paths(tmp_path)
+    whole = path.read_bytes()
+    # It cannot be read for once: what is told under its numbers then is another thing.
+    path.write_bytes(whole[: whole.index(b"lost")])
+    box = outbox(tmp_path)
+    await box.logs[ATTEMPT].append(event("2"))
+    box.close()
+    path.write_bytes(whole)
+
+    assert told(outbox(tmp_path).logs[ATTEMPT]) == ["1", "2"]
+
+
 @pytest.mark.parametrize("acked", [True, False])
 async def test_a_segment_that_a_crash_kept_from_being_begun_is_as_none(tmp_path, acked):
     box = outbox(tmp_path)

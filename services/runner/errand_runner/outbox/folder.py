@@ -10,7 +10,8 @@ from errand_runner.outbox.budget import Budget, Limits
 from errand_runner.outbox.disk import Disk
 from errand_runner.outbox.entries import Held, State
 from errand_runner.outbox.log import Log, Store
-from errand_runner.outbox.recovery import Recovered, recover
+from errand_runner.outbox.recovered import Recovered
+from errand_runner.outbox.recovery import recover
 from errand_runner.outbox.segments import SEGMENT_BYTES, Segments, paths
 from errand_runner.outbox.tail import Tail
 from errand_runner.outbox.thread import DiskThread

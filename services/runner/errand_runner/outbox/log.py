@@ -14,7 +14,8 @@ from errand_runner.outbox.entries import Entry, Forgotten, Held, Told, to_bytes
 from errand_runner.outbox.frames import frame
 from errand_runner.outbox.lasting import lasting
 from errand_runner.outbox.records import Record
-from errand_runner.outbox.recovery import EVENT_BYTES, Recovered
+from errand_runner.outbox.recovered import Recovered
+from errand_runner.outbox.recovery import EVENT_BYTES
 from errand_runner.outbox.tail import Item, Tail
 from errand_runner.outbox.thread import DiskThread
 

@@ -1,7 +1,6 @@
 """What an earlier process left in the segments; what cannot be trusted is left out."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -13,27 +12,13 @@ from errand_runner.outbox.entries import Entry, Forgotten, Held, State, Told, fr
 from errand_runner.outbox.frames import frames, is_torn
 from errand_runner.outbox.lasting import lasting
 from errand_runner.outbox.records import Record
+from errand_runner.outbox.recovered import Recovered
 from errand_runner.outbox.segments import number_of
 
 EVENT_BYTES = 1024 * 1024
 """The largest event with the content that it carries itself (ARCHITECTURE.md, Bounds)."""
 
-_Key = tuple[str, int]  # attempt, fence
 _WRITE_BYTES = 1 << 30  # the longest frame, a state, by far
-
-
-@dataclass
-class Recovered:
-    """An attempt, with its events that may not be with the scheduler yet, and the segment in which each stands."""
-
-    held: Held
-    records: list[Record] = field(default_factory=list)
-    segments: list[int] = field(default_factory=list)
-
-    @property
-    def last_sequence(self) -> int:
-        """The last event that is there."""
-        return self.held.acked_sequence + len(self.records)
 
 
 def recover(segments: Sequence[Path], *, settle: Callable[[Path], None]) -> dict[str, Recovered]:
@@ -43,40 +28,28 @@ def recover(segments: Sequence[Path], *, settle: Callable[[Path], None]) -> dict
     A torn end, from a crash in mid-write, was never acted on. After an entry that a bad disk changed nothing of that
     segment is trusted: the scheduler decides by the last number that is left whether the attempt can go on.
     """
-    entries = [(number_of(path), entry) for path in segments for entry in _entries(path, settle)]
-    # What was acknowledged went with its segment: only the newest state says from where on the others go on.
-    newest = {_key(each): each for _, entry in entries if isinstance(entry, State) for each in entry.held}
     found: dict[str, Recovered] = {}
-    for segment, entry in entries:
-        _follow(found, entry, segment, newest)
-    return found
+    for path in segments:
+        for entry in _entries(path, settle):
+            _follow(found, entry, number_of(path))
+    # Not before all is read: where an old segment is gone, only a later state says that its events were acknowledged.
+    return {attempt_id: attempt.without_hole() for attempt_id, attempt in found.items()}
 
 
-def _follow(found: dict[str, Recovered], entry: Entry, segment: int, newest: Mapping[_Key, Held]) -> None:
+def _follow(found: dict[str, Recovered], entry: Entry, segment: int) -> None:
     match entry:
         case State(held):
             before = dict(found)
             found.clear()
-            found.update({each.attempt_id: _gone_on(before.get(each.attempt_id), newest[_key(each)]) for each in held})
+            found.update({each.attempt_id: before.get(each.attempt_id, Recovered(each)).gone_on(each) for each in held})
         case Held(attempt_id):
-            found[attempt_id] = Recovered(newest.get(_key(entry), entry))
+            found[attempt_id] = Recovered(entry)
         case Forgotten(attempt_id, fence):
             if (attempt := found.get(attempt_id)) is not None and attempt.held.fence == fence:
                 del found[attempt_id]
-        case Told(attempt_id, fence, sequence, data):
-            attempt = found.get(attempt_id)
-            if attempt is not None and attempt.held.fence == fence and sequence == attempt.last_sequence + 1:
-                attempt.records.append(_record(data))
-                attempt.segments.append(segment)
-
-
-def _gone_on(before: Recovered | None, held: Held) -> Recovered:
-    """What came before a state."""
-    return before if before is not None and before.held.fence == held.fence else Recovered(held)
-
-
-def _key(held: Held) -> _Key:
-    return held.attempt_id, held.fence
+        case Told(attempt_id, fence, _, data):
+            if (attempt := found.get(attempt_id)) is not None and attempt.held.fence == fence:
+                attempt.follow(_record(data), segment)
 
 
 def _entries(path: Path, settle: Callable[[Path], None]) -> list[Entry]:
