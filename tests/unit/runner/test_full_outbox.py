@@ -2,13 +2,14 @@
 
 import asyncio
 import errno
+import gc
 import os
 
 import pytest
 from structlog.testing import capture_logs
 
 from errand.v1.runner_pb2 import AttemptEvent
-from errand_runner.outbox import Disk, Outbox, OutboxError
+from errand_runner.outbox import Disk, Limits, Outbox, OutboxError
 from tests.unit.runner.streaming import attempt, event
 
 ATTEMPT, OTHER = attempt(0), attempt(1)
@@ -128,6 +129,47 @@ async def test_long_content_waits_for_room_too(box, disk):
     async with asyncio.timeout(20):
         await waiting
     assert (log.last_sequence, box.blocked) == (1, False)
+
+
+async def test_long_content_that_nobody_waits_for_any_more_fails_quietly(box, disk):
+    log = box.hold(ATTEMPT, 1)
+    told_of = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told_of.append(context))
+    disk.full = True
+    waiting = asyncio.ensure_future(log.append(event(content=b"x" * 100_000)))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await tried(disk, 1)
+    await asyncio.gather(waiting, return_exceptions=True)
+    await asyncio.sleep(0.02)
+    gc.collect()
+
+    assert told_of == []
+
+
+async def test_an_attempt_that_breaks_while_it_waits_for_others_room_hears_of_it(tmp_path):
+    box = Outbox(tmp_path, limits=Limits(host_bytes=1000))
+    log, other = box.hold(ATTEMPT, 1), box.hold(OTHER, 1)
+    await other.append(event("x" * 900))
+    waiting = asyncio.ensure_future(log.append(event("y" * 500)))
+    await asyncio.sleep(0)
+
+    log.refuse("no")
+
+    async with asyncio.timeout(5):
+        with pytest.raises(OutboxError, match="refuses"):
+            await waiting
+    assert not box.blocked
+
+
+async def test_one_who_no_longer_waits_for_the_note_keeps_no_other_from_it(box):
+    log = box.hold(ATTEMPT, 1)
+    first = asyncio.ensure_future(log.noted())
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+
+    await box.hold(ATTEMPT, 1).noted()
 
 
 async def test_a_forgotten_attempt_frees_the_runner(box, disk):

@@ -45,10 +45,11 @@ class Share:
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._used_bytes = 0
+        self._over = False
 
     async def take(self, size_bytes: int) -> None:
-        """Return once there is room for so much, which is used from then on."""
-        while not ((own_fits := self._fits(size_bytes)) and self._budget.fits(size_bytes)):
+        """Return once there is room for so much, or the attempt is over; it is used from then on."""
+        while not (self._over or ((own_fits := self._fits(size_bytes)) and self._budget.fits(size_bytes))):
             with self._budget.one_waits() if own_fits else nullcontext():
                 self._budget.freed.clear()
                 await self._budget.freed.wait()
@@ -63,6 +64,11 @@ class Share:
         """So much is no longer used."""
         self._used_bytes -= size_bytes
         self._budget.used_bytes -= size_bytes
+        self._budget.freed.set()
+
+    def end(self) -> None:
+        """Nothing of the attempt is written any more: nobody has to wait to hear that."""
+        self._over = True
         self._budget.freed.set()
 
     def _fits(self, size_bytes: int) -> bool:

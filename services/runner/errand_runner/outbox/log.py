@@ -86,7 +86,8 @@ class Log:
     async def noted(self) -> None:
         """Return once it is remembered durably that this attempt is held. Raises OutboxError."""
         if self._note is not None:
-            await self._note.done
+            # One who goes away takes it from nobody else.
+            await asyncio.shield(self._note.done)
 
     async def append(self, event: AttemptEvent) -> None:
         """Number an event and return once it is on disk, its long contents before it; the event is the log's from then
@@ -203,6 +204,7 @@ class Log:
                 item.done.set_exception(cause)
                 item.done.exception()  # whoever waits hears it; nobody has to
         self._queued.clear()
+        self._share.end()
         self._moved.set()
 
     def _unwrite(self, item: Item) -> None:

@@ -37,7 +37,9 @@ class DiskThread:
         try:
             while True:
                 try:
-                    return await asyncio.shield(self.run(partial(self._disk.put, path, content)))
+                    writing = self.run(partial(self._disk.put, path, content))
+                    writing.add_done_callback(_hear)
+                    return await asyncio.shield(writing)
                 except OSError as exc:
                     if not is_full(exc):
                         raise
@@ -67,3 +69,9 @@ class DiskThread:
     def close(self) -> None:
         """Wait for what is under way. It blocks."""
         self._executor.shutdown()
+
+
+def _hear(done: "asyncio.Future[None]") -> None:
+    """Whoever waits hears how it ended; nobody has to."""
+    if not done.cancelled():
+        done.exception()
