@@ -4,12 +4,14 @@ import asyncio
 import errno
 import gc
 import os
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from errand.v1.runner_pb2 import AttemptEvent
 from errand_runner.outbox import Disk, Limits, Outbox, OutboxError
+from errand_runner.outbox.segments import paths
 from tests.unit.runner.streaming import attempt, event
 
 ATTEMPT, OTHER = attempt(0), attempt(1)
@@ -160,6 +162,26 @@ async def test_an_attempt_that_breaks_while_it_waits_for_others_room_hears_of_it
         with pytest.raises(OutboxError, match="refuses"):
             await waiting
     assert not box.blocked
+
+
+async def test_a_segment_that_found_no_room_leaves_nothing_behind(tmp_path, box, disk):
+    log = box.hold(ATTEMPT, 1)
+    disk.full = True
+    await tried(disk, 3)
+    disk.full = False
+    async with asyncio.timeout(5):
+        await log.noted()
+
+    opened = [path.resolve() for path in Path("/proc/self/fd").iterdir() if path.exists()]
+    assert [path for path in opened if path.parent == tmp_path] == paths(tmp_path)
+    assert len(paths(tmp_path)) == 1
+
+
+async def test_an_event_larger_than_all_room_goes_alone(tmp_path):
+    log = Outbox(tmp_path, limits=Limits(attempt_bytes=100, host_bytes=100)).hold(ATTEMPT, 1)
+
+    async with asyncio.timeout(5):
+        await log.append(event("x" * 500))
 
 
 async def test_one_who_no_longer_waits_for_the_note_keeps_no_other_from_it(box):

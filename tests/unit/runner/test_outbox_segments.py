@@ -1,12 +1,14 @@
 """What is acknowledged leaves the disk while its attempt goes on; what the next process needs of it stays."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from errand.v1 import event_pb2, task_pb2
 from errand.v1.runner_pb2 import AttemptEvent
 from errand_runner.outbox import Disk, Outbox
+from errand_runner.outbox.frames import frame, frames
 from errand_runner.outbox.segments import paths
 from tests.unit.runner.streaming import attempt, event
 
@@ -106,6 +108,51 @@ async def test_what_is_left_is_found_where_the_segment_before_it_is_gone(tmp_pat
     log = outbox(tmp_path).logs[ATTEMPT]
     assert told(log) == ["sent", "last"]
     assert log.last_sequence == 3
+
+
+async def test_what_was_taken_is_found_by_every_later_process(tmp_path):
+    box = outbox(tmp_path)
+    log = box.hold(ATTEMPT, 1)
+    await log.append(taken("inp_1"))
+    for _ in range(3):
+        await fill(box.logs[ATTEMPT], acked=True)
+        box.close()
+        box = outbox(tmp_path)
+
+        first = AttemptEvent.FromString(box.logs[ATTEMPT].recovered[0])
+        assert list(first.body.message_appended.input_ids) == ["inp_1"]
+
+
+async def test_segments_that_only_a_refused_attempt_needed_go(tmp_path):
+    box = outbox(tmp_path)
+    log, other = box.hold(ATTEMPT, 1), box.hold(OTHER, 1)
+    await fill(log, acked=False)
+
+    log.refuse("no")
+    await fill(other, acked=True)
+
+    assert size(tmp_path) < 2 * SEGMENT_BYTES
+
+
+async def test_only_one_segment_is_open_at_a_time(tmp_path):
+    log = outbox(tmp_path).hold(ATTEMPT, 1)
+
+    await fill(log, acked=False)
+
+    assert len(paths(tmp_path)) > 3
+    opened = [path.resolve() for path in Path("/proc/self/fd").iterdir() if path.exists()]
+    assert [path for path in opened if path.parent == tmp_path] == [paths(tmp_path)[-1]]
+
+
+async def test_of_a_segment_without_its_state_nothing_counts(tmp_path):
+    box = outbox(tmp_path)
+    await box.hold(ATTEMPT, 1).append(event("x"))
+    box.close()
+    (path,) = paths(tmp_path)
+    whole, _ = frames(path.read_bytes())
+    path.write_bytes(b"".join(frame(each) for each in whole[1:]))
+
+    assert outbox(tmp_path).logs == {}
 
 
 async def test_what_every_process_finds_is_the_same_whenever_it_ends(tmp_path):
