@@ -5,14 +5,12 @@ from typing import Any
 
 from errand_scheduler.keeping import restore_command
 from errand_scheduler.keeping.retention import Retention
-from errand_scheduler.lifecycle import inventory, turns
-from errand_scheduler.lifecycle.decisions import Held
+from errand_scheduler.lifecycle import turns
 from errand_scheduler.timers import TaskTimers
 from errand_scheduler.watching.cursors import Cursors
 from tests.sim.planted.planting import Undo, bug, put
 
 # Also what a module only imports is its own to look up.
-_INVENTORY: Any = inventory
 _RESTORE: Any = restore_command
 
 
@@ -30,16 +28,6 @@ def _restore_keeps_the_fences() -> Undo:
         real(database, replace(history, generation=0), now_us=now_us)
 
     return put(_RESTORE.backup, begin_anew=begin_anew)
-
-
-@bug
-def _what_nobody_knows_of_is_kept() -> Undo:
-    """A runner goes on with attempts of which the restored history has nothing."""
-    real = _INVENTORY.on_held
-    return put(
-        inventory,
-        on_held=lambda attempt, **who: Held.KEEP if attempt is None else real(attempt, **who),
-    )
 
 
 @bug

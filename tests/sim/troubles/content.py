@@ -20,14 +20,17 @@ def long_content(result: Plan, chance: random.Random) -> None:
 
 def long_content_lost(result: Plan, chance: random.Random) -> None:
     """While a runner cannot get it off its disk, the disk loses some."""
-    result.temper.large, result.temper.fail_early, result.temper.start_s = 0.6, 0.0, 0.5
-    at_s, for_s = chance.uniform(5, result.active_s / 2), chance.uniform(20, 60)
-    who = chance.randrange(result.runners)
-    result.deeds.append(Deed(at_s, Kind.PARTITION, who=who, for_s=for_s, number=3))
-    lost_s = at_s + chance.uniform(5, for_s)
-    result.deeds.append(Deed(lost_s, Kind.BLOB_LOST, who=who, flag=chance.random() < 0.5))
-    if chance.random() < 0.5:
-        result.deeds.append(Deed(lost_s + 1.0, Kind.RUNNER_KILLED, who=who, for_s=5.0))
+    result.temper.large, result.temper.fail_early, result.temper.start_s = 0.8, 0.0, 0.5
+    result.temper.pace_s, result.temper.turns_most, result.temper.tools_most = 3.0, 4, 3
+    of = chance.choice([deed for deed in result.deeds if deed.kind is Kind.CREATE])
+    at_s, for_s = of.at_s + chance.uniform(4, 10), chance.uniform(20, 60)
+    damaged, killed = chance.random() < 0.4, chance.random() < 0.4
+    for who in range(result.runners):
+        lost_s = at_s + chance.uniform(5, for_s)
+        result.deeds.append(Deed(at_s, Kind.PARTITION, who=who, for_s=for_s, number=3))
+        result.deeds.append(Deed(lost_s, Kind.BLOB_LOST, who=who, flag=damaged))
+        if killed:
+            result.deeds.append(Deed(lost_s + 1.0, Kind.RUNNER_KILLED, who=who, for_s=5.0))
 
 
 def kept_content_lost(result: Plan, chance: random.Random) -> None:

@@ -28,8 +28,8 @@ def asleep_for_days(result: Plan, chance: random.Random) -> None:
         at_s = chance.uniform(30, 200)
     else:
         result.temper.pace_s, result.temper.start_s, result.temper.fail_early = 300.0, 0.5, 0.0
-    result.limits["ERRAND_RETENTION_DAYS"] = chance.choice(("6", "40"))
+    result.limits["ERRAND_RETENTION_DAYS"] = str(chance.choice((days, days, 40)))
     # What people had in mind for later they do before, or not at all.
     result.deeds = [deed for deed in result.deeds if deed.at_s < at_s or deed.kind is Kind.CREATE]
-    result.deeds.append(Deed(at_s, Kind.ASLEEP, for_s=for_s, flag=chance.random() < 0.5))
+    result.deeds.append(Deed(at_s, Kind.ASLEEP, for_s=for_s, flag=chance.random() < 0.3))
     result.active_s = at_s + for_s + _AFTER_S

@@ -46,4 +46,6 @@ def cut_to_the_last_moment(result: Plan, chance: random.Random) -> None:
         for runner in range(result.runners):
             for kind in (Kind.PARTITION, Kind.HEART_CUT):
                 result.deeds.append(Deed(at_s, kind, who=runner, for_s=for_s, number=3))
+        if chance.random() < 0.4:
+            result.deeds.append(Deed(at_s + chance.uniform(0, 2), Kind.STOP, who=of.who, number=of.number))
         result.active_s = max(result.active_s, at_s + for_s + 20.0)
