@@ -73,6 +73,17 @@ async def test_a_torn_end_is_cut_off_and_written_over(tmp_path):
     assert told(Outbox(tmp_path).logs[ATTEMPT]) == ["whole", "next"]
 
 
+async def test_bytes_that_never_came_are_a_torn_end(tmp_path):
+    path = await write(tmp_path, "whole")
+    with path.open("ab") as file:
+        file.write(bytes(4096))
+
+    with capture_logs() as logs:
+        assert left_of(tmp_path) == ["whole"]
+
+    assert logs == []
+
+
 async def test_wherever_a_crash_cuts_the_file_a_beginning_of_it_is_left(tmp_path):
     path = await write(tmp_path, "one", "two", "three")
     data = path.read_bytes()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from errand_common.ids import is_id
 from errand_runner.outbox.budget import Budget, Limits
-from errand_runner.outbox.disk import Disk
+from errand_runner.outbox.disk import Disk, sync_folder
 from errand_runner.outbox.entries import Held, State
 from errand_runner.outbox.log import Log, Store
 from errand_runner.outbox.recovered import Recovered
@@ -43,6 +43,7 @@ class Outbox:
         thread = DiskThread(disk)
         tail = Tail(self._segments, thread, held=self._held, needed=self._needed)
         self._store = Store(tail, thread, Budget(limits or Limits()), self.changed)
+        sync_folder(folder)
         for found in recover(paths(folder), settle=disk.settle).values():
             self._open(found)
         self._remove_orphans()

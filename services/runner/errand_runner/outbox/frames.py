@@ -18,7 +18,7 @@ def frames(data: bytes) -> tuple[list[bytes], bytes]:
     while position + _HEADER.size <= len(data):
         length, checksum = _HEADER.unpack_from(data, position)
         begin, end = position + _HEADER.size, position + _HEADER.size + length
-        if end > len(data) or zlib.crc32(data[begin:end]) != checksum:
+        if not length or end > len(data) or zlib.crc32(data[begin:end]) != checksum:
             break
         whole.append(data[begin:end])
         position = end
@@ -27,7 +27,7 @@ def frames(data: bytes) -> tuple[list[bytes], bytes]:
 
 def is_torn(rest: bytes, *, longest_bytes: int) -> bool:
     """Whether what follows the whole frames is one that a crash cut off in mid-write. Else the file was damaged."""
-    if len(rest) < _HEADER.size:
-        return True
+    if len(rest) < _HEADER.size or not any(rest):
+        return True  # no more than a beginning, or what a file has where a loss of power kept its bytes from coming
     length, _ = _HEADER.unpack_from(rest)
     return bool(length <= longest_bytes and _HEADER.size + length >= len(rest))
