@@ -284,6 +284,15 @@ async def test_content_that_was_lost_before_does_not_stop_it_and_is_told(folder:
     assert manifest.missing_blobs == (BLOB.sha256,)
 
 
+async def test_content_that_the_disk_changed_does_not_spoil_it(folder: DataFolder, tmp_path: Path) -> None:
+    async with open_world(folder.root) as world:
+        served = await serve(folder, world)
+        (folder.root / BLOB_NAME).write_bytes(b"x" * BLOB.size_bytes)
+        file = await take(served, tmp_path / "backup.tar")
+    manifest, _ = put_back(file, folder, now_us=NOW_US, epoch="new")
+    assert manifest.missing_blobs == (BLOB.sha256,)
+
+
 async def test_a_database_that_cannot_be_read_is_no_backup(folder: DataFolder, tmp_path: Path) -> None:
     folder.database.write_bytes(b"ruined" * 5000)
     async with open_world(tmp_path) as world:

@@ -51,7 +51,8 @@ class Backups:
             now_us = self._clock.now_us()
             backup.copy(self._folder.database, self._folder.backup)
             history, known = backup.contents(self._folder.backup)
-            there = [blob for blob in known if self._files.holds(blob)]
+            # One that the disk changed meanwhile would have all of the backup refused when it is needed.
+            there = [blob for blob in known if self._files.intact(blob)]
             missing = tuple(blob.sha256 for blob in known if blob not in there)
             manifest = Manifest(history.epoch, history.generation, created_time=now_us, missing_blobs=missing)
             members = [(archive.blob_name(blob.sha256), self._files.path(blob.sha256)) for blob in there]

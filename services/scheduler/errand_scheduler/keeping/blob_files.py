@@ -41,6 +41,13 @@ class BlobFiles:
         except FileNotFoundError:
             return False
 
+    def intact(self, blob: Blob) -> bool:
+        """Whether it is there as it was put: reads all of it. Raises OSError."""
+        if not self.holds(blob):
+            return False
+        with self.path(blob.sha256).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == blob.sha256
+
     def begin(self, blob: Blob) -> "Receiving":
         """A file for a blob that is about to come. Raises Exhausted for a full disk, Unavailable for a broken one."""
         return Receiving(
