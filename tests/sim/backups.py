@@ -32,12 +32,12 @@ class Backups:
         database.write_bytes(self._scheduler.connection.serialize())
         history, known = backup.contents(database)
         members = [(DATABASE, database)]
-        members += [(blob_name(blob.sha256), files.path(blob.sha256)) for blob in known if files.holds(blob)]
+        members += [(blob_name(blob.sha256), files.path(blob.sha256)) for blob in known if files.intact(blob)]
         manifest = Manifest(
             epoch=history.epoch,
             generation=history.generation,
             created_time=self._scheduler.clock.now_us(),
-            missing_blobs=tuple(blob.sha256 for blob in known if not files.holds(blob)),
+            missing_blobs=tuple(blob.sha256 for blob in known if not files.intact(blob)),
         )
         with self._file.open("wb") as file:
             file.writelines(archive.packed(manifest, members))

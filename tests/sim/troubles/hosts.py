@@ -109,11 +109,17 @@ def runner_disk_broken(result: Plan, chance: random.Random) -> None:
 
 
 def log_damaged(result: Plan, chance: random.Random) -> None:
-    """A runner's disk gives back other than was written to it."""
-    who, down_s = chance.randrange(result.runners), chance.choice((0.5, 20.0))
-    result.temper.fail_early, result.temper.start_s, result.temper.pace_s = 0.0, 0.5, 8.0
-    unreadable = chance.random() < 0.3
-    result.deeds.append(Deed(when_s(result, chance), Kind.LOG_DAMAGED, who=who, for_s=down_s, flag=unreadable))
+    """A runner's disk gives back other than was written to it, and the runner begins anew, more than once."""
+    result.temper.fail_early, result.temper.start_s = 0.0, 0.5
+    result.temper.pace_s, result.temper.turns_most = chance.choice((2.0, 8.0)), 4
+    result.segment_bytes = chance.choice((500, 2_000, result.segment_bytes))
+    of = chance.choice([deed for deed in result.deeds if deed.kind is Kind.CREATE])
+    at_s = of.at_s + chance.uniform(5, 40)
+    for who in range(result.runners):
+        for kind in (Kind.LOG_DAMAGED, chance.choice((Kind.LOG_DAMAGED, Kind.RUNNER_KILLED)), Kind.RUNNER_KILLED):
+            at_s += chance.uniform(2, 15)
+            down_s, unreadable = chance.choice((0.5, 20.0)), chance.random() < 0.4
+            result.deeds.append(Deed(at_s, kind, who=who, for_s=down_s, flag=unreadable and kind is Kind.LOG_DAMAGED))
 
 
 def takeover(result: Plan, chance: random.Random) -> None:
