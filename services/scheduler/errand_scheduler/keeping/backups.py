@@ -53,7 +53,8 @@ class Backups:
             history, known = backup.contents(self._folder.backup)
             # One that the disk changed meanwhile would have all of the backup refused when it is needed.
             there = [blob for blob in known if self._files.intact(blob)]
-            missing = tuple(blob.sha256 for blob in known if blob not in there)
+            left_out = {blob.sha256 for blob in known} - {blob.sha256 for blob in there}
+            missing = tuple(sorted(left_out))
             manifest = Manifest(history.epoch, history.generation, created_time=now_us, missing_blobs=missing)
             members = [(archive.blob_name(blob.sha256), self._files.path(blob.sha256)) for blob in there]
             yield from archive.packed(manifest, [(archive.DATABASE, self._folder.backup), *members])
