@@ -126,6 +126,7 @@ class Worker:
         """The attempt is over for the scheduler: end it and drop what is kept of it. Idempotent."""
         run = self._runs.get(attempt_id)
         if run is None:
+            self._leases.drop(attempt_id)
             self.outbox.forget(attempt_id)
         elif not run.over and run.task is not None:
             run.over = True
@@ -167,6 +168,8 @@ class Worker:
                 known = True
             self.attempts = (*self.attempts, (attempt_id, run.fence))
             outcome = await self._outcome(assignment, run) if known else _FORGOT
+            if assignment.phase != task_pb2.ATTEMPT_PHASE_OFFERED:
+                await self._clear(attempt_id)
             await self._finish(assignment.attempt, outcome)
             run.over = True
         except (ErrandError, OSError, OutboxError):
@@ -200,6 +203,16 @@ class Worker:
         if run.work is None or run.work.cancelled():
             return Outcome(AttemptPhase.CANCELLED, reason="stopped by a person")
         return run.work.result()
+
+    async def _clear(self, attempt_id: str) -> None:
+        """What an earlier process left of an attempt, if it never came back to that, goes before its end is told: then
+        another attempt of the task may begin here."""
+        self._leases.drop(attempt_id)
+        try:
+            await self._begin(self._runner_id)
+        except ErrandError as exc:
+            # It is looked for again before long.
+            structlog.get_logger().warning("leftovers_not_removed", error=exc.message)
 
     async def _guarded(self, assignment: pb.Assignment, inbox: Inbox, log: Log) -> Outcome:
         """The edge of an attempt: whatever escapes from it ends it, and nothing else."""

@@ -53,16 +53,17 @@ class Work:
         return DONE
 
 
+async def nothing_left(runner_id):
+    pass
+
+
 @asynccontextmanager
-async def working(double, box, work, *, stop_s=3.0):
+async def working(double, box, work, *, stop_s=3.0, clear=nothing_left):
     async with serving(double) as stub, asyncio.TaskGroup() as group:
         dispatch = Dispatch(stub, "token", random.Random(0))
         dispatch.enter("ses_1")
         clock = Clock()
         stop = asyncio.Event()
-
-        async def begin(runner_id):
-            pass
 
         worker = Worker(
             dispatch=dispatch,
@@ -70,7 +71,7 @@ async def working(double, box, work, *, stop_s=3.0):
             deltas=Deltas(box.changed),
             leases=Leases(clock),
             clock=clock,
-            begin=begin,
+            begin=clear,
             run_attempt=work,
             stop_s=stop_s,
         )
@@ -348,6 +349,23 @@ async def test_a_restarted_runner_takes_up_what_it_wrote_down(tmp_path, work):
 
     assert double.accepted == [ATTEMPT]
     assert double.outcomes[0].phase == task_pb2.ATTEMPT_PHASE_SUCCEEDED
+
+
+async def test_what_an_earlier_process_left_of_a_stopped_attempt_goes_before_its_end_is_told(box, work):
+    box.hold(ATTEMPT, 1)
+    double = SchedulerDouble()
+    ended_at_clearing = []
+
+    async def clear(runner_id):
+        ended_at_clearing.append(list(double.outcomes))
+
+    async with working(double, box, work, clear=clear) as worker:
+        worker.want(assigned(task_pb2.ATTEMPT_PHASE_STOPPING, pb.DESIRED_STATE_STOP))
+        await gone(worker)
+
+    assert ended_at_clearing == [[]]
+    assert [outcome.phase for outcome in double.outcomes] == [task_pb2.ATTEMPT_PHASE_CANCELLED]
+    assert not work.runs
 
 
 async def test_a_runner_that_lost_its_folder_says_so_and_never_starts_over(box, work):
