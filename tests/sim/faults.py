@@ -99,12 +99,12 @@ class Faults(World):
 
     def _damage_log(self, runner: RunnerHost, *, unreadable: bool) -> None:
         """A bit of what a runner wrote down is no longer what it was, or some of it cannot be read."""
-        logs = [path for path in sorted((runner.folder / "outbox").glob("*.log")) if path.stat().st_size]
+        logs = [path for path in sorted((runner.folder / "outbox").glob("*.log")) if path.is_file()]
         if not logs or runner.outbox is None:
             return
         path = self.chance.choice(logs)
         content = bytearray(path.read_bytes())
-        content[self.chance.randrange(len(content))] ^= 0x40
+        content[self.chance.randrange(len(content))] ^= 0x40  # none is empty: each begins with a state
         path.write_bytes(content)
         if unreadable:
             path.unlink()

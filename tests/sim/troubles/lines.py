@@ -36,7 +36,7 @@ def _cut(result: Plan, chance: random.Random, kind: Kind) -> None:
 
 def cut_to_the_last_moment(result: Plan, chance: random.Random) -> None:
     """Lines that come back just when what waits for them is given up, on a disk that is slow."""
-    result.linger_s, result.slow_sync_s = 1.0, chance.choice((0.0, 3.0, 20.0))
+    result.linger_s, result.slow_sync_s = 1.0, chance.choice((0.0, 3.0, 6.0))
     for number in range(60, 63):
         result.deeds.append(Deed(when_s(result, chance), Kind.CREATE, number=number))
     for of in [deed for deed in result.deeds if deed.kind is Kind.CREATE]:
