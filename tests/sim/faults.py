@@ -15,7 +15,7 @@ class Faults(World):
     def _take_over(self, runner: RunnerHost, for_s: float, *, original_stays: bool) -> None:
         """Another host with a copy of the runner's folder acts as that runner, until one of the two is gone."""
         ledger = self.invariants.ledger
-        if ledger.cloned or self.calm:
+        if ledger.cloned or self.calm or self._asleep_s:
             return
         ledger.cloned = self.outside.cloned = True
         other = self._runner(int(runner.token.removeprefix("runner")), copy=True)

@@ -201,6 +201,8 @@ class World:
         self.loop.call_later(1.0 if self.calm else after_s, self._start_if_down, host, context=context)
 
     def _start_if_down(self, host: Any) -> None:
+        if host is not self.scheduler and host not in self.runners:
+            return
         if self._asleep_s:
             self._start_later(host, self._asleep_s)
         elif not host.up:
