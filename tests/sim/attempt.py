@@ -68,7 +68,7 @@ class _Work:
             await self._while(temper.start_s)
             return Outcome(AttemptPhase.FAILED, self.chance.choice(_INFRASTRUCTURE), "the sandbox does not come up")
         async with self._container() as container:
-            if self._happens(temper.hang):
+            if self._happens(temper.hang) and not self.recorder.began:
                 await asyncio.sleep(10**7)
             await self._clone()
             await self.recorder.phase(AttemptPhase.RUNNING)

@@ -7,7 +7,6 @@ from tests.sim.faults import Faults
 from tests.sim.scheduler_host import BEAT_S
 
 _CALM_BEATS = 420
-_HANGING_CALM_BEATS = 900
 
 
 class Settling(Faults):
@@ -41,8 +40,7 @@ class Settling(Faults):
             self._heal(person.link)
 
     async def _settle(self) -> None:
-        most_beats = _HANGING_CALM_BEATS if self.plan.temper.hang else _CALM_BEATS
-        until_s = self.loop.time() + most_beats * BEAT_S
+        until_s = self.loop.time() + _CALM_BEATS * BEAT_S
         await self._quieten(until_s)
         for person in self.people:
             person.hang_up()
