@@ -132,8 +132,10 @@ class Conversation:
         with suppress(ErrandError), rpc.renamed_errors():
             await wrong.ask(dispatch.stub, method, request, dispatch.metadata)
             raise self.means.outside.breach("bug", f"{method} was done: {request!r}"[:300])
-        if self._happens(0.5):
+        if self._happens(0.6):
             self.means.outside.spoiled(self.log.attempt_id)
+            if self._happens(0.3):
+                await dispatch.finish(wrong.end_before_the_end(ref))
             await self.log.append(self.chance.choice(wrong.events(self.last_message)))
 
     def _last_words(self) -> str:

@@ -3,6 +3,7 @@
 import shutil
 from typing import Any
 
+from tests.sim.database import runner_id
 from tests.sim.deeds import Deed
 from tests.sim.network import KEEPALIVE_S
 from tests.sim.runner_host import RunnerHost
@@ -110,7 +111,9 @@ class Faults(World):
             path.unlink()
             path.symlink_to(path.name)  # to itself: opening it fails
         self.trace.note(f"{runner.name}'s {path.name} is damaged")
-        self.invariants.ledger.spoiled.update(runner.outbox.logs)
+        # Also what was over may seem to be held again.
+        ledger, held = self.invariants.ledger, runner_id(int(runner.token.removeprefix("runner")))
+        ledger.spoiled.update(runner.outbox.logs, (row[0] for row in ledger.rows_of(held)))
 
     def _refuse_blobs(self, deed: Deed) -> None:
         """The scheduler's disk fails for long content alone."""

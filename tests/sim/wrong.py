@@ -86,6 +86,15 @@ def outcomes(attempt: AttemptRef) -> list[AttemptOutcome]:
     ]
 
 
+def end_before_the_end(attempt: AttemptRef) -> AttemptOutcome:
+    """Taken, and nothing that the attempt tells after it."""
+    failed: dict[str, Any] = {
+        "phase": task_pb2.ATTEMPT_PHASE_FAILED,
+        "failure_reason": task_pb2.FAILURE_REASON_INTERNAL,
+    }
+    return AttemptOutcome(attempt=attempt, reason="it is over, as it believes", **failed)
+
+
 def calls_of_person(task_id: str) -> Sequence[tuple[str, Any]]:
     """Method and request; of the task's owner."""
     return [make(task_id) for make in _OF_PERSON]

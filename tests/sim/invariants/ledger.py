@@ -96,6 +96,10 @@ class Ledger:
         row = self.one("SELECT record FROM tasks WHERE task_id = ?", task_id)
         return row is None or row[0] == "kept"
 
+    def rows_of(self, runner: str) -> list[Row]:
+        """The rows of all attempts that a runner ever had."""
+        return [seen.row for seen in self.attempts.values() if seen.row[2] == runner]
+
     def live(self) -> list[Row]:
         """The rows of the attempts that are not over."""
         return [seen.row for seen in self.attempts.values() if seen.row[4] not in FINAL]

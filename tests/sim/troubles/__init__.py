@@ -21,6 +21,8 @@ TROUBLES = (
     lines.partition,
     lines.heart_cut,
     lines.streams_cut,
+    # Twice, for it is moments that it looks for.
+    lines.cut_to_the_last_moment,
     lines.cut_to_the_last_moment,
     work.lost_at_work,
     work.two_at_once,

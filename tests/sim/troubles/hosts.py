@@ -116,6 +116,9 @@ def log_damaged(result: Plan, chance: random.Random) -> None:
     of = chance.choice([deed for deed in result.deeds if deed.kind is Kind.CREATE])
     at_s = of.at_s + chance.uniform(5, 40)
     for who in range(result.runners):
+        if chance.random() < 0.5:
+            # What nobody has heard yet is damaged.
+            result.deeds.append(Deed(at_s - 5.0, Kind.PARTITION, who=who, for_s=chance.uniform(8, 25), number=3))
         for kind in (Kind.LOG_DAMAGED, chance.choice((Kind.LOG_DAMAGED, Kind.RUNNER_KILLED)), Kind.RUNNER_KILLED):
             at_s += chance.uniform(2, 15)
             down_s, unreadable = chance.choice((0.5, 20.0)), chance.random() < 0.4
