@@ -165,8 +165,8 @@ async def test_an_attempt_that_breaks_while_it_waits_for_others_room_hears_of_it
 
 
 async def test_a_segment_that_found_no_room_leaves_nothing_behind(tmp_path, box, disk):
+    disk.full = True  # before anything is written, which is at once
     log = box.hold(ATTEMPT, 1)
-    disk.full = True
     await tried(disk, 3)
     disk.full = False
     async with asyncio.timeout(5):
