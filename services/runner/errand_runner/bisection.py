@@ -73,12 +73,15 @@ class Suspicion:
         if suspected:
             self._groups.append(_Group(suspected, broke=True))
 
-    def trial(self, acked: Mapping[str, int]) -> dict[str, int]:
-        """What to send next on trial: attempts, each with the last event to send. `acked` says of every attempt there
-        is how far it is acknowledged; who came through is suspected no more."""
+    def acquit(self, acked: Mapping[str, int]) -> None:
+        """Who came through is suspected no more; `acked` says of every attempt there is how far it is acknowledged."""
         for group in self._groups:
             group.lasts = {each: last for each, last in group.lasts.items() if acked.get(each, last) < last}
         self._groups = [group for group in self._groups if group.lasts]
+
+    def trial(self, acked: Mapping[str, int]) -> dict[str, int]:
+        """What to send next on trial: attempts, each with the last event to send. `acked` as for `acquit`."""
+        self.acquit(acked)
         if not self._groups:
             return {}
         group = self._groups[0]

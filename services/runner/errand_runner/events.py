@@ -145,6 +145,8 @@ class EventStream:
 
     def _next_request(self) -> StreamEventsRequest | None:
         """What may go now. While something is suspected one request goes at a time, in turns with what is not."""
+        # Before it is asked who may go: after a trial nobody but its answer wakes those who came through.
+        self._suspicion.acquit(self._unsafe())
         several = self._last_was_large and not self._suspicion.active
         if self._unanswered >= (WINDOW if several else 1):
             return None
@@ -168,10 +170,15 @@ class EventStream:
     def _next_trial(self) -> StreamEventsRequest | None:
         if not self._suspicion.active:
             return None
-        unsafe = {each: log.acked_sequence for each, log in self._outbox.logs.items() if log.unsafe}
-        batches = self._batches.trial(self._suspicion.trial(unsafe))
+        batches = self._batches.trial(self._suspicion.trial(self._unsafe()))
         self._on_trial = bool(batches)
         return StreamEventsRequest(batches=batches) if batches else None
+
+    def _unsafe(self) -> dict[str, int]:
+        """How far each attempt is acknowledged that still has something to tell, where that is asked for."""
+        if not self._suspicion.active:
+            return {}
+        return {each: log.acked_sequence for each, log in self._outbox.logs.items() if log.unsafe}
 
     def _look_for_culprit(self, error: ErrandError) -> None:
         in_flight = self._batches.in_flight()

@@ -89,6 +89,19 @@ async def test_a_stream_that_breaks_now_and_then_costs_nobody(box):
     assert all(list(double.events[log.attempt_id]) == [1, 2, 3, 4] for log in logs)
 
 
+async def test_whoever_comes_through_a_trial_goes_on_though_nothing_new_comes(box):
+    double = SchedulerDouble()
+    (log,) = await filled(box, attempts=1, events=2)
+    double.poison = {(attempt(0), 1)}
+    async with sending(double, box):
+        await double.until(lambda: double.breaks >= LIMIT)
+        await log.append(event("behind what is suspected"))
+        double.poison.clear()
+        await drained(log)
+
+    assert (list(double.events[attempt(0)]), log.broken) == ([1, 2, 3], None)
+
+
 def test_what_is_held_against_an_attempt_goes_with_it():
     suspicion = Suspicion()
     for _ in range(LIMIT - 1):
