@@ -136,7 +136,9 @@ class Conversation:
             self.means.outside.spoiled(self.log.attempt_id)
             if self._happens(0.3):
                 await dispatch.finish(wrong.end_before_the_end(ref))
-            await self.log.append(self.chance.choice(wrong.events(self.last_message)))
+                await self.recorder.log_gap("cal_1", 1)
+            else:
+                await self.log.append(self.chance.choice(wrong.events(self.last_message)))
 
     def _last_words(self) -> str:
         if self._happens(self.temper.poison):
