@@ -56,7 +56,7 @@ class Disks:
             path = Path(name)
             if path.is_relative_to(folder):
                 content = self._unlinked.pop(name)
-                if path.parent.is_dir() and not path.exists() and self._chance.random() < 0.5:
+                if path.parent.is_dir() and not os.path.lexists(path) and self._chance.random() < 0.5:
                     path.write_bytes(content)
                     self._synced[path.stat().st_ino] = len(content)
 
