@@ -32,4 +32,14 @@ def asleep_for_days(result: Plan, chance: random.Random) -> None:
     # What people had in mind for later they do before, or not at all.
     result.deeds = [deed for deed in result.deeds if deed.at_s < at_s or deed.kind is Kind.CREATE]
     result.deeds.append(Deed(at_s, Kind.ASLEEP, for_s=for_s, flag=chance.random() < 0.3))
+    if chance.random() < 0.5:
+        _think_again(result, chance, at_s + for_s)
     result.active_s = at_s + for_s + _AFTER_S
+
+
+def _think_again(result: Plan, chance: random.Random, wake_s: float) -> None:
+    """People want something else just when it is given up, on a slow disk."""
+    result.linger_s, result.slow_sync_s = 1.0, 6.0
+    for of in [deed for deed in result.deeds if deed.kind is Kind.CREATE]:
+        at_s, kind = wake_s + chance.uniform(20, 70), chance.choice((Kind.STOP, Kind.RETRY, Kind.FOLLOW_UP))
+        result.deeds.append(Deed(at_s, kind, who=of.who, number=of.number))
