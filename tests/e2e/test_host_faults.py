@@ -1,6 +1,7 @@
 """What an errand runs on goes away under it: its end, or its way on, is told, and nothing is left behind."""
 
 import asyncio
+import secrets
 import subprocess
 from collections import Counter
 
@@ -70,7 +71,7 @@ async def test_what_a_lost_docker_left_is_removed_by_the_next_start(proxy, stack
 
 
 async def test_an_image_that_vanishes_is_told(stack, proxy, phone, project):
-    kept, gone = stack.image, f"errand-test-{stack.folder.name}:gone"
+    kept, gone = stack.image, f"errand-test-{secrets.token_hex(4)}:gone"
     subprocess.run(["docker", "tag", kept, gone], check=True)
     try:
         stack.image = gone

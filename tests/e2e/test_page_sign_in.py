@@ -37,7 +37,10 @@ async def new_link(stack):
     metadata = rpc.bearer((folder / "token").read_text().strip())
     async with rpc.channel(stack.scheduler_address, ca=(folder / "ca.pem").read_bytes()) as channel:
         accounts = AccountServiceStub(channel)
-        made = await accounts.CreateSignInLink(CreateSignInLinkRequest(), metadata=metadata, timeout=30)
+        # A first connection that does not come about in time is tried again, as every service does it.
+        made = await accounts.CreateSignInLink(
+            CreateSignInLinkRequest(), metadata=metadata, timeout=60, wait_for_ready=True
+        )
     return f"{stack.gateway_url}/#/link/{made.secret}"
 
 

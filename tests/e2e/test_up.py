@@ -173,6 +173,7 @@ async def first_lines(host, count):
         *("-m", "errand_local", "--env-file", str(host.env_file), "logs"),
         env=plain_environment(),
         stdout=asyncio.subprocess.PIPE,
+        preexec_fn=hears_interrupts,
     )
     assert process.stdout is not None
     try:
@@ -181,6 +182,11 @@ async def first_lines(host, count):
     finally:
         process.send_signal(signal.SIGINT)
         await process.communicate()
+
+
+def hears_interrupts():
+    """Whoever starts the tests in a shell's background has them, and all that they start, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def environment(pid):
