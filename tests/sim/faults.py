@@ -20,7 +20,7 @@ class Faults(World):
             return
         ledger.cloned = self.outside.cloned = True
         other = self._runner(int(runner.token.removeprefix("runner")), copy=True)
-        shutil.copytree(runner.folder, other.folder, dirs_exist_ok=True)
+        shutil.copytree(runner.folder, other.folder, symlinks=True, dirs_exist_ok=True)  # what is unreadable stays so
         self.runners.append(other)
         other.killed = lambda: self._runner_died(other)
         other.start()
