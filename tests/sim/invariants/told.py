@@ -106,6 +106,10 @@ class Told:
             if self._ledger.is_on_record(task_id):
                 self._kept("inputs", "input_id", input_id)
 
+    def is_lost(self, name: str) -> bool:
+        """Whether a restored backup knew nothing of it."""
+        return name in self._ledger.lost
+
     def _is_on_record(self, attempt_id: str) -> bool:
         return self._ledger.is_on_record(self._ledger.attempts[attempt_id].row[1])
 
