@@ -23,7 +23,7 @@ async def measure_sandboxes(table: Table, rounds: int) -> None:
                     for _ in range(rounds):
                         await _round(table, stack, phone, project, sandbox)
             finally:
-                await engine.remove_workspace(spec.task_id)
+                await engine.remove_workspace(spec.workspace_id)
 
 
 async def _round(table: Table, stack: Stack, phone: Phone, project: dict[str, object], sandbox: Sandbox) -> None:
@@ -38,6 +38,7 @@ def _spec(stack: Stack) -> SandboxSpec:
     sockets.mkdir(parents=True)
     return SandboxSpec(
         sandbox_id=ids.new("sbx"),
+        workspace_id=ids.new("wsp"),
         task_id=ids.new("tsk"),
         # Not the stack's runner, which sweeps what it does not know.
         runner_id=ids.new("rnr"),

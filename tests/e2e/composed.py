@@ -127,6 +127,11 @@ class Composed:
         (found,) = composing.labelled(com_docker_compose_project=self.name, com_docker_compose_service=service)
         return found
 
+    async def find_runners(self) -> set[str]:
+        """The ids under which the runner has worked so far, as its log says."""
+        self.runners |= set(_RUNNER.findall(await self.compose("logs", "--no-color", "runner")))
+        return self.runners
+
     def left_over(self) -> list[str]:
         """Containers, volumes and networks that there still are, those of the runner's sandboxes included."""
         ours = composing.labelled(com_docker_compose_project=self.name)
@@ -142,7 +147,7 @@ class Composed:
             shutil.rmtree(self.folder)
 
     async def _take_down(self) -> None:
-        self.runners |= set(_RUNNER.findall(await self.compose("logs", "--no-color", "runner")))
+        await self.find_runners()
         await self.compose("down", "--volumes", "--timeout", "10")
         async with Engine.connect(state_dir=self.folder / "runner") as engine:
             for runner_id in self.runners:

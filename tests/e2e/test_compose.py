@@ -8,7 +8,6 @@ import pytest_asyncio
 from errand_common.config import Settings, variables
 from errand_gateway.config import GatewaySettings
 from errand_runner.config import RunnerSettings
-from errand_runner.sandbox.names import workspace_name
 from errand_scheduler.config import SchedulerSettings
 from tests.demo.outside import check_out_branch, run_tests
 from tests.demo.phone import Phone
@@ -77,8 +76,10 @@ async def test_a_task_posted_through_caddy_becomes_a_branch_that_passes_its_test
     run_tests(tmp_path / "clone")
 
 
-async def test_of_a_finished_task_nothing_stays_in_docker_but_its_workspace(task):
-    assert composing.labelled(errand_task=task["task_id"]) == [workspace_name(task["task_id"])]
+async def test_of_a_finished_task_nothing_stays_in_docker_but_its_workspace(composed, task):
+    assert composing.labelled(errand_task=task["task_id"]) == []
+    (runner_id,) = await composed.find_runners()
+    assert {name.split("_")[0] for name in composing.labelled(errand_runner=runner_id)} == {"wsp"}
 
 
 @pytest.mark.parametrize("service", SETTINGS)

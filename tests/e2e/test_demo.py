@@ -1,6 +1,7 @@
 """`make demo` is what a newcomer runs: it ends well, shows everything, and leaves nothing behind."""
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -27,15 +29,28 @@ def room():
     shutil.rmtree(folder)
 
 
-def left_over(room, output):
-    """Whatever of a demo still exists: files, processes, and the containers and volumes of its tasks."""
+async def volumes_while(process, room):
+    """The volumes that the runner's book names for as long as the demo runs."""
+    found = set()
+    while process.returncode is None:
+        for path in room.glob("*/runner/workspaces/tsk_*.json"):
+            with suppress(OSError):
+                found.add(json.loads(path.read_bytes())["workspace_id"])
+        await asyncio.sleep(0.1)
+    return found
+
+
+def left_over(room, output, volumes=()):
+    """Whatever of a demo still exists: files, processes, the containers of its tasks, and these volumes."""
     found = [str(path) for path in room.iterdir()]
     found += [path.parent.name for path in Path("/proc").glob("[0-9]*/environ") if str(room) in text_of(path)]
     for task_id in set(re.findall(r"tsk_[0-9a-z]{26}", output)):
-        for kind in (("ps", "--all"), ("volume", "ls")):
-            command = ["docker", *kind, "--quiet", "--filter", f"label=errand.task={task_id}"]
-            found += subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    return found
+        found += docker_lists("ps", "--all", "--filter", f"label=errand.task={task_id}")
+    return found + [name for name in volumes if docker_lists("volume", "ls", "--filter", f"name={name}")]
+
+
+def docker_lists(*command):
+    return subprocess.run(["docker", *command, "--quiet"], check=True, capture_output=True, text=True).stdout.split()
 
 
 def text_of(path):
@@ -61,7 +76,8 @@ async def demo(room, *options, **settings):
 async def test_the_demo_ends_well_and_leaves_nothing_behind(room):
     process = await demo(room)
     async with asyncio.timeout(DEMO_S):
-        output = (await process.communicate())[0].decode()
+        (said, _), volumes = await asyncio.gather(process.communicate(), volumes_while(process, room))
+    output = said.decode()
 
     assert process.returncode == 0, output
     for expected in (
@@ -77,7 +93,8 @@ async def test_the_demo_ends_well_and_leaves_nothing_behind(room):
         r"container +\d+\.\d\d +\d+\.\d\d",
     ):
         assert re.search(expected, output), f"{expected} is not in\n{output}"
-    assert left_over(room, output) == []
+    assert len(volumes) == 1
+    assert left_over(room, output, volumes) == []
 
 
 async def test_ctrl_c_leaves_nothing_behind(room):

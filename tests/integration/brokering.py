@@ -63,6 +63,7 @@ async def open_sandbox(state_dir: Path, image: str) -> AsyncGenerator[Sandbox]:
     runner_id = ids.new("rnr")
     spec = SandboxSpec(
         sandbox_id=ids.new("sbx"),
+        workspace_id=ids.new("wsp"),
         task_id=ids.new("tsk"),
         runner_id=runner_id,
         image=image,

@@ -16,12 +16,13 @@ MakeSpec = Callable[..., SandboxSpec]
 def spec_maker(ids: Ids, *, runner_id: str, state_dir: Path, image: str) -> MakeSpec:
     """Makes specs that are small enough for a test, each with a socket folder."""
 
-    def make(*, task_id: str | None = None, image: str = image, memory_bytes: int = 256 << 20) -> SandboxSpec:
+    def make(*, workspace_id: str | None = None, image: str = image, memory_bytes: int = 256 << 20) -> SandboxSpec:
         socket_dir = state_dir / ids.new("sbx")
         socket_dir.mkdir()
         return SandboxSpec(
             sandbox_id=ids.new("sbx"),
-            task_id=task_id or ids.new("tsk"),
+            workspace_id=workspace_id or ids.new("wsp"),
+            task_id=ids.new("tsk"),
             runner_id=runner_id,
             image=image,
             socket_dir=socket_dir,

@@ -14,10 +14,11 @@ from errand.v1.runner_pb2 import AttemptEvent
 from errand_common.clock import Clock
 from errand_common.errors import Unavailable
 from errand_common.ids import Ids
+from errand_runner.book import Book
 from errand_runner.broker.broker import Broker
 from errand_runner.deltas import Deltas
 from errand_runner.freezer import Freezer
-from errand_runner.journal import Entry, Journal
+from errand_runner.journal import Entry, Journal, JournalFailed
 from errand_runner.lease import Leases
 from errand_runner.leftovers import Leftovers
 from errand_runner.lodging import Lodging
@@ -40,12 +41,13 @@ class Host:
     task_id: str
     attempt_id: str
     journal: Journal
+    book: Book
     leases: Leases
     outbox: Outbox
 
     @property
     def leftovers(self) -> Leftovers:
-        return Leftovers(self.engine, self.journal, self.leases, socket_root=self.folder / "s")
+        return Leftovers(self.engine, self.journal, self.book, self.leases, socket_root=self.folder / "s")
 
     @asynccontextmanager
     async def lodged(self) -> AsyncIterator[Sandbox]:
@@ -54,8 +56,10 @@ class Host:
         recorder = Recorder(log, Deltas(self.outbox.changed), task_id=self.task_id)
         lodging = Lodging(
             self.attempt_id,
+            self.task_id,
             engine=self.engine,
             journal=self.journal,
+            book=self.book,
             ids=Ids(Clock()),
             socket_root=self.folder / "s",
             freezer=Freezer(self.attempt_id, leases=self.leases, clock=Clock(), teller=recorder),
@@ -66,9 +70,10 @@ class Host:
         async with lodging.open() as (sandbox, _):
             yield sandbox
 
-    def spec(self, sandbox_id: str, socket_dir: Path) -> SandboxSpec:
+    def spec(self, sandbox_id: str, workspace_id: str, socket_dir: Path) -> SandboxSpec:
         return SandboxSpec(
             sandbox_id=sandbox_id,
+            workspace_id=workspace_id,
             task_id=self.task_id,
             runner_id=self.runner_id,
             image=self.image,
@@ -87,6 +92,13 @@ class Host:
             allow=lambda: False,
             holds=lambda: True,
         )
+
+    @property
+    def workspace_id(self) -> str:
+        """The volume of the task."""
+        holding = self.book.of(self.task_id)
+        assert holding is not None
+        return holding.workspace_id
 
     def told(self) -> list[str]:
         """The kinds of events in the attempt's log."""
@@ -108,9 +120,9 @@ async def next_process(
     (folder / "s").mkdir(exist_ok=True)
     leases, outbox = Leases(Clock()), Outbox(folder / "outbox")
     leases.renew((attempt_id,), asked_s=Clock().boot_s())
-    journal = Journal(folder / "sandboxes")
+    journal, book = Journal(folder / "sandboxes"), Book(folder / "workspaces", Clock())
     try:
-        yield Host(engine, runner_id, image, folder, task_id, attempt_id, journal, leases, outbox)
+        yield Host(engine, runner_id, image, folder, task_id, attempt_id, journal, book, leases, outbox)
     finally:
         outbox.close()
 
@@ -144,7 +156,7 @@ def leave(host: Host, client: docker.DockerClient, ids: Ids, *, until: str) -> s
             "errand.task": host.task_id,
         },
         volumes={
-            f"errand-{host.task_id}": {"bind": "/workspace", "mode": "rw"},
+            host.workspace_id: {"bind": "/workspace", "mode": "rw"},
             str(socket_dir): {"bind": "/run/broker", "mode": "ro"},
             str(next(host.folder.glob("guest-*"))): {"bind": "/opt/errand", "mode": "ro"},
         },
@@ -174,7 +186,7 @@ async def test_what_a_killed_process_left_is_adopted_or_replaced(
     async with after(host) as process, process.lodged() as sandbox:
         assert (sandbox.container_id == left) is adopted
         assert await sh(sandbox, "cat note") == "kept\n"
-        on_volume = client.containers.list(all=True, filters={"volume": f"errand-{host.task_id}"})
+        on_volume = client.containers.list(all=True, filters={"volume": host.workspace_id})
         assert [each.name for each in on_volume] == [sandbox.sandbox_id]
         assert [path.name for path in (host.folder / "s").iterdir()] == [sandbox.sandbox_id]
         told = process.told()
@@ -252,3 +264,38 @@ async def test_a_sandbox_is_written_down_while_it_lives(host: Host) -> None:
         assert written == (Entry(sandbox.sandbox_id, host.attempt_id, sandbox.container_id),)
         assert host.told()[0] == "sandbox_opened"
     assert Journal(host.folder / "sandboxes").entries == ()
+
+
+async def test_a_follow_up_comes_back_to_its_workspace_in_the_next_process_too(host: Host) -> None:
+    await with_workspace(host)
+    first = host.workspace_id
+    async with after(host) as process, process.lodged() as sandbox:
+        assert process.workspace_id == first
+        assert await sh(sandbox, "cat note") == "kept\n"
+
+
+async def test_a_volume_of_before_there_was_a_book_is_its_tasks_still(host: Host, client: docker.DockerClient) -> None:
+    old = f"errand-{host.task_id}"
+    labels = {
+        "errand.managed": "1",
+        "errand.runner": host.runner_id,
+        "errand.task": host.task_id,
+        "errand.uid": "200777",
+    }
+    client.volumes.create(old, labels=labels)
+
+    await host.leftovers.begin(host.runner_id)
+
+    assert host.workspace_id == old
+    async with host.lodged() as sandbox:
+        assert await sh(sandbox, "id -u") == "200777\n"
+
+
+async def test_a_workspace_that_nobody_could_write_down_is_not_made(host: Host, client: docker.DockerClient) -> None:
+    (host.folder / "workspaces").rmdir()
+    with pytest.raises(JournalFailed, match="see to the disk that holds ERRAND_DATA"):
+        async with host.lodged():
+            pass
+
+    assert containers(client, host.runner_id) == []
+    assert await host.engine.workspaces(host.runner_id) == []

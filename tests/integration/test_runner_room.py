@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from errand.v1 import task_pb2
+from errand_common.clock import Clock
 from errand_common.disk import Room
+from errand_runner.book import Book
 from errand_runner.config import RunnerSettings
 from errand_runner.host import Host
 from errand_runner.sandbox.docker import Engine
@@ -36,7 +38,7 @@ async def runner(running: Stack, folder: Path, image: str, disk: Disk, task_id: 
     async with AsyncExitStack() as contexts:
         claude = await contexts.enter_async_context(ClaudeStandin(run_command.script))
         engine = await contexts.enter_async_context(Engine.connect(state_dir=folder))
-        contexts.push_async_callback(engine.remove_workspace, task_id)
+        contexts.push_async_callback(_remove_workspace, engine, folder, task_id)
         settings = RunnerSettings.model_validate(
             {
                 "ERRAND_DATA": folder,
@@ -53,6 +55,12 @@ async def runner(running: Stack, folder: Path, image: str, disk: Disk, task_id: 
             serving = group.create_task(serve(settings, host))
             yield engine
             serving.cancel()
+
+
+async def _remove_workspace(engine: Engine, folder: Path, task_id: str) -> None:
+    holding = Book(folder / "workspaces", Clock()).of(task_id)
+    assert holding is not None
+    await engine.remove_workspace(holding.workspace_id)
 
 
 async def test_a_task_fails_with_words_and_goes_on_when_there_is_room(

@@ -45,11 +45,11 @@ async def test_the_workspace_outlives_the_container_and_keeps_its_uid(
         async with engine.open(make_spec()) as other:
             assert await sh(other, "id -u") != uid
     assert containers(client, runner_id) == []
-    async with engine.open(make_spec(task_id=spec.task_id)) as again:
+    async with engine.open(make_spec(workspace_id=spec.workspace_id)) as again:
         assert await sh(again, "id -u; cat note; echo more >> note; cat note") == f"{uid}kept\nkept\nmore\n"
-    await engine.remove_workspace(spec.task_id)
-    await engine.remove_workspace(spec.task_id)
-    assert client.volumes.list(filters={"name": f"errand-{spec.task_id}"}) == []
+    await engine.remove_workspace(spec.workspace_id)
+    await engine.remove_workspace(spec.workspace_id)
+    assert client.volumes.list(filters={"name": spec.workspace_id}) == []
 
 
 async def test_workspaces_made_at_once_get_different_uids(engine: Engine, make_spec: MakeSpec) -> None:
@@ -65,7 +65,7 @@ async def test_a_workspace_in_use_is_not_removed(engine: Engine, make_spec: Make
     spec = make_spec()
     async with engine.open(spec):
         with pytest.raises(SandboxFailed, match="in use"):
-            await engine.remove_workspace(spec.task_id)
+            await engine.remove_workspace(spec.workspace_id)
 
 
 async def test_limits_hold_and_the_supervisor_outlives_the_job(engine: Engine, make_spec: MakeSpec) -> None:

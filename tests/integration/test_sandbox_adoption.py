@@ -176,7 +176,7 @@ async def test_a_workspace_is_never_in_two_containers(
     engine: Engine, make_spec: MakeSpec, client: docker.DockerClient, ids: Ids, is_started: bool
 ) -> None:
     spec = make_spec()
-    volume = f"errand-{spec.task_id}"
+    volume = spec.workspace_id
     async with engine.open(spec) as sandbox:
         await sh(sandbox, "echo kept > note")
     # What another runner of this engine left, or an attempt that still dies.
@@ -190,7 +190,7 @@ async def test_a_workspace_is_never_in_two_containers(
     if is_started:
         other.start()
 
-    async with engine.open(make_spec(task_id=spec.task_id)) as sandbox:
+    async with engine.open(make_spec(workspace_id=spec.workspace_id)) as sandbox:
         on_volume = client.containers.list(all=True, filters={"volume": volume})
         assert [each.name for each in on_volume] == [sandbox.sandbox_id]
         assert await sh(sandbox, "cat note") == "kept\n"

@@ -92,8 +92,10 @@ class _Work:
         means = self.means
         lodging = Lodging(
             self.log.attempt_id,
+            self.task_id,
             engine=means.engine,
             journal=means.journal,
+            book=means.book,
             ids=means.ids,
             socket_root=means.socket_root,
             freezer=self.freezer,
@@ -105,9 +107,10 @@ class _Work:
             container: Container = sandbox.container  # type: ignore[attr-defined]
             yield container
 
-    def _spec(self, sandbox_id: str, socket_dir: Path) -> SandboxSpec:
+    def _spec(self, sandbox_id: str, workspace_id: str, socket_dir: Path) -> SandboxSpec:
         return SandboxSpec(
             sandbox_id=sandbox_id,
+            workspace_id=workspace_id,
             task_id=self.task_id,
             runner_id=self.means.host,
             image=f"{self.log.attempt_id}.{self.log.fence}",

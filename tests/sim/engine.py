@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from errand_common.clock import Clock
-from errand_runner.sandbox.docker import EngineUnavailable, SandboxFailed, SandboxSpec
+from errand_runner.sandbox.docker import EngineUnavailable, SandboxFailed, SandboxSpec, Volume
 from tests.sim.outside import Container, Outside
 
 
@@ -86,6 +86,11 @@ class Engine:
         container.paused = False
         async with self._inside(container) as sandbox:
             yield sandbox
+
+    async def workspaces(self, runner_id: str) -> list[Volume]:
+        """None of before there was a book."""
+        self.ask()
+        return []
 
     async def sweep(self, runner_id: str, keep: Callable[[str], bool]) -> list[str]:
         """Remove what is not to be kept."""

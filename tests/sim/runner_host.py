@@ -12,6 +12,7 @@ from errand_common import rpc
 from errand_common.errors import Conflict, ErrandError
 from errand_common.ids import Ids
 from errand_common.tasks import until_one_ends
+from errand_runner.book import Book
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
 from errand_runner.heartbeat import Pulse
@@ -153,7 +154,7 @@ class RunnerHost:
         sockets = self.folder / "s"
         sockets.mkdir(exist_ok=True)
         engine = Engine(self.name, self._outside, clock, away=lambda: self._temper.engine_away, chance=chance)
-        journal = Journal(self.folder / "sandboxes")
+        journal, book = Journal(self.folder / "sandboxes"), Book(self.folder / "workspaces", clock)
         deltas, leases = Deltas(outbox.changed), Leases(clock)
         means = Means(
             host=self.name,
@@ -167,9 +168,10 @@ class RunnerHost:
             temper=self._temper,
             engine=engine,
             journal=journal,
+            book=book,
             socket_root=sockets,
         )
-        leftovers = Leftovers(engine, journal, leases, socket_root=sockets)  # type: ignore[arg-type]
+        leftovers = Leftovers(engine, journal, book, leases, socket_root=sockets)  # type: ignore[arg-type]
         worker = self.worker = Worker(
             dispatch=dispatch,
             outbox=outbox,

@@ -7,6 +7,7 @@ from typing import Any
 
 from errand_common.clock import Clock
 from errand_common.ids import Ids
+from errand_runner.book import Book
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
 from errand_runner.journal import Journal
@@ -61,4 +62,5 @@ class Means:
     temper: Temper
     engine: Any
     journal: Journal
+    book: Book
     socket_root: Path

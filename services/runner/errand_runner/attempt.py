@@ -23,6 +23,7 @@ from errand_runner.agent.prices import PriceList
 from errand_runner.agent.prompt import Particulars
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools import Toolbox
+from errand_runner.book import Book
 from errand_runner.broker.broker import Broker, Credential
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
@@ -66,6 +67,7 @@ class Means:
     image: str
     socket_root: Path
     journal: Journal
+    book: Book
 
 
 class AttemptFailed(Exception):
@@ -152,8 +154,10 @@ class _Attempt:
         means = self.means
         return Lodging(
             self.log.attempt_id,
+            self.task.task_id,
             engine=means.engine,
             journal=means.journal,
+            book=means.book,
             ids=means.ids,
             socket_root=means.socket_root,
             freezer=self.freezer,
@@ -174,9 +178,10 @@ class _Attempt:
             holds=lambda: leases.holds(attempt_id),
         )
 
-    def _spec(self, sandbox_id: str, socket_dir: Path) -> SandboxSpec:
+    def _spec(self, sandbox_id: str, workspace_id: str, socket_dir: Path) -> SandboxSpec:
         return SandboxSpec(
             sandbox_id=sandbox_id,
+            workspace_id=workspace_id,
             task_id=self.task.task_id,
             runner_id=self.runner_id,
             image=self.means.image,

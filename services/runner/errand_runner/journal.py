@@ -1,10 +1,10 @@
 """Which sandbox belongs to which attempt, on disk, for the process that comes after this one."""
 
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from errand_common.durable import put
 from errand_common.ids import is_id
 
 
@@ -71,14 +71,8 @@ class Journal:
 
     def _write(self, entry: Entry) -> None:
         path = self._path(entry.sandbox_id)
-        part = path.with_suffix(".part")
         try:
-            with part.open("w") as file:
-                json.dump(asdict(entry), file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-            _sync_folder(self._folder)
+            put(path, json.dumps(asdict(entry)).encode())
         except OSError as exc:
             raise JournalFailed(f"{path}: {exc.strerror}; see to the disk that holds ERRAND_DATA") from exc
         self._entries[entry.sandbox_id] = entry
@@ -93,11 +87,3 @@ def _read(path: Path) -> Entry | None:
         return Entry(**json.loads(path.read_text()))
     path.unlink()
     return None
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

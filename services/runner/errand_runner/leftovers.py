@@ -7,7 +7,10 @@ from pathlib import Path
 import structlog
 
 from errand_common.errors import Unavailable
-from errand_runner.journal import Journal
+from errand_common.ids import is_id
+from errand_common.tasks import to_the_end
+from errand_runner.book import Book
+from errand_runner.journal import Journal, JournalFailed
 from errand_runner.lease import Leases
 from errand_runner.sandbox.docker import Engine, EngineUnavailable, SandboxFailed
 
@@ -18,8 +21,8 @@ LOOK_BEATS = 6
 class Leftovers:
     """Containers of this runner and the folders of their sockets."""
 
-    def __init__(self, engine: Engine, journal: Journal, leases: Leases, *, socket_root: Path) -> None:
-        self._engine, self._journal, self._leases = engine, journal, leases
+    def __init__(self, engine: Engine, journal: Journal, book: Book, leases: Leases, *, socket_root: Path) -> None:
+        self._engine, self._journal, self._book, self._leases = engine, journal, book, leases
         self._socket_root = socket_root
         self._begun = asyncio.Event()
         self._runner_id = ""
@@ -31,8 +34,10 @@ class Leftovers:
         """
         self._runner_id = runner_id
         try:
+            if not self._begun.is_set():
+                await self._adopt_workspaces()
             await self._clear()
-        except (EngineUnavailable, SandboxFailed) as exc:
+        except (EngineUnavailable, SandboxFailed, JournalFailed) as exc:
             raise Unavailable(str(exc)) from exc
         self._begun.set()
 
@@ -45,6 +50,12 @@ class Leftovers:
                 await self._clear()
             except (EngineUnavailable, SandboxFailed) as exc:
                 structlog.get_logger().warning("leftovers_not_removed", error=str(exc))
+
+    async def _adopt_workspaces(self) -> None:
+        """Volumes of before there was a book say themselves whose they are."""
+        for volume in await self._engine.workspaces(self._runner_id):
+            if is_id(volume.task_id, "tsk") and self._book.of(volume.task_id) is None:
+                await to_the_end(asyncio.to_thread(self._book.give, volume.task_id, volume.workspace_id))
 
     async def _clear(self) -> None:
         removed = await self._engine.sweep(self._runner_id, self._is_kept)

@@ -11,9 +11,10 @@ import structlog
 from errand.v1 import event_pb2
 from errand_common.ids import Ids
 from errand_common.tasks import to_the_end
+from errand_runner.book import Book
 from errand_runner.broker.broker import Broker
 from errand_runner.freezer import Freezer
-from errand_runner.journal import Entry, Journal
+from errand_runner.journal import Entry, Journal, JournalFailed
 from errand_runner.record import Recorder
 from errand_runner.sandbox.docker import Engine, Sandbox, SandboxFailed, SandboxSpec
 
@@ -23,24 +24,28 @@ Lodged = tuple[Sandbox, Broker]
 class Lodging:
     """Opens it, written down first; what is open stands still when the attempt does.
 
-    `new_broker` and `new_spec` make what is particular to the attempt, for a sandbox and the folder of its socket.
+    `new_broker` and `new_spec` make what is particular to the attempt: for the folder of its socket; for a sandbox, its
+    workspace and that folder.
     """
 
     def __init__(
         self,
         attempt_id: str,
+        task_id: str,
         *,
         engine: Engine,
         journal: Journal,
+        book: Book,
         ids: Ids,
         socket_root: Path,
         freezer: Freezer,
         recorder: Recorder,
         new_broker: Callable[[Path], Broker],
-        new_spec: Callable[[str, Path], SandboxSpec],
+        new_spec: Callable[[str, str, Path], SandboxSpec],
     ) -> None:
-        self._attempt_id = attempt_id
-        self._engine, self._journal, self._ids, self._socket_root = engine, journal, ids, socket_root
+        self._attempt_id, self._task_id = attempt_id, task_id
+        self._engine, self._journal, self._book = engine, journal, book
+        self._ids, self._socket_root = ids, socket_root
         self._freezer, self._recorder = freezer, recorder
         self._new_broker, self._new_spec = new_broker, new_spec
 
@@ -49,7 +54,31 @@ class Lodging:
         """Raises JournalFailed and what `Engine.open` raises."""
         await self._freezer.gate()
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._workspace())
             yield await self._take_up(stack) or await self._open(stack)
+
+    @asynccontextmanager
+    async def _workspace(self) -> AsyncIterator[None]:
+        """The task has one in the book, which says that it is used."""
+        with self._book.in_use(self._task_id):
+            await to_the_end(asyncio.to_thread(self._note_workspace))
+            try:
+                yield
+            finally:
+                await to_the_end(asyncio.to_thread(self._note_use))
+
+    def _note_workspace(self) -> None:
+        if self._book.of(self._task_id) is None:
+            self._book.give(self._task_id, self._ids.new("wsp"))
+        else:
+            self._book.used(self._task_id)
+
+    def _note_use(self) -> None:
+        try:
+            self._book.used(self._task_id)
+        except JournalFailed as exc:
+            # It only looks older than it is.
+            structlog.get_logger().warning("use_not_noted", error=str(exc))
 
     async def _take_up(self, stack: AsyncExitStack) -> Lodged | None:
         left = self._journal.take_up(self._attempt_id)
@@ -79,7 +108,10 @@ class Lodging:
     async def _in(self, entry: Entry, *, adopted: bool) -> AsyncIterator[Lodged]:
         """The broker on its socket, then the container that sees nothing but that socket."""
         socket_dir = self._socket_root / entry.sandbox_id
-        broker, spec = self._new_broker(socket_dir), self._new_spec(entry.sandbox_id, socket_dir)
+        holding = self._book.of(self._task_id)
+        assert holding is not None, "it is in the book while it is in use"
+        broker = self._new_broker(socket_dir)
+        spec = self._new_spec(entry.sandbox_id, holding.workspace_id, socket_dir)
         opening = self._engine.adopt(spec, entry.container_id) if adopted else self._engine.open(spec)
         over = self._freezer.over
         try:

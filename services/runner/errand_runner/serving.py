@@ -18,6 +18,7 @@ from errand_runner.agent.model import Model
 from errand_runner.agent.prices import PriceList
 from errand_runner.agent.probe import probe
 from errand_runner.attempt import Means, run_attempt
+from errand_runner.book import Book
 from errand_runner.config import RunnerSettings
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
@@ -56,7 +57,9 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                 chance = random.Random()  # noqa: S311  # jitter, not a secret
                 dispatch = Dispatch(DispatchServiceStub(channel), token, chance)
                 means = _means(settings, host, model=model, dispatch=dispatch, outbox=outbox, clock=clock)
-                leftovers = Leftovers(host.engine, means.journal, means.leases, socket_root=host.socket_root)
+                leftovers = Leftovers(
+                    host.engine, means.journal, means.book, means.leases, socket_root=host.socket_root
+                )
                 worker = Worker(
                     dispatch=dispatch,
                     outbox=outbox,
@@ -103,6 +106,7 @@ def _means(
         image=settings.image,
         socket_root=host.socket_root,
         journal=Journal(settings.data / "sandboxes"),
+        book=Book(settings.data / "workspaces", clock),
     )
 
 

@@ -5,6 +5,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from errand_common.durable import put, sync_folder
+
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -41,27 +43,7 @@ class Disk:
     def put(self, path: Path, content: bytes) -> None:
         """Make a file with this content, whole or not at all, in a folder that may not exist yet."""
         _make_folder(path.parent)
-        unfinished = path.with_name(f".{path.name}")
-        try:
-            with unfinished.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-        except OSError:
-            with suppress(OSError):
-                unfinished.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the folder's list of files durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        put(path, content)
 
 
 def _make_folder(folder: Path) -> None:

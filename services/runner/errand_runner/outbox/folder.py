@@ -5,9 +5,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from errand_common.durable import sync_folder
 from errand_common.ids import is_id
 from errand_runner.outbox.budget import Budget, Limits
-from errand_runner.outbox.disk import Disk, sync_folder
+from errand_runner.outbox.disk import Disk
 from errand_runner.outbox.entries import Held, State
 from errand_runner.outbox.log import Log, Store
 from errand_runner.outbox.recovered import Recovered

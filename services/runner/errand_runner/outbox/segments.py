@@ -6,7 +6,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from errand_runner.outbox.disk import Disk, is_full, sync_folder
+from errand_common.durable import sync_folder
+from errand_runner.outbox.disk import Disk, is_full
 from errand_runner.outbox.entries import State, to_bytes
 from errand_runner.outbox.frames import frame
 

@@ -12,11 +12,6 @@ class Label:
     UID = "errand.uid"
 
 
-def workspace_name(task_id: str) -> str:
-    """The volume that holds a task's clone; it outlives the containers."""
-    return f"errand-{task_id}"
-
-
 def lowest_free(base: int, taken: set[int]) -> int:
     """The lowest number at or above base that is not taken."""
     uid = base

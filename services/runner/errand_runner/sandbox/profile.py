@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from errand_runner import doorway
-from errand_runner.sandbox.names import Label, workspace_name
+from errand_runner.sandbox.names import Label
 
 WORKSPACE = "/workspace"
 HOME = "/workspace/home"
@@ -31,9 +31,13 @@ _GIT_CONFIG = {
 
 @dataclass(frozen=True)
 class SandboxSpec:
-    """One sandbox as it is asked for. `lifetime_s` ends the container if no runner comes back to remove it."""
+    """One sandbox as it is asked for. `workspace_id` names its volume, which is made if there is none.
+
+    `lifetime_s` ends the container if no runner comes back to remove it.
+    """
 
     sandbox_id: str
+    workspace_id: str
     task_id: str
     runner_id: str
     image: str
@@ -117,7 +121,7 @@ def _host_config(spec: SandboxSpec, guest: Path) -> dict[str, object]:
         ],
         "Tmpfs": _TMPFS,
         "Mounts": [
-            {"Type": "volume", "Source": workspace_name(spec.task_id), "Target": WORKSPACE},
+            {"Type": "volume", "Source": spec.workspace_id, "Target": WORKSPACE},
             {"Type": "bind", "Source": str(spec.socket_dir.absolute()), "Target": doorway.FOLDER, "ReadOnly": True},
             {"Type": "bind", "Source": str(guest.absolute()), "Target": GUEST_FOLDER, "ReadOnly": True},
         ],

@@ -9,6 +9,7 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
+from errand_common.durable import sync_folder
 from errand_common.errors import Exhausted, Invalid, NotFound, Unavailable
 from errand_scheduler.store.blobs import Blob
 
@@ -105,8 +106,8 @@ class Receiving:
             os.fsync(self._file.fileno())
             self._final.parent.mkdir(exist_ok=True)
             self._unfinished.rename(self._final)
-            _sync_folder(self._final.parent)
-            _sync_folder(self._final.parent.parent)
+            sync_folder(self._final.parent)
+            sync_folder(self._final.parent.parent)
 
     def drop(self) -> None:
         """Close the file, and delete it unless it was kept."""
@@ -126,14 +127,6 @@ def _disk(blob: Blob) -> Iterator[None]:
                 retry_after=_FULL_RETRY,
             ) from exc
         raise Unavailable(f"content {blob.sha256} cannot be stored ({exc}); look at the scheduler's disk") from exc
-
-
-def _sync_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _gone(blob: Blob) -> NotFound:

@@ -2,6 +2,7 @@
 
 from errand_runner.sandbox.docker.engine import Engine, Sandbox
 from errand_runner.sandbox.docker.errors import EngineUnavailable, ImageMissing, SandboxFailed
+from errand_runner.sandbox.docker.workspaces import Volume
 from errand_runner.sandbox.profile import SandboxSpec
 
-__all__ = ["Engine", "EngineUnavailable", "ImageMissing", "Sandbox", "SandboxFailed", "SandboxSpec"]
+__all__ = ["Engine", "EngineUnavailable", "ImageMissing", "Sandbox", "SandboxFailed", "SandboxSpec", "Volume"]

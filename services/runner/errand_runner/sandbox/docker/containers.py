@@ -12,7 +12,7 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from errand_runner import doorway
 from errand_runner.sandbox import profile
 from errand_runner.sandbox.docker.errors import SandboxFailed
-from errand_runner.sandbox.names import Label, workspace_name
+from errand_runner.sandbox.names import Label
 from errand_runner.sandbox.profile import SandboxSpec
 
 # What another process started in a container ends when that process is gone: its stdin ends with it.
@@ -29,8 +29,8 @@ class Containers:
         self._client = client
 
     def start(self, config: dict[str, object], spec: SandboxSpec) -> str:
-        """The id of a new container, alone on its task's workspace. Raises SandboxFailed where it cannot be alone."""
-        self._clear(workspace_name(spec.task_id))
+        """The id of a new container, alone on its workspace. Raises SandboxFailed where it cannot be alone."""
+        self._clear(spec.workspace_id)
         container_id: str = self._client.create_container_from_config(config, name=spec.sandbox_id)["Id"]  # type: ignore[no-untyped-call]
         self._client.start(container_id)
         return container_id

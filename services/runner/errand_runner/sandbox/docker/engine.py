@@ -20,10 +20,9 @@ from errand_runner.sandbox import profile
 from errand_runner.sandbox.docker.connect import CALL_S, DEFAULT_ENGINE, connect
 from errand_runner.sandbox.docker.containers import Containers
 from errand_runner.sandbox.docker.errors import EngineUnavailable, ImageMissing, SandboxFailed
-from errand_runner.sandbox.docker.workspaces import Workspaces
+from errand_runner.sandbox.docker.workspaces import Volume, Workspaces
 from errand_runner.sandbox.exec_stream import ExecStream, open_exec_stream
 from errand_runner.sandbox.guest_install import install_guest
-from errand_runner.sandbox.names import workspace_name
 from errand_runner.sandbox.profile import SandboxSpec
 from errand_runner.sandbox.supervisor import FileError, SandboxGone, Supervisor
 
@@ -84,7 +83,7 @@ class Engine:
             client.close()
 
     def open(self, spec: SandboxSpec) -> AbstractAsyncContextManager[Sandbox]:
-        """A sandbox on its task's workspace, which is made if there is none and stays; the container goes at the end.
+        """A sandbox on its workspace, which is made if there is none and stays; the container goes at the end.
 
         Raises ImageMissing, SandboxFailed or EngineUnavailable, the last also where the engine goes away meanwhile.
         Cancelled at any point, it leaves no container.
@@ -116,9 +115,13 @@ class Engine:
         info = await self._call(self._control, self._client.info)
         return Path(info["DockerRootDir"])
 
-    async def remove_workspace(self, task_id: str) -> None:
-        """Deletes a task's volume; without one, nothing. Raises SandboxFailed while a sandbox uses it."""
-        await self._call(self._stop, self._workspaces.remove, workspace_name(task_id))
+    async def workspaces(self, runner_id: str) -> list[Volume]:
+        """All that this runner made, used or not."""
+        return await self._call(self._control, self._workspaces.of, runner_id)
+
+    async def remove_workspace(self, workspace_id: str) -> None:
+        """Deletes a volume; without one, nothing. Raises SandboxFailed while a sandbox uses it."""
+        await self._call(self._stop, self._workspaces.remove, workspace_id)
 
     async def sweep(self, runner_id: str, keep: Callable[[str], bool]) -> list[str]:
         """Removes this runner's containers but those of the sandboxes to keep; returns the ids of those removed."""
@@ -136,8 +139,8 @@ class Engine:
     async def remove_everything(self, runner_id: str) -> None:
         """Removes this runner's containers, then its volumes."""
         await self.sweep(runner_id, lambda sandbox_id: False)
-        for name in await self._call(self._control, self._workspaces.names, runner_id):
-            await self._call(self._stop, self._workspaces.remove, name)
+        for volume in await self.workspaces(runner_id):
+            await self.remove_workspace(volume.workspace_id)
 
     @asynccontextmanager
     async def _sandbox(self, spec: SandboxSpec, container: Callable[[], Awaitable[str]]) -> AsyncGenerator[Sandbox]:
@@ -155,7 +158,7 @@ class Engine:
             await to_the_end(self._remove_last(spec.sandbox_id))
 
     async def _new(self, spec: SandboxSpec) -> str:
-        uid = await self._call(self._control, self._workspaces.open, spec.task_id, runner_id=spec.runner_id)
+        uid = await self._call(self._control, self._workspaces.open, spec.workspace_id, runner_id=spec.runner_id)
         expires = int(time.time()) + spec.lifetime_s
         config = profile.container_config(spec, uid=uid, guest=self._guest, expires=expires)
         return await self._call(self._slow, self._containers.start, config, spec)

@@ -3,18 +3,27 @@
 import random
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import docker
 from docker.errors import NotFound
 
 from errand_runner.sandbox.docker.errors import SandboxFailed
-from errand_runner.sandbox.names import Label, lowest_free, workspace_name
+from errand_runner.sandbox.names import Label, lowest_free
 
 # Uids below belong to the host's people and services. A uid belongs to a volume, so that no two sandboxes that live at
 # once share the kernel's per-user quotas, and a kept volume opens again under the uid that owns its files.
 _FIRST_UID = 200_000
 _UID_TRIES = 20
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One that is there. `task_id`: whose it is, where it was made before there was a book of that; else empty."""
+
+    workspace_id: str
+    task_id: str = ""
 
 
 class Workspaces:
@@ -23,36 +32,35 @@ class Workspaces:
     def __init__(self, client: docker.APIClient) -> None:
         self._client = client
 
-    def open(self, task_id: str, *, runner_id: str) -> int:
-        """The uid of the task's volume, which is made if there is none. Raises SandboxFailed."""
-        name = workspace_name(task_id)
+    def open(self, workspace_id: str, *, runner_id: str) -> int:
+        """The uid of a volume, which is made if there is none. Raises SandboxFailed."""
         with suppress(NotFound):
-            return _uid_of(self._client.inspect_volume(name))
+            return _uid_of(self._client.inspect_volume(workspace_id))
         spread = 0
         for _ in range(_UID_TRIES):
             uid = lowest_free(_FIRST_UID + spread, set(self._uids().values()))
             labels = {
                 Label.MANAGED: "1",
                 Label.RUNNER: runner_id,
-                Label.TASK: task_id,
                 Label.UID: str(uid),
             }
-            self._client.create_volume(name=name, labels=labels)
+            self._client.create_volume(name=workspace_id, labels=labels)
             # The engine has no lock for this: whoever sees that another took the same uid at the same moment gives way.
-            if [taken for other, taken in self._uids().items() if other != name].count(uid) == 0:
+            if [taken for other, taken in self._uids().items() if other != workspace_id].count(uid) == 0:
                 return uid
-            self._client.remove_volume(name)
+            self._client.remove_volume(workspace_id)
             spread = random.randrange(1000)  # noqa: S311 - spreads rivals, protects nothing
-        raise SandboxFailed(f"no free uid for the workspace of {task_id} in {_UID_TRIES} tries")
+        raise SandboxFailed(f"no free uid for workspace {workspace_id} in {_UID_TRIES} tries")
 
-    def remove(self, name: str) -> None:
+    def remove(self, workspace_id: str) -> None:
         """Deletes a volume; without one, nothing."""
         with suppress(NotFound):
-            self._client.remove_volume(name)
+            self._client.remove_volume(workspace_id)
 
-    def names(self, runner_id: str) -> list[str]:
+    def of(self, runner_id: str) -> list[Volume]:
         """The volumes that this runner made."""
-        return [volume["Name"] for volume in self._volumes({Label.MANAGED: "1", Label.RUNNER: runner_id})]
+        found = self._volumes({Label.MANAGED: "1", Label.RUNNER: runner_id})
+        return [Volume(volume["Name"], volume["Labels"].get(Label.TASK, "")) for volume in found]
 
     def _uids(self) -> dict[str, int]:
         volumes = self._volumes({Label.MANAGED: "1"})
