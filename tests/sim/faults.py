@@ -42,6 +42,8 @@ class Faults(World):
     def _stall(self, host: Any, for_s: float) -> None:
         if host.process is not None and host.process.alive:
             host.process.stalled = True
+            if host is self.scheduler:
+                self.invariants.ledger.stalled_s = self.loop.time()
             self.loop.call_later(KEEPALIVE_S[1], self._break_stalled, host)
             self.loop.call_later(for_s, self._resume, host)
 

@@ -218,7 +218,8 @@ class World:
     def _scheduler_is_back(self) -> None:
         """Before that it could see to nothing."""
         now = self.loop.time()
-        self.invariants.ledger.scheduler_since_s = self.invariants.promises.no_stop_before_s = now
+        self.invariants.ledger.scheduler_is_back(now)
+        self.invariants.promises.no_stop_before_s = now
         self.sessions.alive_since_s = now
 
     def _runner_died(self, runner: RunnerHost) -> None:

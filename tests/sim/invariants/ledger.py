@@ -20,6 +20,7 @@ TASKS = """
     SELECT task_id, status, status_reason, deadline_time, wait_reason, resume_time, retry_count, completed_time,
     failure_reason, user_id, prompt, record FROM tasks
 """
+_SLOWEST_COMMIT_S = 20.0
 
 
 @dataclass
@@ -72,12 +73,21 @@ class Ledger:
         """Names that a restored backup knew nothing of."""
         self.kept_s = kept_s
         self.scheduler_since_s = 0.0
+        self.stalled_s = 0.0
+        """When the scheduler stood still last."""
         self.restored_s: float | None = None
         """When a backup was restored last."""
         self.clock_jumped = False
         """Whether the scheduler's wall clock, by which it arms its timers at a start, ever jumped."""
         self.cloned = False
         """Whether two hosts ever acted as one runner."""
+
+    def scheduler_is_back(self, now_s: float) -> None:
+        """It sees to things again; what its disk took just before, it learns now."""
+        self.scheduler_since_s = now_s
+        for seen in self.attempts.values():
+            if abs(self.stalled_s - seen.since_s) < _SLOWEST_COMMIT_S:
+                seen.since_s = now_s
 
     def one(self, sql: str, *values: Any) -> Any:
         """The first row of an answer."""

@@ -7,6 +7,8 @@ from tests.sim.invariants.ledger import FINAL, TASK_FINAL, Ledger, Row, Seen
 
 _MOST_RETRIES = 3
 _ON_AGAIN = frozenset(("input_added", "task_retried"))
+_KEYS_US = 7 * 86_400 * 1_000_000
+"""For how long a request id is known."""
 
 
 def check(ledger: Ledger, tasks: Mapping[str, Row], attempts: Mapping[str, Row], events: Sequence[Row]) -> None:
@@ -73,8 +75,14 @@ def _check_one(row: Row, attempt: Row | None) -> None:
 
 def _check_new(ledger: Ledger, row: Row) -> None:
     for other in ledger.tasks.values():
-        if other[0] != row[0] and other[9:11] == row[9:11]:
+        if other[0] != row[0] and other[9:11] == row[9:11] and not _long_before(ledger, other[0], row[0]):
             raise Breach("once", f"{row[0]} and {other[0]} come from one request")
+
+
+def _long_before(ledger: Ledger, task_id: str, other_id: str) -> bool:
+    """Whether what asked for the one may be forgotten when the other is asked for."""
+    created = "SELECT created_time FROM tasks WHERE task_id = ?"
+    return bool(ledger.one(created, other_id)[0] - ledger.one(created, task_id)[0] >= _KEYS_US)
 
 
 def _check_forgotten(ledger: Ledger, row: Row) -> None:

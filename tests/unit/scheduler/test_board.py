@@ -285,6 +285,16 @@ async def test_a_clock_that_was_set_back_before_a_start_does_not_make_a_wait_lon
     assert (await world.task(task.task_id)).status is TaskStatus.FAILED
 
 
+async def test_a_clock_that_is_set_back_while_a_wait_is_committed_does_not_make_it_longer(world: World) -> None:
+    watched = Watched(world)
+    spent = await world.new_task()
+    await world.parked(spent.task_id, QUOTA)
+    world.clock.offset_s = -86_400
+    await watched.sweep()
+    await watched.leap(600 / DURATIONS.beat_s)
+    assert (await world.task(spent.task_id)).status is TaskStatus.PENDING
+
+
 async def test_a_stop_ends_while_the_disk_is_full_and_nothing_else_does(world: World) -> None:
     watched = Watched(world)
     stopping, silent = [await world.running((await world.new_task()).task_id) for _ in range(2)]

@@ -124,7 +124,7 @@ def extend_task(tx: Tx, task: Task, *, within_s: float) -> None:
     """Give the task more time where it stands."""
     deadline_time = later(tx, within_s)
     tasks.set_deadline(tx, task.task_id, deadline_time)
-    tx.notice(DeadlineSet(task_id=task.task_id, status=task.status, deadline_time=deadline_time))
+    tx.notice(_deadline_set(tx, task, deadline_time))
 
 
 def begin_attempt(tx: Tx, attempt: Attempt) -> None:
@@ -232,7 +232,11 @@ def _tell_status(tx: Tx, task: Task | None, moved: Task) -> None:
         )
     )
     if task is None or task.deadline_time != moved.deadline_time:
-        tx.notice(DeadlineSet(task_id=moved.task_id, status=moved.status, deadline_time=moved.deadline_time))
+        tx.notice(_deadline_set(tx, moved, moved.deadline_time))
+
+
+def _deadline_set(tx: Tx, task: Task, deadline_time: int | None) -> DeadlineSet:
+    return DeadlineSet(task.task_id, task.status, deadline_time, set_time=tx.now_us)
 
 
 def _in_our_words(task: Task) -> str:

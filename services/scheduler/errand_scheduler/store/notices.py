@@ -41,11 +41,12 @@ class TaskMoved:
 
 @dataclass(frozen=True)
 class DeadlineSet:
-    """A task's deadline changed; none once its status has none."""
+    """A task's deadline changed, by the clock that said `set_time` then; none once its status has none."""
 
     task_id: str
     status: TaskStatus
     deadline_time: int | None
+    set_time: int
 
 
 @dataclass(frozen=True)
