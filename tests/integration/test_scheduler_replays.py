@@ -126,6 +126,12 @@ async def as_a_person(person: Person, task: task_pb2.Task, project: task_pb2.Pro
     ask, account, metadata, task_id = person.tasks, person.accounts, person.metadata, task.task_id
     add_project = accounts.CreateProjectRequest(repository=REPOSITORY)
     await twice("CreateProject", lambda: account.CreateProject(add_project, metadata=metadata))
+    update = accounts.UpdateProjectRequest(
+        request_id="u", project_id=project.project_id, image="node:22", setup_script="make deps"
+    )
+    await twice("UpdateProject", lambda: account.UpdateProject(update, metadata=metadata))
+    newer = accounts.UpdateProjectRequest(project_id=project.project_id, image="node:24")
+    await account.UpdateProject(newer, metadata=metadata)
     await twice("ListProjects", lambda: account.ListProjects(accounts.ListProjectsRequest(), metadata=metadata))
     repositories = accounts.ListRepositoriesRequest()
     await twice("ListRepositories", lambda: account.ListRepositories(repositories, metadata=metadata))

@@ -77,6 +77,7 @@ class FailureReason(StrEnum):
     DISK = "disk"
     START = "start"
     POISON = "poison"
+    SETUP = "setup"
 
 
 class WaitReason(StrEnum):

@@ -42,6 +42,8 @@ def project(row: Project) -> task_pb2.Project:
         repository=row.repository,
         default_branch=row.default_branch,
         created_time=timestamp(row.created_time),
+        image=row.image,
+        setup_script=row.setup_script,
     )
 
 

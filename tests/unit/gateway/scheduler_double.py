@@ -157,6 +157,12 @@ class _Accounts(AccountServiceServicer):
         self._double.user("CreateProject", request, context)
         return accounts.CreateProjectResponse(project=_project(request.repository))
 
+    async def UpdateProject(self, request: accounts.UpdateProjectRequest, context: Context) -> Any:
+        self._double.user("UpdateProject", request, context)
+        project = _project("ada/engine")
+        project.image, project.setup_script = request.image, request.setup_script
+        return accounts.UpdateProjectResponse(project=project)
+
     async def ListRepositories(self, request: accounts.ListRepositoriesRequest, context: Context) -> Any:
         self._double.user("ListRepositories", request, context)
         found = accounts.Repository(repository="ada/engine", default_branch="trunk", private=True, may_push=False)

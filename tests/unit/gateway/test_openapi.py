@@ -13,7 +13,7 @@ from errand_gateway.address import PublicAddress
 from errand_gateway.app import Parts, make_app
 from errand_gateway.live.limits import LiveLimits
 from errand_gateway.rest import models
-from errand_gateway.rest.account_routes import CreateProject
+from errand_gateway.rest.account_routes import CreateProject, UpdateProject
 from errand_gateway.rest.input_routes import AddInput, EditInput
 from errand_gateway.rest.task_routes import CreateTask
 from errand_gateway.scheduler.connection import Connection
@@ -36,6 +36,7 @@ _OPERATIONS = {
     ("get", "/v1/me"),
     ("get", "/v1/projects"),
     ("post", "/v1/projects"),
+    ("patch", "/v1/projects/{project_id}"),
     ("get", "/v1/repositories"),
     ("get", "/v1/tasks"),
     ("post", "/v1/tasks"),
@@ -110,9 +111,9 @@ def test_what_rest_may_leave_out_is_what_the_contract_may_leave_unset(model: typ
     assert optional == whole
 
 
-@pytest.mark.parametrize("model", [CreateProject, CreateTask, AddInput, EditInput])
+@pytest.mark.parametrize("model", [CreateProject, UpdateProject, CreateTask, AddInput, EditInput])
 def test_what_rest_takes_has_the_contracts_fields(model: type[BaseModel]) -> None:
-    from_path_and_header = {"request_id", "task_id", "input_id"}
+    from_path_and_header = {"request_id", "task_id", "input_id"} | ({"project_id"} if model is UpdateProject else set())
     asked = {field.name for field in _message(f"{model.__name__}Request").fields} - from_path_and_header
 
     assert set(model.model_fields) == asked

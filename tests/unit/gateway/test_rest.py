@@ -5,6 +5,7 @@ from typing import TypeVar
 import httpx2
 import pytest
 
+from errand.v1 import account_service_pb2 as accounts
 from errand.v1 import task_pb2 as nouns
 from errand.v1.event_pb2 import Event, EventBody, ToolCallFinished
 from errand_common.wire import duration, timestamp
@@ -36,10 +37,29 @@ async def test_a_project_is_created_and_listed(gateway: Running, scheduler: Sche
         "repository": "ada/engine",
         "default_branch": "main",
         "created_time": NOON,
+        "image": "",
+        "setup_script": "",
     }
     assert (created.status_code, created.json()) == (201, {"project": project})
     assert listed.json() == {"projects": [project], "next_page_token": "older"}
     assert _page(scheduler, "ListProjects") == (7, "next")
+
+
+async def test_the_settings_of_a_project_are_changed_one_by_one(gateway: Running, scheduler: SchedulerDouble) -> None:
+    async with gateway.client(scheduler.new_session()) as client:
+        image = await client.patch("/v1/projects/prj_1", json={"image": "node:22"}, headers={"Idempotency-Key": "k"})
+        script = await client.patch("/v1/projects/prj_1", json={"setup_script": "make\n", "image": None})
+        none = await client.patch("/v1/projects/prj_1", json={"setup_script": ""})
+
+    assert (image.status_code, image.json()["project"]["image"]) == (200, "node:22")
+    assert script.json()["project"]["setup_script"] == "make\n"
+    assert none.status_code == 200
+    asked = [call.request for call in scheduler.asked("UpdateProject")]
+    assert asked == [
+        accounts.UpdateProjectRequest(project_id="prj_1", request_id="k", image="node:22"),
+        accounts.UpdateProjectRequest(project_id="prj_1", setup_script="make\n"),
+        accounts.UpdateProjectRequest(project_id="prj_1", setup_script=""),
+    ], "what is left out is not named, and empty is named"
 
 
 async def test_repositories_are_listed(gateway: Running, scheduler: SchedulerDouble) -> None:

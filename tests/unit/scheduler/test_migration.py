@@ -15,6 +15,7 @@ from errand_scheduler.store.connection import open_for_writing
 from errand_scheduler.store.database import prepare
 from errand_scheduler.store.inputs import untaken
 from errand_scheduler.store.migration import migrate, steps
+from errand_scheduler.store.projects import by_id
 from tests.unit.scheduler import old_database
 
 NAMED_BY_THE_USER = {
@@ -75,6 +76,15 @@ def test_inputs_of_an_older_release_wait_in_the_queue(tmp_path: Path) -> None:
         migrate(connection, steps())
         (row,) = connection.execute(untaken("tsk_1").sql, {"task_id": "tsk_1"})
         assert untaken("tsk_1").of(row).kind is InputKind.QUEUE
+
+
+def test_projects_of_an_older_release_run_in_the_runners_own_image(tmp_path: Path) -> None:
+    old_database.make(tmp_path / "errand.db", 3)
+    prepare(tmp_path / "errand.db")
+    with closing(open_for_writing(tmp_path / "errand.db")) as connection:
+        asked = by_id(old_database.PROJECT)
+        (row,) = connection.execute(asked.sql, {"project_id": old_database.PROJECT})
+        assert (asked.of(row).image, asked.of(row).setup_script) == ("", "")
 
 
 def without_deadlines(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -6,7 +6,20 @@ from hypothesis import strategies as st
 
 from errand.v1 import event_pb2, task_pb2
 from errand_scheduler.watching.open_blocks import KEPT_BYTES, OpenBlocks, covered_by
-from tests.unit.scheduler.watched import OUTPUT, TEXT, THINKING, delayed, ended, piece, ran, said, step
+from tests.unit.scheduler.watched import (
+    OUTPUT,
+    STEP,
+    TEXT,
+    THINKING,
+    delayed,
+    ended,
+    piece,
+    ran,
+    said,
+    step,
+    step_finished,
+    step_started,
+)
 
 ANN = "ann"
 EVERYTHING = 1 << 30
@@ -146,3 +159,29 @@ def test_a_snapshot_that_would_be_too_much_leaves_out_the_stillest() -> None:
         blocks.add(ANN, piece(f"m{number}", "x" * 100, 0))
     taken = blocks.snapshots(ANN, "t", limit_bytes=250)
     assert [each.subject_id for each in taken] == ["m1", "m2"]
+
+
+def test_what_a_step_prints_is_open_until_the_step_ends() -> None:
+    blocks = OpenBlocks()
+    cover(blocks, step_started("stp_1"))
+    blocks.add(ANN, piece("stp_1", "Receiving objects: 10%", 0, kind=STEP))
+    cover(blocks, said("msg_9"))
+    assert shown(blocks) == {("stp_1", STEP): (0, "Receiving objects: 10%")}
+    cover(blocks, step_finished("stp_1"))
+    assert shown(blocks) == {}
+    assert not blocks.add(ANN, piece("stp_1", "late", 22, kind=STEP))
+
+
+def test_a_step_that_is_begun_anew_makes_the_one_before_void() -> None:
+    blocks = OpenBlocks()
+    blocks.add(ANN, piece("stp_1", "half of it", 0, kind=STEP))
+    blocks.add(ANN, piece("stp_2", "ahead of its start", 0, kind=STEP))
+    cover(blocks, step_started("stp_2"))
+    assert shown(blocks) == {("stp_2", STEP): (0, "ahead of its start")}
+
+
+def test_a_step_that_prints_nothing_covers_nothing() -> None:
+    blocks = OpenBlocks()
+    blocks.add(ANN, piece("stp_1", "still going", 0, kind=STEP))
+    cover(blocks, step())
+    assert shown(blocks) == {("stp_1", STEP): (0, "still going")}

@@ -7,6 +7,7 @@ from errand.v1 import event_pb2, task_pb2, task_service_pb2
 from errand_scheduler.store.events import Event
 
 TEXT, THINKING, OUTPUT = event_pb2.DELTA_KIND_TEXT, event_pb2.DELTA_KIND_THINKING, event_pb2.DELTA_KIND_OUTPUT
+STEP = event_pb2.DELTA_KIND_STEP
 
 
 def row(event_id: int, body: event_pb2.EventBody | None = None, task_id: str = "t") -> Event:
@@ -17,6 +18,14 @@ def row(event_id: int, body: event_pb2.EventBody | None = None, task_id: str = "
 def step() -> event_pb2.EventBody:
     """Something that covers nothing."""
     return event_pb2.EventBody(step_finished=event_pb2.StepFinished(step=event_pb2.STEP_CLONE))
+
+
+def step_started(step_id: str) -> event_pb2.EventBody:
+    return event_pb2.EventBody(step_started=event_pb2.StepStarted(step_id=step_id, step=event_pb2.STEP_CLONE))
+
+
+def step_finished(step_id: str) -> event_pb2.EventBody:
+    return event_pb2.EventBody(step_finished=event_pb2.StepFinished(step_id=step_id, step=event_pb2.STEP_CLONE))
 
 
 def said(message_id: str) -> event_pb2.EventBody:

@@ -1,7 +1,9 @@
 """What belongs to a user: /v1/me, /v1/repositories and /v1/projects."""
 
+from typing import Annotated
+
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from errand_gateway.problems import RESPONSES
 from errand_gateway.rest.models import (
@@ -9,8 +11,9 @@ from errand_gateway.rest.models import (
     GetMeResponse,
     ListProjectsResponse,
     ListRepositoriesResponse,
+    UpdateProjectResponse,
 )
-from errand_gateway.rest.parameters import PageSize, PageToken, SessionToken
+from errand_gateway.rest.parameters import IdempotencyKey, PageSize, PageToken, SessionToken
 from errand_gateway.scheduler.accounts import Accounts
 from errand_gateway.scheduler.connection import JsonObject
 from errand_gateway.text import Text
@@ -20,6 +23,18 @@ class CreateProject(BaseModel):
     """Asks for a repository as a project."""
 
     repository: Text
+
+
+class UpdateProject(BaseModel):
+    """Changes the settings of a project; what is left out, or null, stays."""
+
+    image: Annotated[
+        Text | None, Field(description="The container image of its tasks, such as node:22; empty for the runner's own")
+    ] = None
+    setup_script: Annotated[
+        Text | None,
+        Field(description="A shell script of at most 64 KiB, run once in a fresh workspace; empty for none"),
+    ] = None
 
 
 class AccountRoutes:
@@ -47,6 +62,13 @@ class AccountRoutes:
             response_model=CreateProjectResponse,
             response_model_exclude_unset=True,
         )
+        add(
+            "/projects/{project_id}",
+            self.update_project,
+            methods=["PATCH"],
+            response_model=UpdateProjectResponse,
+            response_model_exclude_unset=True,
+        )
         return router
 
     async def get_me(self, token: SessionToken) -> JsonObject:
@@ -68,3 +90,11 @@ class AccountRoutes:
     async def create_project(self, token: SessionToken, body: CreateProject) -> JsonObject:
         """Adds a repository as a project; adding it again returns the project that is there."""
         return await self._accounts.create_project(token, repository=body.repository)
+
+    async def update_project(
+        self, token: SessionToken, project_id: str, body: UpdateProject, key: IdempotencyKey = ""
+    ) -> JsonObject:
+        """Changes the settings of a project; tasks go by them from their next attempt on."""
+        return await self._accounts.update_project(
+            token, request_id=key, project_id=project_id, image=body.image, setup_script=body.setup_script
+        )

@@ -26,6 +26,8 @@ class Project(BaseModel):
     repository: str
     default_branch: str
     created_time: Instant | None = None
+    image: str = Field(description="The container image of its tasks; empty for the runner's own")
+    setup_script: str = Field(description="Runs once in a fresh workspace, after the clone; empty for none")
 
 
 class Repository(BaseModel):
@@ -144,6 +146,12 @@ class GetMeResponse(BaseModel):
 
 class CreateProjectResponse(BaseModel):
     """The project as stored."""
+
+    project: Project
+
+
+class UpdateProjectResponse(BaseModel):
+    """The project as it is now."""
 
     project: Project
 

@@ -16,6 +16,7 @@ from errand.v1.account_service_pb2 import (
     RedeemSignInLinkRequest,
     RefreshSessionRequest,
     SessionTokens,
+    UpdateProjectRequest,
 )
 from errand_common.errors import Denied, Unauthenticated, Unavailable
 from errand_common.wire import duration, seconds
@@ -104,6 +105,15 @@ class Accounts:
         """Add a repository as a project, or return the one that is there."""
         request = CreateProjectRequest(repository=repository)
         return await self._connection.read(self._connection.accounts.CreateProject, request, token=token)
+
+    async def update_project(
+        self, token: str, *, request_id: str, project_id: str, image: str | None, setup_script: str | None
+    ) -> JsonObject:
+        """Change the settings of a project; what is None stays."""
+        request = UpdateProjectRequest(
+            request_id=request_id, project_id=project_id, image=image, setup_script=setup_script
+        )
+        return await self._connection.read(self._connection.accounts.UpdateProject, request, token=token)
 
     async def list_repositories(self, token: str, *, page_size: int, page_token: str) -> JsonObject:
         """List the repositories that GitHub shows the caller, the most recently pushed first."""

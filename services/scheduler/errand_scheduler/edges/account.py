@@ -15,8 +15,10 @@ from errand_scheduler import wire
 from errand_scheduler.access import signin
 from errand_scheduler.access.callers import person
 from errand_scheduler.access.rights import Answer, PushRights, Right
+from errand_scheduler.edges.project_settings import update_project
 from errand_scheduler.edges.requests import (
     counted_page_of,
+    fitting,
     page_size,
     place_of,
     token_of,
@@ -107,6 +109,9 @@ class AccountEdge(AccountServiceServicer):
         self._rights.remember(user_id, project.project_id, Answer(Right.PUSH))
         return pb.CreateProjectResponse(project=wire.project(project))
 
+    async def UpdateProject(self, request: pb.UpdateProjectRequest, context: Context) -> pb.UpdateProjectResponse:
+        return await update_project(self._writer, request)
+
     async def ListRepositories(
         self, request: pb.ListRepositoriesRequest, context: Context
     ) -> pb.ListRepositoriesResponse:
@@ -123,11 +128,10 @@ class AccountEdge(AccountServiceServicer):
         size = page_size(request.page_size, default=50, most=100)
         after = place_of(request.page_token)
         found = await self._reader.all(projects.page(person().user_id, after=after, limit=size + 1))
-        shown = found[:size]
-        more = len(found) > size
+        shown = fitting([wire.project(project) for project in found[:size]])
+        last = found[len(shown) - 1] if len(found) > len(shown) else None
         return pb.ListProjectsResponse(
-            projects=[wire.project(project) for project in shown],
-            next_page_token=token_of(Place(shown[-1].created_time, shown[-1].project_id)) if more else "",
+            projects=shown, next_page_token="" if last is None else token_of(Place(last.created_time, last.project_id))
         )
 
     @contextmanager

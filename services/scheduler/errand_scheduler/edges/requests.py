@@ -2,6 +2,9 @@
 
 import base64
 import binascii
+import itertools
+from collections.abc import Sequence
+from typing import TypeVar
 
 from google.protobuf.message import Message
 
@@ -12,9 +15,12 @@ from errand_common.values import InputKind
 from errand_common.wire import word
 from errand_scheduler.store.paging import TOP, Place
 
+MessageT = TypeVar("MessageT", bound=Message)
+
 TEXT_BYTES = 64 * 1024
-"""The longest prompt or input."""
+"""The longest prompt, input or setup script."""
 _REQUEST_ID_LETTERS = 128
+_PAGE_BYTES = 1024 * 1024
 
 
 def check_id(value: str, prefix: str, *, field: str) -> str:
@@ -104,6 +110,14 @@ def counted_page_of(token: str, *, size: int) -> tuple[int, int]:
 def token_of_counted_page(page: int, size: int) -> str:
     """The token that `counted_page_of` reads."""
     return _encode(f"{page}.{size}")
+
+
+def fitting(page: Sequence[MessageT]) -> list[MessageT]:
+    """As many as one message carries, the first one always: prompts and scripts may be long."""
+    totals = itertools.accumulate(each.ByteSize() for each in page)
+    return [
+        each for place, (each, total) in enumerate(zip(page, totals, strict=True)) if total <= _PAGE_BYTES or not place
+    ]
 
 
 def fingerprint(request: Message) -> bytes:

@@ -1,14 +1,12 @@
 """TaskService: what people do with tasks."""
 
-import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 
 import grpc
 import structlog
 
-from errand.v1 import task_pb2
 from errand.v1 import task_service_pb2 as pb
 from errand.v1.task_service_pb2_grpc import TaskServiceServicer
 from errand_common import labels
@@ -23,7 +21,7 @@ from errand_scheduler.edges.explain import Explanations
 from errand_scheduler.edges.history import History
 from errand_scheduler.edges.idempotency import Request, once, sent
 from errand_scheduler.edges.inputs import Inputs
-from errand_scheduler.edges.requests import check_id, check_text, page_size, place_of, token_of
+from errand_scheduler.edges.requests import check_id, check_text, fitting, page_size, place_of, token_of
 from errand_scheduler.edges.watch import watch
 from errand_scheduler.lifecycle import asks, retries
 from errand_scheduler.store import audit, tasks
@@ -38,7 +36,6 @@ from errand_scheduler.watching.recent_room import RecentRoom
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-_PAGE_BYTES = 1024 * 1024
 _ROOM_RETRY = timedelta(minutes=1)
 
 log = structlog.get_logger()
@@ -110,7 +107,7 @@ class TaskEdge(TaskServiceServicer):
         size = page_size(request.page_size, default=50, most=100)
         after = place_of(request.page_token)
         found = await self._reader.all(tasks.page(person().user_id, after=after, limit=size + 1))
-        shown = _fitting([wire.task(task) for task in found[:size]])
+        shown = fitting([wire.task(task) for task in found[:size]])
         last = found[len(shown) - 1] if len(found) > len(shown) else None
         return pb.ListTasksResponse(
             tasks=shown, next_page_token="" if last is None else token_of(Place(last.created_time, last.task_id))
@@ -232,14 +229,6 @@ def _once(tx: Tx, asked: Request, do: Callable[[Tx], Task]) -> Task:
         again=lambda known_id: asks.find(tx, task_id=known_id, user_id=asked.user_id),
         id_of=lambda task: task.task_id,
     )
-
-
-def _fitting(page: Sequence[task_pb2.Task]) -> list[task_pb2.Task]:
-    """As many as one message carries, the first one always: prompts may be long."""
-    totals = itertools.accumulate(task.ByteSize() for task in page)
-    return [
-        task for place, (task, total) in enumerate(zip(page, totals, strict=True)) if total <= _PAGE_BYTES or not place
-    ]
 
 
 def _labels(request: pb.CreateTaskRequest) -> dict[str, str]:

@@ -9,7 +9,10 @@ from errand_scheduler.store.paging import Place
 from errand_scheduler.store.query import Query
 from errand_scheduler.store.transaction import Tx
 
-_SELECT = "SELECT project_id, user_id, repo_url, repository, default_branch, created_time FROM projects"
+_SELECT = """
+    SELECT project_id, user_id, repo_url, repository, default_branch, created_time, image, setup_script
+    FROM projects
+"""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Project:
     repository: str
     default_branch: str
     created_time: int
+    image: str = ""
+    setup_script: str = ""
 
 
 def by_id(project_id: str) -> Query[Project]:
@@ -65,8 +70,12 @@ def insert(tx: Tx, project: Project) -> None:
     """Store a new project."""
     tx.run(
         """
-        INSERT INTO projects (project_id, user_id, repo_url, repository, default_branch, created_time)
-        VALUES (:project_id, :user_id, :repo_url, :repository, :default_branch, :created_time)
+        INSERT INTO projects (
+            project_id, user_id, repo_url, repository, default_branch, created_time, image, setup_script
+        )
+        VALUES (
+            :project_id, :user_id, :repo_url, :repository, :default_branch, :created_time, :image, :setup_script
+        )
         """,
         {
             "project_id": project.project_id,
@@ -75,6 +84,8 @@ def insert(tx: Tx, project: Project) -> None:
             "repository": project.repository,
             "default_branch": project.default_branch,
             "created_time": project.created_time,
+            "image": project.image,
+            "setup_script": project.setup_script,
         },
     )
 
@@ -87,6 +98,14 @@ def set_default_branch(tx: Tx, project_id: str, default_branch: str) -> None:
     )
 
 
+def set_settings(tx: Tx, project_id: str, *, image: str, setup_script: str) -> None:
+    """What the project's next attempts go by."""
+    tx.run(
+        "UPDATE projects SET image = :image, setup_script = :setup_script WHERE project_id = :project_id",
+        {"project_id": project_id, "image": image, "setup_script": setup_script},
+    )
+
+
 def _project(row: sqlite3.Row) -> Project:
     return Project(
         project_id=row["project_id"],
@@ -95,4 +114,6 @@ def _project(row: sqlite3.Row) -> Project:
         repository=row["repository"],
         default_branch=row["default_branch"],
         created_time=row["created_time"],
+        image=row["image"],
+        setup_script=row["setup_script"],
     )

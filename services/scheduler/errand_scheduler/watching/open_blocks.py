@@ -33,6 +33,8 @@ class Covered:
     all_words: bool = False
     message_id: str = ""
     tool_call_id: str = ""
+    step_id: str = ""
+    before_step_id: str = ""
 
     def __contains__(self, key: _Key) -> bool:
         subject_id, kind = key
@@ -41,6 +43,9 @@ class Covered:
         if kind in _WORDS:
             # Ids rise with time: an older reply that never became a message was cut off, and is void.
             return self.all_words or subject_id <= self.message_id
+        if kind == event_pb2.DELTA_KIND_STEP:
+            # The same for steps: one that another process of the runner began anew has another id.
+            return subject_id <= self.step_id or subject_id < self.before_step_id
         return subject_id == self.tool_call_id
 
 
@@ -51,6 +56,10 @@ def covered_by(body: EventBody) -> Covered | None:
             return Covered(message_id=body.message_appended.message_id)
         case "tool_call_finished":
             return Covered(tool_call_id=body.tool_call_finished.tool_call_id)
+        case "step_started":
+            return Covered(before_step_id=body.step_started.step_id)
+        case "step_finished" if body.step_finished.step_id:
+            return Covered(step_id=body.step_finished.step_id)
         case "model_delayed" | "sandbox_adopted":
             return Covered(all_words=True)
         case "attempt_phase_changed" if body.attempt_phase_changed.phase in _FINAL:
@@ -139,7 +148,8 @@ class OpenBlocks:
         if covered.everything:
             del self._tasks[task_id]
             return
-        task.closed.extend(subject for subject in (covered.message_id, covered.tool_call_id) if subject)
+        subjects = (covered.message_id, covered.tool_call_id, covered.step_id)
+        task.closed.extend(subject for subject in subjects if subject)
 
     def snapshots(self, user_id: str, task_id: str, *, limit_bytes: int) -> list[Delta]:
         """What is open in a task, or in all of the user's, as far as it has come; the longest still are left out

@@ -15,6 +15,8 @@ export const STEP = {
     container: "container",
     clone: "clone",
     first_word: "first word",
+    pull: "image",
+    setup: "setup",
 };
 
 export const PHASE = {
@@ -41,6 +43,7 @@ export const FAILURE = {
     disk: "The runner's disk is nearly full",
     start: "The sandbox was not ready in time",
     poison: "One runner after the other failed at it",
+    setup: "The setup script failed",
 };
 
 /** What goes on shows itself: among the newest entries, before what a person added meanwhile. */

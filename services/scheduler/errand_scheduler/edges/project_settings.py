@@ -1,0 +1,72 @@
+"""What people set for a project: the image of its tasks and the script that prepares their workspace."""
+
+from errand.v1 import account_service_pb2 as pb
+from errand_common import images
+from errand_common.errors import Invalid, NotFound
+from errand_scheduler import wire
+from errand_scheduler.access.callers import person
+from errand_scheduler.edges.idempotency import once, sent
+from errand_scheduler.edges.requests import TEXT_BYTES, check_id
+from errand_scheduler.store import audit, projects
+from errand_scheduler.store.projects import Project
+from errand_scheduler.store.transaction import Tx
+from errand_scheduler.store.writer import Writer
+
+
+async def update_project(writer: Writer, request: pb.UpdateProjectRequest) -> pb.UpdateProjectResponse:
+    """Change what the request names. Raises Invalid, and NotFound unless the project is the caller's."""
+    user_id = person().user_id
+    check_id(request.project_id, "prj", field="project_id")
+    _check_image(request.image)
+    _check_script(request.setup_script)
+    asked = sent(request, user_id=user_id, method="UpdateProject", request_id=request.request_id)
+    project = await writer.write(
+        lambda tx: once(
+            tx,
+            asked,
+            do=lambda: _update(tx, user_id, request),
+            again=lambda known_id: _find(tx, user_id, known_id),
+            id_of=lambda changed: changed.project_id,
+        ),
+        size_bytes=len(request.setup_script),
+    )
+    return pb.UpdateProjectResponse(project=wire.project(project))
+
+
+def _check_image(image: str) -> None:
+    if not image:
+        return
+    try:
+        images.parse(image)
+    except ValueError as exc:
+        raise Invalid(f"{exc}; leave it empty for the runner's own") from exc
+
+
+def _check_script(script: str) -> None:
+    size = len(script.encode())
+    if size > TEXT_BYTES:
+        raise Invalid(
+            f"setup_script has {size} bytes; the most is {TEXT_BYTES}; put the rest into a file of the repository and"
+            " have the script run that"
+        )
+    if "\0" in script:
+        raise Invalid("setup_script holds a NUL character, at which no shell reads on; take it out")
+
+
+def _update(tx: Tx, user_id: str, request: pb.UpdateProjectRequest) -> Project:
+    known = _find(tx, user_id, request.project_id)
+    projects.set_settings(
+        tx,
+        known.project_id,
+        image=request.image if request.HasField("image") else known.image,
+        setup_script=request.setup_script if request.HasField("setup_script") else known.setup_script,
+    )
+    audit.record(tx, caller=user_id, action="update_project", subject_id=known.project_id)
+    return _find(tx, user_id, known.project_id)
+
+
+def _find(tx: Tx, user_id: str, project_id: str) -> Project:
+    project = tx.one(projects.by_id(project_id))
+    if project is None or project.user_id != user_id:
+        raise NotFound(f"you have no project {project_id}; add the repository first")
+    return project
