@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from errand_runner import doorway
+from errand_runner.sandbox import seccomp
 from errand_runner.sandbox.names import Label
 
 WORKSPACE = "/workspace"
@@ -106,7 +107,7 @@ def _host_config(spec: SandboxSpec, guest: Path) -> dict[str, object]:
         "ReadonlyRootfs": True,
         "CapDrop": ["ALL"],
         "Privileged": False,
-        "SecurityOpt": ["no-new-privileges:true"],
+        "SecurityOpt": ["no-new-privileges:true", f"seccomp={seccomp.profile()}"],
         "IpcMode": "private",
         "CgroupnsMode": "private",
         "PidsLimit": spec.pids,

@@ -6,6 +6,8 @@ import errno
 import os
 import signal
 
+from .prctl import open_memory
+
 # The kernel's out-of-memory killer takes jobs before it takes the supervisor.
 JOB_OOM_SCORE = b"800"
 
@@ -39,6 +41,7 @@ def become(argv: list[str], cwd: str, env: dict[str, str], stdio: tuple[int, int
 
 def raise_oom_score() -> None:
     try:
+        open_memory()
         fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
         os.write(fd, JOB_OOM_SCORE)
         os.close(fd)

@@ -4,6 +4,7 @@ import ctypes
 import signal
 
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -17,6 +18,16 @@ def die_with_parent() -> None:
 def become_subreaper() -> None:
     """Orphans among the descendants become children of this process. Not inherited."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def shut_memory() -> None:
+    """No process of the same user may read or write this one's memory, or trace it. Inherited until an exec."""
+    prctl(PR_SET_DUMPABLE, 0)
+
+
+def open_memory() -> None:
+    """As every process begins: its own files in /proc are its user's, not root's."""
+    prctl(PR_SET_DUMPABLE, 1)
 
 
 def prctl(option: int, value: int) -> None:
