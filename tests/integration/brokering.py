@@ -69,7 +69,7 @@ async def open_sandbox(state_dir: Path, image: str) -> AsyncGenerator[Sandbox]:
         image=image,
         socket_dir=state_dir / "s",
         memory_bytes=512 << 20,
-        lifetime_s=600,
+        patience_s=600,
     )
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(Engine.connect(state_dir=state_dir))

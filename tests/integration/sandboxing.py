@@ -16,7 +16,9 @@ MakeSpec = Callable[..., SandboxSpec]
 def spec_maker(ids: Ids, *, runner_id: str, state_dir: Path, image: str) -> MakeSpec:
     """Makes specs that are small enough for a test, each with a socket folder."""
 
-    def make(*, workspace_id: str | None = None, image: str = image, memory_bytes: int = 256 << 20) -> SandboxSpec:
+    def make(
+        *, workspace_id: str | None = None, image: str = image, memory_bytes: int = 256 << 20, patience_s: int = 600
+    ) -> SandboxSpec:
         socket_dir = state_dir / ids.new("sbx")
         socket_dir.mkdir()
         return SandboxSpec(
@@ -29,7 +31,7 @@ def spec_maker(ids: Ids, *, runner_id: str, state_dir: Path, image: str) -> Make
             memory_bytes=memory_bytes,
             cpus=1.0,
             pids=128,
-            lifetime_s=600,
+            patience_s=patience_s,
         )
 
     return make

@@ -79,7 +79,7 @@ class Host:
             image=self.image,
             socket_dir=socket_dir,
             memory_bytes=256 << 20,
-            lifetime_s=600,
+            patience_s=600,
         )
 
     def broker(self, socket_dir: Path) -> Broker:

@@ -8,6 +8,7 @@ import docker
 import pytest
 
 from errand_common.ids import Ids
+from errand_runner.sandbox import lifeline
 from errand_runner.sandbox.docker import Engine, EngineUnavailable, ImageMissing, SandboxFailed
 from errand_runner.sandbox.supervisor import SandboxGone
 from tests.integration.sandboxing import MakeSpec, containers, image_without_python, sh
@@ -189,3 +190,22 @@ async def test_a_socket_without_a_listener_is_no_engine(state_dir: Path) -> None
     with pytest.raises(EngineUnavailable, match="nothing answers"):
         async with Engine.connect(state_dir=state_dir, base_url=f"unix://{path}"):
             pass
+
+
+async def test_a_container_that_no_runner_speaks_for_ends_by_itself(
+    engine: Engine, make_spec: MakeSpec, client: docker.DockerClient
+) -> None:
+    async with engine.open(make_spec(patience_s=2)) as sandbox:
+        with pytest.raises(SandboxGone):
+            await sh(sandbox, "sleep 20")
+        assert client.containers.get(sandbox.container_id).status == "exited"
+
+
+async def test_a_container_that_its_runner_speaks_for_outlives_its_patience(
+    engine: Engine, make_spec: MakeSpec
+) -> None:
+    spec = make_spec(patience_s=3)
+    async with engine.open(spec) as sandbox:
+        for _ in range(6):
+            await asyncio.to_thread(lifeline.renew, spec.socket_dir)
+            assert await sh(sandbox, "sleep 1; echo here") == "here\n"

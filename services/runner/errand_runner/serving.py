@@ -27,6 +27,7 @@ from errand_runner.host import Host
 from errand_runner.journal import Journal
 from errand_runner.lease import Leases
 from errand_runner.leftovers import Leftovers
+from errand_runner.lifelines import Lifelines
 from errand_runner.outage import GitPatience
 from errand_runner.outbox import Outbox
 from errand_runner.presence import presence_file
@@ -82,7 +83,8 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                     scheduler=settings.scheduler,
                 )
                 garbage.look_rarely()
-                await until_one_ends(worker.run(sessions.run()), leftovers.watch())
+                lifelines = Lifelines(means.journal, socket_root=host.socket_root)
+                await until_one_ends(worker.run(sessions.run()), leftovers.watch(), lifelines.watch())
     finally:
         outbox.close()
 

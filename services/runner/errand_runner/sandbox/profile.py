@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from errand_runner import doorway
-from errand_runner.sandbox import seccomp
+from errand_runner.sandbox import lifeline, seccomp
 from errand_runner.sandbox.names import Label
 
 WORKSPACE = "/workspace"
@@ -34,7 +34,8 @@ _GIT_CONFIG = {
 class SandboxSpec:
     """One sandbox as it is asked for. `workspace_id` names its volume, which is made if there is none.
 
-    `lifetime_s` ends the container if no runner comes back to remove it.
+    Its container ends by itself when for `patience_s` no runner renewed its lifeline; `lifetime_s` after it was made
+    any runner of this host may remove it.
     """
 
     sandbox_id: str
@@ -46,7 +47,9 @@ class SandboxSpec:
     memory_bytes: int = 4 << 30
     cpus: float = 2.0
     pids: int = 512
-    # Longer than a rate limit of the model's service may hold an attempt up (agent/retry.py).
+    # Longer than a runner may be away and still have its attempts (ARCHITECTURE.md, Bounds: lost).
+    patience_s: int = 3600
+    # Longer than an attempt may take (ARCHITECTURE.md, States), with what a container may have waited for it.
     lifetime_s: int = 3 * 24 * 3600
 
 
@@ -82,8 +85,7 @@ def container_config(spec: SandboxSpec, *, uid: int, guest: Path, expires: int) 
     """The body of the engine's container-create request. `guest` is a folder of the host; `expires` is Unix time."""
     return {
         "Image": spec.image,
-        # A dead-man switch: with nobody left to remove it, the container ends by itself.
-        "Cmd": ["sleep", str(spec.lifetime_s)],
+        "Cmd": lifeline.command(spec.patience_s),
         "Entrypoint": [],
         "User": f"{uid}:{uid}",
         "WorkingDir": WORKSPACE,

@@ -16,7 +16,7 @@ import structlog
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from errand_common.tasks import to_the_end
-from errand_runner.sandbox import profile
+from errand_runner.sandbox import lifeline, profile
 from errand_runner.sandbox.docker.connect import CALL_S, DEFAULT_ENGINE, connect
 from errand_runner.sandbox.docker.containers import Containers
 from errand_runner.sandbox.docker.errors import EngineUnavailable, ImageMissing, SandboxFailed
@@ -96,7 +96,7 @@ class Engine:
         `container_id` is what is known of it. Otherwise as `open`; SandboxFailed where that container is of no use, and
         then it is gone.
         """
-        return self._sandbox(spec, lambda: self._call(self._slow, self._containers.revive, spec, container_id))
+        return self._sandbox(spec, lambda: self._revived(spec, container_id))
 
     async def pause(self, container_id: str) -> None:
         """Stops every process of a container. Idempotent; one that ended is left as it is."""
@@ -160,8 +160,13 @@ class Engine:
     async def _new(self, spec: SandboxSpec) -> str:
         uid = await self._call(self._control, self._workspaces.open, spec.workspace_id, runner_id=spec.runner_id)
         expires = int(time.time()) + spec.lifetime_s
+        await _renew_lifeline(spec)
         config = profile.container_config(spec, uid=uid, guest=self._guest, expires=expires)
         return await self._call(self._slow, self._containers.start, config, spec)
+
+    async def _revived(self, spec: SandboxSpec, container_id: str) -> str:
+        await _renew_lifeline(spec)
+        return await self._call(self._slow, self._containers.revive, spec, container_id)
 
     @asynccontextmanager
     async def _supervise(self, container_id: str, spec: SandboxSpec) -> AsyncGenerator[Supervisor]:
@@ -219,6 +224,13 @@ class Engine:
                 f"the Docker engine went away ({_first_cause(exc)}); see that it runs (systemctl status docker),"
                 " then send the task on"
             ) from exc
+
+
+async def _renew_lifeline(spec: SandboxSpec) -> None:
+    try:
+        await to_the_end(asyncio.to_thread(lifeline.renew, spec.socket_dir))
+    except OSError as exc:
+        raise SandboxFailed(f"{spec.socket_dir}: {exc.strerror}; see to the disk that holds ERRAND_DATA") from exc
 
 
 async def _prepare(supervisor: Supervisor, spec: SandboxSpec) -> None:
