@@ -12,6 +12,7 @@ from errand_common.clock import Clock
 from errand_common.ids import Ids
 from errand_runner.broker.broker import Broker, Credential
 from errand_runner.sandbox.docker import Engine, Sandbox, SandboxSpec
+from errand_runner.sandbox.limits import Limits
 from tests.integration.git_backend import OWNER_AND_NAME, GitBackend
 
 BRANCH = "errand/tsk_1"
@@ -68,7 +69,7 @@ async def open_sandbox(state_dir: Path, image: str) -> AsyncGenerator[Sandbox]:
         runner_id=runner_id,
         image=image,
         socket_dir=state_dir / "s",
-        memory_bytes=512 << 20,
+        limits=Limits(memory_bytes=512 << 20),
         patience_s=600,
     )
     async with AsyncExitStack() as stack:

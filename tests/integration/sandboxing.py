@@ -9,15 +9,18 @@ import docker
 
 from errand_common.ids import Ids
 from errand_runner.sandbox.docker import Sandbox, SandboxSpec
+from errand_runner.sandbox.limits import Limits
 
 MakeSpec = Callable[..., SandboxSpec]
+
+SMALL = Limits(memory_bytes=256 << 20, cpus=1.0, pids=128)
 
 
 def spec_maker(ids: Ids, *, runner_id: str, state_dir: Path, image: str) -> MakeSpec:
     """Makes specs that are small enough for a test, each with a socket folder."""
 
     def make(
-        *, workspace_id: str | None = None, image: str = image, memory_bytes: int = 256 << 20, patience_s: int = 600
+        *, workspace_id: str | None = None, image: str = image, limits: Limits = SMALL, patience_s: int = 600
     ) -> SandboxSpec:
         socket_dir = state_dir / ids.new("sbx")
         socket_dir.mkdir()
@@ -28,9 +31,7 @@ def spec_maker(ids: Ids, *, runner_id: str, state_dir: Path, image: str) -> Make
             runner_id=runner_id,
             image=image,
             socket_dir=socket_dir,
-            memory_bytes=memory_bytes,
-            cpus=1.0,
-            pids=128,
+            limits=limits,
             patience_s=patience_s,
         )
 

@@ -25,6 +25,7 @@ from errand_runner.lodging import Lodging
 from errand_runner.outbox import Outbox
 from errand_runner.record import Recorder
 from errand_runner.sandbox.docker import Engine, Sandbox, SandboxSpec
+from errand_runner.sandbox.limits import Limits
 from tests.e2e.engine_proxy import engine_proxy
 from tests.integration.brokering import Lender
 from tests.integration.sandboxing import containers, sh
@@ -78,7 +79,7 @@ class Host:
             runner_id=self.runner_id,
             image=self.image,
             socket_dir=socket_dir,
-            memory_bytes=256 << 20,
+            limits=Limits(memory_bytes=256 << 20),
             patience_s=600,
         )
 

@@ -50,7 +50,7 @@ async def runner(running: Stack, folder: Path, image: str, disk: Disk, task_id: 
                 "ANTHROPIC_BASE_URL": claude.url,
             }
         )
-        host = Host(engine, Room((folder, await engine.root_dir()), 1 << 30, disk), folder / "s")
+        host = Host(engine, Room((folder, (await engine.facts()).root_dir), 1 << 30, disk), folder / "s")
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(serve(settings, host))
             yield engine
@@ -73,7 +73,7 @@ async def test_a_task_fails_with_words_and_goes_on_when_there_is_room(
         disk.free = 1 << 40
         await person.add_input(task.task_id, "Run: true")
         went_on = await person.until_status(task.task_id, task_pb2.TASK_STATUS_COMPLETED)
-        engines_own = await engine.root_dir()
+        engines_own = (await engine.facts()).root_dir
 
     assert failed.failure_reason == task_pb2.FAILURE_REASON_DISK
     assert failed.status_reason == (

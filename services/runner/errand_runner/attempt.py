@@ -37,6 +37,7 @@ from errand_runner.outbox import Log, OutboxError
 from errand_runner.pull_request import body_of, title_of
 from errand_runner.record import Recorder
 from errand_runner.sandbox.docker import Engine, EngineUnavailable, ImageMissing, Sandbox, SandboxFailed, SandboxSpec
+from errand_runner.sandbox.limits import Limits
 from errand_runner.sandbox.supervisor import SandboxGone
 from errand_runner.talk import Hearing, restore, talk
 from errand_runner.worker import Outcome
@@ -65,6 +66,8 @@ class Means:
     clock: Clock
     ids: Ids
     image: str
+    limits: Limits
+    runtime: str
     socket_root: Path
     journal: Journal
     book: Book
@@ -186,6 +189,8 @@ class _Attempt:
             runner_id=self.runner_id,
             image=self.means.image,
             socket_dir=socket_dir,
+            limits=self.means.limits,
+            runtime=self.means.runtime,
         )
 
     def _workspace(self, sandbox: Sandbox, broker: Broker) -> Workspace:

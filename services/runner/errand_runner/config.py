@@ -7,6 +7,9 @@ from pydantic import Field, SecretStr, field_validator
 from errand_common import addresses, labels
 from errand_common.config import Settings
 from errand_common.disk import GIB
+from errand_runner.sandbox.limits import Limits
+
+_LIMITS = Limits()
 
 
 class RunnerSettings(Settings):
@@ -79,6 +82,58 @@ class RunnerSettings(Settings):
         ge=0,
         examples=[str(GIB)],
     )
+    runtime: str = Field(
+        "",
+        alias="ERRAND_SANDBOX_RUNTIME",
+        description="the engine's runtime for sandboxes; empty: its default",
+        pattern=r"^[A-Za-z0-9._-]*$",
+        examples=["runsc"],
+    )
+    memory_bytes: int = Field(
+        _LIMITS.memory_bytes,
+        alias="ERRAND_SANDBOX_MEMORY_BYTES",
+        description="the memory that one sandbox may take; what takes more is killed",
+        ge=128 << 20,
+        examples=[str(_LIMITS.memory_bytes)],
+    )
+    cpus: float = Field(
+        _LIMITS.cpus,
+        alias="ERRAND_SANDBOX_CPUS",
+        description="how many CPUs one sandbox may keep busy; at most those of the host count",
+        ge=0.1,
+        le=1024,
+        examples=[str(_LIMITS.cpus)],
+    )
+    pids: int = Field(
+        _LIMITS.pids,
+        alias="ERRAND_SANDBOX_PIDS",
+        description="how many processes and threads one sandbox may have",
+        ge=64,
+        le=1 << 20,
+        examples=[str(_LIMITS.pids)],
+    )
+    open_files: int = Field(
+        _LIMITS.open_files,
+        alias="ERRAND_SANDBOX_OPEN_FILES",
+        description="how many files one process in a sandbox may have open",
+        ge=256,
+        le=1 << 20,
+        examples=[str(_LIMITS.open_files)],
+    )
+    file_bytes: int = Field(
+        _LIMITS.file_bytes,
+        alias="ERRAND_SANDBOX_FILE_BYTES",
+        description="how long one file in a sandbox may become",
+        ge=32 << 20,
+        examples=[str(_LIMITS.file_bytes)],
+    )
+    workspace_bytes: int = Field(
+        _LIMITS.workspace_bytes,
+        alias="ERRAND_WORKSPACE_BYTES",
+        description="the disk that a workspace may take; the command that passes it is killed; 0 watches nothing",
+        ge=0,
+        examples=[str(_LIMITS.workspace_bytes)],
+    )
     git_patience_seconds: float = Field(
         900.0,
         alias="ERRAND_GIT_PATIENCE_SECONDS",
@@ -100,6 +155,18 @@ class RunnerSettings(Settings):
             raise ValueError(f"every runner sets {labels.MODEL_KEY} by itself; leave it out")
         labels.check({**own, labels.MODEL_KEY: labels.YES})
         return value
+
+    @property
+    def limits(self) -> Limits:
+        """Of each sandbox."""
+        return Limits(
+            memory_bytes=self.memory_bytes,
+            cpus=self.cpus,
+            pids=self.pids,
+            open_files=self.open_files,
+            file_bytes=self.file_bytes,
+            workspace_bytes=self.workspace_bytes,
+        )
 
     @property
     def offered_labels(self) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from errand_common.clock import Clock
@@ -14,7 +14,8 @@ from errand_common.service import StartError
 from errand_runner import doorway
 from errand_runner.config import RunnerSettings
 from errand_runner.presence import presence_file
-from errand_runner.sandbox.docker import Engine, EngineUnavailable, ImageMissing, SandboxFailed
+from errand_runner.sandbox.docker import Engine, EngineFacts, EngineUnavailable, ImageMissing, SandboxFailed
+from errand_runner.sandbox.limits import Limits
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Host:
     engine: Engine
     room: Room
     socket_root: Path
+    limits: Limits = field(default_factory=Limits)
 
 
 @asynccontextmanager
@@ -38,11 +40,22 @@ async def ready_host(settings: RunnerSettings) -> AsyncIterator[Host]:
         presence_file(data).unlink(missing_ok=True)
         try:
             async with Engine.connect(state_dir=data, base_url=settings.docker_host) as engine:
-                room = Room((data, await engine.root_dir()), settings.min_free_bytes)
+                facts = await engine.facts()
+                room = Room((data, facts.root_dir), settings.min_free_bytes)
+                check_runtime(settings.runtime, facts)
                 await _check(settings, engine, room)
-                yield Host(engine, room, socket_root)
+                yield Host(engine, room, socket_root, settings.limits.on(facts.cpus))
         except (EngineUnavailable, SandboxFailed) as exc:
             raise StartError(str(exc)) from exc
+
+
+def check_runtime(runtime: str, facts: EngineFacts) -> None:
+    """Raises StartError where the engine does not have it; empty is its default."""
+    if runtime and runtime not in facts.runtimes:
+        raise StartError(
+            f"ERRAND_SANDBOX_RUNTIME={runtime} is none of the Docker engine's runtimes ({', '.join(facts.runtimes)});"
+            " add it to /etc/docker/daemon.json and reload the engine (systemctl reload docker), or leave it empty"
+        )
 
 
 async def _check(settings: RunnerSettings, engine: Engine, room: Room) -> None:

@@ -106,6 +106,8 @@ def _means(
         clock=clock,
         ids=Ids(clock),
         image=settings.image,
+        limits=host.limits,
+        runtime=settings.runtime,
         socket_root=host.socket_root,
         journal=Journal(settings.data / "sandboxes"),
         book=Book(settings.data / "workspaces", clock),

@@ -40,3 +40,26 @@ def test_wrong_labels_stop_the_start_with_the_variable_and_an_example(labels: st
     assert str(refused.value).startswith("ERRAND_LABELS is ")
     assert words in str(refused.value)
     assert str(refused.value).endswith("for example ERRAND_LABELS=region=eu,gpu=no")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ERRAND_SANDBOX_MEMORY_BYTES", "1000"),
+        ("ERRAND_SANDBOX_CPUS", "0"),
+        ("ERRAND_SANDBOX_PIDS", "3"),
+        ("ERRAND_SANDBOX_OPEN_FILES", "10"),
+        ("ERRAND_SANDBOX_FILE_BYTES", "-1"),
+        ("ERRAND_WORKSPACE_BYTES", "-1"),
+        ("ERRAND_SANDBOX_RUNTIME", "a b"),
+    ],
+)
+def test_a_limit_that_leaves_no_room_to_work_stops_the_start(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is .*; for example {name}="):
+        config.load(RunnerSettings, **REQUIRED, **{name: value})
+
+
+def test_limits_are_those_of_the_settings() -> None:
+    given = {"ERRAND_SANDBOX_PIDS": "100", "ERRAND_WORKSPACE_BYTES": "0"}
+    limits = config.load(RunnerSettings, **REQUIRED, **given).limits
+    assert (limits.pids, limits.workspace_bytes, limits.cpus) == (100, 0, 2.0)

@@ -1,10 +1,11 @@
 """What a sandbox's container is allowed: the request that makes it, as a pure function."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from errand_runner import doorway
 from errand_runner.sandbox import lifeline, seccomp
+from errand_runner.sandbox.limits import Limits
 from errand_runner.sandbox.names import Label
 
 WORKSPACE = "/workspace"
@@ -19,7 +20,15 @@ _TMPFS = {
 
 # The host's out-of-memory killer takes a sandbox before any service.
 _OOM_SCORE = 500
-_OPEN_FILES = 8192
+# Of it too counts every byte against the limit of memory.
+_SHARED_MEMORY_BYTES = 256 << 20
+
+# The engine's own list as of 20.10, and what later ones added: it tells of the host, or of its keys.
+_MASKED_PATHS = [
+    *("/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats"),
+    *("/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats"),
+    *("/sys/devices/virtual/powercap", "/sys/firmware"),
+]
 
 _GIT_CONFIG = {
     # No helper of the image may store or ask; the broker adds what is needed outside.
@@ -44,9 +53,9 @@ class SandboxSpec:
     runner_id: str
     image: str
     socket_dir: Path
-    memory_bytes: int = 4 << 30
-    cpus: float = 2.0
-    pids: int = 512
+    limits: Limits = field(default_factory=Limits)
+    # Empty: the engine's default.
+    runtime: str = ""
     # Longer than a runner may be away and still have its attempts (ARCHITECTURE.md, Bounds: lost).
     patience_s: int = 3600
     # Longer than an attempt may take (ARCHITECTURE.md, States), with what a container may have waited for it.
@@ -103,7 +112,9 @@ def container_config(spec: SandboxSpec, *, uid: int, guest: Path, expires: int) 
 
 
 def _host_config(spec: SandboxSpec, guest: Path) -> dict[str, object]:
+    limits = spec.limits
     return {
+        **({"Runtime": spec.runtime} if spec.runtime else {}),
         "NetworkMode": "none",
         "Init": True,
         "ReadonlyRootfs": True,
@@ -112,16 +123,19 @@ def _host_config(spec: SandboxSpec, guest: Path) -> dict[str, object]:
         "SecurityOpt": ["no-new-privileges:true", f"seccomp={seccomp.profile()}"],
         "IpcMode": "private",
         "CgroupnsMode": "private",
-        "PidsLimit": spec.pids,
-        "Memory": spec.memory_bytes,
+        "PidsLimit": limits.pids,
+        "Memory": limits.memory_bytes,
         # The same as memory: no swap.
-        "MemorySwap": spec.memory_bytes,
-        "NanoCpus": int(spec.cpus * 1_000_000_000),
+        "MemorySwap": limits.memory_bytes,
+        "NanoCpus": int(limits.cpus * 1_000_000_000),
         "OomScoreAdj": _OOM_SCORE,
         "Ulimits": [
-            {"Name": "nofile", "Soft": _OPEN_FILES, "Hard": _OPEN_FILES},
+            {"Name": "nofile", "Soft": limits.open_files, "Hard": limits.open_files},
+            {"Name": "fsize", "Soft": limits.file_bytes, "Hard": limits.file_bytes},
             {"Name": "core", "Soft": 0, "Hard": 0},
         ],
+        "MaskedPaths": _MASKED_PATHS,
+        "ShmSize": _SHARED_MEMORY_BYTES,
         "Tmpfs": _TMPFS,
         "Mounts": [
             {"Type": "volume", "Source": spec.workspace_id, "Target": WORKSPACE},

@@ -2,7 +2,17 @@
 
 from errand_runner.sandbox.docker.engine import Engine, Sandbox
 from errand_runner.sandbox.docker.errors import EngineUnavailable, ImageMissing, SandboxFailed
+from errand_runner.sandbox.docker.facts import EngineFacts
 from errand_runner.sandbox.docker.workspaces import Volume
 from errand_runner.sandbox.profile import SandboxSpec
 
-__all__ = ["Engine", "EngineUnavailable", "ImageMissing", "Sandbox", "SandboxFailed", "SandboxSpec", "Volume"]
+__all__ = [
+    "Engine",
+    "EngineFacts",
+    "EngineUnavailable",
+    "ImageMissing",
+    "Sandbox",
+    "SandboxFailed",
+    "SandboxSpec",
+    "Volume",
+]

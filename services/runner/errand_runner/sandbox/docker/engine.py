@@ -20,6 +20,7 @@ from errand_runner.sandbox import lifeline, profile
 from errand_runner.sandbox.docker.connect import CALL_S, DEFAULT_ENGINE, connect
 from errand_runner.sandbox.docker.containers import Containers
 from errand_runner.sandbox.docker.errors import EngineUnavailable, ImageMissing, SandboxFailed
+from errand_runner.sandbox.docker.facts import EngineFacts, facts_of
 from errand_runner.sandbox.docker.workspaces import Volume, Workspaces
 from errand_runner.sandbox.exec_stream import ExecStream, open_exec_stream
 from errand_runner.sandbox.guest_install import install_guest
@@ -110,10 +111,9 @@ class Engine:
         """Raises ImageMissing unless the image is on this host."""
         await self._call(self._control, self._client.inspect_image, image)
 
-    async def root_dir(self) -> Path:
-        """Where the engine keeps images, containers and volumes; in a container of its own, a path of the host."""
-        info = await self._call(self._control, self._client.info)
-        return Path(info["DockerRootDir"])
+    async def facts(self) -> EngineFacts:
+        """What the engine says of itself."""
+        return facts_of(await self._call(self._control, self._client.info))
 
     async def workspaces(self, runner_id: str) -> list[Volume]:
         """All that this runner made, used or not."""
