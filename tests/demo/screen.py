@@ -86,6 +86,10 @@ class Screen:
                 self._line("waiting", f"{detail['reason']}; again in {detail['delay']:.0f} s", "yellow")
             case "git_delayed":
                 self._line("waiting", f"{detail['reason']}; again in {detail['delay']:.0f} s", "yellow")
+            case "engine_away":
+                self._line("waiting", f"{detail['reason']}; at most {detail['patience_duration']:.0f} s", "yellow")
+            case "sandbox_replaced":
+                self._line("sandbox", f"another one goes on with the same files: {detail['reason']}", "yellow")
             case "input_added" if detail["kind"] == "steer":
                 self._line("steer", f"“{detail['summary']}”", "bold blue")
             case "branch_pushed":

@@ -245,6 +245,8 @@ async def test_what_happens_at_the_edge_is_told_quietly(page, inside, scripted):
     await expect(page.get_by_text("Void words")).to_be_visible()
     scripted.happen(sandbox_adopted=pb.SandboxAdopted(sandbox_id="sbx_1"))
     await expect(page.get_by_text("Void words")).to_have_count(0)
+    scripted.happen(engine_away=pb.EngineAway(reason="no answer", patience_duration=duration(900.0)))
+    scripted.happen(sandbox_replaced=pb.SandboxReplaced(sandbox_id="sbx_2", reason="it ended"))
     scripted.happen(log_gap=pb.LogGap(tool_call_id="toolu_1", dropped_bytes=1_234_567))
     scripted.happen(attempt_phase_changed=pb.AttemptPhaseChanged(phase=task_pb2.ATTEMPT_PHASE_PARKED))
 
@@ -253,6 +255,8 @@ async def test_what_happens_at_the_edge_is_told_quietly(page, inside, scripted):
             "Paused, since the host was cut off",
             "Goes on after 12 s",
             "Taken up again in the same container",
+            "Waits for Docker, at most 15 min 0 s: no answer",
+            "Goes on in a new container, with its files: it ended",
             "… 1.2 MB of output were not kept",
             "Set aside until it can go on",
         ]

@@ -22,6 +22,7 @@ QUIET = [
     event_pb2.EventBody(attempt_frozen=event_pb2.AttemptFrozen()),
     event_pb2.EventBody(attempt_thawed=event_pb2.AttemptThawed()),
     event_pb2.EventBody(sandbox_adopted=event_pb2.SandboxAdopted(sandbox_id="sbx_1")),
+    event_pb2.EventBody(engine_away=event_pb2.EngineAway(reason="no answer")),
     event_pb2.EventBody(git_delayed=event_pb2.GitDelayed(reason="a NUL \x00, \u2028 and \U0001f600")),
 ]
 FORGED = [

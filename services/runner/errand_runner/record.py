@@ -77,8 +77,23 @@ class Recorder:
             await self._write(pb.EventBody(attempt_thawed=thawed))
 
     async def sandbox_adopted(self, sandbox_id: str) -> None:
-        """The container that an earlier process left running was taken up."""
+        """A container that was lost, with an earlier process or with the engine, was taken up."""
         await self._write(pb.EventBody(sandbox_adopted=pb.SandboxAdopted(sandbox_id=sandbox_id)))
+
+    async def sandbox_replaced(self, sandbox_id: str, container_id: str, *, replaced_id: str, reason: str) -> None:
+        """Another sandbox took the place of one that was gone, for a reason in words."""
+        replaced = pb.SandboxReplaced(
+            sandbox_id=sandbox_id,
+            container_id=container_id,
+            replaced_sandbox_id=replaced_id,
+            reason=summarise(reason),
+        )
+        await self._write(pb.EventBody(sandbox_replaced=replaced))
+
+    async def engine_away(self, reason: str, patience_s: float) -> None:
+        """The Docker engine does not answer, and is waited for that long."""
+        away = pb.EngineAway(reason=summarise(reason), patience_duration=wire.duration(patience_s))
+        await self._write(pb.EventBody(engine_away=away))
 
     async def wait_started(
         self,

@@ -170,6 +170,17 @@ async def test_a_container_that_was_taken_up_is_told(box, recorder):
     assert written(box)[0].body.sandbox_adopted.sandbox_id == "sbx_1"
 
 
+async def test_a_sandbox_in_the_place_of_another_is_told_with_why(box, recorder):
+    await recorder.engine_away("no answer", 900.0)
+    await recorder.sandbox_replaced("sbx_2", "c2", replaced_id="sbx_1", reason="it ended")
+
+    away, replaced = (event.body for event in written(box))
+    assert (away.engine_away.reason, away.engine_away.patience_duration.seconds) == ("no answer", 900)
+    assert replaced.sandbox_replaced == event_pb2.SandboxReplaced(
+        sandbox_id="sbx_2", container_id="c2", replaced_sandbox_id="sbx_1", reason="it ended"
+    )
+
+
 @pytest.mark.parametrize(("dropped", "kinds"), [(0, ["tool_call_finished"]), (7, ["tool_call_finished", "log_gap"])])
 async def test_output_that_was_too_much_is_told_after_its_tool(box, recorder, dropped, kinds):
     finished = facts.ToolFinished("toolu_1", "bash", b"{}", b'"x"', is_error=False, duration_s=1, dropped_bytes=dropped)

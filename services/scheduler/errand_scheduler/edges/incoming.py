@@ -124,6 +124,10 @@ def _sandbox_opened(event: runner_pb2.AttemptEvent) -> Effect:
     return SandboxOpened(event.body.sandbox_opened.container_id)
 
 
+def _sandbox_replaced(event: runner_pb2.AttemptEvent) -> Effect:
+    return SandboxOpened(event.body.sandbox_replaced.container_id)
+
+
 def _pushed(event: runner_pb2.AttemptEvent) -> Effect:
     pushed = event.body.branch_pushed
     if not pushed.HasField("diff_stat"):
@@ -152,6 +156,7 @@ _EFFECTS: Mapping[str, Callable[[runner_pb2.AttemptEvent], Effect]] = {
     "tool_call_finished": _tool_call_ended,
     "prefix_frozen": _prefix_settled,
     "sandbox_opened": _sandbox_opened,
+    "sandbox_replaced": _sandbox_replaced,
     "branch_pushed": _pushed,
     "wait_started": _wait_began,
     "wait_ended": _wait_over,

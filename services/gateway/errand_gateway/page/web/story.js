@@ -120,9 +120,11 @@ export class Story {
                 this.frozen = kind === "attempt_frozen";
                 return addQuiet(this.#entries, kind, detail, time);
             case "sandbox_adopted":
-                // The process that was hearing it is gone: what Claude was saying is asked for anew.
+                // Where the process that was hearing it is gone, what Claude was saying is asked for anew.
                 this.#entries.dropUnfinished();
                 return addQuiet(this.#entries, kind, detail, time);
+            case "sandbox_replaced":
+            case "engine_away":
             case "log_gap":
                 return addQuiet(this.#entries, kind, detail, time);
         }

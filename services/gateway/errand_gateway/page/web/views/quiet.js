@@ -7,6 +7,9 @@ const WORDS = {
     attempt_thawed: ({ frozen_duration: paused }) =>
         paused === undefined ? "Goes on" : `Goes on after ${duration(paused)}`,
     sandbox_adopted: () => "Taken up again in the same container",
+    sandbox_replaced: ({ reason }) => `Goes on in a new container, with its files: ${reason}`,
+    engine_away: ({ reason, patience_duration: patience }) =>
+        `Waits for Docker, at most ${duration(patience)}: ${reason}`,
     log_gap: ({ dropped_bytes: missing }) => `… ${size(missing)} of output were not kept`,
     task_retried: () => "Sent on",
     wait_ended: () => "Goes on",
