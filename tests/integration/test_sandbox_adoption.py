@@ -92,6 +92,32 @@ async def test_a_new_supervisor_waits_for_the_end_of_what_an_earlier_process_sta
         assert await sh(sandbox, "ls /tmp/ended") == "/tmp/ended\n"
 
 
+async def test_a_new_supervisor_waits_for_the_end_of_what_the_engine_knows_nothing_of(
+    engine: Engine, make_spec: MakeSpec, client: docker.DockerClient, state_dir: Path, runner_id: str
+) -> None:
+    # As after a restart of the engine under its containers: the process is no exec of its.
+    spec = make_spec()
+    left = client.containers.create(
+        spec.image,
+        ["bash", "-c", "(sleep 1; touch /tmp/ended) & exec sleep 600"],
+        name=spec.sandbox_id,
+        init=True,
+        user="200000:200000",
+        labels={"errand.managed": "1", "errand.runner": runner_id, "errand.sandbox": spec.sandbox_id},
+        volumes={
+            spec.workspace_id: {"bind": "/workspace", "mode": "rw"},
+            str(next(state_dir.glob("guest-*"))): {"bind": "/opt/errand", "mode": "ro"},
+        },
+    )
+    left.start()
+
+    try:
+        async with engine.adopt(spec) as sandbox:
+            assert await sh(sandbox, "ls /tmp/ended") == "/tmp/ended\n"
+    finally:
+        client.volumes.get(spec.workspace_id).remove()
+
+
 async def test_a_container_that_was_paused_when_its_process_died_is_adopted_too(
     engine: Engine, make_spec: MakeSpec, client: docker.DockerClient
 ) -> None:

@@ -3,7 +3,8 @@
 import os
 import socket
 import time
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import docker
@@ -20,6 +21,8 @@ _EXEC_LOOKS = 500
 _EXEC_LOOK_S = 0.02
 _REMOVAL_S = 30
 _CONFLICT = 409
+# The engine's init, the shell that looks at the lifeline, and its sleep.
+_OWN_PROCESSES = 3
 
 
 class Containers:
@@ -77,14 +80,14 @@ class Containers:
 
     def pause(self, container_id: str) -> None:
         """Stops every process of a running container. One that is paused, ended or gone is left as it is."""
-        with suppress(NotFound):
+        with suppress(NotFound), _allowing_conflict():
             state = self._client.inspect_container(container_id)["State"]
             if state["Running"] and not state["Paused"]:
                 self._client.pause(container_id)
 
     def unpause(self, container_id: str) -> None:
         """Lets a paused container go on. One that is not paused is left as it is."""
-        with suppress(NotFound):
+        with suppress(NotFound), _allowing_conflict():
             if self._client.inspect_container(container_id)["State"]["Paused"]:
                 self._client.unpause(container_id)
 
@@ -130,7 +133,26 @@ class Containers:
 
     def _await_no_exec(self, container_id: str) -> None:
         for _ in range(_EXEC_LOOKS):
-            if not self._client.inspect_container(container_id)["ExecIDs"]:
+            if not self._client.inspect_container(container_id)["ExecIDs"] and not self._is_busy(container_id):
                 return
             time.sleep(_EXEC_LOOK_S)
         raise SandboxFailed("what an earlier process started in it does not end")
+
+    def _is_busy(self, container_id: str) -> bool:
+        """Whether more runs in it than what keeps it up. An engine that was started anew under its containers knows of
+        none of the processes that it had started in them."""
+        try:
+            return len(self._client.top(container_id)["Processes"]) > _OWN_PROCESSES
+        except APIError:
+            # A host without ps: then what the engine knows must do.
+            return False
+
+
+@contextmanager
+def _allowing_conflict() -> Iterator[None]:
+    """It ended, or became what was asked for, between the look and the call."""
+    try:
+        yield
+    except APIError as exc:
+        if exc.status_code != _CONFLICT:
+            raise
