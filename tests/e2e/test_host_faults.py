@@ -29,12 +29,37 @@ async def proxy(stack):
         await stack.processes.stop("runner")
 
 
-async def restart_runner(stack, proxy):
+async def restart_runner(stack, proxy, *, patience_s=60.0):
     await stack.processes.stop("runner")
-    await stack.start_runner(DOCKER_HOST=proxy.docker_host)
+    patience = {"ERRAND_ENGINE_PATIENCE_SECONDS": str(patience_s)}
+    await stack.start_runner(DOCKER_HOST=proxy.docker_host, **patience)
 
 
-async def test_when_docker_goes_away_the_task_fails_and_goes_on_once_it_is_back(proxy, phone, project):
+@pytest.mark.parametrize("container_lives", [True, False], ids=["as with live-restore", "as without"])
+async def test_a_docker_that_is_started_anew_costs_a_task_one_command(proxy, phone, project, container_lives):
+    task = await phone.create_task(project, "Run: echo kept > note; echo written; sleep 600")
+    await until(phone, task, printed("written"))
+    (before,) = containers(task)
+
+    await proxy.take_away()
+    await until(phone, task, event("engine_away"))
+    if not container_lives:
+        subprocess.run(["docker", "kill", before], check=True, capture_output=True)
+    await proxy.bring_back()
+    messages = await until(phone, task, is_final)
+
+    assert (await phone.task(task))["status"] == "completed"
+    told = Counter(message["event"]["kind"] for message in messages if message["type"] == "event")
+    assert (told["sandbox_adopted"], told["sandbox_replaced"]) == ((1, 0) if container_lives else (0, 1))
+    # The file that the interrupted command wrote is in the commit.
+    assert told["branch_pushed"] == 1
+    (call,) = await phone.tool_calls(task)
+    assert "may or may not have run" in call["output"]
+    await no_container(task)
+
+
+async def test_when_docker_stays_away_the_task_fails_and_goes_on_once_it_is_back(proxy, stack, phone, project):
+    await restart_runner(stack, proxy, patience_s=1.0)
     task = await phone.create_task(project, "Run: echo kept > ../note; echo written; sleep 600")
     await until(phone, task, printed("written"))
 
@@ -57,6 +82,7 @@ async def test_when_docker_goes_away_the_task_fails_and_goes_on_once_it_is_back(
 
 
 async def test_what_a_lost_docker_left_is_removed_by_the_next_start(proxy, stack, phone, project):
+    await restart_runner(stack, proxy, patience_s=1.0)
     task = await phone.create_task(project, "Run: sleep 600")
     await until(phone, task, event("tool_call_started"))
     await proxy.take_away()

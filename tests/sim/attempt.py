@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,8 @@ class _Work:
             new_broker=lambda _: Broker(),  # type: ignore[arg-type, return-value]
             new_spec=self._spec,
         )
-        async with lodging.open() as (sandbox, _):
+        async with lodging.workspace(), AsyncExitStack() as stack:
+            sandbox, _ = await lodging.open(stack)
             container: Container = sandbox.container  # type: ignore[attr-defined]
             yield container
 

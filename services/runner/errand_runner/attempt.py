@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from errand.v1 import event_pb2, task_pb2
+from errand.v1 import event_pb2
 from errand.v1.dispatch_service_pb2 import GetTranscriptResponse
 from errand.v1.runner_pb2 import Assignment, AttemptRef
 from errand_common import wire
@@ -25,23 +25,25 @@ from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools import Toolbox
 from errand_runner.book import Book
 from errand_runner.broker.broker import Broker, Credential
+from errand_runner.delivery import Delivery
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
+from errand_runner.ending import FAILURES, AttemptFailed, outcome_of_failure, outcome_of_turn
 from errand_runner.freezer import Freezer
 from errand_runner.inputs import Inbox
-from errand_runner.journal import Journal, JournalFailed
+from errand_runner.journal import Journal
 from errand_runner.lease import Leases
-from errand_runner.lodging import Lodging
+from errand_runner.lodged_tools import LodgedTools
+from errand_runner.lodger import Lodger
+from errand_runner.lodging import Lodged, Lodging
 from errand_runner.outage import GitPatience, HostAway, until_answered
-from errand_runner.outbox import Log, OutboxError
-from errand_runner.pull_request import body_of, title_of
+from errand_runner.outbox import Log
 from errand_runner.record import Recorder
-from errand_runner.sandbox.docker import Engine, EngineUnavailable, ImageMissing, Sandbox, SandboxFailed, SandboxSpec
+from errand_runner.sandbox.docker import Engine, Sandbox, SandboxSpec
 from errand_runner.sandbox.limits import Limits
-from errand_runner.sandbox.supervisor import SandboxGone
 from errand_runner.talk import Hearing, restore, talk
 from errand_runner.worker import Outcome
-from errand_runner.workspace import REPOSITORY, Changes, GitFailed, NothingToStartFrom, Workspace
+from errand_runner.workspace import REPOSITORY, GitFailed, NothingToStartFrom, Workspace
 
 Answer = TypeVar("Answer")
 
@@ -56,6 +58,7 @@ class Means:
     engine: Engine
     room: Room
     git_patience: GitPatience
+    engine_patience_s: float
     model: Model
     model_id: str
     model_key: str
@@ -73,14 +76,6 @@ class Means:
     book: Book
 
 
-class AttemptFailed(Exception):
-    """The attempt cannot go on; `reason` is from the closed set, the message says what was found and what to do."""
-
-    def __init__(self, reason: FailureReason, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
 async def stored_transcript(dispatch: Dispatch, attempt: AttemptRef) -> list[GetTranscriptResponse]:
     """What the scheduler keeps of the conversation. Raises AttemptFailed with its words where that is not whole."""
     try:
@@ -96,26 +91,9 @@ async def run_attempt(means: Means, assignment: Assignment, inbox: Inbox, log: L
     """
     recorder = Recorder(log, means.deltas, task_id=assignment.task.task_id)
     try:
-        ended = await _Attempt(means, assignment, inbox, log, recorder, runner_id).run()
-    except AttemptFailed as exc:
-        return Outcome(AttemptPhase.FAILED, exc.reason, str(exc))
-    except (SandboxFailed, SandboxGone) as exc:
-        return Outcome(
-            AttemptPhase.FAILED, FailureReason.SANDBOX, f"the sandbox failed: {exc}; send the task on to retry"
-        )
-    except EngineUnavailable as exc:
-        return Outcome(AttemptPhase.FAILED, FailureReason.ENGINE, str(exc))
-    except ImageMissing as exc:
-        return Outcome(AttemptPhase.FAILED, FailureReason.IMAGE, str(exc))
-    except JournalFailed as exc:
-        return Outcome(AttemptPhase.FAILED, FailureReason.DISK, f"{exc}, then send the task on")
-    except OutboxError as exc:
-        return Outcome(AttemptPhase.FAILED, FailureReason.INTERNAL, str(exc))
-    if ended.reason is EndReason.PARKED:
-        return Outcome(AttemptPhase.PARKED)
-    if ended.reason.failure is None:
-        return Outcome(AttemptPhase.SUCCEEDED)
-    return Outcome(AttemptPhase.FAILED, ended.reason.failure, ended.text)
+        return outcome_of_turn(await _Attempt(means, assignment, inbox, log, recorder, runner_id).run())
+    except FAILURES as exc:
+        return outcome_of_failure(exc)
 
 
 class _Attempt:
@@ -143,19 +121,17 @@ class _Attempt:
             await self.recorder.step(event_pb2.STEP_QUEUE, wire.seconds(self.assignment.queue_duration))
         await self._check_room()
         await self._borrow()
-        async with self._lodging().open() as (sandbox, broker):
-            workspace = self._workspace(sandbox, broker)
-            if not (self.recorder.began and await workspace.take_up()):
-                await self._clone(workspace)
+        async with self._lodger().housed() as lodger:
+            await lodger.through(self._get_repository)
             await self.recorder.phase(AttemptPhase.RUNNING)
-            ended = await self._turn(sandbox, workspace)
+            ended = await self._turn(lodger)
             if ended.reason is not EndReason.PARKED:
-                await self._deliver(workspace, ended)
+                await self._deliver(lodger, ended)
         self.ended = ended
 
-    def _lodging(self) -> Lodging:
+    def _lodger(self) -> Lodger:
         means = self.means
-        return Lodging(
+        lodging = Lodging(
             self.log.attempt_id,
             self.task.task_id,
             engine=means.engine,
@@ -167,6 +143,15 @@ class _Attempt:
             recorder=self.recorder,
             new_broker=self._broker,
             new_spec=self._spec,
+        )
+        return Lodger(
+            lodging,
+            engine=means.engine,
+            patience_s=means.engine_patience_s,
+            gate=self.freezer.gate,
+            clock=self.clock,
+            recorder=self.recorder,
+            settle=lambda lodged: self._workspace(lodged).take_up(),
         )
 
     def _broker(self, socket_dir: Path) -> Broker:
@@ -193,7 +178,8 @@ class _Attempt:
             runtime=self.means.runtime,
         )
 
-    def _workspace(self, sandbox: Sandbox, broker: Broker) -> Workspace:
+    def _workspace(self, lodged: Lodged) -> Workspace:
+        sandbox, broker = lodged
         return Workspace(
             sandbox.supervisor,
             remote_url=broker.remote_url,
@@ -202,7 +188,10 @@ class _Attempt:
             host=broker.host,
         )
 
-    async def _clone(self, workspace: Workspace) -> None:
+    async def _get_repository(self, lodged: Lodged) -> None:
+        workspace = self._workspace(lodged)
+        if self.recorder.began and await workspace.take_up():
+            return
         started_s = self.clock.boot_s()
         try:
             await self._patiently(workspace.prepare)
@@ -213,7 +202,7 @@ class _Attempt:
             raise AttemptFailed(FailureReason.REPOSITORY, f"{self.project.repository}: {exc}") from exc
         await self.recorder.step(event_pb2.STEP_CLONE, self.clock.boot_s() - started_s)
 
-    async def _turn(self, sandbox: Sandbox, workspace: Workspace) -> TurnEnded:
+    async def _turn(self, lodger: Lodger) -> TurnEnded:
         await self.log.drained()
         stored = await stored_transcript(self.means.dispatch, self.assignment.attempt)
         transcript = await restore(stored, model=self.means.model, model_id=self.means.model_id)
@@ -223,7 +212,7 @@ class _Attempt:
             base_branch=self.project.default_branch,
             workspace=REPOSITORY,
             day=to_datetime(self.means.clock.now_us()).date(),
-            guides=await workspace.guides(),
+            guides=await lodger.through(lambda lodged: self._workspace(lodged).guides()),
         )
         hearing = Hearing(
             inbox=self.inbox,
@@ -234,7 +223,7 @@ class _Attempt:
         )
         agent = Agent(
             model=self.means.model,
-            tools=Toolbox(sandbox.supervisor, workspace=REPOSITORY, redactor=self.redactor),
+            tools=LodgedTools(lodger, workspace=REPOSITORY, new_toolbox=self._toolbox),
             prices=self.means.prices,
             new_id=self.means.ids.new,
             steers=hearing.steers,
@@ -246,40 +235,14 @@ class _Attempt:
         )
         return await talk(agent, transcript, hearing, recorder=self.recorder, clock=self.means.clock)
 
-    async def _deliver(self, workspace: Workspace, ended: TurnEnded) -> None:
+    def _toolbox(self, sandbox: Sandbox) -> Toolbox:
+        return Toolbox(sandbox.supervisor, workspace=REPOSITORY, redactor=self.redactor)
+
+    async def _deliver(self, lodger: Lodger, ended: TurnEnded) -> None:
         """Push what was committed and see to the pull request. Nothing new: nothing to do."""
-        try:
-            await workspace.commit_rest(f"Leave off work in progress\n\nErrand task {self.task.task_id}")
-            changes = await workspace.changes()
-            if changes.commits == 0:
-                return
-            await self._push(workspace, changes)
-        except (GitFailed, HostAway) as exc:
-            message = (
-                f"{self.task.branch} could not be pushed: {exc}; the work is kept in the workspace, send the task on"
-            )
-            raise AttemptFailed(FailureReason.PUSH, message) from exc
-        await self._open_pull_request(changes, ended)
-
-    async def _push(self, workspace: Workspace, changes: Changes) -> None:
-        started_s = self.clock.boot_s()
-        if changes.commit != await workspace.pushed_commit():
-            await self._patiently(workspace.push)
-            await self.recorder.step(event_pb2.STEP_PUSH, self.clock.boot_s() - started_s)
-        diff_stat = task_pb2.DiffStat(files=changes.files, insertions=changes.insertions, deletions=changes.deletions)
-        await self.recorder.branch_pushed(self.task.branch, commit=changes.commit, diff_stat=diff_stat)
-
-    async def _open_pull_request(self, changes: Changes, ended: TurnEnded) -> None:
-        started_s = self.clock.boot_s()
-        title, body = title_of(self.task.prompt), body_of(self.task, changes, ended.text)
-        try:
-            await self._patiently(
-                lambda: self.means.dispatch.open_pull_request(self.assignment.attempt, title=title, body=body)
-            )
-        except (ErrandError, HostAway) as exc:
-            message = f"{self.task.branch} is pushed, but its pull request could not be opened: {exc}; send the task on"
-            raise AttemptFailed(FailureReason.PULL_REQUEST, message) from exc
-        await self.recorder.step(event_pb2.STEP_PULL_REQUEST, self.clock.boot_s() - started_s)
+        delivery = Delivery(self.assignment, self.means.dispatch, self.recorder, self.clock, self._patiently)
+        if (changes := await lodger.through(lambda lodged: delivery.push(self._workspace(lodged)))) is not None:
+            await delivery.open_pull_request(changes, ended)
 
     async def _patiently(self, step: Callable[[], Awaitable[Answer]]) -> Answer:
         """A step that needs GitHub, tried again while that is away. Raises HostAway when it stays away."""

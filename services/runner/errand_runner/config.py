@@ -142,6 +142,14 @@ class RunnerSettings(Settings):
         examples=["900"],
     )
 
+    engine_patience_seconds: float = Field(
+        900.0,
+        alias="ERRAND_ENGINE_PATIENCE_SECONDS",
+        description="how long a task that works waits for a Docker engine that does not answer, before it fails",
+        ge=0,
+        examples=["900"],
+    )
+
     @field_validator("scheduler")
     @classmethod
     def _can_be_dialled(cls, value: str) -> str:

@@ -49,17 +49,32 @@ class Lodging:
         self._freezer, self._recorder = freezer, recorder
         self._new_broker, self._new_spec = new_broker, new_spec
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Lodged]:
-        """Raises JournalFailed and what `Engine.open` raises."""
+    async def open(self, stack: AsyncExitStack) -> Lodged:
+        """What an earlier process left of the attempt, or a new one, open until `stack` is closed; within `workspace`.
+
+        Raises JournalFailed and what `Engine.open` raises.
+        """
         await self._freezer.gate()
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._workspace())
-            yield await self._take_up(stack) or await self._open(stack)
+        if (lodged := await self._take_up(stack)) is not None:
+            return lodged
+        started_s = self._freezer.clock.boot_s()
+        sandbox, broker = await self.open_new(stack)
+        await self._recorder.sandbox_opened(sandbox.sandbox_id, sandbox.container_id)
+        await self._recorder.step(event_pb2.STEP_CONTAINER, self._freezer.clock.boot_s() - started_s)
+        return sandbox, broker
+
+    async def open_new(self, stack: AsyncExitStack) -> Lodged:
+        """A new one, of which nothing is told. Raises as `open` does."""
+        entry = Entry(self._ids.new("sbx"), self._attempt_id)
+        # Before anything is made: whatever happens then, the next process knows whose it is.
+        await to_the_end(asyncio.to_thread(self._journal.prepare, entry))
+        sandbox, broker = await stack.enter_async_context(self._in(entry, adopted=False))
+        await to_the_end(asyncio.to_thread(self._journal.created, entry.sandbox_id, sandbox.container_id))
+        return sandbox, broker
 
     @asynccontextmanager
-    async def _workspace(self) -> AsyncIterator[None]:
-        """The task has one in the book, which says that it is used."""
+    async def workspace(self) -> AsyncIterator[None]:
+        """The task has one in the book, which says that it is used. Raises JournalFailed."""
         with self._book.in_use(self._task_id):
             await to_the_end(asyncio.to_thread(self._note_workspace))
             try:
@@ -92,17 +107,6 @@ class Lodging:
         structlog.get_logger().info("sandbox_adopted", sandbox_id=left.sandbox_id)
         await self._recorder.sandbox_adopted(left.sandbox_id)
         return lodged
-
-    async def _open(self, stack: AsyncExitStack) -> Lodged:
-        started_s = self._freezer.clock.boot_s()
-        entry = Entry(self._ids.new("sbx"), self._attempt_id)
-        # Before anything is made: whatever happens then, the next process knows whose it is.
-        await to_the_end(asyncio.to_thread(self._journal.prepare, entry))
-        sandbox, broker = await stack.enter_async_context(self._in(entry, adopted=False))
-        await to_the_end(asyncio.to_thread(self._journal.created, entry.sandbox_id, sandbox.container_id))
-        await self._recorder.sandbox_opened(sandbox.sandbox_id, sandbox.container_id)
-        await self._recorder.step(event_pb2.STEP_CONTAINER, self._freezer.clock.boot_s() - started_s)
-        return sandbox, broker
 
     @asynccontextmanager
     async def _in(self, entry: Entry, *, adopted: bool) -> AsyncIterator[Lodged]:

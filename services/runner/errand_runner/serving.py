@@ -96,6 +96,7 @@ def _means(
         engine=host.engine,
         room=host.room,
         git_patience=GitPatience(settings.git_patience_seconds),
+        engine_patience_s=settings.engine_patience_seconds,
         model=model,
         model_id=settings.model,
         model_key=settings.model_key.get_secret_value(),

@@ -3,15 +3,24 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
 from errand_runner.agent.model import Model
 from errand_runner.agent.prices import PriceList
 from errand_runner.agent.retry import Patience
 from errand_runner.agent.said import Answer, Said
-from errand_runner.agent.tools import Toolbox
+from errand_runner.agent.tools import Outcome
+from errand_runner.agent.transcript import ToolCall
+
+
+class Tools(Protocol):
+    """Runs what Claude asks for."""
+
+    def run(self, call: ToolCall) -> AsyncGenerator[str | Outcome]:
+        """Gives live pieces of output, and last the outcome. Closing the generator ends the tool."""
 
 
 async def _nobody() -> Answer | None:
@@ -42,7 +51,7 @@ class Agent:
     """
 
     model: Model
-    tools: Toolbox
+    tools: Tools
     prices: PriceList
     new_id: Callable[[str], str]
     steers: Callable[[], Said] = Said

@@ -1,0 +1,38 @@
+"""Tools that outlive the sandbox in which they run: a call whose sandbox goes is answered, and the next one runs."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from errand_runner.agent.tools import Outcome, Toolbox
+from errand_runner.agent.transcript import INTERRUPTED, ToolCall
+from errand_runner.lodger import Lodger
+from errand_runner.sandbox.docker import Sandbox
+from errand_runner.sandbox.supervisor import SandboxGone
+
+OPENED_ANEW = (
+    "The sandbox was lost and opened anew: what ran in it has ended, background jobs too. The files in your working"
+    " folder are kept; others, in /tmp for one, may be gone. The working folder is {folder} again."
+)
+
+
+class LodgedTools:
+    """A toolbox over the lodger's sandbox of the moment; it remembers nothing of the one before."""
+
+    def __init__(self, lodger: Lodger, *, workspace: str, new_toolbox: Callable[[Sandbox], Toolbox]) -> None:
+        self._lodger, self._workspace, self._new_toolbox = lodger, workspace, new_toolbox
+        self._toolbox = new_toolbox(lodger.lodged[0])
+
+    async def run(self, call: ToolCall) -> AsyncGenerator[str | Outcome]:
+        """As `Toolbox.run`, but a sandbox that goes is an outcome too. Raises what `Lodger.move` does."""
+        try:
+            async with aclosing(self._toolbox.run(call)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            self._lodger.rest()
+        except SandboxGone as exc:
+            yield await self._answer(exc)
+
+    async def _answer(self, gone: SandboxGone) -> Outcome:
+        await self._lodger.move(gone)
+        self._toolbox = self._new_toolbox(self._lodger.lodged[0])
+        return Outcome(f"{INTERRUPTED}\n{OPENED_ANEW.format(folder=self._workspace)}", is_error=True)
