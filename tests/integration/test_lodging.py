@@ -195,4 +195,4 @@ async def test_a_workspace_that_nobody_could_write_down_is_not_made(host: Host, 
             pass
 
     assert containers(client, host.runner_id) == []
-    assert await host.engine.workspaces(host.runner_id) == []
+    assert host.runner_id not in [each.runner_id for each in await host.engine.workspaces()]

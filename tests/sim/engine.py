@@ -87,7 +87,7 @@ class Engine:
         async with self._inside(container) as sandbox:
             yield sandbox
 
-    async def workspaces(self, runner_id: str) -> list[Volume]:
+    async def workspaces(self) -> list[Volume]:
         """None of before there was a book."""
         self.ask()
         return []

@@ -110,7 +110,9 @@ class _Attempt:
 
     async def run(self) -> TurnEnded:
         """The story, which stands still while the scheduler is out of reach for long."""
-        await until_one_ends(self.work(), self.freezer.watch())
+        # From here and not only once it opens: its workspace is not removed while it waits for GitHub.
+        with self.means.book.in_use(self.task.task_id):
+            await until_one_ends(self.work(), self.freezer.watch())
         assert self.ended is not None, "watching never ends by itself"
         return self.ended
 

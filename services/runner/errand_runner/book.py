@@ -63,6 +63,12 @@ class Book:
         now_us = self._clock.now_us()
         return self._write(Holding(task_id, workspace_id, since_us=now_us, used_us=now_us))
 
+    def restore(self, holding: Holding) -> None:
+        """As it was before it was forgotten."""
+        assert self.of(holding.task_id) is None
+        assert not self.names(holding.workspace_id)
+        self._write(holding)
+
     def used(self, task_id: str) -> None:
         """Its workspace has, or had, a container at this moment. Without a workspace, nothing."""
         if (holding := self.of(task_id)) is not None:

@@ -134,6 +134,20 @@ class RunnerSettings(Settings):
         ge=0,
         examples=[str(_LIMITS.workspace_bytes)],
     )
+    workspace_days: int = Field(
+        7,
+        alias="ERRAND_WORKSPACE_DAYS",
+        description="for how many days after its last use a task's workspace is kept for a follow-up; 0: for ever",
+        ge=0,
+        examples=["7"],
+    )
+    max_workspaces: int = Field(
+        50,
+        alias="ERRAND_MAX_WORKSPACES",
+        description="how many workspaces are kept; of more the least recently used go first; 0: any number",
+        ge=0,
+        examples=["50"],
+    )
     git_patience_seconds: float = Field(
         900.0,
         alias="ERRAND_GIT_PATIENCE_SECONDS",

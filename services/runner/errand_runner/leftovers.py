@@ -41,6 +41,16 @@ class Leftovers:
             raise Unavailable(str(exc)) from exc
         self._begun.set()
 
+    @property
+    def beat_s(self) -> float:
+        """The scheduler's unit of time, in seconds."""
+        return self._leases.beat_s
+
+    async def begun(self) -> str:
+        """Wait until it has; the runner's id."""
+        await self._begun.wait()
+        return self._runner_id
+
     async def watch(self) -> None:
         """Look again and again, for ever, once it has begun."""
         await self._begun.wait()
@@ -53,8 +63,9 @@ class Leftovers:
 
     async def _adopt_workspaces(self) -> None:
         """Volumes of before there was a book say themselves whose they are."""
-        for volume in await self._engine.workspaces(self._runner_id):
-            if is_id(volume.task_id, "tsk") and self._book.of(volume.task_id) is None:
+        for volume in await self._engine.workspaces():
+            ours = volume.runner_id == self._runner_id
+            if ours and is_id(volume.task_id, "tsk") and self._book.of(volume.task_id) is None:
                 await to_the_end(asyncio.to_thread(self._book.give, volume.task_id, volume.workspace_id))
 
     async def _clear(self) -> None:

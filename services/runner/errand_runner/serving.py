@@ -24,6 +24,7 @@ from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
 from errand_runner.heartbeat import ThreadHeart
 from errand_runner.host import Host
+from errand_runner.housekeeping import Housekeeping
 from errand_runner.journal import Journal
 from errand_runner.lease import Leases
 from errand_runner.leftovers import Leftovers
@@ -31,6 +32,7 @@ from errand_runner.lifelines import Lifelines
 from errand_runner.outage import GitPatience
 from errand_runner.outbox import Outbox
 from errand_runner.presence import presence_file
+from errand_runner.retention import Limits, Retention
 from errand_runner.session import Sessions
 from errand_runner.worker import Worker
 
@@ -84,7 +86,10 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                 )
                 garbage.look_rarely()
                 lifelines = Lifelines(means.journal, socket_root=host.socket_root)
-                await until_one_ends(worker.run(sessions.run()), leftovers.watch(), lifelines.watch())
+                housekeeping = _housekeeping(settings, host, means, leftovers)
+                await until_one_ends(
+                    worker.run(sessions.run()), leftovers.watch(), lifelines.watch(), housekeeping.watch()
+                )
     finally:
         outbox.close()
 
@@ -112,6 +117,19 @@ def _means(
         socket_root=host.socket_root,
         journal=Journal(settings.data / "sandboxes"),
         book=Book(settings.data / "workspaces", clock),
+    )
+
+
+def _housekeeping(settings: RunnerSettings, host: Host, means: Means, leftovers: Leftovers) -> Housekeeping:
+    retention = Retention(
+        host.engine,
+        means.book,
+        clock=means.clock,
+        limits=Limits(settings.workspace_days, settings.max_workspaces),
+        is_short=lambda: host.room.shortage() is not None,
+    )
+    return Housekeeping(
+        host.engine, means.book, retention, leftovers, clock=means.clock, state_dir=host.socket_root.parent
     )
 
 

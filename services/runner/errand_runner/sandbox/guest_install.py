@@ -1,9 +1,12 @@
 """The supervisor's program, put where the engine can mount it from."""
 
 import hashlib
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+_UNFINISHED = ".guest-"
 _SOURCES = Path(__file__).with_name("guest")
 
 # Python runs a folder by this file, with the folder itself as its only path beside the standard library's.
@@ -20,10 +23,18 @@ def install_guest(state_dir: Path) -> Path:
     target = state_dir / f"guest-{_digest(program)[:12]}"
     if not target.exists():
         state_dir.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".guest-", dir=state_dir) as beside:
+        with TemporaryDirectory(prefix=_UNFINISHED, dir=state_dir) as beside:
             _write(Path(beside) / "new", program)
             _move(Path(beside) / "new", target)
     return target
+
+
+def remove_half_made(state_dir: Path, *, before_s: float) -> None:
+    """What an installation that was killed left, if it began before that (Unix time). Blocks; raises nothing."""
+    for folder in state_dir.glob(f"{_UNFINISHED}*"):
+        with suppress(OSError):
+            if folder.stat().st_mtime < before_s:
+                shutil.rmtree(folder)
 
 
 def _program() -> dict[str, bytes]:

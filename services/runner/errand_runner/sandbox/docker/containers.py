@@ -1,9 +1,10 @@
 """The containers of sandboxes on an engine: made, found again, paused, removed."""
 
+import math
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
@@ -110,6 +111,15 @@ class Containers:
         wanted = {"label": [f"{Label.MANAGED}=1", f"{Label.RUNNER}={runner_id}"]}
         return [found["Labels"][Label.SANDBOX] for found in self._client.containers(all=True, filters=wanted)]
 
+    def expired(self, *, before_s: float, but_of: str) -> list[str]:
+        """The containers of other runners that nobody may need since then (Unix time)."""
+        found = self._client.containers(all=True, filters={"label": [f"{Label.MANAGED}=1"]})
+        return [
+            str(each["Id"])
+            for each in found
+            if each["Labels"].get(Label.RUNNER) != but_of and _expiry_s(each["Labels"]) < before_s
+        ]
+
     def _clear(self, volume: str) -> None:
         """A workspace belongs to one container: whatever else has it is of an attempt that is over, and still dies."""
         others = self._on(volume)
@@ -156,3 +166,9 @@ def _allowing_conflict() -> Iterator[None]:
     except APIError as exc:
         if exc.status_code != _CONFLICT:
             raise
+
+
+def _expiry_s(labels: Mapping[str, str]) -> float:
+    """Never, where it does not say."""
+    expires = labels.get(Label.EXPIRES, "")
+    return int(expires) if expires.isascii() and expires.isdigit() else math.inf

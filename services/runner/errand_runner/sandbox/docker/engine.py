@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from functools import partial
@@ -39,8 +40,13 @@ class Engine:
         self._workspaces = Workspaces(client)
         self._containers = Containers(client)
         self._guest = guest
-        # A pause must come before the scheduler gives an attempt up: no start or removal that hangs may delay it.
-        self._control, self._slow, self._pauses, self._stop = map(Lane, ("control", "slow", "pause", "stop"))
+        # A pause must come before the scheduler gives an attempt up: no start or removal that hangs may delay it. And
+        # what is tidied up must not keep a person's stop waiting.
+        self._control, self._slow, self._pauses, self._stop, self._sweeping = self._lanes = tuple(
+            map(Lane, ("control", "slow", "pause", "stop", "sweep"))
+        )
+        self._opening: Counter[str] = Counter()
+        """Workspaces that are about to be made, and have no container yet."""
 
     @classmethod
     @asynccontextmanager
@@ -51,7 +57,7 @@ class Engine:
         try:
             yield engine
         finally:
-            for lane in (engine._control, engine._slow, engine._pauses, engine._stop):
+            for lane in engine._lanes:
                 lane.close()
             client.close()
 
@@ -91,13 +97,17 @@ class Engine:
         """What the engine says of itself."""
         return facts_of(await self._control.call(self._client.info))
 
-    async def workspaces(self, runner_id: str) -> list[Volume]:
-        """All that this runner made, used or not."""
-        return await self._control.call(self._workspaces.of, runner_id)
+    async def workspaces(self) -> list[Volume]:
+        """All that runners of this host made, used or not."""
+        return await self._sweeping.call(self._workspaces.all)
+
+    async def idle_workspaces(self) -> list[str]:
+        """Those of them that no container has."""
+        return await self._sweeping.call(self._workspaces.idle)
 
     async def remove_workspace(self, workspace_id: str) -> None:
         """Deletes a volume; without one, nothing. Raises SandboxFailed while a sandbox uses it."""
-        await self._stop.call(self._workspaces.remove, workspace_id)
+        await self._sweeping.call(self._workspaces.remove, workspace_id)
 
     async def sweep(self, runner_id: str, keep: Callable[[str], bool]) -> list[str]:
         """Removes this runner's containers but those of the sandboxes to keep; returns the ids of those removed."""
@@ -118,11 +128,34 @@ class Engine:
             raise exc.exceptions[0] from exc
         return leftover
 
+    async def sweep_workspaces(self, runner_id: str, keep: Callable[[str], bool], *, most: int) -> list[str]:
+        """Removes volumes that this runner made, that no container has and that are not to be kept; at most so many.
+        Returns which. One that is being made at this moment is not touched."""
+        ours = {volume.workspace_id for volume in await self.workspaces() if volume.runner_id == runner_id}
+        removed: list[str] = []
+        for workspace_id in await self.idle_workspaces():
+            # Asked now and not before, as in `sweep`.
+            if workspace_id not in ours or keep(workspace_id) or self._opening[workspace_id]:
+                continue
+            await self.remove_workspace(workspace_id)
+            removed.append(workspace_id)
+            if len(removed) == most:
+                break
+        return removed
+
+    async def sweep_expired(self, runner_id: str, *, before_s: float, most: int) -> list[str]:
+        """Removes containers of other runners that expired before that (Unix time), at most so many; returns which."""
+        found = await self._sweeping.call(self._containers.expired, before_s=before_s, but_of=runner_id)
+        for container_id in found[:most]:
+            await self._sweeping.call(self._containers.remove, container_id)
+        return found[:most]
+
     async def remove_everything(self, runner_id: str) -> None:
         """Removes this runner's containers, then its volumes."""
         await self.sweep(runner_id, lambda sandbox_id: False)
-        for volume in await self.workspaces(runner_id):
-            await self.remove_workspace(volume.workspace_id)
+        for volume in await self.workspaces():
+            if volume.runner_id == runner_id:
+                await self.remove_workspace(volume.workspace_id)
 
     @asynccontextmanager
     async def _sandbox(self, spec: SandboxSpec, container: Callable[[], Awaitable[str]]) -> AsyncGenerator[Sandbox]:
@@ -137,11 +170,15 @@ class Engine:
             await to_the_end(self._remove_last(spec.sandbox_id))
 
     async def _new(self, spec: SandboxSpec) -> str:
-        uid = await self._control.call(self._workspaces.open, spec.workspace_id, runner_id=spec.runner_id)
-        expires = int(time.time()) + spec.lifetime_s
-        await _renew_lifeline(spec)
-        config = profile.container_config(spec, uid=uid, guest=self._guest, expires=expires)
-        return await self._slow.call(self._containers.start, config, spec)
+        self._opening[spec.workspace_id] += 1
+        try:
+            uid = await self._control.call(self._workspaces.open, spec.workspace_id, runner_id=spec.runner_id)
+            expires = int(time.time()) + spec.lifetime_s
+            await _renew_lifeline(spec)
+            config = profile.container_config(spec, uid=uid, guest=self._guest, expires=expires)
+            return await self._slow.call(self._containers.start, config, spec)
+        finally:
+            self._opening -= Counter([spec.workspace_id])
 
     async def _revived(self, spec: SandboxSpec, container_id: str) -> str:
         await _renew_lifeline(spec)

@@ -20,9 +20,13 @@ _UID_TRIES = 20
 
 @dataclass(frozen=True)
 class Volume:
-    """One that is there. `task_id`: whose it is, where it was made before there was a book of that; else empty."""
+    """One that is there, and which runner made it.
+
+    `task_id`: whose it is, where it was made before there was a book of that; else empty.
+    """
 
     workspace_id: str
+    runner_id: str
     task_id: str = ""
 
 
@@ -57,18 +61,24 @@ class Workspaces:
         with suppress(NotFound):
             self._client.remove_volume(workspace_id)
 
-    def of(self, runner_id: str) -> list[Volume]:
-        """The volumes that this runner made."""
-        found = self._volumes({Label.MANAGED: "1", Label.RUNNER: runner_id})
-        return [Volume(volume["Name"], volume["Labels"].get(Label.TASK, "")) for volume in found]
+    def all(self) -> list[Volume]:
+        """Those that any runner of this host made."""
+        return [
+            Volume(volume["Name"], volume["Labels"].get(Label.RUNNER, ""), volume["Labels"].get(Label.TASK, ""))
+            for volume in self._volumes({Label.MANAGED: "1"})
+        ]
+
+    def idle(self) -> list[str]:
+        """Those that no container has, running or not."""
+        return [volume["Name"] for volume in self._volumes({Label.MANAGED: "1"}, dangling="true")]
 
     def _uids(self) -> dict[str, int]:
         volumes = self._volumes({Label.MANAGED: "1"})
         return {volume["Name"]: _uid_of(volume) for volume in volumes}
 
-    def _volumes(self, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    def _volumes(self, labels: Mapping[str, str], **filters: str) -> list[dict[str, Any]]:
         wanted = [f"{key}={value}" for key, value in labels.items()]
-        return self._client.volumes(filters={"label": wanted})["Volumes"] or []
+        return self._client.volumes(filters={"label": wanted, **filters})["Volumes"] or []
 
 
 def _uid_of(volume: Mapping[str, Any]) -> int:
