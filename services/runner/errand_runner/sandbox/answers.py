@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from errand_runner.sandbox.frames import BrokenFrame, Frame
 
+# The same as in guest/told.py.
+NOTE_BYTES = 4096
+
 
 class FileError(Exception):
     """The sandbox's kernel refused: `name` is the errno's name (ENOENT), the message says what about."""
@@ -23,12 +26,13 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Exit:
-    """How a command ended: by its own code or by a signal, one of the two."""
+    """How a command ended: by its own code or by a signal, one of the two; and the note that it left."""
 
     code: int | None
     signal: int | None
     timed_out: bool
     duration_s: float
+    note: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,15 @@ def exit_of(frame: Frame) -> Exit:
     code, signal = frame.whole_or_none("code"), frame.whole_or_none("signal")
     if (code is None) == (signal is None) or not 0 <= (code if code is not None else signal or 0) <= 255:
         raise BrokenFrame("an exit by neither or both of code and signal")
-    return Exit(code=code, signal=signal, timed_out=frame.flag("timed_out"), duration_s=frame.duration_s("duration_s"))
+    if len(frame.body) > NOTE_BYTES:
+        raise BrokenFrame(f"a note of {len(frame.body)} bytes")
+    return Exit(
+        code=code,
+        signal=signal,
+        timed_out=frame.flag("timed_out"),
+        duration_s=frame.duration_s("duration_s"),
+        note=frame.body,
+    )
 
 
 def error_of(frame: Frame) -> FileError:

@@ -20,15 +20,17 @@ from errand_runner.sandbox.running_time import RunningTime
 
 __all__ = ["Chunk", "Exit", "FileError", "Finished", "SandboxGone", "Stat", "Supervisor"]
 
-VERSION = 2
+VERSION = 3
 
 # What one write or one stdin may hold; it travels in a single frame.
 WRITE_LIMIT_BYTES = 16 * 1024 * 1024
 
 # Output under way per job. A slow reader stops its own job, and no other.
 _WINDOW_BYTES = 1024 * 1024
-# Charged per frame of output beside its bytes, on both ends (guest/job.py has the same).
+# Charged per frame of output beside its bytes, on both ends (guest/outlet.py has the same).
 _FRAME_COST_BYTES = 256
+# What was read is lent again in sums of this: each is a frame to read for the other end.
+_CREDIT_BYTES = _WINDOW_BYTES // 4
 
 _HELLO_S = 15.0
 _REPLY_S = 60.0
@@ -51,6 +53,7 @@ class _Job:
     # Bounded by the window: each item is paid for, and a supervisor that overdraws is cut off.
     items: asyncio.Queue[Chunk | Exit | Exception] = field(default_factory=asyncio.Queue)
     credit: int = _WINDOW_BYTES
+    read_bytes: int = 0
     over: asyncio.Event = field(default_factory=asyncio.Event)
     abandoned: bool = False
 
@@ -97,12 +100,14 @@ class Supervisor:
         env: Mapping[str, str] | None = None,
         timeout_s: float,
         stdin: bytes = b"",
+        note: str = "",
     ) -> AsyncGenerator[Chunk | Exit, None]:
         """Runs a command; yields its output as it comes, last of all its Exit.
 
-        `env` is added to the sandbox's own. When the command ends, whatever it left running is killed. Closing the
-        generator (use `aclosing`), or cancelling, kills the whole tree before it returns. Raises FileError when the
-        command cannot be started.
+        `env` is added to the sandbox's own. `note` is the path of a file that the command may leave; it goes, and the
+        Exit has its first NOTE_BYTES. When the command ends, whatever it left running is killed. Closing the generator
+        (use `aclosing`), or cancelling, kills the whole tree before it returns. Raises FileError when the command
+        cannot be started.
         """
         _check_size(stdin)
         self._check()
@@ -116,6 +121,7 @@ class Supervisor:
             "env": dict(env or {}),
             "timeout_s": timeout_s,
             "window": _WINDOW_BYTES,
+            "note": note,
         }
         deadline_s = self._time.now_s() + timeout_s
         try:
@@ -205,9 +211,11 @@ class Supervisor:
         return item
 
     def _credit(self, job: _Job, size: int) -> None:
-        job.credit += size
-        if not job.over.is_set():
-            self._writer.write(frames.encode({"op": "more", "id": job.id, "bytes": size}))
+        job.read_bytes += size
+        if job.read_bytes >= _CREDIT_BYTES and not job.over.is_set():
+            job.credit += job.read_bytes
+            self._writer.write(frames.encode({"op": "more", "id": job.id, "bytes": job.read_bytes}))
+            job.read_bytes = 0
 
     async def _end(self, job: _Job) -> None:
         """Kills what still runs of a job and waits until it is dead, or until it is clear that it cannot be."""

@@ -14,7 +14,7 @@ from errand_runner.sandbox import frames
 from errand_runner.sandbox.frames import BrokenFrame
 from errand_runner.sandbox.supervisor import SandboxGone, Supervisor
 
-HELLO = {"op": "hello", "id": 1, "version": 2}
+HELLO = {"op": "hello", "id": 1, "version": 3}
 ENDED = {"op": "exit", "id": 2, "code": 0, "signal": None, "timed_out": False, "duration_s": 0.1}
 
 # Given the request's head, the raw bytes that the hostile end answers with.

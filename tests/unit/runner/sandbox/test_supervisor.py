@@ -234,6 +234,50 @@ async def test_what_is_no_regular_file_is_refused_without_blocking(supervisor: S
     assert [entry.name for entry in tmp_path.iterdir()] == ["pipe"]
 
 
+async def test_a_command_inherits_nothing_but_its_three_streams(supervisor: Supervisor) -> None:
+    # The fourth is of the listing itself.
+    done = await supervisor.capture(["ls", "/proc/self/fd"], cwd="/", timeout_s=20)
+    assert done.stdout.split() == [b"0", b"1", b"2", b"3"]
+
+
+async def test_a_command_closes_its_output_before_its_end(supervisor: Supervisor) -> None:
+    done = await sh(supervisor, "exec >&- 2>&-; sleep 0.2; exit 4")
+    assert done.exit.code == 4
+
+
+async def test_leaders_that_wait_and_are_killed_are_replaced(supervisor: Supervisor) -> None:
+    # Until there is one beside this command's own: it is forked once nothing else is to be done.
+    others = "ps -o pid= --ppid $(ps -o ppid= -p $PPID) | grep -vw $PPID"
+    done = await sh(supervisor, f"until {others}; do sleep 0.01; done; kill -9 $({others})")
+    assert done.stdout.strip()
+    assert not alive(int(done.stdout))
+    assert (await sh(supervisor, "echo still")).stdout == b"still\n"
+
+
+async def test_a_leader_obeys_no_other_than_the_kernel(supervisor: Supervisor) -> None:
+    assert (await sh(supervisor, "kill -TERM $PPID; sleep 0.1; echo still")).stdout == b"still\n"
+
+
+async def test_a_note_that_a_command_leaves_comes_with_its_exit(supervisor: Supervisor, tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    for word in ("one", ""):
+        argv = ["bash", "-c", f"test {word} && echo {word} > {note}"]
+        items = [item async for item in supervisor.run(argv, cwd="/", timeout_s=20, note=str(note))]
+        ended = items[-1]
+        assert isinstance(ended, Exit)
+        # The second command leaves none, and what the first left is gone.
+        assert ended.note == (b"one\n" if word else b"")
+
+
+async def test_what_a_killed_supervisor_ran_is_killed(supervisor: Supervisor, tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    with pytest.raises(SandboxGone):
+        await sh(supervisor, f"echo $$ > {note}; kill -9 $(ps -o ppid= -p $PPID); exec sleep 300")
+    async with asyncio.timeout(10):
+        while alive(int(note.read_text())):
+            await asyncio.sleep(0.01)
+
+
 async def test_when_the_supervisor_is_killed_every_call_says_that_it_is_gone(supervisor: Supervisor) -> None:
     # The command's parent is its leader, whose parent is the supervisor.
     with pytest.raises(SandboxGone):

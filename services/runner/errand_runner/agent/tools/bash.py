@@ -21,7 +21,6 @@ _ENVIRONMENT = {
     "PIP_PROGRESS_BAR": "off",
     "TQDM_DISABLE": "1",
 }
-_LONGEST_FOLDER = 4_096
 
 
 class Bash:
@@ -53,22 +52,20 @@ class Bash:
         for piece in output.close():
             yield piece
         assert ended is not None, "the supervisor ends every command with Exit"
-        await self._follow()
+        self._follow(ended)
         yield _outcome(output, ended, given.timeout_s)
 
     def _start(self, given: BashInput) -> AsyncGenerator[Chunk | Exit]:
         # On the command's own first line, so that the line numbers in bash's messages are right.
         tell = f"trap {shlex.quote(f'pwd -P > {shlex.quote(self._folder_file)} 2>/dev/null')} EXIT; "
         argv = ["bash", "-c", tell + given.command]
-        return self._supervisor.run(argv, cwd=self.folder, env=_ENVIRONMENT, timeout_s=given.timeout_s)
+        return self._supervisor.run(
+            argv, cwd=self.folder, env=_ENVIRONMENT, timeout_s=given.timeout_s, note=self._folder_file
+        )
 
-    async def _follow(self) -> None:
+    def _follow(self, ended: Exit) -> None:
         """Takes over where the shell ended; one that was killed or took the trap away leaves the folder as it was."""
-        try:
-            told = await self._supervisor.read(self._folder_file, limit_bytes=_LONGEST_FOLDER)
-        except FileError:
-            return
-        folder = told.decode("utf-8", "replace").strip()
+        folder = ended.note.decode("utf-8", "replace").strip()
         if folder.startswith("/"):
             self.folder = folder
 

@@ -1,50 +1,52 @@
-"""Becoming the command: the last steps of a fork before exec."""
+"""The command itself, started by its leader."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
+from typing import TYPE_CHECKING
 
-from .prctl import open_memory
+if TYPE_CHECKING:
+    from typing import Any
 
 # The kernel's out-of-memory killer takes jobs before it takes the supervisor.
 JOB_OOM_SCORE = b"800"
 
 
-class StartFailed(Exception):
-    """The step that failed, `chdir` or `exec`, and its errno."""
+def start(order: dict[str, Any], report: int) -> int:
+    """The pid of what the order says, with this process's stdio. Reports what cannot be started, and ends then.
 
-    def __init__(self, step: bytes, number: int) -> None:
-        super().__init__(step, number)
-        self.step = step
-        self.number = number
-
-
-def become(argv: list[str], cwd: str, env: dict[str, str], stdio: tuple[int, int, int]) -> None:
+    Spawned, not forked: no memory is copied, nor torn down before exec. Everything that the command is to find is made
+    so in this process first, which runs one command only.
+    """
     step = b"chdir"
     try:
-        for number, fd in enumerate(stdio):
-            os.dup2(fd, number)
-        # Python ignores these two, and an ignored signal stays ignored across exec.
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-        raise_oom_score()
-        os.chdir(cwd)
+        if not order["stdin"]:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.chdir(order["cwd"])
         step = b"exec"
-        os.execvpe(argv[0], argv, env)  # noqa: S606 - argv is what we were asked to run
-    except OSError as error:
-        raise StartFailed(step, error.errno or errno.EIO) from error
-    except ValueError as error:
-        raise StartFailed(step, errno.EINVAL) from error
+        os.environ.update(order["env"])
+        argv = order["argv"]
+        # Python ignores these two, and an ignored signal stays ignored across exec.
+        default = [signal.SIGPIPE, signal.SIGXFSZ]
+        pid = os.posix_spawnp(argv[0], argv, os.environ, setsid=True, setsigdef=default)
+    except (OSError, ValueError) as error:
+        number = error.errno if isinstance(error, OSError) else errno.EINVAL
+        os.write(report, b"%s %d;" % (step, number or errno.EIO))
+        os._exit(0)
+    if order["tell"]:
+        os.write(report, b"started;")
+    raise_oom_score(pid)
+    return pid
 
 
-def raise_oom_score() -> None:
-    try:
-        open_memory()
-        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
-        os.write(fd, JOB_OOM_SCORE)
-        os.close(fd)
-    except OSError:
-        # Not allowed where the score is higher already.
-        pass
+def raise_oom_score(pid: int) -> None:
+    # Not allowed where the score is higher already, or the program may not be read.
+    with contextlib.suppress(OSError):
+        fd = os.open(f"/proc/{pid}/oom_score_adj", os.O_WRONLY)
+        try:
+            os.write(fd, JOB_OOM_SCORE)
+        finally:
+            os.close(fd)

@@ -1,4 +1,4 @@
-"""File descriptors: opened, drained, closed."""
+"""File descriptors: drained, closed."""
 
 from __future__ import annotations
 
@@ -6,32 +6,34 @@ import contextlib
 import os
 
 
-def open_stdin(body: bytes) -> int:
-    """What a command reads as its stdin: the bytes, or nothing."""
-    if not body:
-        return os.open(os.devnull, os.O_RDONLY)
-    fd = os.memfd_create("stdin")
-    with open(fd, "wb", closefd=False) as file:
-        file.write(body)
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd
-
-
-def read_all(fd: int) -> bytes:
-    """Everything that can be read without blocking; `fd` must be set so."""
+def read_all(fd: int, limit_bytes: int = 4096) -> bytes:
+    """What can be read without blocking, up to about the limit; `fd` must be set so."""
     data = b""
     try:
-        while True:
+        while len(data) < limit_bytes:
             more = os.read(fd, 4096)
             data += more
             if not more:
-                return data
+                break
     except BlockingIOError:
-        return data
+        pass
+    return data
 
 
-def open_fds() -> list[int]:
-    return [int(name) for name in os.listdir("/proc/self/fd")]
+def read_whole(fd: int) -> bytes:
+    """A file from its beginning, wherever its offset stands."""
+    return os.pread(fd, os.fstat(fd).st_size, 0)
+
+
+def write_whole(fd: int, data: bytes) -> None:
+    at = 0
+    while at < len(data):
+        at += os.write(fd, data[at:])
+
+
+def keep_only(fds: tuple[int, ...]) -> None:
+    """Closes every other descriptor: a copy of a pipe would keep it open after its owner closed it."""
+    close_all([int(name) for name in os.listdir("/proc/self/fd") if int(name) not in fds])
 
 
 def close_all(fds: list[int]) -> None:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import selectors
 import signal
-import time
 from typing import TYPE_CHECKING
 
+from .clock import Clock
 from .descriptors import read_all
 from .job import Job
+from .leader import start_leader
 from .prctl import become_subreaper
+from .told import tell_end
 from .tree import children_by_parent, kill_tree, send_signal
 
 if TYPE_CHECKING:
     from .channel import Channel, Head
+    from .leader import Leader
     from .loop import Loop
+
+MOST_JOBS = 128
+
+# A leader is forked ahead once there is nothing more urgent.
+SPARE_S = 0.05
 
 
 class Jobs:
@@ -25,8 +34,12 @@ class Jobs:
     def __init__(self, loop: Loop, channel: Channel) -> None:
         self.loop = loop
         self.channel = channel
+        self.clock = Clock()
         self.by_id: dict[int, Job] = {}
-        self.held_at: float | None = None
+        self.notes: dict[int, str] = {}
+        self.spare: Leader | None = None
+        self.spare_due = 0.0
+        self.leaving: set[int] = set()
         # Orphans whose own leader was killed come to us, not to PID 1, where nobody would end them.
         become_subreaper()
         self.wake_read, wake_write = os.pipe()
@@ -37,7 +50,16 @@ class Jobs:
         loop.watch(self.wake_read, selectors.EVENT_READ, self.reap)
 
     def run(self, head: Head, body: bytes) -> None:
-        self.by_id[head["id"]] = Job(self.loop, self.channel, head, body, self.forget)
+        if len(self.by_id) >= MOST_JOBS:
+            raise OSError(errno.EAGAIN, f"{MOST_JOBS} commands run already")
+        leader, self.spare = self.spare or start_leader(), None
+        self.spare_due = self.clock.now_s() + SPARE_S
+        leader.begin({"argv": head["argv"], "cwd": head["cwd"], "env": head["env"], "stdin": bool(body), "tell": False})
+        job = Job(self.loop, self.clock, self.channel, head, leader, self.ended)
+        self.by_id[job.id] = job
+        self.notes[job.id] = head["note"]
+        job.stdin.give(body)
+        job.stdin.end()
 
     def more(self, head: Head, body: bytes) -> None:
         if head["id"] in self.by_id:
@@ -49,54 +71,65 @@ class Jobs:
 
     def hold(self, head: Head, body: bytes) -> None:
         """The container is about to be paused: no job's time runs until it is told to go on."""
-        if self.held_at is None:
-            self.held_at = time.monotonic()
-            for job in self.by_id.values():
-                job.hold()
+        self.clock.hold()
         self.channel.send({"op": "ok", "id": head["id"]})
 
     def go_on(self, head: Head, body: bytes) -> None:
-        if self.held_at is not None:
-            for job in self.by_id.values():
-                job.go_on(self.held_at)
-            self.held_at = None
+        self.clock.go_on()
 
-    def forget(self, job_id: int) -> None:
-        del self.by_id[job_id]
+    def ended(self, job: Job) -> None:
+        del self.by_id[job.id]
+        if not job.reaped:
+            self.leaving.add(job.leader.pid)
+        self.spare_due = 0.0
+        tell_end(self.channel, job, self.notes.pop(job.id))
 
     def reap(self, events: int) -> None:
         read_all(self.wake_read)
-        jobs = {job.leader: job for job in self.by_id.values()}
-        ended = ended_children()
-        for pid in ended:
-            if pid in jobs:
-                self.leader_ended(jobs[pid])
-        if not jobs.keys() >= set(ended):
-            # An orphan of a murdered leader was among them, and now its own children have come to us.
+        leaders = {job.leader.pid: job for job in self.by_id.values()}
+        strays = False
+        for pid in ended_children():
+            if pid in leaders:
+                strays |= not leaders[pid].leader_ended()
+            elif self.spare and pid == self.spare.pid:
+                self.spare.dismiss()
+                self.spare = None
+                strays = True
+            elif pid not in self.leaving:
+                # An orphan of a murdered leader, and now its own children have come to us.
+                strays = True
+            self.leaving.discard(pid)
+        if strays:
             self.kill_strays()
-
-    def leader_ended(self, job: Job) -> None:
-        job.leader_ended()
-        if job.leader_was_murdered:
-            self.kill_strays()
-        job.tick()
 
     def kill_strays(self) -> None:
         """Kills what a murdered leader left behind: our children that lead no job, with their trees."""
-        leaders = {job.leader for job in self.by_id.values() if not job.ended_at}
+        leaders = {job.leader.pid for job in self.by_id.values() if job.ended_at is None}
         for pid in children_by_parent().get(os.getpid(), []):
-            if pid not in leaders:
+            if pid not in leaders and not (self.spare and pid == self.spare.pid):
                 kill_tree(pid)
                 send_signal(pid, signal.SIGKILL)
 
     def tick(self) -> float | None:
         """Ends what is due; returns the seconds until the next is."""
-        if self.held_at is not None:
+        if self.clock.since_s is not None:
             return None
         for job in list(self.by_id.values()):
             job.tick()
+        now_s = self.clock.now_s()
+        if self.spare is None and now_s >= self.spare_due:
+            self.fork_ahead(now_s)
         due = [job.due for job in self.by_id.values() if job.due is not None]
-        return max(0.0, min(due) - time.monotonic()) if due else None
+        if self.spare is None:
+            due.append(self.spare_due)
+        return max(0.0, min(due) - self.clock.now_s()) if due else None
+
+    def fork_ahead(self, now_s: float) -> None:
+        try:
+            self.spare = start_leader()
+        except OSError:
+            # Too many processes: whoever needs one is told so.
+            self.spare_due = now_s + 1.0
 
 
 def ended_children() -> list[int]:

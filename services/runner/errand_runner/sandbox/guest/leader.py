@@ -1,72 +1,89 @@
 """The leader: the process between the supervisor and a command.
 
 As a subreaper it keeps what the command leaves behind (double forks, new sessions) in one tree, and when the command
-ends it ends the rest: a job is over with all its processes. Its report is `WORD NUMBER;`: `ended` with the wait status,
-or `chdir` or `exec` with the errno of the step that failed.
+ends it ends the rest: a job is over with all its processes. Its report is the command's wait status.
+
+It is forked ahead and waits for its order: a fork costs more than most commands.
 """
 
 from __future__ import annotations
 
-import errno
+import gc
+import json
 import os
-import signal
 from typing import TYPE_CHECKING, NamedTuple
 
-from .command import StartFailed, become
-from .descriptors import close_all, open_fds, open_stdin
+from .command import start
+from .descriptors import close_all, keep_only, read_whole, write_whole
 from .prctl import become_subreaper, die_with_parent
 from .tree import kill_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import Any
 
 
 class Leader(NamedTuple):
-    """A started one: its pid, and the ends to read its report and the command's two outputs from, without blocking."""
+    """One that waits or works, by the supervisor's descriptors: none of them blocks, no command inherits any."""
 
     pid: int
-    status: int
+    order: int
+    """A file for what is to be run."""
+    go: int
+    """A pipe; a byte in it says that the order is there."""
+    stdin: int
     stdout: int
     stderr: int
+    report: int
+    """`started;` and `ended STATUS;`, or `STEP ERRNO;` of a command that could not start."""
+
+    def begin(self, order: dict[str, Any]) -> None:
+        """Lets the command begin."""
+        write_whole(self.order, json.dumps(order).encode())
+        os.write(self.go, b".")
+        close_all([self.order, self.go])
+
+    def dismiss(self) -> None:
+        """Closes what a leader leaves that never began."""
+        close_all(list(self[1:]))
 
 
-def start_leader(argv: list[str], *, cwd: str, env: dict[str, str], stdin: bytes) -> Leader:
+def start_leader() -> Leader:
     opened: list[int] = []
     try:
-        opened.append(open_stdin(stdin))
-        for _ in range(3):
+        order = os.memfd_create("order")
+        opened.append(order)
+        for _ in range(5):
             opened.extend(os.pipe())
-        (in_read, out_read, out_write, err_read, err_write, status_read, status_write) = opened
+        (go, go_write, stdin, in_write, out_read, stdout, err_read, stderr, report_read, report) = opened[1:]
         supervisor = os.getpid()
         pid = os.fork()
     except OSError:
         close_all(opened)
         raise
     if pid == 0:
-        lead(supervisor, status_write, lambda: become(argv, cwd, env, (in_read, out_write, err_write)))
-    close_all([in_read, out_write, err_write, status_write])
-    for fd in (status_read, out_read, err_read):
+        lead(supervisor, order, go, (stdin, stdout, stderr), report)
+    close_all([go, stdin, stdout, stderr, report])
+    kept = (order, go_write, in_write, out_read, err_read, report_read)
+    for fd in kept[1:]:
         os.set_blocking(fd, False)
-    return Leader(pid, status_read, out_read, err_read)
+    return Leader(pid, *kept)
 
 
-def lead(supervisor: int, status_write: int, command: Callable[[], None]) -> None:
+def lead(supervisor: int, order: int, go: int, stdio: tuple[int, int, int], report: int) -> None:
     """Runs in the fork, never returns: starts the command, waits for it, ends what it leaves, reports its status."""
     try:
-        die_with_parent()
-        if os.getppid() != supervisor:
-            return
+        die_with_parent(supervisor)
         become_subreaper()
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        pid = os.fork()
-        if pid == 0:
-            attempt(command, status_write)
-        # Copies of pipes and sockets held here would keep them open after their owners are gone.
-        close_all([fd for fd in open_fds() if fd != status_write])
-        os.write(status_write, b"ended %d;" % wait_for(pid))
-    except OSError as error:
-        os.write(status_write, b"exec %d;" % (error.errno or errno.EIO))
+        # What would be collected is copied first: this memory is the supervisor's until one of the two writes to it.
+        gc.disable()
+        for number, fd in enumerate(stdio):
+            os.dup2(fd, number)
+        keep_only((0, 1, 2, order, go, report))
+        if os.read(go, 1):
+            pid = start(json.loads(read_whole(order)), report)
+            # A copy of a pipe held here would keep it open after the command closed its own.
+            keep_only((report,))
+            os.write(report, b"ended %d;" % wait_for(pid))
     finally:
         os._exit(0)
 
@@ -86,15 +103,3 @@ def wait_for(command: int) -> int:
                 os.waitpid(-1, 0)
         except ChildProcessError:
             return status
-
-
-def attempt(command: Callable[[], None], status_write: int) -> None:
-    """Runs in the second fork, never returns: becomes the command or reports why it cannot."""
-    try:
-        os.setsid()
-        die_with_parent()
-        command()
-    except StartFailed as failure:
-        os.write(status_write, b"%s %d;" % (failure.step, failure.number))
-    finally:
-        os._exit(127)

@@ -1,4 +1,4 @@
-"""The loop: one selector, and a tick after each round."""
+"""The loop: one selector, and a tick before each wait."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ class Loop:
 
     def watch(self, fd: int, events: int, callback: Callback) -> None:
         """Sets what is watched of fd; no events ends it."""
+        known = self.selector.get_map().get(fd)
         if not events:
-            self.forget(fd)
-        elif fd in self.selector.get_map():
-            self.selector.modify(fd, events, callback)
-        else:
+            if known:
+                self.selector.unregister(fd)
+        elif not known:
             self.selector.register(fd, events, callback)
+        elif (known.events, known.data) != (events, callback):
+            self.selector.modify(fd, events, callback)
 
     def forget(self, fd: int) -> None:
         """Ends the watch of fd, if there is one. It must come before fd is closed."""

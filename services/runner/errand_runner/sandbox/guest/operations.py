@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from .channel import Channel
+from .channel import Channel, LineClosed
 from .files import Files
 from .jobs import Jobs
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .channel import Head, Operation
     from .loop import Loop
 
-VERSION = 2
+VERSION = 3
 
 
 class Operations:
@@ -43,6 +43,15 @@ class Operations:
         except ValueError as error:
             # A path with a NUL or a lone surrogate in it.
             self.channel.fail(head["id"], OSError(errno.EINVAL, str(error)))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise LineClosed(f"a request that is none: {error!r}") from error
 
     def hello(self, head: Head, body: bytes) -> None:
         self.channel.send({"op": "hello", "id": head["id"], "version": VERSION})
+
+    def tick(self) -> float | None:
+        """What is due; then everything that was said goes out."""
+        self.channel.flush()
+        due_s = self.jobs.tick()
+        self.channel.flush()
+        return due_s

@@ -1,7 +1,16 @@
 """What a process asks of the kernel for itself (prctl(2)), which Python does not offer."""
 
+from __future__ import annotations
+
 import ctypes
+import os
 import signal
+from typing import TYPE_CHECKING
+
+from .tree import kill_tree
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -10,9 +19,19 @@ PR_SET_CHILD_SUBREAPER = 36
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def die_with_parent() -> None:
-    """Not inherited. A parent that is gone already is not noticed."""
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent(parent: int) -> None:
+    """When the parent dies, this process ends, and first what is below it. A signal of anybody else changes nothing."""
+
+    def look(number: int, frame: FrameType | None) -> None:
+        if os.getppid() != parent:
+            kill_tree(os.getpid())
+            os._exit(1)
+
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, look)
+    prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    look(0, None)
 
 
 def become_subreaper() -> None:
@@ -21,13 +40,8 @@ def become_subreaper() -> None:
 
 
 def shut_memory() -> None:
-    """No process of the same user may read or write this one's memory, or trace it. Inherited until an exec."""
+    """No process of this uid may trace this one, or open its memory or descriptors. Forks inherit it, until exec."""
     prctl(PR_SET_DUMPABLE, 0)
-
-
-def open_memory() -> None:
-    """As every process begins: its own files in /proc are its user's, not root's."""
-    prctl(PR_SET_DUMPABLE, 1)
 
 
 def prctl(option: int, value: int) -> None:
