@@ -11,10 +11,11 @@ import docker
 from errand_common.clock import Clock
 from errand_common.ids import Ids
 from errand_runner.sandbox.docker import Engine, SandboxSpec
+from errand_runner.sandbox.limits import Limits
 from tests.bench.rows import Table
 
 SIZES = (50, 100)
-MEMORY_BYTES = 512 << 20
+LIMITS = Limits(memory_bytes=512 << 20, cpus=1.0, pids=128)
 WORK = """
 set -e
 git init --quiet repo && cd repo
@@ -88,9 +89,7 @@ class _Crowd:
             runner_id=self.runner_id,
             image=self.image,
             socket_dir=socket_dir,
-            memory_bytes=MEMORY_BYTES,
-            cpus=1.0,
-            pids=128,
+            limits=LIMITS,
         )
 
     def _add(self, what: str, sample: float, *, unit: str) -> None:
