@@ -14,8 +14,10 @@ OUTPUT_LINES = 12
 
 _STEPS = {
     "queue": "queue",
+    "pull": "image",
     "container": "container",
     "clone": "clone",
+    "setup": "setup",
     "first_word": "first word",
     "push": "push",
     "pull_request": "pull request",
@@ -44,7 +46,9 @@ class Screen:
         self.console.print(Text(text, style=style))
 
     def _delta(self, delta: Json) -> None:
-        if delta["kind"] == "output":
+        if delta["kind"] == "step":
+            self._step_said(delta["text"])
+        if delta["kind"] in ("output", "step"):
             return
         if self._writing != (delta["subject_id"], delta["kind"]):
             self._end_words()
@@ -54,6 +58,11 @@ class Screen:
         self._unfinished = delta["subject_id"]
         style = "dim italic" if delta["kind"] == "thinking" else ""
         self.console.print(Text(delta["text"], style=style), end="", soft_wrap=True)
+
+    def _step_said(self, text: str) -> None:
+        self._end_words()
+        for line in text.splitlines():
+            self.console.print(Text(f"          │ {line}", style="dim"))
 
     def _end_words(self) -> None:
         if self._writing:
@@ -71,6 +80,8 @@ class Screen:
                 self._line("task", f"{detail['status']}{reason}", "bold cyan")
             case "attempt_phase_changed":
                 self._line("attempt", detail["phase"], "cyan")
+            case "step_started":
+                self._line("step", f"{_STEPS.get(detail['step'], detail['step'])} …", "dim")
             case "step_finished":
                 self._line("step", f"{_STEPS.get(detail['step'], detail['step'])} {detail['duration']:.2f} s", "dim")
             case "message_appended" if detail["role"] == "assistant" and detail["message_id"] not in self._spoken:

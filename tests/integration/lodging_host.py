@@ -21,6 +21,7 @@ from errand_runner.outbox import Outbox
 from errand_runner.record import Recorder
 from errand_runner.sandbox.docker import Engine, Sandbox, SandboxSpec
 from errand_runner.sandbox.limits import Limits
+from errand_runner.steps import Steps
 from tests.integration.brokering import Lender
 
 
@@ -68,6 +69,7 @@ class Host:
 
     def lodging(self, recorder: Recorder) -> Lodging:
         """Of the attempt."""
+        freezer = Freezer(self.attempt_id, leases=self.leases, clock=Clock(), teller=recorder)
         return Lodging(
             self.attempt_id,
             self.task_id,
@@ -76,8 +78,9 @@ class Host:
             book=self.book,
             ids=Ids(Clock()),
             socket_root=self.folder / "s",
-            freezer=Freezer(self.attempt_id, leases=self.leases, clock=Clock(), teller=recorder),
+            freezer=freezer,
             recorder=recorder,
+            steps=Steps(recorder=recorder, freezer=freezer, ids=Ids(Clock())),
             new_broker=self.broker,
             new_spec=self.spec,
         )

@@ -17,6 +17,7 @@ from errand_runner.lodging import Lodging
 from errand_runner.outbox import Log, OutboxError
 from errand_runner.record import Recorder
 from errand_runner.sandbox.docker import EngineUnavailable, SandboxFailed, SandboxSpec
+from errand_runner.steps import Steps
 from errand_runner.worker import Outcome
 from tests.sim.conversation import Conversation, Parked
 from tests.sim.engine import Broker
@@ -55,6 +56,7 @@ class _Work:
         self.means, self.assignment, self.inbox, self.log = means, assignment, inbox, log
         self.recorder, self.freezer, self.chance = recorder, freezer, means.chance
         self.temper, self.task_id = means.temper, assignment.task.task_id
+        self.steps = Steps(recorder=recorder, freezer=freezer, ids=means.ids)
         self.outcome: Outcome | None = None
 
     async def run(self) -> None:
@@ -100,6 +102,7 @@ class _Work:
             socket_root=means.socket_root,
             freezer=self.freezer,
             recorder=self.recorder,
+            steps=self.steps,
             new_broker=lambda _: Broker(),  # type: ignore[arg-type, return-value]
             new_spec=self._spec,
         )
@@ -122,8 +125,9 @@ class _Work:
         if self._happens(self.temper.delays):
             await self.recorder.git_delayed("the git host does not answer", 5.0)
             await asyncio.sleep(5.0)
-        await self._while(self.temper.start_s)
-        await self.recorder.step(event_pb2.STEP_CLONE, self.temper.start_s)
+        async with self.steps.step(event_pb2.STEP_CLONE, within_s=3600.0) as say:
+            say("cloning")
+            await self._while(self.temper.start_s)
 
     async def _deliver(self, container: Container) -> None:
         """Push, then the pull request: each under a lease that was renewed lately."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +29,7 @@ from errand_runner.delivery import Delivery
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
 from errand_runner.ending import FAILURES, AttemptFailed, outcome_of_failure, outcome_of_turn
+from errand_runner.engine_outage import until_engine_answers
 from errand_runner.freezer import Freezer
 from errand_runner.inputs import Inbox
 from errand_runner.journal import Journal
@@ -41,9 +42,11 @@ from errand_runner.outbox import Log
 from errand_runner.record import Recorder
 from errand_runner.sandbox.docker import Engine, Sandbox, SandboxSpec
 from errand_runner.sandbox.limits import Limits
+from errand_runner.start import SandboxImage, Start
+from errand_runner.steps import Steps
 from errand_runner.talk import Hearing, restore, talk
 from errand_runner.worker import Outcome
-from errand_runner.workspace import REPOSITORY, GitFailed, NothingToStartFrom, Workspace
+from errand_runner.workspace import REPOSITORY, Workspace
 
 Answer = TypeVar("Answer")
 
@@ -71,6 +74,7 @@ class Means:
     image: str
     limits: Limits
     runtime: str
+    image_pull: str
     socket_root: Path
     journal: Journal
     book: Book
@@ -106,6 +110,11 @@ class _Attempt:
         self.redactor = Redactor([means.model_key])
         self.freezer = Freezer(log.attempt_id, leases=means.leases, clock=means.clock, teller=recorder)
         self.clock = self.freezer.clock
+        self.steps = Steps(recorder=recorder, freezer=self.freezer, ids=means.ids)
+        self.start = Start(
+            self.project, steps=self.steps, images=means.engine.images, pull=means.image_pull, redactor=self.redactor
+        )
+        self.image = SandboxImage(means.image)
         self.ended: TurnEnded | None = None
 
     async def run(self) -> TurnEnded:
@@ -123,8 +132,9 @@ class _Attempt:
             await self.recorder.step(event_pb2.STEP_QUEUE, wire.seconds(self.assignment.queue_duration))
         await self._check_room()
         await self._borrow()
+        self.image = await self._get_image()
         async with self._lodger().housed() as lodger:
-            await lodger.through(self._get_repository)
+            await lodger.through(self._get_ready)
             await self.recorder.phase(AttemptPhase.RUNNING)
             ended = await self._turn(lodger)
             if ended.reason is not EndReason.PARKED:
@@ -143,6 +153,7 @@ class _Attempt:
             socket_root=means.socket_root,
             freezer=self.freezer,
             recorder=self.recorder,
+            steps=self.steps,
             new_broker=self._broker,
             new_spec=self._spec,
         )
@@ -174,10 +185,10 @@ class _Attempt:
             workspace_id=workspace_id,
             task_id=self.task.task_id,
             runner_id=self.runner_id,
-            image=self.means.image,
             socket_dir=socket_dir,
             limits=self.means.limits,
             runtime=self.means.runtime,
+            **asdict(self.image),
         )
 
     def _workspace(self, lodged: Lodged) -> Workspace:
@@ -190,19 +201,25 @@ class _Attempt:
             host=broker.host,
         )
 
-    async def _get_repository(self, lodged: Lodged) -> None:
+    async def _get_image(self) -> SandboxImage:
+        probe = self._spec(self.means.ids.new("sbx"), "", self.means.socket_root)
+
+        async def get() -> SandboxImage:
+            await self.freezer.gate()
+            return await self.start.image(probe)
+
+        if not self.recorder.began:
+            # It may begin on another host while the engine of this one is away.
+            return await get()
+        patience_s, away = self.means.engine_patience_s, self.recorder.engine_away
+        return await until_engine_answers(get, patience_s=patience_s, clock=self.clock, away=away)
+
+    async def _get_ready(self, lodged: Lodged) -> None:
         workspace = self._workspace(lodged)
         if self.recorder.began and await workspace.take_up():
             return
-        started_s = self.clock.boot_s()
-        try:
-            await self._patiently(workspace.prepare)
-        except (GitFailed, HostAway) as exc:
-            message = f"{self.project.repository} could not be cloned: {exc}; send the task on to try again"
-            raise AttemptFailed(FailureReason.CLONE, message) from exc
-        except NothingToStartFrom as exc:
-            raise AttemptFailed(FailureReason.REPOSITORY, f"{self.project.repository}: {exc}") from exc
-        await self.recorder.step(event_pb2.STEP_CLONE, self.clock.boot_s() - started_s)
+        await self.start.clone(workspace, self._patiently, patience_s=self.means.git_patience.budget_s)
+        await self.start.set_up(lodged[0].supervisor)
 
     async def _turn(self, lodger: Lodger) -> TurnEnded:
         await self.log.drained()

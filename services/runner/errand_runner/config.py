@@ -1,6 +1,7 @@
 """The runner's settings."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -68,6 +69,12 @@ class RunnerSettings(Settings):
         description="the image of the containers in which the model's commands run",
         min_length=1,
         examples=["errand-sandbox:latest"],
+    )
+    image_pull: Literal["missing", "never"] = Field(
+        "missing",
+        alias="ERRAND_IMAGE_PULL",
+        description="whether a project's image that is not on this host is pulled (missing), or refused (never)",
+        examples=["never"],
     )
     docker_host: str = Field(
         "unix:///var/run/docker.sock",

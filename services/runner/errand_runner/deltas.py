@@ -3,13 +3,15 @@
 import asyncio
 from collections import deque
 
-from errand.v1.event_pb2 import DELTA_KIND_OUTPUT, Delta, DeltaKind
+from errand.v1.event_pb2 import DELTA_KIND_OUTPUT, DELTA_KIND_STEP, Delta, DeltaKind
 
 DELTA_CHARACTERS = 16 * 1024 // 4
 """The largest piece of transient text, whatever its characters weigh (contract: Delta.text)."""
 
 DELTA_LIMIT = 1000
 """Transient pieces that may wait; the oldest fall out, since a durable event covers them later."""
+
+_NO_WORDS = (DELTA_KIND_OUTPUT, DELTA_KIND_STEP)
 
 
 class Deltas:
@@ -59,7 +61,7 @@ class Pieces:
 
     def end_messages(self) -> None:
         """No more of any message comes: what was said so far is void."""
-        self._counts = {key: count for key, count in self._counts.items() if key[1] == DELTA_KIND_OUTPUT}
+        self._counts = {key: count for key, count in self._counts.items() if key[1] in _NO_WORDS}
 
 
 def _follows(delta: Delta, last: Delta) -> bool:

@@ -17,6 +17,7 @@ from errand_runner.freezer import Freezer
 from errand_runner.journal import Entry, Journal, JournalFailed
 from errand_runner.record import Recorder
 from errand_runner.sandbox.docker import Engine, Sandbox, SandboxFailed, SandboxSpec
+from errand_runner.steps import CONTAINER_S, StepLate, Steps
 
 Lodged = tuple[Sandbox, Broker]
 
@@ -40,13 +41,14 @@ class Lodging:
         socket_root: Path,
         freezer: Freezer,
         recorder: Recorder,
+        steps: Steps,
         new_broker: Callable[[Path], Broker],
         new_spec: Callable[[str, str, Path], SandboxSpec],
     ) -> None:
         self._attempt_id, self._task_id = attempt_id, task_id
         self._engine, self._journal, self._book = engine, journal, book
         self._ids, self._socket_root = ids, socket_root
-        self._freezer, self._recorder = freezer, recorder
+        self._freezer, self._recorder, self._steps = freezer, recorder, steps
         self._new_broker, self._new_spec = new_broker, new_spec
 
     async def open(self, stack: AsyncExitStack) -> Lodged:
@@ -57,10 +59,12 @@ class Lodging:
         await self._freezer.gate()
         if (lodged := await self._take_up(stack)) is not None:
             return lodged
-        started_s = self._freezer.clock.boot_s()
-        sandbox, broker = await self.open_new(stack)
-        await self._recorder.sandbox_opened(sandbox.sandbox_id, sandbox.container_id)
-        await self._recorder.step(event_pb2.STEP_CONTAINER, self._freezer.clock.boot_s() - started_s)
+        try:
+            async with self._steps.step(event_pb2.STEP_CONTAINER, within_s=CONTAINER_S):
+                sandbox, broker = await self.open_new(stack)
+                await self._recorder.sandbox_opened(sandbox.sandbox_id, sandbox.container_id)
+        except StepLate as exc:
+            raise SandboxFailed(f"{exc}; see whether the host is overloaded") from exc
         return sandbox, broker
 
     async def open_new(self, stack: AsyncExitStack) -> Lodged:

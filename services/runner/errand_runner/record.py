@@ -44,9 +44,19 @@ class Recorder:
             number = wire.number(task_pb2.AttemptPhase, phase)
             await self._write(pb.EventBody(attempt_phase_changed=pb.AttemptPhaseChanged(phase=number)))
 
-    async def step(self, step: "pb.Step.ValueType", duration_s: float) -> None:
-        """A step ended well."""
-        await self._write(pb.EventBody(step_finished=pb.StepFinished(step=step, duration=wire.duration(duration_s))))
+    async def step_started(self, step_id: str, step: "pb.Step.ValueType") -> None:
+        """A step of getting started began."""
+        await self._write(pb.EventBody(step_started=pb.StepStarted(step_id=step_id, step=step)))
+
+    def step_said(self, step_id: str, text: str) -> None:
+        """What a step printed, for whoever watches."""
+        self._pieces.add(step_id, pb.DELTA_KIND_STEP, text)
+
+    async def step(self, step: "pb.Step.ValueType", duration_s: float, *, step_id: str = "") -> None:
+        """A step ended well; `step_id` is that of its start, empty for one that has none."""
+        self._pieces.end(step_id)
+        finished = pb.StepFinished(step=step, duration=wire.duration(duration_s), step_id=step_id)
+        await self._write(pb.EventBody(step_finished=finished))
 
     async def sandbox_opened(self, sandbox_id: str, container_id: str) -> None:
         """A container runs for the task."""

@@ -114,6 +114,7 @@ def _means(
         image=settings.image,
         limits=host.limits,
         runtime=settings.runtime,
+        image_pull=settings.image_pull,
         socket_root=host.socket_root,
         journal=Journal(settings.data / "sandboxes"),
         book=Book(settings.data / "workspaces", clock),

@@ -1,9 +1,11 @@
 """The clone inside a sandbox: made, taken up again, committed and pushed, always by git in the sandbox."""
 
 import re
+import time
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from errand_runner.live import LiveLines, Say, followed
 from errand_runner.outage import GitHost, HostAway
 from errand_runner.sandbox.supervisor import FileError, Finished, Supervisor
 
@@ -21,6 +23,11 @@ AUTHOR = {"user.name": "Errand", "user.email": "errand@localhost"}
 """Who commits, unless the model says otherwise; the address belongs to nobody."""
 
 GUIDE_BYTES = 64 * 1024
+
+
+def mark_of(folder: str) -> str:
+    """Where it is written down that a clone is set up: beside it, and not in it."""
+    return f"{folder}.setup"
 
 
 class GitFailed(Exception):
@@ -61,19 +68,20 @@ class Workspace:
         self._supervisor, self._folder, self._host = supervisor, folder, host
         self._remote_url, self._branch, self._default_branch = remote_url, branch, default_branch
 
-    async def prepare(self) -> None:
+    async def prepare(self, say: Say = lambda text: None) -> None:
         """Clone, or take up the clone of an earlier attempt, and check out the task's branch.
 
+        `say` takes git's progress.
         Raises GitFailed, HostAway (then it may be called again) and NothingToStartFrom.
         """
         if await self._exists(f"{self._folder}/.git/HEAD"):
             await self._unlock()
             await self._git("remote", "set-url", "origin", self._remote_url)
-            await self._reach("fetch", "--prune", "origin", timeout_s=CLONE_S)
+            await self._reach("fetch", "--progress", "--prune", "origin", timeout_s=CLONE_S, say=say)
             if not await self._knows(f"refs/remotes/origin/{self._default_branch}"):
                 await self._check_start()
         else:
-            await self._clone()
+            await self._clone(say)
         await self._check_out()
 
     async def take_up(self) -> bool:
@@ -130,13 +138,15 @@ class Workspace:
         locks = ["find", f"{self._folder}/.git", "-name", "*.lock", "-type", "f", "-delete"]
         await self._supervisor.capture(locks, cwd=self._folder, timeout_s=GIT_S)
 
-    async def _clone(self) -> None:
+    async def _clone(self, say: Say) -> None:
         """Beside its place, then moved there: what stands there is whole, however an earlier attempt ended."""
         part, parent = f"{self._folder}.part", str(PurePosixPath(self._folder).parent)
-        await self._supervisor.capture(["rm", "-rf", part, self._folder], cwd=parent, timeout_s=GIT_S)
-        clone = ("clone", "--no-tags", "--branch", self._default_branch, self._remote_url, part)
+        # What was set up in a clone goes with it.
+        gone = ["rm", "-rf", part, self._folder, mark_of(self._folder)]
+        await self._supervisor.capture(gone, cwd=parent, timeout_s=GIT_S)
+        clone = ("clone", "--progress", "--no-tags", "--branch", self._default_branch, self._remote_url, part)
         try:
-            await self._reach(*clone, cwd=parent, timeout_s=CLONE_S)
+            await self._reach(*clone, cwd=parent, timeout_s=CLONE_S, say=say)
         except GitFailed:
             await self._check_start()
             raise
@@ -185,27 +195,38 @@ class Workspace:
             return False
         return True
 
-    async def _reach(self, *arguments: str, cwd: str = "", timeout_s: float = GIT_S) -> Finished:
+    async def _reach(
+        self, *arguments: str, cwd: str = "", timeout_s: float = GIT_S, say: Say | None = None
+    ) -> Finished:
         """A git command that talks to the git host. Raises HostAway where that, and not the command, is the matter."""
         self._host.trouble = ""
         try:
-            return await self._git(*arguments, cwd=cwd, timeout_s=timeout_s)
+            return await self._git(*arguments, cwd=cwd, timeout_s=timeout_s, say=say)
         except GitFailed as exc:
             if self._host.trouble:
                 raise HostAway(self._host.trouble) from exc
             raise
 
-    async def _git(self, *arguments: str, cwd: str = "", timeout_s: float = GIT_S) -> Finished:
-        finished = await self._run(*arguments, cwd=cwd, timeout_s=timeout_s)
+    async def _git(self, *arguments: str, cwd: str = "", timeout_s: float = GIT_S, say: Say | None = None) -> Finished:
+        finished = await self._run(*arguments, cwd=cwd, timeout_s=timeout_s, say=say)
         if finished.exit.timed_out:
             raise GitFailed(f"git {arguments[0]} did not end within {timeout_s:.0f} s")
         if finished.exit.code != 0:
-            said = (finished.stderr or finished.stdout).decode(errors="replace").strip()[-2000:]
-            raise GitFailed(f"git {arguments[0]}: {said}")
+            raise GitFailed(f"git {arguments[0]}: {_last_words(finished)}")
         return finished
 
-    async def _run(self, *arguments: str, cwd: str = "", timeout_s: float = GIT_S) -> Finished:
-        return await self._supervisor.capture(["git", *arguments], cwd=cwd or self._folder, timeout_s=timeout_s)
+    async def _run(self, *arguments: str, cwd: str = "", timeout_s: float = GIT_S, say: Say | None = None) -> Finished:
+        argv, cwd = ["git", *arguments], cwd or self._folder
+        if say is None:
+            return await self._supervisor.capture(argv, cwd=cwd, timeout_s=timeout_s)
+        running = self._supervisor.run(argv, cwd=cwd, timeout_s=timeout_s)
+        return await followed(running, LiveLines(say, now_s=time.monotonic))
+
+
+def _last_words(finished: Finished) -> str:
+    """What it said, without what a terminal would show no more."""
+    said = (finished.stderr or finished.stdout).decode(errors="replace").strip()
+    return "\n".join(line.rpartition("\r")[2] for line in said.split("\n"))[-2000:]
 
 
 def _commit(finished: Finished) -> str:

@@ -31,8 +31,8 @@ class Durations:
 
     @property
     def starting_s(self) -> float:
-        """Until its sandbox and clone must be ready."""
-        return 360 * self.beat_s
+        """Until its image, sandbox, clone and setup must be ready: longer than the runner gives all of them."""
+        return 720 * self.beat_s
 
     @property
     def running_s(self) -> float:

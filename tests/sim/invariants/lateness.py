@@ -6,7 +6,7 @@ from tests.sim.scheduler_host import BEAT_S
 
 _SLACK_BEATS = 8
 _LOST_BEATS = 120
-_SHORT_BEATS = {"offered": 3, "accepted": 12 + _LOST_BEATS, "starting": 360 + _LOST_BEATS, "stopping": 24}
+_SHORT_BEATS = {"offered": 3, "accepted": 12 + _LOST_BEATS, "starting": 720 + _LOST_BEATS, "stopping": 24}
 """How long an attempt may stay in a phase while the scheduler is up."""
 _DAY_BEATS = 17_280
 _LONG_BEATS = {"pending": 7 * _DAY_BEATS, "waiting": 30 * _DAY_BEATS}

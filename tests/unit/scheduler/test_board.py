@@ -186,7 +186,7 @@ async def test_only_the_holder_renews_and_others_hear_that_it_is_over(world: Wor
 
 @pytest.mark.parametrize(
     ("phase", "beats"),
-    [(AttemptPhase.ACCEPTED, 12), (AttemptPhase.STARTING, 360), (AttemptPhase.RUNNING, 17_280)],
+    [(AttemptPhase.ACCEPTED, 12), (AttemptPhase.STARTING, 720), (AttemptPhase.RUNNING, 17_280)],
 )
 async def test_a_phase_that_takes_too_long_is_ended(world: World, phase: AttemptPhase, beats: int) -> None:
     watched = Watched(world)

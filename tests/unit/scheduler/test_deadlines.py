@@ -22,7 +22,7 @@ async def test_every_phase_has_its_time(world: World) -> None:
     running = await world.running((await world.new_task()).task_id)
     stopping = await world.running((await world.new_task()).task_id)
     await world.stopped((await world.attempt(stopping.attempt_id)).task_id)
-    beats = {holder: 3, accepted: 12, starting: 360, running: 17_280, stopping: 24}
+    beats = {holder: 3, accepted: 12, starting: 720, running: 17_280, stopping: 24}
     for each, count in beats.items():
         left_us = ((await world.attempt(each.attempt_id)).deadline_time or 0) - world.clock.now_us()
         assert left_us == count * DURATIONS.beat_s * 1e6

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from errand_runner import doorway
-from errand_runner.sandbox import lifeline, seccomp
+from errand_runner.sandbox import image_env, lifeline, seccomp
 from errand_runner.sandbox.limits import Limits
 from errand_runner.sandbox.names import Label
 
@@ -60,6 +60,10 @@ class SandboxSpec:
     patience_s: int = 3600
     # Longer than an attempt may take (ARCHITECTURE.md, States), with what a container may have waited for it.
     lifetime_s: int = 3 * 24 * 3600
+    # Of a project's image, which sets its own programs' places; it may have no folder for a workspace, or one that no
+    # sandbox may write to, so that a fresh volume is made ready with this image, and takes nothing of the other.
+    image_env: tuple[str, ...] = ()
+    workspace_image: str = ""
 
 
 def environment() -> dict[str, str]:
@@ -99,7 +103,7 @@ def container_config(spec: SandboxSpec, *, uid: int, guest: Path, expires: int) 
         "User": f"{uid}:{uid}",
         "WorkingDir": WORKSPACE,
         "Hostname": "sandbox",
-        "Env": [f"{name}={value}" for name, value in environment().items()],
+        "Env": image_env.merged(environment(), spec.image_env),
         "Labels": {
             Label.MANAGED: "1",
             Label.RUNNER: spec.runner_id,
@@ -138,7 +142,12 @@ def _host_config(spec: SandboxSpec, guest: Path) -> dict[str, object]:
         "ShmSize": _SHARED_MEMORY_BYTES,
         "Tmpfs": _TMPFS,
         "Mounts": [
-            {"Type": "volume", "Source": spec.workspace_id, "Target": WORKSPACE},
+            {
+                "Type": "volume",
+                "Source": spec.workspace_id,
+                "Target": WORKSPACE,
+                "VolumeOptions": {"NoCopy": bool(spec.workspace_image)},
+            },
             {"Type": "bind", "Source": str(spec.socket_dir.absolute()), "Target": doorway.FOLDER, "ReadOnly": True},
             {"Type": "bind", "Source": str(guest.absolute()), "Target": GUEST_FOLDER, "ReadOnly": True},
         ],

@@ -32,7 +32,7 @@ export class GoingOn {
     #grow(delta, joined) {
         if (delta.kind === "output") {
             this.#output(delta, joined);
-        } else {
+        } else if (delta.kind !== "step") {
             this.#words(delta, joined);
         }
     }

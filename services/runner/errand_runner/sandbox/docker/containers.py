@@ -14,6 +14,7 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from errand_runner import doorway
 from errand_runner.sandbox import profile
 from errand_runner.sandbox.docker.errors import SandboxFailed
+from errand_runner.sandbox.fresh_volume import workspace_config
 from errand_runner.sandbox.names import Label
 from errand_runner.sandbox.profile import SandboxSpec
 
@@ -35,9 +36,17 @@ class Containers:
     def start(self, config: dict[str, object], spec: SandboxSpec) -> str:
         """The id of a new container, alone on its workspace. Raises SandboxFailed where it cannot be alone."""
         self._clear(spec.workspace_id)
+        if spec.workspace_image:
+            self._make_ready(spec)
         container_id: str = self._client.create_container_from_config(config, name=spec.sandbox_id)["Id"]  # type: ignore[no-untyped-call]
         self._client.start(container_id)
         return container_id
+
+    def _make_ready(self, spec: SandboxSpec) -> None:
+        """Under the sandbox's own name: whatever ends the sandbox removes it."""
+        config = workspace_config(spec)
+        self._client.create_container_from_config(config, name=spec.sandbox_id)  # type: ignore[no-untyped-call]
+        self.remove(spec.sandbox_id)
 
     def revive(self, spec: SandboxSpec, container_id: str) -> str:
         """The id of the container that another process of this runner left running, with nothing of its in it.

@@ -18,6 +18,7 @@ from errand_runner.sandbox.docker.connect import DEFAULT_ENGINE, connect
 from errand_runner.sandbox.docker.containers import Containers
 from errand_runner.sandbox.docker.errors import EngineUnavailable, SandboxFailed
 from errand_runner.sandbox.docker.facts import EngineFacts, facts_of
+from errand_runner.sandbox.docker.images import Images
 from errand_runner.sandbox.docker.lanes import Lane
 from errand_runner.sandbox.docker.sandbox import Grip, Sandbox
 from errand_runner.sandbox.docker.workspaces import Volume, Workspaces
@@ -35,7 +36,7 @@ _log = structlog.get_logger()
 class Engine:
     """A Docker engine on this host, used through `async with Engine.connect(...)`."""
 
-    def __init__(self, client: docker.APIClient, guest: Path) -> None:
+    def __init__(self, client: docker.APIClient, guest: Path, socket: str) -> None:
         self._client = client
         self._workspaces = Workspaces(client)
         self._containers = Containers(client)
@@ -47,13 +48,15 @@ class Engine:
         )
         self._opening: Counter[str] = Counter()
         """Workspaces that are about to be made, and have no container yet."""
+        self.images = Images(client, socket=socket, guest=guest, slow=self._slow)
+        """Those of projects."""
 
     @classmethod
     @asynccontextmanager
     async def connect(cls, *, state_dir: Path, base_url: str = DEFAULT_ENGINE) -> AsyncGenerator[Self]:
         """Connects, or raises EngineUnavailable. `state_dir` must have the same path for the engine as here."""
         client = await to_the_end(asyncio.to_thread(connect, base_url))
-        engine = cls(client, await asyncio.to_thread(install_guest, state_dir))
+        engine = cls(client, await asyncio.to_thread(install_guest, state_dir), base_url.partition("://")[2])
         try:
             yield engine
         finally:

@@ -1,0 +1,74 @@
+"""A project's setup script: run once in a fresh workspace, after the clone."""
+
+import hashlib
+from contextlib import aclosing
+
+from errand_runner.agent.redact import Redactor
+from errand_runner.agent.tools.output import CommandOutput
+from errand_runner.live import Say
+from errand_runner.sandbox.supervisor import Exit, FileError, Supervisor
+from errand_runner.workspace import REPOSITORY, mark_of
+
+# Nothing may wait for a person.
+_ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "GIT_EDITOR": "true"}
+_TOLD_CHARACTERS = 600
+_MARK_BYTES = 64
+
+
+class SetupFailed(Exception):
+    """The script failed; the message holds how, and the last that it printed."""
+
+
+class Setup:
+    """One project's script in one task's workspace.
+
+    That it ran is written down beside the clone, and goes with it: the next attempt in the same clone does not run the
+    same script in the same image again. One that was cut off runs again from its beginning.
+    """
+
+    def __init__(self, supervisor: Supervisor, script: str, *, image: str, folder: str = REPOSITORY) -> None:
+        self._supervisor, self._script, self._folder = supervisor, script, folder
+        self._mark = hashlib.sha256(f"{image}\n{script}".encode()).hexdigest().encode()
+
+    async def is_due(self) -> bool:
+        """Whether there is a script that this workspace has not seen."""
+        if not self._script.strip():
+            return False
+        try:
+            return await self._supervisor.read(mark_of(self._folder), limit_bytes=_MARK_BYTES) != self._mark
+        except FileError:
+            return True
+
+    async def run(self, *, say: Say, timeout_s: float, redactor: Redactor) -> None:
+        """In the clone, by bash, which stops at the first command that fails. Raises SetupFailed."""
+        output, ended = CommandOutput(redactor), None
+        file = f"{self._folder}.setup.sh"
+        try:
+            await self._supervisor.write(file, self._script.encode())
+            run = self._supervisor.run(["bash", "-e", file], cwd=self._folder, env=_ENVIRONMENT, timeout_s=timeout_s)
+            async with aclosing(run) as events:
+                async for event in events:
+                    if isinstance(event, Exit):
+                        ended = event
+                        break
+                    for piece in output.feed(event.fd, event.data):
+                        say(piece)
+            for piece in output.close():
+                say(piece)
+            assert ended is not None, "run yields an Exit last"
+            if ended.code != 0 or ended.timed_out:
+                raise SetupFailed(f"{_end(ended, timeout_s)}{_last(output.result())}")
+            await self._supervisor.write(mark_of(self._folder), self._mark)
+        except FileError as exc:
+            raise SetupFailed(f"it could not be started ({exc})") from exc
+
+
+def _end(ended: Exit, timeout_s: float) -> str:
+    if ended.timed_out:
+        return f"it did not end within {timeout_s / 60:.0f} minutes"
+    return f"it was killed by signal {ended.signal}" if ended.code is None else f"exit code {ended.code}"
+
+
+def _last(printed: str) -> str:
+    printed = printed.strip()
+    return f"; its last words: {printed[-_TOLD_CHARACTERS:]}" if printed else "; it printed nothing"
