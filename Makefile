@@ -55,7 +55,7 @@ test check: export PYTHONDONTWRITEBYTECODE :=
 test: check image browser service-images ## Prove every promise once; ten minutes on 2 cores beyond the first image build
 	$(PYTHON) -m pytest tests/sim
 # The longest modules first, and one more at a time than there are cores: they wait more than they compute.
-	$(PYTHON) -m pytest tests/chaos tests/e2e tests/integration -n 3 --dist loadfile --no-loadscope-reorder
+	$(PYTHON) -m pytest tests/chaos tests/e2e tests/escape tests/integration -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: venv ## Lint, types, import rules, contract and unit tests; a minute
@@ -79,9 +79,9 @@ simulate: venv ## Run generated schedules of faults (N= SEED=; PLANTED=1: find p
 		$(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED)) $(if $(PLANTED),--planted)
 	@$(if $(COVER),.venv/bin/coverage combine --quiet && .venv/bin/coverage report)
 
-.PHONY: soak
-soak: image ## Kill jobs, supervisors, containers and the runner at random while tasks work; nothing may be left (KILLS= SEED=)
-	@$(PYTHON) -m tests.soak $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+.PHONY: escape
+escape: image ## Try to break out of a sandbox, each way beside a container in which it succeeds (ONLY=names or beginnings)
+	@$(PYTHON) -m tests.escape --only "$(ONLY)"
 
 .PHONY: bench
 bench: image ## Measure, beside a peer or ceiling of the same run; table and bench.json (ONLY=dispatch,events,history,sandboxes)

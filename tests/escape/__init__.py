@@ -1,0 +1,1 @@
+"""Attempts to break out of a sandbox, each from inside it, through the tools that Claude has."""

@@ -1,0 +1,10 @@
+"""All attempts, by group."""
+
+from tests.escape.credentials import CREDENTIALS
+from tests.escape.exhaustion import EXHAUSTION
+from tests.escape.host import HOST_WALLS
+from tests.escape.neighbours import NEIGHBOURS
+from tests.escape.privilege import PRIVILEGE
+from tests.escape.tampering import TAMPERING
+
+ATTEMPTS = (*CREDENTIALS, *HOST_WALLS, *NEIGHBOURS, *PRIVILEGE, *TAMPERING, *EXHAUSTION)
