@@ -24,6 +24,11 @@ class Redactor:
             # Longest first: of two secrets, one may begin with the other.
             self._values = sorted([*self._values, value], key=len, reverse=True)
 
+    @property
+    def longest(self) -> int:
+        """How long the longest secret is, 0 without any."""
+        return max((len(value) for value in self._values), default=0)
+
     def text(self, text: str) -> str:
         """Gives the text with every secret masked."""
         for value in self._values:

@@ -25,6 +25,27 @@ class Chunk:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """So much of an output is not shown here: bytes, and line ends among them."""
+
+    bytes: int
+    lines: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the sandbox has of an output of `size_bytes`: its first `kept_bytes`, in a file if it has a path.
+
+    `trouble` says why not all of it; nothing, where it is longer than an output that is kept may be.
+    """
+
+    size_bytes: int
+    kept_bytes: int
+    path: str
+    trouble: str
+
+
+@dataclass(frozen=True)
 class Exit:
     """How a command ended: by its own code or by a signal, one of the two; and the note that it left."""
 
@@ -33,6 +54,23 @@ class Exit:
     timed_out: bool
     duration_s: float
     note: bytes = b""
+    silent: bool = False
+    """Killed since it said nothing for too long; `timed_out` is the time as a whole."""
+    kept: Kept | None = None
+
+
+@dataclass(frozen=True)
+class JobState:
+    """A command in the background. While it runs it has neither code nor signal."""
+
+    job: int
+    running: bool
+    code: int | None
+    signal: int | None
+    timed_out: bool
+    silent: bool
+    duration_s: float
+    output: Kept
 
 
 @dataclass(frozen=True)
@@ -73,7 +111,26 @@ def exit_of(frame: Frame) -> Exit:
         timed_out=frame.flag("timed_out"),
         duration_s=frame.duration_s("duration_s"),
         note=frame.body,
+        silent=frame.flag("silent"),
+        kept=kept_of(frame),
     )
+
+
+def gap_of(frame: Frame) -> Gap:
+    gap = Gap(bytes=frame.whole("bytes"), lines=frame.whole("lines"))
+    if frame.body or not 0 <= gap.lines <= gap.bytes:
+        raise BrokenFrame("a gap that no output can have")
+    return gap
+
+
+def kept_of(frame: Frame) -> Kept | None:
+    found = frame.within("output")
+    if found is None:
+        return None
+    kept = Kept(found.whole("size"), found.whole("kept"), found.text("path")[:4096], found.text("trouble")[:1000])
+    if not 0 <= kept.kept_bytes <= kept.size_bytes:
+        raise BrokenFrame("more of an output is kept than there is")
+    return kept
 
 
 def error_of(frame: Frame) -> FileError:
@@ -82,3 +139,20 @@ def error_of(frame: Frame) -> FileError:
 
 def stat_of(frame: Frame) -> Stat:
     return Stat(size_bytes=frame.whole("size"), mtime_ns=frame.whole("mtime_ns"), is_dir=frame.flag("is_dir"))
+
+
+def job_state_of(frame: Frame) -> JobState:
+    running, code, signal = frame.flag("running"), frame.whole_or_none("code"), frame.whole_or_none("signal")
+    output = kept_of(frame)
+    if output is None or running is not (code is None and signal is None) or not (code is None or signal is None):
+        raise BrokenFrame("a job that neither runs nor ended")
+    return JobState(
+        job=frame.whole("job"),
+        running=running,
+        code=code,
+        signal=signal,
+        timed_out=frame.flag("timed_out"),
+        silent=frame.flag("silent"),
+        duration_s=frame.duration_s("duration_s"),
+        output=output,
+    )

@@ -50,6 +50,22 @@ class Frame:
             raise BrokenFrame(f"field {name} is not true or false")
         return value
 
+    def within(self, name: str) -> "Frame | None":
+        """A field that holds fields, as a frame without a body; or null."""
+        value = self.head.get(name)
+        if value is None and name in self.head:
+            return None
+        if not isinstance(value, dict):
+            raise BrokenFrame(f"field {name} holds no fields")
+        return Frame(value, b"")
+
+    def each(self, name: str) -> "list[Frame]":
+        """A field that holds a list of such."""
+        value = self.head.get(name)
+        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+            raise BrokenFrame(f"field {name} is not a list of fields")
+        return [Frame(one, b"") for one in value]
+
     def duration_s(self, name: str) -> float:
         value = self.head.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -71,10 +87,11 @@ async def read(reader: asyncio.StreamReader) -> Frame:
     if head_bytes > HEAD_LIMIT_BYTES or body_bytes > BODY_LIMIT_BYTES:
         raise BrokenFrame(f"a frame claims {head_bytes} + {body_bytes} bytes")
     text = await reader.readexactly(head_bytes)
-    return Frame(_parse(text), await reader.readexactly(body_bytes))
+    return Frame(parse(text), await reader.readexactly(body_bytes))
 
 
-def _parse(text: bytes) -> dict[str, object]:
+def parse(text: bytes) -> dict[str, object]:
+    """The fields that a head holds. Raises BrokenFrame."""
     try:
         head = json.loads(text)
     # RecursionError: thousands of open brackets fit into a head.

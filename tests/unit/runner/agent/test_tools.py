@@ -1,6 +1,7 @@
 """The tools, over a real supervisor."""
 
 import json
+import re
 from contextlib import aclosing
 from pathlib import Path
 
@@ -122,6 +123,35 @@ async def test_a_flood_keeps_its_ends(tools: Tools) -> None:
     shown = len([line for line in lines if line.isdigit()])
     assert gap.startswith(f"[... {100_000 - shown:,} lines")
     assert len(tools.live) == 256_000
+
+
+async def test_a_flood_says_where_all_of_it_lies(tools: Tools) -> None:
+    outcome = await tools("bash", command="seq 1000000; echo last")
+    lines = outcome.text.splitlines()
+    gap = next(line for line in lines if line.startswith("[..."))
+    path = re.search(r"The whole output is in (\S+):", gap)
+    assert path
+    # Beside the repository, whose status stays as it was.
+    assert tools.folder not in Path(path[1]).parents
+    looked = await tools("bash", command=f"tail -n 1 {path[1]}; wc -l < {path[1]}")
+    assert looked.text.split()[:2] == ["last", "1000001"]
+    whole = len("".join(f"{number}\n" for number in range(1, 1_000_001))) + 5
+    shown = [line for line in lines if line.isdigit() or line == "last"]
+    assert whole - len("\n".join(shown)) - 1 - outcome.dropped_bytes in (0, -1)
+    # A line that the gap cut in two is counted with either part.
+    left_out = int(re.sub(r"\D", "", gap.split(" lines")[0]))
+    assert left_out + len(shown) - 1_000_001 in (0, 1, 2)
+
+
+async def test_a_line_that_is_cut_says_where_all_of_it_lies(tools: Tools) -> None:
+    outcome = await tools("bash", command="head -c 5000 /dev/zero | tr '\\0' x")
+    assert "[... line cut]" in outcome.text
+    assert "The whole output is in /" in outcome.text
+
+
+async def test_a_short_command_leaves_no_file(tools: Tools) -> None:
+    await tools("bash", command="echo short")
+    assert not (tools.folder.parent / ".errand").exists()
 
 
 async def test_a_secret_is_masked_in_output_and_files(tools: Tools) -> None:

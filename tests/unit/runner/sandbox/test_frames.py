@@ -14,8 +14,8 @@ from errand_runner.sandbox import frames
 from errand_runner.sandbox.frames import BrokenFrame
 from errand_runner.sandbox.supervisor import SandboxGone, Supervisor
 
-HELLO = {"op": "hello", "id": 1, "version": 3}
-ENDED = {"op": "exit", "id": 2, "code": 0, "signal": None, "timed_out": False, "duration_s": 0.1}
+HELLO = {"op": "hello", "id": 1, "version": 4}
+ENDED = {"op": "exit", "id": 2, "code": 0, "signal": None, "timed_out": False, "silent": False, "duration_s": 0.1}
 
 # Given the request's head, the raw bytes that the hostile end answers with.
 Script = Callable[[dict[str, object]], bytes]

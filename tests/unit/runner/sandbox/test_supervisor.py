@@ -11,6 +11,7 @@ import pytest
 
 from errand_runner.sandbox.guest.job import DRAIN_S
 from errand_runner.sandbox.supervisor import Chunk, Exit, FileError, Finished, SandboxGone, Supervisor
+from tests.unit.runner.sandbox.processes import alive
 
 PYTHON = sys.executable
 
@@ -26,14 +27,6 @@ sleep 300
 
 async def sh(supervisor: Supervisor, script: str, *, timeout_s: float = 20) -> Finished:
     return await supervisor.capture(["bash", "-c", script], cwd="/", timeout_s=timeout_s)
-
-
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
 
 
 async def test_a_command_gives_its_output_by_stream_and_its_exit_code(supervisor: Supervisor) -> None:

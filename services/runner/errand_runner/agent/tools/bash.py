@@ -3,12 +3,13 @@
 import shlex
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import PurePosixPath
 
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools.definitions import BashInput
 from errand_runner.agent.tools.outcome import Outcome
-from errand_runner.agent.tools.output import CommandOutput
-from errand_runner.sandbox.supervisor import Chunk, Exit, FileError, Supervisor
+from errand_runner.agent.tools.output import LIVE_BYTES, CommandOutput
+from errand_runner.sandbox.supervisor import Chunk, Exit, FileError, Gap, Supervisor
 
 # Nothing may wait for a person, and progress bars are noise.
 _ENVIRONMENT = {
@@ -31,6 +32,8 @@ class Bash:
         self._supervisor = supervisor
         self._workspace = workspace
         self._folder_file = f"{scratch}/.errand-folder"
+        # On the volume, not in memory as `scratch` may be; beside the repository, whose status does not show it.
+        self._output_folder = f"{PurePosixPath(workspace).parent}/.errand/output"
         self._redactor = redactor
         self.folder = workspace
 
@@ -44,6 +47,8 @@ class Bash:
                     if isinstance(event, Chunk):
                         for piece in output.feed(event.fd, event.data):
                             yield piece
+                    elif isinstance(event, Gap):
+                        output.skip(event)
                     else:
                         ended = event
         except FileError as error:
@@ -55,12 +60,18 @@ class Bash:
         self._follow(ended)
         yield _outcome(output, ended, given.timeout_s)
 
-    def _start(self, given: BashInput) -> AsyncGenerator[Chunk | Exit]:
+    def _start(self, given: BashInput) -> AsyncGenerator[Chunk | Gap | Exit]:
         # On the command's own first line, so that the line numbers in bash's messages are right.
         tell = f"trap {shlex.quote(f'pwd -P > {shlex.quote(self._folder_file)} 2>/dev/null')} EXIT; "
         argv = ["bash", "-c", tell + given.command]
-        return self._supervisor.run(
-            argv, cwd=self.folder, env=_ENVIRONMENT, timeout_s=given.timeout_s, note=self._folder_file
+        return self._supervisor.run_kept(
+            argv,
+            cwd=self.folder,
+            env=_ENVIRONMENT,
+            timeout_s=given.timeout_s,
+            note=self._folder_file,
+            folder=self._output_folder,
+            live_bytes=LIVE_BYTES,
         )
 
     def _follow(self, ended: Exit) -> None:
@@ -89,7 +100,7 @@ def _outcome(output: CommandOutput, ended: Exit, timeout_s: int) -> Outcome:
         end = f"exit code {ended.code} after {ended.duration_s:.1f} s"
     # A code other than 0 is an answer (grep found nothing, a test failed), not an error of the tool.
     return Outcome(
-        f"{output.result().rstrip() or '(no output)'}\n[{end}]",
+        f"{output.result(ended.kept).rstrip() or '(no output)'}\n[{end}]",
         is_error=ended.timed_out or ended.signal is not None,
         dropped_bytes=output.dropped_bytes,
     )

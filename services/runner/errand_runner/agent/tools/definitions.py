@@ -115,8 +115,8 @@ DEFINITIONS: tuple[Block, ...] = (
         "bash",
         "Runs a command with bash in the sandbox and gives its output, exit code and duration. Every call is a fresh "
         "shell: the working folder is kept, variables and functions are not. Stdin is empty. Processes left in the "
-        "background end with the command. Long output keeps its beginning and end; send it to a file if you need its "
-        "middle.",
+        "background end with the command. Of long output you get the beginning and the end, and the "
+        "path of a file with all of it.",
         command=("string", "The command or script."),
         timeout_s=(
             "integer?",

@@ -5,12 +5,15 @@ import re
 from collections import deque
 
 from errand_runner.agent.redact import Redactor, StreamRedactor
+from errand_runner.sandbox.answers import Gap, Kept
 
 HEAD_CHARS = 10_000
 TAIL_CHARS = 20_000
 LINE_CHARS = 2_000
 # A command that floods its output fills neither the outbox nor a phone; the result has its end all the same.
 LIVE_CHARS = 256_000
+# So much of it is enough for these, whatever its letters and colours take.
+LIVE_BYTES = 4 * LIVE_CHARS
 LIVE_PIECE_CHARS = 4_000
 
 _CUT = " [... line cut]"
@@ -38,15 +41,24 @@ class CommandOutput:
 
     def feed(self, fd: int, data: bytes) -> list[str]:
         """Takes some bytes of a stream; gives the pieces to show now."""
-        return self._take(self._streams[fd].feed(data))
+        stream = self._streams[fd]
+        text = stream.feed(data)
+        self._digest.leave_out(stream.take_unsafe())
+        return self._take(text)
+
+    def skip(self, gap: Gap) -> None:
+        """Takes note of output that does not come; what stands at its edges may be parts of secrets, and goes too."""
+        edges = "".join(stream.cut() for stream in self._streams.values())
+        self._digest.skip(gap.bytes, gap.lines)
+        self._digest.leave_out(edges)
 
     def close(self) -> list[str]:
         """Ends both streams; gives the last pieces to show."""
         return self._take("".join(stream.close() for stream in self._streams.values()))
 
-    def result(self) -> str:
-        """Gives what Claude reads; call it after `close`."""
-        return self._digest.text()
+    def result(self, kept: Kept | None = None) -> str:
+        """Gives what Claude reads; call it after `close`. `kept` says where all of it lies."""
+        return self._digest.text(kept)
 
     @property
     def dropped_bytes(self) -> int:
@@ -87,16 +99,33 @@ class Digest:
             self._end_line()
         self._extend(rest)
 
-    def text(self) -> str:
-        """Gives head and tail, with a word on what lies between them."""
+    def skip(self, size: int, lines: int) -> None:
+        """Takes note of text that is not there: so many bytes, and line ends among them. What stood before it stays in
+        the head or nowhere."""
+        if self._line:
+            self._end_line()
+        self._head_left = 0
+        while self._tail:
+            self._drop_line()
+        self._left_out_chars += size
+        self._left_out_lines += max(1, lines)
+        self._dropped_bytes += size
+
+    def leave_out(self, text: str) -> None:
+        """Takes note of text beside a gap that is not to be shown."""
+        self._left_out_chars += len(text)
+        self._left_out_lines += text.count("\n")
+        self._dropped_bytes += len(text.encode())
+
+    def text(self, kept: Kept | None = None) -> str:
+        """Gives head and tail, with a word on what lies between them, and on where the whole lies."""
         tail = "\n".join([*self._tail, *([_shown(self._line)] if self._line else [])])
+        where = _where(kept) if self._left_out_lines or self.dropped_bytes else ""
         if not self._left_out_lines:
-            return "\n".join([*self._head, *([tail] if tail else [])])
-        gap = (
-            f"[... {self._left_out_lines:,} lines, {self._left_out_chars:,} characters left out here. "
-            "To see them, send the output to a file and read the part you need. ...]"
-        )
-        return "\n".join([*self._head, gap, tail])
+            return "\n".join([*self._head, *([tail] if tail else []), *([f"[{where}]"] if where else [])])
+        gap = f"[... {self._left_out_lines:,} lines, {self._left_out_chars:,} characters left out here. "
+        gap += where or "To see them, send the output to a file and read the part you need."
+        return "\n".join([*self._head, f"{gap} ...]", tail])
 
     def _extend(self, text: str) -> None:
         # A progress bar overwrites its line by carriage returns: only what follows the last one with text counts.
@@ -122,11 +151,14 @@ class Digest:
         self._tail.append(line)
         self._tail_chars += len(line) + 1
         while self._tail_chars > TAIL_CHARS:
-            dropped = self._tail.popleft()
-            self._tail_chars -= len(dropped) + 1
-            self._left_out_chars += len(dropped) + 1
-            self._dropped_bytes += len(dropped.removesuffix(_CUT).encode()) + 1
-            self._left_out_lines += 1
+            self._drop_line()
+
+    def _drop_line(self) -> None:
+        line = self._tail.popleft()
+        self._tail_chars -= len(line) + 1
+        self._left_out_chars += len(line) + 1
+        self._dropped_bytes += len(line.removesuffix(_CUT).encode()) + 1
+        self._left_out_lines += 1
 
 
 class _Stream:
@@ -135,16 +167,46 @@ class _Stream:
     def __init__(self, redactor: Redactor) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._redactor = StreamRedactor(redactor)
+        self._longest_secret = redactor.longest
         self._held = ""
+        self._unsafe = ""
+        self._unsafe_chars = 0
 
     def feed(self, data: bytes) -> str:
         text = self._held + self._decoder.decode(data)
         text, self._held = _cut_at_open_escape(_ESCAPES.sub("", text))
-        return self._redactor.feed(text.translate(_CONTROLS))
+        text = self._redactor.feed(text.translate(_CONTROLS))
+        unsafe, text = text[: self._unsafe_chars], text[self._unsafe_chars :]
+        self._unsafe_chars -= len(unsafe)
+        self._unsafe += unsafe
+        return text
+
+    def take_unsafe(self) -> str:
+        """What was not given since it may be the end of a secret that a gap cut."""
+        unsafe, self._unsafe = self._unsafe, ""
+        return unsafe
+
+    def cut(self) -> str:
+        """Ends what came before a gap; gives what of it may be a part of a secret and is not to be shown."""
+        self._decoder.reset()
+        held, self._held = self._held, ""
+        self._unsafe_chars = max(0, self._longest_secret - 1)
+        return held + self._redactor.close()
 
     def close(self) -> str:
         rest = (self._held + self._decoder.decode(b"", final=True)).translate(_CONTROLS)
         return self._redactor.feed(rest) + self._redactor.close()
+
+
+def _where(kept: Kept | None) -> str:
+    if kept is None:
+        return ""
+    if kept.path and kept.kept_bytes == kept.size_bytes:
+        return f"The whole output is in {kept.path}: look into it with grep, sed or tail."
+    rest = f"; the rest could not be kept: {kept.trouble}" if kept.trouble else ""
+    if kept.path:
+        return f"The first {kept.kept_bytes:,} of its {kept.size_bytes:,} bytes are in {kept.path}{rest}."
+    return f"The output could not be kept: {kept.trouble}." if kept.trouble else ""
 
 
 def _shown(line: str) -> str:

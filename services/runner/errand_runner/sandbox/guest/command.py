@@ -8,6 +8,8 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+from .look import look
+
 if TYPE_CHECKING:
     from typing import Any
 
@@ -28,6 +30,8 @@ def start(order: dict[str, Any], report: int) -> int:
         os.chdir(order["cwd"])
         step = b"exec"
         os.environ.update(order["env"])
+        if "look" in order:
+            return fork_look(order["look"])
         argv = order["argv"]
         # Python ignores these two, and an ignored signal stays ignored across exec.
         default = [signal.SIGPIPE, signal.SIGXFSZ]
@@ -39,6 +43,19 @@ def start(order: dict[str, Any], report: int) -> int:
     if order["tell"]:
         os.write(report, b"started;")
     raise_oom_score(pid)
+    return pid
+
+
+def fork_look(request: dict[str, Any]) -> int:
+    """The pid of a process that looks around, which needs no program of the image."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setsid()
+            look(request)
+            os._exit(0)
+        finally:
+            os._exit(1)
     return pid
 
 

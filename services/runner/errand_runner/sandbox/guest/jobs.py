@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 from .clock import Clock
 from .descriptors import read_all
 from .job import Job
+from .kept import Kept, Spool
 from .leader import start_leader
 from .prctl import become_subreaper
 from .told import tell_end
 from .tree import children_by_parent, kill_tree, send_signal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .channel import Channel, Head
     from .leader import Leader
     from .loop import Loop
@@ -35,6 +38,7 @@ class Jobs:
         self.loop = loop
         self.channel = channel
         self.clock = Clock()
+        self.spool = Spool()
         self.by_id: dict[int, Job] = {}
         self.notes: dict[int, str] = {}
         self.spare: Leader | None = None
@@ -50,16 +54,32 @@ class Jobs:
         loop.watch(self.wake_read, selectors.EVENT_READ, self.reap)
 
     def run(self, head: Head, body: bytes) -> None:
-        if len(self.by_id) >= MOST_JOBS:
-            raise OSError(errno.EAGAIN, f"{MOST_JOBS} commands run already")
-        leader, self.spare = self.spare or start_leader(), None
-        self.spare_due = self.clock.now_s() + SPARE_S
-        leader.begin({"argv": head["argv"], "cwd": head["cwd"], "env": head["env"], "stdin": bool(body), "tell": False})
-        job = Job(self.loop, self.clock, self.channel, head, leader, self.ended)
-        self.by_id[job.id] = job
+        job = self.begin(head, begun=nothing, over=self.tell, told=False, stdin=bool(body))
         self.notes[job.id] = head["note"]
         job.stdin.give(body)
         job.stdin.end()
+
+    def begin(
+        self, head: Head, *, begun: Callable[[Job], None], over: Callable[[Job], None], told: bool, stdin: bool
+    ) -> Job:
+        """A new job; told, `begun` is called once it has started. Raises OSError."""
+        if len(self.by_id) >= MOST_JOBS:
+            raise OSError(errno.EAGAIN, f"{MOST_JOBS} commands run already")
+        order = {"argv": head["argv"], "cwd": head["cwd"], "env": head["env"], "stdin": stdin, "tell": told}
+        if "look" in head:
+            order["look"] = head["look"]
+        leader, self.spare = self.spare or start_leader(), None
+        self.spare_due = self.clock.now_s() + SPARE_S
+        leader.begin(order)
+        kept = Kept(self.spool, head["keep"]) if head["keep"] else None
+
+        def ended(job: Job) -> None:
+            self.ended(job)
+            over(job)
+
+        job = Job(self.loop, self.clock, self.channel, head, leader, kept=kept, begun=begun, over=ended)
+        self.by_id[job.id] = job
+        return job
 
     def more(self, head: Head, body: bytes) -> None:
         if head["id"] in self.by_id:
@@ -82,6 +102,8 @@ class Jobs:
         if not job.reaped:
             self.leaving.add(job.leader.pid)
         self.spare_due = 0.0
+
+    def tell(self, job: Job) -> None:
         tell_end(self.channel, job, self.notes.pop(job.id))
 
     def reap(self, events: int) -> None:
@@ -119,7 +141,7 @@ class Jobs:
         now_s = self.clock.now_s()
         if self.spare is None and now_s >= self.spare_due:
             self.fork_ahead(now_s)
-        due = [job.due for job in self.by_id.values() if job.due is not None]
+        due = [job.due_s for job in self.by_id.values() if job.due_s is not None]
         if self.spare is None:
             due.append(self.spare_due)
         return max(0.0, min(due) - self.clock.now_s()) if due else None
@@ -130,6 +152,10 @@ class Jobs:
         except OSError:
             # Too many processes: whoever needs one is told so.
             self.spare_due = now_s + 1.0
+
+
+def nothing(job: Job) -> None:
+    """For a job whose beginning nobody waits for."""
 
 
 def ended_children() -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
+from .background import Background
 from .channel import Channel, LineClosed
 from .files import Files
 from .jobs import Jobs
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from .channel import Head, Operation
     from .loop import Loop
 
-VERSION = 3
+VERSION = 4
 
 
 class Operations:
@@ -22,6 +23,7 @@ class Operations:
     def __init__(self, loop: Loop) -> None:
         self.channel = Channel(loop, self.answer)
         self.jobs = Jobs(loop, self.channel)
+        self.background = Background(self.jobs, self.channel)
         files = Files(self.channel)
         self.by_name: dict[str, Operation] = {
             "hello": self.hello,
@@ -33,6 +35,12 @@ class Operations:
             "read": files.read,
             "write": files.write,
             "stat": files.stat,
+            "start": self.background.start,
+            "output": self.background.output,
+            "input": self.background.input,
+            "signal": self.background.signal_job,
+            "jobs": self.background.list_jobs,
+            "wait": self.background.wait,
         }
 
     def answer(self, head: Head, body: bytes) -> None:
@@ -52,6 +60,6 @@ class Operations:
     def tick(self) -> float | None:
         """What is due; then everything that was said goes out."""
         self.channel.flush()
-        due_s = self.jobs.tick()
+        due_s = [due_s for due_s in (self.jobs.tick(), self.background.tick()) if due_s is not None]
         self.channel.flush()
-        return due_s
+        return min(due_s, default=None)

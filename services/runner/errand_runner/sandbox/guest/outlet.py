@@ -7,10 +7,13 @@ import os
 import selectors
 from typing import TYPE_CHECKING
 
+from .tail import Tail
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .channel import Channel
+    from .kept import Kept
     from .loop import Loop
 
 CHUNK_BYTES = 128 * 1024
@@ -20,24 +23,45 @@ FRAME_COST_BYTES = 256
 
 
 class Outlet:
-    """Forwards what comes as far as the window lets it; `moved` is called after each piece, and at an end."""
+    """Forwards what comes as far as the window lets it; `moved` is called after each piece, and at an end.
+
+    An output that is kept goes out only up to `live` bytes, then at its end a word on the gap and the tail: it never
+    waits for the runner in between. With no `live` bytes at all, nothing goes out.
+    """
 
     def __init__(
-        self, loop: Loop, channel: Channel, job: int, *, window: int, streams: dict[int, int], moved: Callable[[], None]
+        self,
+        loop: Loop,
+        channel: Channel,
+        job: int,
+        streams: dict[int, int],
+        *,
+        window: int,
+        kept: Kept | None,
+        live: int,
+        moved: Callable[[], None],
     ) -> None:
         self.loop = loop
         self.channel = channel
         self.job = job
-        self.window = window
         self.streams = streams
+        self.window = window
+        self.kept = kept
+        self.live = live
+        self.unheard = live <= 0
         self.moved = moved
         self.discarding = False
+        self.tail = Tail()
         self.watch()
 
     @property
     def flowing(self) -> bool:
-        """Whether somebody takes what comes."""
-        return self.window > 0 or self.discarding
+        """Whether what comes is taken."""
+        return self.window > 0 or self.discarding or self.hidden
+
+    @property
+    def hidden(self) -> bool:
+        return self.kept is not None and self.live <= 0
 
     def watch(self) -> None:
         readable = selectors.EVENT_READ if self.flowing else 0
@@ -49,20 +73,34 @@ class Outlet:
         self.moved()
 
     def take(self, fd: int) -> None:
+        most = CHUNK_BYTES
+        if not (self.discarding or self.hidden):
+            most = max(1, min(CHUNK_BYTES, self.window, self.live if self.kept else CHUNK_BYTES))
         try:
-            data = os.read(fd, CHUNK_BYTES if self.discarding else max(1, min(CHUNK_BYTES, self.window)))
+            data = os.read(fd, most)
         except BlockingIOError:
             return
         if not data:
             self.close_stream(fd)
-        elif not self.discarding:
-            self.window -= len(data) + FRAME_COST_BYTES
-            self.channel.send({"op": "out", "id": self.job, "fd": self.streams[fd]}, data)
-            if self.window <= 0:
-                self.watch()
+            return
+        if self.kept:
+            self.kept.take(data)
+        if self.discarding:
+            return
+        if self.hidden:
+            self.tail.take(self.streams[fd], data)
+        else:
+            self.live -= len(data)
+            self.show(self.streams[fd], data)
+
+    def show(self, stream: int, data: bytes) -> None:
+        self.window -= len(data) + FRAME_COST_BYTES
+        self.channel.send({"op": "out", "id": self.job, "fd": stream}, data)
+        if not self.flowing:
+            self.watch()
 
     def widen(self, size: int) -> None:
-        was_shut = self.window <= 0
+        was_shut = not self.flowing
         self.window += size
         if was_shut:
             self.watch()
@@ -77,6 +115,20 @@ class Outlet:
         for fd in list(self.streams) * 2:
             if self.flowing and fd in self.streams:
                 self.take(fd)
+
+    def show_tail(self) -> bool:
+        """Sends the end of what was hidden, as far as the window lets it. False while some is left."""
+        if self.discarding or self.unheard:
+            return True
+        if self.tail.gone_bytes and self.window > 0:
+            self.window -= FRAME_COST_BYTES
+            gap = {"op": "gap", "id": self.job, "bytes": self.tail.gone_bytes, "lines": self.tail.gone_lines}
+            self.channel.send(gap)
+            self.tail.gone_bytes = 0
+        while self.tail.pieces and self.window > 0:
+            stream, data = self.tail.pieces.popleft()
+            self.show(stream, bytes(data))
+        return not self.tail.pieces and not self.tail.gone_bytes
 
     def close(self) -> None:
         for fd in list(self.streams):

@@ -1,0 +1,158 @@
+"""Folders listed, files found by their names or by what is in them.
+
+Runs in a process of its own, as a job whose output is a JSON value a line: it may take long, and is killed in time.
+"""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import json
+import os
+import re
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+# Of a larger file only the beginning is searched; of a longer line only the beginning is shown.
+GREP_BYTES = 8 * 1024 * 1024
+LINE_CHARS = 500
+BINARY_LOOK_BYTES = 8192
+
+DEEPEST = 64
+
+
+def look(request: dict[str, Any]) -> None:
+    """Prints what is found, at most `most` of it, then whether there is more."""
+    found = {"list": list_folder, "glob": glob, "grep": grep}[request["look"]]
+    more = False
+    try:
+        for number, each in enumerate(found(request)):
+            if number >= request["most"]:
+                more = True
+                break
+            print(json.dumps(each))
+        print(json.dumps({"more": more}))
+    except OSError as error:
+        refuse(error.errno or errno.EIO, str(error))
+    except (re.error, ValueError, OverflowError) as error:
+        refuse(errno.EINVAL, str(error))
+    sys.stdout.flush()
+
+
+def refuse(number: int, message: str) -> None:
+    print(json.dumps({"errno": errno.errorcode.get(number, "EIO"), "message": message[:1000]}))
+
+
+def list_folder(request: dict[str, Any]) -> Iterator[object]:
+    with os.scandir(request["path"]) as entries:
+        names = sorted(entry.name for entry in entries)
+    for name in names:
+        found = os.lstat(os.path.join(request["path"], name))
+        yield {"name": text(name), "size": found.st_size, "kind": kind(found.st_mode)}
+
+
+def glob(request: dict[str, Any]) -> Iterator[object]:
+    matches = matcher(request["pattern"])
+    for path in walk(request["path"]):
+        if matches(path):
+            yield {"path": text(path)}
+
+
+def grep(request: dict[str, Any]) -> Iterator[object]:
+    wanted = re.compile(request["pattern"].encode("utf-8", "surrogateescape"))
+    matches = matcher(request["glob"]) if request["glob"] else None
+    root = request["path"]
+    paths = [""] if os.path.isfile(root) else walk(root)
+    for path in paths:
+        if matches and not matches(path):
+            continue
+        for number, line in enumerate(lines_of(os.path.join(root, path) if path else root), 1):
+            if wanted.search(line):
+                yield {"path": text(path), "line": number, "text": text_of(line)}
+
+
+def walk(root: str) -> Iterator[str]:
+    """The files below, as paths from there, in order; what git keeps for itself is left out, no link is followed."""
+    waiting = [("", 0)]
+    while waiting:
+        folder, depth = waiting.pop()
+        try:
+            with os.scandir(os.path.join(root, folder)) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError:
+            if not folder:
+                raise
+            continue
+        folders = []
+        for entry in found:
+            path = os.path.join(folder, entry.name)
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name != ".git" and depth < DEEPEST:
+                    folders.append((path, depth + 1))
+            else:
+                yield path
+        waiting.extend(reversed(folders))
+
+
+def matcher(pattern: str) -> Any:
+    """Whether a path matches: `**` is any number of folders; a pattern without a slash is about the name alone."""
+    if "/" not in pattern:
+        one = re.compile(fnmatch.translate(pattern))
+        return lambda path: one.match(os.path.basename(path)) is not None
+    parts = [None if part == "**" else re.compile(fnmatch.translate(part)) for part in pattern.strip("/").split("/")]
+    return lambda path: matches_parts(parts, path.split("/"))
+
+
+def matches_parts(parts: list[Any], names: list[str]) -> bool:
+    """Goes through the names once, with every place of the pattern that may be next."""
+    places = with_skips(parts, {0})
+    for name in names:
+        after = {place for place in places if place < len(parts) and parts[place] is None}
+        after |= {place + 1 for place in places if place < len(parts) and parts[place] and parts[place].match(name)}
+        places = with_skips(parts, after)
+    return len(parts) in places
+
+
+def with_skips(parts: list[Any], places: set[int]) -> set[int]:
+    """With the places that are reached where `**` is no folder at all."""
+    reached = set(places)
+    for place in range(len(parts)):
+        if place in reached and parts[place] is None:
+            reached.add(place + 1)
+    return reached
+
+
+def lines_of(path: str) -> list[bytes]:
+    """Of what is no readable text, none."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
+        return []
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return []
+        beginning = file.read(BINARY_LOOK_BYTES)
+        if b"\0" in beginning:
+            return []
+        return (beginning + file.read(GREP_BYTES - len(beginning))).splitlines()
+
+
+def kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "folder"
+    if stat.S_ISLNK(mode):
+        return "link"
+    return "file" if stat.S_ISREG(mode) else "other"
+
+
+def text(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def text_of(line: bytes) -> str:
+    return line.decode("utf-8", "replace")[:LINE_CHARS]
