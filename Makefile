@@ -79,6 +79,10 @@ simulate: venv ## Run generated schedules of faults (N= SEED=; PLANTED=1: find p
 		$(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED)) $(if $(PLANTED),--planted)
 	@$(if $(COVER),.venv/bin/coverage combine --quiet && .venv/bin/coverage report)
 
+.PHONY: soak
+soak: image ## Kill jobs, supervisors, containers and the runner at random while tasks work; nothing may be left (KILLS= SEED=)
+	@$(PYTHON) -m tests.soak $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: escape
 escape: image ## Try to break out of a sandbox, each way beside a container in which it succeeds (ONLY=names or beginnings)
 	@$(PYTHON) -m tests.escape --only "$(ONLY)"

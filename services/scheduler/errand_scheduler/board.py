@@ -143,8 +143,9 @@ class Board:
     def _hear(self, entry: _Entry) -> None:
         now = self._clock.boot_s()
         if self._silent_s(entry) > self._durations.lease_s:
-            # What it did meanwhile comes after the heartbeat: a phase that it has left long ago is not overdue.
-            entry.armed_s = max(entry.armed_s, now + self._durations.lease_s)
+            # What it did meanwhile comes after the heartbeat: a phase that it has left long ago is not overdue. Before
+            # the lease ends anew it is: one who is heard now and then, and never hears, does not keep it for ever.
+            entry.armed_s = max(entry.armed_s, now + self._durations.lease_s / 2)
         entry.renewed_s = now
         entry.heard = True
 

@@ -200,15 +200,27 @@ async def test_a_phase_that_takes_too_long_is_ended(world: World, phase: Attempt
     assert (await world.attempt(holder.attempt_id)).phase is AttemptPhase.STOPPING
 
 
-async def test_a_runner_that_was_away_has_a_lease_to_tell_what_it_did(world: World) -> None:
+async def test_a_runner_that_was_away_has_half_a_lease_to_tell_what_it_did(world: World) -> None:
     watched = Watched(world)
     holder = await world.accepted((await world.new_task()).task_id)
     await watched.sweep()
     await watched.pass_beats(20)
-    await watched.pass_beats(5.5, holder)
+    await watched.pass_beats(2.5, holder)
     attempt = await world.attempt(holder.attempt_id)
     assert (attempt.phase, attempt.disconnected) == (AttemptPhase.ACCEPTED, False)
     await watched.pass_beats(1, holder)
+    assert (await world.attempt(holder.attempt_id)).phase is AttemptPhase.STOPPING
+
+
+async def test_a_runner_that_is_heard_once_and_never_again_does_not_keep_an_attempt_that_is_overdue(
+    world: World,
+) -> None:
+    watched = Watched(world)
+    holder = await world.accepted((await world.new_task()).task_id)
+    await watched.sweep()
+    await watched.pass_beats(20)
+    await watched.pass_beats(0.5, holder)
+    await watched.pass_beats(3.5)
     assert (await world.attempt(holder.attempt_id)).phase is AttemptPhase.STOPPING
 
 

@@ -1,0 +1,69 @@
+"""What is killed: a job, a supervisor, a container, or the runner, each with SIGKILL and without a word."""
+
+import asyncio
+import os
+import random
+import signal
+from collections import Counter
+from contextlib import closing, suppress
+
+import docker
+from docker.errors import APIError
+
+from errand_runner.sandbox.profile import GUEST_FOLDER
+from tests.demo.stack import Stack
+
+KINDS = {"job": 12, "supervisor": 5, "container": 3, "runner": 1}
+"""How often each, against the others."""
+
+_PAUSE_S = 0.6
+
+
+class Killer:
+    """Kills at random, and counts."""
+
+    def __init__(self, stack: Stack, chance: random.Random) -> None:
+        self._stack, self._chance = stack, chance
+        self.killed: Counter[str] = Counter()
+
+    async def kill(self, count: int) -> None:
+        """So many that hit something."""
+        while self.killed.total() < count:
+            await asyncio.sleep(self._chance.expovariate(1 / _PAUSE_S))
+            (kind,) = self._chance.choices(list(KINDS), weights=list(KINDS.values()))
+            if kind == "runner":
+                await self._stack.processes.kill("runner")
+                await self._stack.start_runner()
+                self.killed[kind] += 1
+            elif await asyncio.to_thread(self._hit, kind):
+                self.killed[kind] += 1
+
+    def _hit(self, kind: str) -> bool:
+        """Whether there was one to kill."""
+        with closing(docker.from_env()) as client:
+            found = [
+                container
+                for runner_id in self._stack.runner_ids()
+                for container in client.containers.list(filters={"label": f"errand.runner={runner_id}"})
+            ]
+            if not found:
+                return False
+            container_id = str(self._chance.choice(found).id)
+            # It may end at any moment by itself.
+            with suppress(APIError, ProcessLookupError):
+                if kind == "container":
+                    client.api.kill(container_id)
+                    return True
+                pids = self._pids(client, container_id, supervisor=kind == "supervisor")
+                if pids:
+                    os.kill(self._chance.choice(pids), signal.SIGKILL)
+                    return True
+        return False
+
+    def _pids(self, client: docker.DockerClient, container_id: str, *, supervisor: bool) -> list[int]:
+        """The host's numbers of a container's supervisor and leaders, or of what the commands run."""
+        rows = client.api.top(container_id, "-eo pid,args")["Processes"]
+        guests = [int(pid) for pid, args in rows if GUEST_FOLDER in args]
+        if supervisor:
+            return guests[:1]
+        return [int(pid) for pid, args in rows if args.startswith(("bash", "sleep", "git", "python3 -c", "seq"))]
