@@ -241,6 +241,9 @@ async def test_what_happens_at_the_edge_is_told_quietly(page, inside, scripted):
     scripted.happen(attempt_frozen=pb.AttemptFrozen())
     await expect(page.locator(".activity")).to_have_text("Paused until Errand hears of the host again")
     scripted.happen(attempt_thawed=pb.AttemptThawed(frozen_duration=duration(12.0)))
+    scripted.happen(attempt_frozen=pb.AttemptFrozen(reason="the disk of its host is nearly full"))
+    await expect(page.locator(".activity")).to_have_text("Paused: the disk of its host is nearly full")
+    scripted.happen(attempt_thawed=pb.AttemptThawed(frozen_duration=duration(15.0)))
     scripted.murmur("msg_1", "Void words")
     await expect(page.get_by_text("Void words")).to_be_visible()
     scripted.happen(sandbox_adopted=pb.SandboxAdopted(sandbox_id="sbx_1"))
@@ -254,6 +257,8 @@ async def test_what_happens_at_the_edge_is_told_quietly(page, inside, scripted):
         [
             "Paused, since the host was cut off",
             "Goes on after 12 s",
+            "Paused: the disk of its host is nearly full",
+            "Goes on after 15 s",
             "Taken up again in the same container",
             "Waits for Docker, at most 15 min 0 s: no answer",
             "Goes on in a new container, with its files: it ended",

@@ -10,6 +10,7 @@ from errand.v1.runner_pb2 import AttemptEvent
 from errand_common.clock import Clock
 from errand_common.ids import Ids
 from errand_runner.book import Book
+from errand_runner.brake import Brake
 from errand_runner.broker.broker import Broker
 from errand_runner.deltas import Deltas
 from errand_runner.freezer import Freezer
@@ -69,7 +70,7 @@ class Host:
 
     def lodging(self, recorder: Recorder) -> Lodging:
         """Of the attempt."""
-        freezer = Freezer(self.attempt_id, leases=self.leases, clock=Clock(), teller=recorder)
+        freezer = Freezer(self.attempt_id, leases=self.leases, brake=Brake(self.leases), clock=Clock(), teller=recorder)
         return Lodging(
             self.attempt_id,
             self.task_id,

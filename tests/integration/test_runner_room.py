@@ -1,22 +1,11 @@
 """A runner whose disk fills up begins no more tasks, says so, and goes on by itself once there is room again."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from errand.v1 import task_pb2
-from errand_common.clock import Clock
-from errand_common.disk import Room
-from errand_runner.book import Book
-from errand_runner.config import RunnerSettings
-from errand_runner.host import Host
-from errand_runner.sandbox.docker import Engine
-from errand_runner.serving import serve
 from tests.integration.scheduling import Stack, new_task
-from tests.standins.claude import ClaudeStandin
-from tests.standins.claude.scripts import run_command
+from tests.integration.whole_runner import runner
 
 
 @dataclass
@@ -31,44 +20,12 @@ class Disk:
         return self.free
 
 
-@asynccontextmanager
-async def runner(running: Stack, folder: Path, image: str, disk: Disk, task_id: str) -> AsyncIterator[Engine]:
-    """A real one, with a Claude, on a host with this disk; at its end the task's workspace goes too."""
-    credential = running.data / "credentials" / "runners" / "local"
-    async with AsyncExitStack() as contexts:
-        claude = await contexts.enter_async_context(ClaudeStandin(run_command.script))
-        engine = await contexts.enter_async_context(Engine.connect(state_dir=folder))
-        contexts.push_async_callback(_remove_workspace, engine, folder, task_id)
-        settings = RunnerSettings.model_validate(
-            {
-                "ERRAND_DATA": folder,
-                "ERRAND_SCHEDULER": running.address,
-                "ERRAND_CA_FILE": credential / "ca.pem",
-                "ERRAND_TOKEN_FILE": credential / "token",
-                "ERRAND_SANDBOX_IMAGE": image,
-                "ANTHROPIC_API_KEY": claude.key,
-                "ANTHROPIC_BASE_URL": claude.url,
-            }
-        )
-        host = Host(engine, Room((folder, (await engine.facts()).root_dir), 1 << 30, disk), folder / "s")
-        async with asyncio.TaskGroup() as group:
-            serving = group.create_task(serve(settings, host))
-            yield engine
-            serving.cancel()
-
-
-async def _remove_workspace(engine: Engine, folder: Path, task_id: str) -> None:
-    holding = Book(folder / "workspaces", Clock()).of(task_id)
-    assert holding is not None
-    await engine.remove_workspace(holding.workspace_id)
-
-
 async def test_a_task_fails_with_words_and_goes_on_when_there_is_room(
     running: Stack, state_dir: Path, sandbox_image: str
 ) -> None:
     disk = Disk(free=1 << 29)
     person, task = await new_task(running)
-    async with runner(running, state_dir, sandbox_image, disk, task.task_id) as engine:
+    async with runner(running, state_dir, sandbox_image, disk) as engine:
         failed = await person.until_status(task.task_id, task_pb2.TASK_STATUS_FAILED)
         disk.free = 1 << 40
         await person.add_input(task.task_id, "Run: true")

@@ -10,6 +10,7 @@ from errand.v1 import event_pb2, task_pb2
 from errand_common.errors import Conflict, Denied, ErrandError, Unavailable
 from errand_common.tasks import until_one_ends
 from errand_common.values import AttemptPhase, FailureReason
+from errand_runner.brake import Brake
 from errand_runner.freezer import Freezer
 from errand_runner.inputs import Inbox
 from errand_runner.journal import JournalFailed
@@ -31,7 +32,9 @@ _INFRASTRUCTURE = (FailureReason.ENGINE, FailureReason.IMAGE, FailureReason.SAND
 async def run_attempt(means: Means, assignment: Any, inbox: Inbox, log: Log, runner_id: str) -> Outcome:
     """As errand_runner.attempt.run_attempt, without Claude, Docker and git."""
     recorder = Recorder(log, means.deltas, task_id=assignment.task.task_id)
-    freezer = Freezer(log.attempt_id, leases=means.leases, clock=means.clock, teller=recorder)
+    freezer = Freezer(
+        log.attempt_id, leases=means.leases, brake=Brake(means.leases), clock=means.clock, teller=recorder
+    )
     work = _Work(means, assignment, inbox, log, recorder, freezer)
     try:
         await until_one_ends(work.run(), freezer.watch())

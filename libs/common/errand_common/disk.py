@@ -36,6 +36,10 @@ class Room:
                 )
         return None
 
+    def free(self) -> int | None:
+        """What the fullest of the disks has free; None where none is seen. It blocks."""
+        return min((free for path in self.paths if (free := self._free(path)) is not None), default=None)
+
     def _free(self, path: Path) -> int | None:
         try:
             return self.free_bytes(path)

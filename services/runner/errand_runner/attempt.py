@@ -24,6 +24,7 @@ from errand_runner.agent.prompt import Particulars
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools import Toolbox
 from errand_runner.book import Book
+from errand_runner.brake import Brake
 from errand_runner.broker.broker import Broker, Credential
 from errand_runner.delivery import Delivery
 from errand_runner.deltas import Deltas
@@ -69,6 +70,7 @@ class Means:
     dispatch: Dispatch
     deltas: Deltas
     leases: Leases
+    brake: Brake
     clock: Clock
     ids: Ids
     image: str
@@ -108,7 +110,9 @@ class _Attempt:
         self.runner_id = runner_id
         self.task, self.project = assignment.task, assignment.project
         self.redactor = Redactor([means.model_key])
-        self.freezer = Freezer(log.attempt_id, leases=means.leases, clock=means.clock, teller=recorder)
+        self.freezer = Freezer(
+            log.attempt_id, leases=means.leases, brake=means.brake, clock=means.clock, teller=recorder
+        )
         self.clock = self.freezer.clock
         self.steps = Steps(recorder=recorder, freezer=self.freezer, ids=means.ids)
         self.start = Start(
@@ -120,7 +124,8 @@ class _Attempt:
     async def run(self) -> TurnEnded:
         """The story, which stands still while the scheduler is out of reach for long."""
         # From here and not only once it opens: its workspace is not removed while it waits for GitHub.
-        with self.means.book.in_use(self.task.task_id):
+        in_use = self.means.book.in_use(self.task.task_id)
+        with in_use, self.means.brake.carrying(self.log.attempt_id, self.task.task_id):
             await until_one_ends(self.work(), self.freezer.watch())
         assert self.ended is not None, "watching never ends by itself"
         return self.ended

@@ -2,6 +2,7 @@
 
 from errand_common.values import AttemptPhase, FailureReason
 from errand_runner.agent.facts import EndReason, TurnEnded
+from errand_runner.brake import GivenUp
 from errand_runner.journal import JournalFailed
 from errand_runner.outbox import OutboxError
 from errand_runner.sandbox.docker import EngineUnavailable, ImageMissing, SandboxFailed
@@ -17,7 +18,16 @@ class AttemptFailed(Exception):
         self.reason = reason
 
 
-FAILURES = (AttemptFailed, SandboxFailed, SandboxGone, EngineUnavailable, ImageMissing, JournalFailed, OutboxError)
+FAILURES = (
+    AttemptFailed,
+    GivenUp,
+    SandboxFailed,
+    SandboxGone,
+    EngineUnavailable,
+    ImageMissing,
+    JournalFailed,
+    OutboxError,
+)
 """What ends an attempt; anything else is a bug."""
 
 
@@ -26,6 +36,8 @@ def outcome_of_failure(failure: Exception) -> Outcome:
     match failure:
         case AttemptFailed():
             return _failed(failure.reason, str(failure))
+        case GivenUp():
+            return _failed(FailureReason.DISK, str(failure))
         case SandboxFailed() | SandboxGone():
             return _failed(FailureReason.SANDBOX, f"the sandbox failed: {failure}; send the task on to retry")
         case EngineUnavailable():

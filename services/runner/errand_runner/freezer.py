@@ -8,6 +8,7 @@ from typing import Protocol
 import structlog
 
 from errand_common.clock import Clock
+from errand_runner.brake import Brake
 from errand_runner.lease import Leases
 from errand_runner.sandbox.docker import EngineUnavailable
 
@@ -29,8 +30,8 @@ class Teller(Protocol):
 
     frozen: bool
 
-    async def attempt_frozen(self) -> None:
-        """It stands still now."""
+    async def attempt_frozen(self, reason: str) -> None:
+        """It stands still now; `reason` in words, empty where the scheduler is out of reach."""
 
     async def attempt_thawed(self, frozen_s: float) -> None:
         """It goes on, after so many seconds."""
@@ -65,10 +66,10 @@ class RunningClock(Clock):
 
 
 class Freezer:
-    """Keeps one attempt still while its lease does not hold."""
+    """Keeps one attempt still while its lease does not hold or the brake is pulled: until neither is so."""
 
-    def __init__(self, attempt_id: str, *, leases: Leases, clock: Clock, teller: Teller) -> None:
-        self._attempt_id, self._leases, self._teller = attempt_id, leases, teller
+    def __init__(self, attempt_id: str, *, leases: Leases, brake: Brake, clock: Clock, teller: Teller) -> None:
+        self._attempt_id, self._leases, self._brake, self._teller = attempt_id, leases, brake, teller
         self._parts: list[Part] = []
         self._going = asyncio.Event()
         self._going.set()
@@ -86,15 +87,15 @@ class Freezer:
             self._parts.remove(part)
 
     async def gate(self) -> None:
-        """Return once the attempt may act. By the lease itself, not by what `watch` made of it: a loop that was blocked
-        may run this first."""
+        """Return once the attempt may act. By lease and brake themselves, not by what `watch` made of them: a loop that
+        was blocked may run this first."""
         await self._going.wait()
-        while not self._leases.holds(self._attempt_id):
+        while not self._left_s() > 0:
             await self._leases.changed(within_s=self._leases.beat_s)
             await self._going.wait()
 
     async def watch(self) -> None:
-        """Freeze and thaw, for ever. Raises OutboxError, and what thawing raises."""
+        """Freeze and thaw, for ever. Raises OutboxError, GivenUp, and what thawing raises."""
         if self._teller.frozen:
             # By an earlier process, of whose pause nobody knows the length; this one was confirmed before it began.
             await self._teller.attempt_thawed(0.0)
@@ -106,15 +107,16 @@ class Freezer:
 
     async def _lapsed(self) -> None:
         # A beat at most: asyncio's clock stops in suspend, and the lease's does not.
-        while (left_s := self._leases.left_s(self._attempt_id)) > 0:
+        while (left_s := self._left_s()) > 0:
             await self._leases.changed(within_s=max(min(left_s, self._leases.beat_s), _SHORTEST_S))
 
     async def _freeze(self) -> None:
         self._going.clear()
         self.clock.stop()
-        structlog.get_logger().warning("attempt_frozen")
+        reason = self._brake.reason
+        structlog.get_logger().warning("attempt_frozen", reason=reason or "cut off")
         await self._still()
-        await self._teller.attempt_frozen()
+        await self._teller.attempt_frozen(reason)
 
     async def _still(self) -> None:
         try:
@@ -133,11 +135,16 @@ class Freezer:
         return True
 
     async def _confirmed(self) -> None:
-        while not self._leases.holds(self._attempt_id):
+        while not self._left_s() > 0:
+            self._brake.check(self._attempt_id)
             await self._leases.changed(within_s=self._leases.beat_s)
-            if not self._leases.holds(self._attempt_id):
+            if not self._left_s() > 0:
                 # What could not be reached, or was opened meanwhile.
                 await self._still()
+
+    def _left_s(self) -> float:
+        """How long until it may not act."""
+        return 0.0 if self._brake.reason else self._leases.left_s(self._attempt_id)
 
     async def _thaw(self) -> None:
         while not await self._moves():

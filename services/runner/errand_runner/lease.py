@@ -54,8 +54,12 @@ class Leases:
         """How long until the attempt may not act; 0 or less when it may not now."""
         return self._left_s(attempt_id, FREEZE_BEATS)
 
+    def wake(self) -> None:
+        """Something else changed that attempts wait for: whoever waits in `changed` looks again."""
+        self._tell()
+
     async def changed(self, *, within_s: float) -> None:
-        """Return at the next renewal or suspension of any attempt, or once the time is over."""
+        """Return at the next renewal or suspension of any attempt, or `wake`, or once the time is over."""
         told = asyncio.Event()
         self._waiting = (*self._waiting, (told, asyncio.get_running_loop()))
         try:

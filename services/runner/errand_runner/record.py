@@ -73,11 +73,12 @@ class Recorder:
         pushed = pb.BranchPushed(branch=branch, commit=commit, diff_stat=diff_stat)
         await self._write(pb.EventBody(branch_pushed=pushed))
 
-    async def attempt_frozen(self) -> None:
-        """The attempt was paused, since the scheduler was out of reach for long. Nothing where it is paused already."""
+    async def attempt_frozen(self, reason: str = "") -> None:
+        """The attempt was paused, for this reason; empty: the scheduler was out of reach for long. Nothing where it is
+        paused already."""
         if not self.frozen:
             self.frozen = True
-            await self._write(pb.EventBody(attempt_frozen=pb.AttemptFrozen()))
+            await self._write(pb.EventBody(attempt_frozen=pb.AttemptFrozen(reason=summarise(reason))))
 
     async def attempt_thawed(self, frozen_s: float) -> None:
         """The attempt goes on after a pause of so many seconds. Nothing where it is not paused."""

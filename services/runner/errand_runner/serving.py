@@ -19,9 +19,11 @@ from errand_runner.agent.prices import PriceList
 from errand_runner.agent.probe import probe
 from errand_runner.attempt import Means, run_attempt
 from errand_runner.book import Book
+from errand_runner.brake import Brake
 from errand_runner.config import RunnerSettings
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
+from errand_runner.flood import Flood
 from errand_runner.heartbeat import ThreadHeart
 from errand_runner.host import Host
 from errand_runner.housekeeping import Housekeeping
@@ -34,6 +36,7 @@ from errand_runner.outbox import Outbox
 from errand_runner.presence import presence_file
 from errand_runner.retention import Limits, Retention
 from errand_runner.session import Sessions
+from errand_runner.watermark import marks_of
 from errand_runner.worker import Worker
 
 
@@ -86,9 +89,18 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                 )
                 garbage.look_rarely()
                 lifelines = Lifelines(means.journal, socket_root=host.socket_root)
-                housekeeping = _housekeeping(settings, host, means, leftovers)
+                retention = _retention(settings, host, means)
+                housekeeping = Housekeeping(
+                    host.engine, means.book, retention, leftovers, clock=clock, state_dir=host.socket_root.parent
+                )
+                marks = marks_of(host.room.wanted_bytes)
+                flood = Flood(host.engine, means.book, retention, means.brake, room=host.room, marks=marks)
                 await until_one_ends(
-                    worker.run(sessions.run()), leftovers.watch(), lifelines.watch(), housekeeping.watch()
+                    worker.run(sessions.run()),
+                    leftovers.watch(),
+                    lifelines.watch(),
+                    housekeeping.watch(),
+                    flood.watch(),
                 )
     finally:
         outbox.close()
@@ -97,6 +109,7 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
 def _means(
     settings: RunnerSettings, host: Host, *, model: Model, dispatch: Dispatch, outbox: Outbox, clock: Clock
 ) -> Means:
+    leases = Leases(clock)
     return Means(
         engine=host.engine,
         room=host.room,
@@ -108,7 +121,8 @@ def _means(
         prices=PriceList.load(),
         dispatch=dispatch,
         deltas=Deltas(outbox.changed),
-        leases=Leases(clock),
+        leases=leases,
+        brake=Brake(leases),
         clock=clock,
         ids=Ids(clock),
         image=settings.image,
@@ -121,16 +135,13 @@ def _means(
     )
 
 
-def _housekeeping(settings: RunnerSettings, host: Host, means: Means, leftovers: Leftovers) -> Housekeeping:
-    retention = Retention(
+def _retention(settings: RunnerSettings, host: Host, means: Means) -> Retention:
+    return Retention(
         host.engine,
         means.book,
         clock=means.clock,
         limits=Limits(settings.workspace_days, settings.max_workspaces),
         is_short=lambda: host.room.shortage() is not None,
-    )
-    return Housekeeping(
-        host.engine, means.book, retention, leftovers, clock=means.clock, state_dir=host.socket_root.parent
     )
 
 

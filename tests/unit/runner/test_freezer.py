@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from errand_common.tasks import until_one_ends
+from errand_runner.brake import Brake, GivenUp
 from errand_runner.freezer import Freezer
 from errand_runner.lease import Leases
 from errand_runner.outage import GitPatience, HostAway, until_answered
@@ -37,9 +38,9 @@ class Told(list[str]):
 
     frozen = False
 
-    async def attempt_frozen(self):
+    async def attempt_frozen(self, reason):
         self.frozen = True
-        self.append("frozen")
+        self.append(f"frozen{': ' if reason else ''}{reason}")
 
     async def attempt_thawed(self, frozen_s):
         self.frozen = False
@@ -71,8 +72,8 @@ def told():
 
 
 @asynccontextmanager
-async def watched(leases, clock, told, *parts):
-    freezer = Freezer(ATTEMPT, leases=leases, clock=clock, teller=told)
+async def watched(leases, clock, told, *parts, brake=None):
+    freezer = Freezer(ATTEMPT, leases=leases, brake=brake or Brake(leases), clock=clock, teller=told)
     async with asyncio.TaskGroup() as group:
         watch = group.create_task(freezer.watch())
         if not parts:
@@ -129,7 +130,7 @@ async def test_nothing_passes_the_gate_while_it_stands_still(leases, clock, told
 
 
 async def test_the_gate_is_shut_by_the_lease_itself_when_nobody_watched(leases, clock, told):
-    freezer = Freezer(ATTEMPT, leases=leases, clock=clock, teller=told)
+    freezer = Freezer(ATTEMPT, leases=leases, brake=Brake(leases), clock=clock, teller=told)
     clock.s += 108 * leases.beat_s
     passing = asyncio.ensure_future(freezer.gate())
     await asyncio.sleep(0.05)
@@ -182,7 +183,7 @@ async def test_a_thaw_that_fails_ends_the_attempt(leases, clock, told):
         async def thaw(self):
             raise SandboxFailed("gone")
 
-    freezer = Freezer(ATTEMPT, leases=leases, clock=clock, teller=told)
+    freezer = Freezer(ATTEMPT, leases=leases, brake=Brake(leases), clock=clock, teller=told)
 
     async def work():
         async with freezer.over(Stuck(told, "sandbox")):
@@ -219,3 +220,52 @@ async def test_patience_for_the_git_host_is_not_spent_by_a_pause(leases, clock, 
             await until_answered(step, patience=patience, clock=freezer.clock, delayed=delayed)
 
     assert len(tries) == 2
+
+
+async def test_a_brake_that_is_pulled_stops_at_once_and_says_why(leases, clock, told):
+    leases.beat_s, brake = 60.0, Brake(leases)
+    async with watched(leases, clock, told, Part(told, "sandbox"), brake=brake) as freezer:
+        await asyncio.sleep(0)
+        brake.pull("no room")
+        await told.until("sandbox frozen", "frozen: no room")
+        passing = asyncio.ensure_future(freezer.gate())
+        clock.s += 7
+        brake.release()
+        await told.until("sandbox thawed", "thawed after 7 s")
+        async with asyncio.timeout(20):
+            await passing
+
+
+async def test_with_two_reasons_to_stand_still_it_goes_on_when_both_are_gone(leases, clock, told):
+    brake = Brake(leases)
+    for end_first, end_last in (
+        (brake.release, lambda: confirm(leases, clock)),
+        (lambda: confirm(leases, clock), brake.release),
+    ):
+        confirm(leases, clock)
+        async with watched(leases, clock, told, Part(told, "sandbox"), brake=brake):
+            brake.pull("no room")
+            await told.until("sandbox frozen", "frozen: no room")
+            clock.s += 108 * leases.beat_s
+            end_first()
+            await asyncio.sleep(5 * leases.beat_s)
+            assert set(told) <= {"sandbox frozen", "frozen: no room"}
+            end_last()
+            await told.until("sandbox thawed", f"thawed after {108 * leases.beat_s:g} s")
+            told.clear()
+
+
+async def test_an_attempt_that_is_given_up_while_it_stands_still_ends_with_the_words(leases, clock, told):
+    leases.beat_s, brake = 60.0, Brake(leases)
+    freezer = Freezer(ATTEMPT, leases=leases, brake=brake, clock=clock, teller=told)
+    watching = asyncio.ensure_future(freezer.watch())
+    with brake.carrying(ATTEMPT, "tsk_1"):
+        brake.pull("no room")
+        await told.until("frozen: no room")
+        brake.give_up("att_other", "not this one")
+        await asyncio.sleep(0.01)
+        assert not watching.done()
+        brake.give_up(ATTEMPT, "wrote most")
+        with pytest.raises(GivenUp, match="wrote most"):
+            async with asyncio.timeout(20):
+                await watching

@@ -10,6 +10,7 @@ from errand.v1 import event_pb2
 from errand.v1.runner_pb2 import AttemptEvent
 from errand_common.clock import Clock
 from errand_common.ids import Ids, is_id
+from errand_runner.brake import Brake
 from errand_runner.deltas import Deltas
 from errand_runner.freezer import Freezer
 from errand_runner.lease import Leases
@@ -29,7 +30,8 @@ class Attempt:
         self.deltas = Deltas(self.outbox.changed)
         self.log = self.outbox.hold(ATTEMPT, 1)
         recorder = Recorder(self.log, self.deltas, task_id="tsk_1")
-        self.freezer = Freezer(ATTEMPT, leases=Leases(Clock()), clock=Clock(), teller=recorder)
+        leases = Leases(Clock())
+        self.freezer = Freezer(ATTEMPT, leases=leases, brake=Brake(leases), clock=Clock(), teller=recorder)
         self.steps = Steps(recorder=recorder, freezer=self.freezer, ids=Ids(Clock()))
 
     def told(self) -> list[event_pb2.EventBody]:

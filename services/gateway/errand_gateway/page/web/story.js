@@ -34,8 +34,10 @@ export class Story {
     usage = NO_USAGE;
     /** Whether everything that had happened before was heard. */
     replayed = false;
-    /** Whether the attempt is paused, since its host is cut off. */
+    /** Whether the attempt is paused, since its host is cut off or short of disk. */
     frozen = false;
+    /** Why, in words; empty where the host is cut off. */
+    frozenReason = "";
     #entries = new Entries();
     #goingOn = new GoingOn(this.#entries);
     #wait = new Wait(this.#entries);
@@ -118,6 +120,7 @@ export class Story {
             case "attempt_frozen":
             case "attempt_thawed":
                 this.frozen = kind === "attempt_frozen";
+                this.frozenReason = detail.reason ?? "";
                 return addQuiet(this.#entries, kind, detail, time);
             case "sandbox_adopted":
                 // Where the process that was hearing it is gone, what Claude was saying is asked for anew.

@@ -73,13 +73,17 @@ function waitingActivity({ wait, statusReason }) {
     return wait.sentOn ? "It goes on in a moment" : "";
 }
 
+function pausedWords({ frozenReason }) {
+    return frozenReason ? `paused: ${frozenReason}` : "paused until Errand hears of the host again";
+}
+
 function runningActivity(story) {
     const last = story.entries.at(-1);
     if (isStopping(story)) {
         return "Stopping";
     }
     if (story.statusReason || story.frozen) {
-        return sentence(story.statusReason || "paused until Errand hears of the host again");
+        return sentence(story.statusReason || pausedWords(story));
     }
     if (last?.kind === "delay") {
         return "Trying again";

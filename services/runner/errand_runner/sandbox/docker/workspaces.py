@@ -72,6 +72,12 @@ class Workspaces:
         """Those that no container has, running or not."""
         return [volume["Name"] for volume in self._volumes({Label.MANAGED: "1"}, dangling="true")]
 
+    def sizes(self) -> dict[str, int]:
+        """Of those whose size the engine tells, in bytes."""
+        found = self._client.df()["Volumes"] or []
+        managed = (each for each in found if (each["Labels"] or {}).get(Label.MANAGED) == "1")
+        return {each["Name"]: each["UsageData"]["Size"] for each in managed if each["UsageData"]["Size"] >= 0}
+
     def _uids(self) -> dict[str, int]:
         volumes = self._volumes({Label.MANAGED: "1"})
         return {volume["Name"]: _uid_of(volume) for volume in volumes}

@@ -3,7 +3,7 @@
 import { duration, size } from "../format.js";
 
 const WORDS = {
-    attempt_frozen: () => "Paused, since the host was cut off",
+    attempt_frozen: ({ reason }) => (reason ? `Paused: ${reason}` : "Paused, since the host was cut off"),
     attempt_thawed: ({ frozen_duration: paused }) =>
         paused === undefined ? "Goes on" : `Goes on after ${duration(paused)}`,
     sandbox_adopted: () => "Taken up again in the same container",

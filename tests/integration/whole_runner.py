@@ -1,0 +1,48 @@
+"""A whole runner on a real engine, with a Claude that runs commands, on a host whose disks a test fills."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from errand_common.clock import Clock
+from errand_common.disk import Room
+from errand_runner.book import Book
+from errand_runner.config import RunnerSettings
+from errand_runner.host import Host
+from errand_runner.sandbox.docker import Engine
+from errand_runner.serving import serve
+from tests.integration.scheduling import Stack
+from tests.standins.claude import ClaudeStandin
+from tests.standins.claude.scripts import run_command
+
+
+@asynccontextmanager
+async def runner(running: Stack, folder: Path, image: str, free_bytes: Callable[[Path], int]) -> AsyncIterator[Engine]:
+    """A real one, with a Claude, on a host with such disks; at its end its workspaces go too."""
+    credential = running.data / "credentials" / "runners" / "local"
+    async with AsyncExitStack() as contexts:
+        claude = await contexts.enter_async_context(ClaudeStandin(run_command.script))
+        engine = await contexts.enter_async_context(Engine.connect(state_dir=folder))
+        contexts.push_async_callback(_remove_workspaces, engine, folder)
+        settings = RunnerSettings.model_validate(
+            {
+                "ERRAND_DATA": folder,
+                "ERRAND_SCHEDULER": running.address,
+                "ERRAND_CA_FILE": credential / "ca.pem",
+                "ERRAND_TOKEN_FILE": credential / "token",
+                "ERRAND_SANDBOX_IMAGE": image,
+                "ANTHROPIC_API_KEY": claude.key,
+                "ANTHROPIC_BASE_URL": claude.url,
+            }
+        )
+        host = Host(engine, Room((folder, (await engine.facts()).root_dir), 1 << 30, free_bytes), folder / "s")
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(serve(settings, host))
+            yield engine
+            serving.cancel()
+
+
+async def _remove_workspaces(engine: Engine, folder: Path) -> None:
+    for holding in Book(folder / "workspaces", Clock()).holdings:
+        await engine.remove_workspace(holding.workspace_id)
