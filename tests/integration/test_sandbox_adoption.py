@@ -22,10 +22,12 @@ KILLED = """
 import asyncio, json, sys
 from pathlib import Path
 from errand_runner.sandbox.docker import Engine, SandboxSpec
+from errand_runner.sandbox.limits import Limits
 
 async def main():
     given = json.loads(sys.argv[1])
-    spec = SandboxSpec(**{**given, "socket_dir": Path(given["socket_dir"])})
+    limits = Limits(**given["limits"])
+    spec = SandboxSpec(**{**given, "socket_dir": Path(given["socket_dir"]), "limits": limits})
     async with Engine.connect(state_dir=spec.socket_dir.parent) as engine, engine.open(spec) as sandbox:
         print("opened", sandbox.container_id, flush=True)
         command = ["bash", "-c", "echo here > /tmp/note; sleep 600 & sleep 600"]
@@ -38,7 +40,7 @@ asyncio.run(main())
 @asynccontextmanager
 async def opened_elsewhere(spec: SandboxSpec) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """A process of its own that opened the sandbox and runs a command in it, and its container's id."""
-    given = json.dumps({**spec.__dict__, "socket_dir": str(spec.socket_dir)})
+    given = json.dumps({**spec.__dict__, "socket_dir": str(spec.socket_dir), "limits": spec.limits.__dict__})
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, given, stdout=asyncio.subprocess.PIPE)
     try:
         yield process, await until_stdout_has(process, "opened")

@@ -67,6 +67,17 @@ async def test_without_input_it_reads_nothing(supervisor: Supervisor, tmp_path: 
     assert await said(supervisor, job) == b"done\n"
 
 
+async def test_a_job_that_closed_its_stdin_takes_no_more(supervisor: Supervisor, tmp_path: Path) -> None:
+    job = await start(supervisor, "exec <&-; echo closed; exec sleep 300", tmp_path, with_input=True)
+    async with asyncio.timeout(20):
+        while await said(supervisor, job) != b"closed\n":
+            await asyncio.sleep(0.01)
+    await supervisor.background.give(job, b"one")
+    with pytest.raises(FileError) as refusal:
+        await supervisor.background.give(job, b"two")
+    assert refusal.value.name == "EPIPE"
+
+
 async def test_what_a_job_does_not_read_is_bounded(supervisor: Supervisor, tmp_path: Path) -> None:
     job = await start(supervisor, "sleep 300", tmp_path, with_input=True)
     # Beyond what lies in the pipe.

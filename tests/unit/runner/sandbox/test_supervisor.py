@@ -247,6 +247,13 @@ async def test_leaders_that_wait_and_are_killed_are_replaced(supervisor: Supervi
     assert (await sh(supervisor, "echo still")).stdout == b"still\n"
 
 
+async def test_a_leader_that_is_stopped_while_it_waits_goes_on(supervisor: Supervisor) -> None:
+    others = "ps -o pid= --ppid $(ps -o ppid= -p $PPID) | grep -vw $PPID"
+    await sh(supervisor, f"until {others}; do sleep 0.01; done; kill -STOP $({others})")
+    done = await sh(supervisor, "echo still")
+    assert (done.stdout, done.exit.timed_out) == (b"still\n", False)
+
+
 async def test_a_leader_obeys_no_other_than_the_kernel(supervisor: Supervisor) -> None:
     assert (await sh(supervisor, "kill -TERM $PPID; sleep 0.1; echo still")).stdout == b"still\n"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import signal
@@ -12,9 +11,6 @@ from .look import look
 
 if TYPE_CHECKING:
     from typing import Any
-
-# The kernel's out-of-memory killer takes jobs before it takes the supervisor.
-JOB_OOM_SCORE = b"800"
 
 
 def start(order: dict[str, Any], report: int) -> int:
@@ -42,7 +38,6 @@ def start(order: dict[str, Any], report: int) -> int:
         os._exit(0)
     if order["tell"]:
         os.write(report, b"started;")
-    raise_oom_score(pid)
     return pid
 
 
@@ -57,13 +52,3 @@ def fork_look(request: dict[str, Any]) -> int:
         finally:
             os._exit(1)
     return pid
-
-
-def raise_oom_score(pid: int) -> None:
-    # Not allowed where the score is higher already, or the program may not be read.
-    with contextlib.suppress(OSError):
-        fd = os.open(f"/proc/{pid}/oom_score_adj", os.O_WRONLY)
-        try:
-            os.write(fd, JOB_OOM_SCORE)
-        finally:
-            os.close(fd)

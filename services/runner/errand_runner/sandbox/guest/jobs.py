@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .channel import Channel, Head
     from .leader import Leader
     from .loop import Loop
+    from .oom import OomScore
 
 MOST_JOBS = 128
 
@@ -34,7 +35,8 @@ SPARE_S = 0.05
 class Jobs:
     """Jobs by the id of the request that started them. A job that is over is none of them."""
 
-    def __init__(self, loop: Loop, channel: Channel) -> None:
+    def __init__(self, loop: Loop, channel: Channel, score: OomScore) -> None:
+        self.score = score
         self.loop = loop
         self.channel = channel
         self.clock = Clock()
@@ -68,7 +70,7 @@ class Jobs:
         order = {"argv": head["argv"], "cwd": head["cwd"], "env": head["env"], "stdin": stdin, "tell": told}
         if "look" in head:
             order["look"] = head["look"]
-        leader, self.spare = self.spare or start_leader(), None
+        leader, self.spare = self.spare or self.fork(), None
         self.spare_due = self.clock.now_s() + SPARE_S
         leader.begin(order)
         kept = Kept(self.spool, head["keep"]) if head["keep"] else None
@@ -146,9 +148,13 @@ class Jobs:
             due.append(self.spare_due)
         return max(0.0, min(due) - self.clock.now_s()) if due else None
 
+    def fork(self) -> Leader:
+        with self.score.of_jobs():
+            return start_leader()
+
     def fork_ahead(self, now_s: float) -> None:
         try:
-            self.spare = start_leader()
+            self.spare = self.fork()
         except OSError:
             # Too many processes: whoever needs one is told so.
             self.spare_due = now_s + 1.0

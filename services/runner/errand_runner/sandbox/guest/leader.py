@@ -11,12 +11,13 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 from typing import TYPE_CHECKING, NamedTuple
 
 from .command import start
 from .descriptors import close_all, keep_only, read_whole, write_whole
 from .prctl import become_subreaper, die_with_parent
-from .tree import kill_tree
+from .tree import kill_tree, send_signal
 
 if TYPE_CHECKING:
     from typing import Any
@@ -38,6 +39,8 @@ class Leader(NamedTuple):
 
     def begin(self, order: dict[str, Any]) -> None:
         """Lets the command begin."""
+        # Whatever runs in the background may have stopped it while it waited.
+        send_signal(self.pid, signal.SIGCONT)
         write_whole(self.order, json.dumps(order).encode())
         os.write(self.go, b".")
         close_all([self.order, self.go])

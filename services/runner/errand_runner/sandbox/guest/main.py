@@ -8,6 +8,7 @@ import traceback
 from .channel import LineClosed
 from .forwarder import Forwarder
 from .loop import Loop
+from .oom import OomScore
 from .operations import Operations
 from .prctl import shut_memory
 from .tree import kill_tree
@@ -18,11 +19,12 @@ def main() -> None:
     supervisor = os.getpid()
     status = 1
     try:
+        score = OomScore()
         shut_memory()
         loop = Loop()
         if len(sys.argv) == 3:
             Forwarder(loop, int(sys.argv[1]), sys.argv[2])
-        operations = Operations(loop)
+        operations = Operations(loop, score)
         # What is here now stays: no collection has to look at it, nor copy it in a fork.
         gc.freeze()
         loop.run(operations.tick)

@@ -13,6 +13,7 @@ from .jobs import Jobs
 if TYPE_CHECKING:
     from .channel import Head, Operation
     from .loop import Loop
+    from .oom import OomScore
 
 VERSION = 4
 
@@ -20,9 +21,9 @@ VERSION = 4
 class Operations:
     """Answers the runner's frames. To add an operation, write it beside its likes and name it in `self.by_name`."""
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: Loop, score: OomScore) -> None:
         self.channel = Channel(loop, self.answer)
-        self.jobs = Jobs(loop, self.channel)
+        self.jobs = Jobs(loop, self.channel, score)
         self.background = Background(self.jobs, self.channel)
         files = Files(self.channel)
         self.by_name: dict[str, Operation] = {
