@@ -172,6 +172,8 @@ class Stack:
             "ERRAND_DATA": str(self.folder / "runner"),
             "ERRAND_SLOTS": "2",
             "ERRAND_SANDBOX_IMAGE": self.image,
+            # What waits for a task says not whose it is, which tests ask containers for.
+            "ERRAND_WARM_SANDBOXES": "0",
             "ANTHROPIC_API_KEY": self.claude.key,
             "ANTHROPIC_BASE_URL": self.claude.url,
             **self.runner_settings,

@@ -1,6 +1,6 @@
 """What the tests of lodgings share: a runner's process as an attempt sees it, over a real engine."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,12 @@ from errand_runner.record import Recorder
 from errand_runner.sandbox.docker import Engine, Sandbox, SandboxSpec
 from errand_runner.sandbox.limits import Limits
 from errand_runner.steps import Steps
+from errand_runner.warm import Warm
 from tests.integration.brokering import Lender
+
+
+async def nobody() -> None:
+    """No sandbox waits."""
 
 
 @dataclass
@@ -40,6 +45,7 @@ class Host:
     book: Book
     leases: Leases
     outbox: Outbox
+    made_ahead: Callable[[], Awaitable[Warm | None]] = nobody
 
     @property
     def leftovers(self) -> Leftovers:
@@ -84,6 +90,7 @@ class Host:
             steps=Steps(recorder=recorder, freezer=freezer, ids=Ids(Clock())),
             new_broker=self.broker,
             new_spec=self.spec,
+            made_ahead=self.made_ahead,
         )
 
     def spec(self, sandbox_id: str, workspace_id: str, socket_dir: Path) -> SandboxSpec:

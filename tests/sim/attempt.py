@@ -108,6 +108,7 @@ class _Work:
             steps=self.steps,
             new_broker=lambda _: Broker(),  # type: ignore[arg-type, return-value]
             new_spec=self._spec,
+            made_ahead=_nobody,
         )
         async with lodging.workspace(), AsyncExitStack() as stack:
             sandbox, _ = await lodging.open(stack)
@@ -159,3 +160,7 @@ class _Work:
 
     def _happens(self, chance: float) -> bool:
         return chance > 0 and self.chance.random() < chance
+
+
+async def _nobody() -> None:
+    """No container waits for a task."""

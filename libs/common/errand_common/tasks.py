@@ -1,7 +1,8 @@
 """Waiting for tasks so that neither an end, an error nor a cancellation is lost on the way."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Coroutine
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -25,6 +26,18 @@ async def until_one_ends(*parts: Coroutine[object, object, object]) -> None:
         await to_the_end(asyncio.wait(tasks))
     for failure in filter(None, map(_failure, tasks)):
         raise failure
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[object, object, T]) -> AsyncIterator[asyncio.Future[T]]:
+    """Runs work beside what the context does, which awaits its result before it ends; else it is cancelled then."""
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(_failure)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await to_the_end(asyncio.wait([task]))
 
 
 def _failure(task: asyncio.Task[object]) -> BaseException | None:

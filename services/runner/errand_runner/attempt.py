@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +16,7 @@ from errand_common.clock import Clock, to_datetime
 from errand_common.disk import Room
 from errand_common.errors import Conflict, ErrandError, NotFound
 from errand_common.ids import Ids
-from errand_common.tasks import until_one_ends
+from errand_common.tasks import beside, until_one_ends
 from errand_common.values import AttemptPhase, FailureReason
 from errand_runner.agent.agent import Agent
 from errand_runner.agent.facts import EndReason, TurnEnded
@@ -23,6 +25,7 @@ from errand_runner.agent.prices import PriceList
 from errand_runner.agent.prompt import Particulars
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools import Toolbox
+from errand_runner.agent.transcript import Transcript
 from errand_runner.book import Book
 from errand_runner.brake import Brake
 from errand_runner.broker.broker import Broker, Credential
@@ -40,6 +43,7 @@ from errand_runner.lodger import Lodger
 from errand_runner.lodging import Lodged, Lodging
 from errand_runner.outage import GitPatience, HostAway, until_answered
 from errand_runner.outbox import Log
+from errand_runner.pool import Pool
 from errand_runner.record import Recorder
 from errand_runner.sandbox.docker import Engine, Sandbox, SandboxSpec
 from errand_runner.sandbox.limits import Limits
@@ -80,6 +84,7 @@ class Means:
     socket_root: Path
     journal: Journal
     book: Book
+    pool: Pool
 
 
 async def stored_transcript(dispatch: Dispatch, attempt: AttemptRef) -> list[GetTranscriptResponse]:
@@ -135,13 +140,17 @@ class _Attempt:
         await self.recorder.phase(AttemptPhase.STARTING)
         if not self.recorder.resumed:
             await self.recorder.step(event_pb2.STEP_QUEUE, wire.seconds(self.assignment.queue_duration))
-        await self._check_room()
-        await self._borrow()
-        self.image = await self._get_image()
-        async with self._lodger().housed() as lodger:
-            await lodger.through(self._get_ready)
+        async with AsyncExitStack() as stack:
+            with self.means.pool.starting():
+                await self._check_room()
+                await self._borrow()
+                self.image = await self._get_image()
+                lodger = await stack.enter_async_context(self._lodger().housed())
+                async with beside(self._transcript()) as reading:
+                    await lodger.through(self._get_ready)
+                    transcript = await reading
             await self.recorder.phase(AttemptPhase.RUNNING)
-            ended = await self._turn(lodger)
+            ended = await self._turn(lodger, transcript)
             if ended.reason is not EndReason.PARKED:
                 await self._deliver(lodger, ended)
         self.ended = ended
@@ -161,6 +170,7 @@ class _Attempt:
             steps=self.steps,
             new_broker=self._broker,
             new_spec=self._spec,
+            made_ahead=partial(means.pool.take, **asdict(self.image)),
         )
         return Lodger(
             lodging,
@@ -226,10 +236,12 @@ class _Attempt:
         await self.start.clone(workspace, self._patiently, patience_s=self.means.git_patience.budget_s)
         await self.start.set_up(lodged[0].supervisor)
 
-    async def _turn(self, lodger: Lodger) -> TurnEnded:
+    async def _transcript(self) -> Transcript:
         await self.log.drained()
         stored = await stored_transcript(self.means.dispatch, self.assignment.attempt)
-        transcript = await restore(stored, model=self.means.model, model_id=self.means.model_id)
+        return await restore(stored, model=self.means.model, model_id=self.means.model_id)
+
+    async def _turn(self, lodger: Lodger, transcript: Transcript) -> TurnEnded:
         about = Particulars(
             project=self.project.repository,
             branch=self.task.branch,

@@ -5,12 +5,15 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from errand_common import addresses, labels
+from errand_common import addresses, images, labels
 from errand_common.config import Settings
 from errand_common.disk import GIB
 from errand_runner.sandbox.limits import Limits
 
 _LIMITS = Limits()
+
+# More are no pool, but another host.
+_MOST_WARM = 100
 
 
 class RunnerSettings(Settings):
@@ -171,6 +174,13 @@ class RunnerSettings(Settings):
         examples=["900"],
     )
 
+    warm_sandboxes: str = Field(
+        "1",
+        alias="ERRAND_WARM_SANDBOXES",
+        description="how many sandboxes wait for new tasks, of the usual image or as image=number,...; 0: none",
+        examples=["1", "errand-sandbox:latest=2,node:22=1"],
+    )
+
     @field_validator("scheduler")
     @classmethod
     def _can_be_dialled(cls, value: str) -> str:
@@ -197,7 +207,32 @@ class RunnerSettings(Settings):
             workspace_bytes=self.workspace_bytes,
         )
 
+    @field_validator("warm_sandboxes")
+    @classmethod
+    def _is_a_number_of_images(cls, value: str) -> str:
+        _numbers(value, usual="usual")
+        return value
+
+    @property
+    def warm(self) -> dict[str, int]:
+        """How many sandboxes of which image are made ahead."""
+        return _numbers(self.warm_sandboxes, usual=self.image)
+
     @property
     def offered_labels(self) -> dict[str, str]:
         """What the scheduler is told that tasks may ask for."""
         return labels.parse(self.labels) | {labels.MODEL_KEY: labels.YES}
+
+
+def _numbers(value: str, *, usual: str) -> dict[str, int]:
+    """By image, those that are more than 0. Raises ValueError."""
+    found: dict[str, int] = {}
+    for part in value.split(","):
+        image, _, number = part.strip().rpartition("=")
+        if not (number.isascii() and number.isdigit()):
+            raise ValueError(f'"{part.strip()}" is no number, and no image=number')
+        if int(number) > _MOST_WARM:
+            raise ValueError(f"{number} sandboxes that wait are too many; at most {_MOST_WARM}")
+        # As projects name it.
+        found[str(images.parse(image)) if image else usual] = int(number)
+    return {image: number for image, number in found.items() if number}

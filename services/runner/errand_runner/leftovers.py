@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Container
 from pathlib import Path
 
 import structlog
@@ -21,9 +22,19 @@ LOOK_BEATS = 6
 class Leftovers:
     """Containers of this runner and the folders of their sockets."""
 
-    def __init__(self, engine: Engine, journal: Journal, book: Book, leases: Leases, *, socket_root: Path) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        journal: Journal,
+        book: Book,
+        leases: Leases,
+        *,
+        socket_root: Path,
+        made_ahead: Container[str] = (),
+    ) -> None:
+        """`made_ahead`: the sandboxes that wait, or are made, for tasks to come."""
         self._engine, self._journal, self._book, self._leases = engine, journal, book, leases
-        self._socket_root = socket_root
+        self._socket_root, self._made_ahead = socket_root, made_ahead
         self._begun = asyncio.Event()
         self._runner_id = ""
 
@@ -83,8 +94,8 @@ class Leftovers:
                 self._journal.forget(entry.sandbox_id)
 
     def _is_kept(self, sandbox_id: str) -> bool:
-        """Whether an attempt works in it, or was confirmed and has not yet come back to it."""
-        if self._journal.at_work(sandbox_id):
+        """Whether an attempt works in it, or may come to, or was confirmed and has not yet come back to it."""
+        if self._journal.at_work(sandbox_id) or sandbox_id in self._made_ahead:
             return True
         entry = self._journal.find(sandbox_id)
         return entry is not None and self._leases.holds(entry.attempt_id)

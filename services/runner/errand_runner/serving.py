@@ -3,13 +3,15 @@
 import asyncio
 import os
 import random
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import structlog
 
 from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
-from errand_common import garbage, rpc
+from errand_common import garbage, images, rpc
 from errand_common.clock import Clock
 from errand_common.credentials import PEM_END, awaited
 from errand_common.ids import Ids
@@ -33,9 +35,12 @@ from errand_runner.leftovers import Leftovers
 from errand_runner.lifelines import Lifelines
 from errand_runner.outage import GitPatience
 from errand_runner.outbox import Outbox
+from errand_runner.pool import Pool
 from errand_runner.presence import presence_file
 from errand_runner.retention import Limits, Retention
+from errand_runner.sandbox.docker import SandboxSpec
 from errand_runner.session import Sessions
+from errand_runner.spare_memory import has_spare_memory
 from errand_runner.watermark import marks_of
 from errand_runner.worker import Worker
 
@@ -62,17 +67,28 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
             async with rpc.channel(settings.scheduler, ca=ca) as channel:
                 chance = random.Random()  # noqa: S311  # jitter, not a secret
                 dispatch = Dispatch(DispatchServiceStub(channel), token, chance)
-                means = _means(settings, host, model=model, dispatch=dispatch, outbox=outbox, clock=clock)
+                pool = _pool(settings, host, clock, free_slots=lambda: settings.slots - len(worker.attempts))
+                means = _means(settings, host, model=model, dispatch=dispatch, outbox=outbox, clock=clock, pool=pool)
                 leftovers = Leftovers(
-                    host.engine, means.journal, means.book, means.leases, socket_root=host.socket_root
+                    host.engine,
+                    means.journal,
+                    means.book,
+                    means.leases,
+                    socket_root=host.socket_root,
+                    made_ahead=pool,
                 )
+
+                async def begin(runner_id: str) -> None:
+                    await leftovers.begin(runner_id)
+                    pool.begin(runner_id)
+
                 worker = Worker(
                     dispatch=dispatch,
                     outbox=outbox,
                     deltas=means.deltas,
                     leases=means.leases,
                     clock=clock,
-                    begin=leftovers.begin,
+                    begin=begin,
                     run_attempt=partial(run_attempt, means),
                 )
                 sessions = Sessions(
@@ -101,13 +117,14 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                     lifelines.watch(),
                     housekeeping.watch(),
                     flood.watch(),
+                    pool.run(),
                 )
     finally:
         outbox.close()
 
 
 def _means(
-    settings: RunnerSettings, host: Host, *, model: Model, dispatch: Dispatch, outbox: Outbox, clock: Clock
+    settings: RunnerSettings, host: Host, *, model: Model, dispatch: Dispatch, outbox: Outbox, clock: Clock, pool: Pool
 ) -> Means:
     leases = Leases(clock)
     return Means(
@@ -132,6 +149,37 @@ def _means(
         socket_root=host.socket_root,
         journal=Journal(settings.data / "sandboxes"),
         book=Book(settings.data / "workspaces", clock),
+        pool=pool,
+    )
+
+
+def _pool(settings: RunnerSettings, host: Host, clock: Clock, *, free_slots: Callable[[], int]) -> Pool:
+    async def new_spec(sandbox_id: str, workspace_id: str, socket_dir: Path, image: str, runner_id: str) -> SandboxSpec:
+        spec = SandboxSpec(
+            sandbox_id=sandbox_id,
+            workspace_id=workspace_id,
+            # Nobody knows yet whose it will be.
+            task_id="",
+            runner_id=runner_id,
+            image=settings.image,
+            socket_dir=socket_dir,
+            limits=host.limits,
+            runtime=settings.runtime,
+        )
+        if image == settings.image:
+            return spec
+        env = await host.engine.images.look(images.parse(image), spec)
+        return replace(spec, image=image, image_env=env, workspace_image=settings.image)
+
+    return Pool(
+        host.engine,
+        wanted=settings.warm,
+        new_spec=new_spec,
+        ids=Ids(clock),
+        clock=clock,
+        socket_root=host.socket_root,
+        free_slots=free_slots,
+        has_room=lambda: has_spare_memory() and not host.room.shortage(),
     )
 
 

@@ -80,9 +80,9 @@ class Workspace:
             await self._reach("fetch", "--progress", "--prune", "origin", timeout_s=CLONE_S, say=say)
             if not await self._knows(f"refs/remotes/origin/{self._default_branch}"):
                 await self._check_start()
+            await self._check_out(self._folder)
         else:
             await self._clone(say)
-        await self._check_out()
 
     async def take_up(self) -> bool:
         """Go on in the clone just as a process that is gone left it; False where there is none."""
@@ -139,30 +139,37 @@ class Workspace:
         await self._supervisor.capture(locks, cwd=self._folder, timeout_s=GIT_S)
 
     async def _clone(self, say: Say) -> None:
-        """Beside its place, then moved there: what stands there is whole, however an earlier attempt ended."""
+        """Beside its place, then moved there: what stands there is whole, however an earlier attempt ended.
+
+        A person waits for it, and each command costs a process or three: as few as there can be.
+        """
         part, parent = f"{self._folder}.part", str(PurePosixPath(self._folder).parent)
         # What was set up in a clone goes with it.
-        gone = ["rm", "-rf", part, self._folder, mark_of(self._folder)]
-        await self._supervisor.capture(gone, cwd=parent, timeout_s=GIT_S)
-        clone = ("clone", "--progress", "--no-tags", "--branch", self._default_branch, self._remote_url, part)
+        gone = [path for path in (part, self._folder, mark_of(self._folder)) if await self._exists(path)]
+        if gone:
+            await self._supervisor.capture(["rm", "-rf", *gone], cwd=parent, timeout_s=GIT_S)
+        author = [f"--config={key}={value}" for key, value in AUTHOR.items()]
+        what = ("--no-tags", "--no-checkout", "--branch", self._default_branch, self._remote_url, part)
         try:
-            await self._reach(*clone, cwd=parent, timeout_s=CLONE_S, say=say)
+            await self._reach("clone", "--progress", *author, *what, cwd=parent, timeout_s=CLONE_S, say=say)
         except GitFailed:
             await self._check_start()
             raise
-        for key, value in AUTHOR.items():
-            await self._git("config", key, value, cwd=part)
+        await self._check_out(part)
         moved = await self._supervisor.capture(["mv", part, self._folder], cwd=parent, timeout_s=GIT_S)
         if moved.exit.code != 0:
             raise GitFailed(f"mv: {moved.stderr.decode(errors='replace').strip()[-2000:]}")
 
-    async def _check_out(self) -> None:
-        if await self._knows(f"refs/heads/{self._branch}"):
-            await self._git("checkout", "--quiet", self._branch)
-        elif await self.pushed_commit():
-            await self._git("checkout", "--quiet", "-b", self._branch, "--track", f"origin/{self._branch}")
+    async def _check_out(self, folder: str) -> None:
+        ours, theirs = f"refs/heads/{self._branch}", f"refs/remotes/origin/{self._branch}"
+        known = (await self._git("for-each-ref", "--format=%(refname)", ours, theirs, cwd=folder)).stdout.split()
+        if ours.encode() in known:
+            start: tuple[str, ...] = (self._branch,)
+        elif theirs.encode() in known:
+            start = ("-b", self._branch, "--track", f"origin/{self._branch}")
         else:
-            await self._git("checkout", "--quiet", "-b", self._branch, "--no-track", f"origin/{self._default_branch}")
+            start = ("-b", self._branch, "--no-track", f"origin/{self._default_branch}")
+        await self._git("checkout", "--quiet", *start, cwd=folder, timeout_s=CLONE_S)
 
     async def _check_start(self) -> None:
         """Raises NothingToStartFrom if the branch from which work starts is not at the git host."""

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from errand_common.errors import Unavailable
-from errand_common.tasks import until_one_ends
+from errand_common.tasks import beside, until_one_ends
 
 
 async def for_ever(cancelled):
@@ -67,3 +67,36 @@ async def test_a_cancellation_at_the_moment_of_an_error_is_not_lost():
         await asyncio.wait([task])
 
         assert task.cancelled(), f"lost with {turns_between} turns of the loop between"
+
+
+async def test_what_runs_beside_gives_its_result():
+    async def three():
+        return 3
+
+    async with beside(three()) as running:
+        assert await running == 3
+
+
+async def test_what_runs_beside_ends_with_what_failed():
+    cancelled: list[bool] = []
+    gate = asyncio.Event()
+
+    async def fail_with_another_beside():
+        async with beside(for_ever(cancelled)):
+            await fail_when(gate)
+
+    failing = asyncio.ensure_future(fail_with_another_beside())
+    await asyncio.sleep(0)
+    gate.set()
+    with pytest.raises(Unavailable, match="away"):
+        await failing
+    assert cancelled == [True]
+
+
+async def test_what_fails_beside_is_told_to_who_awaits_it():
+    gate = asyncio.Event()
+    gate.set()
+    async with beside(fail_when(gate)) as running:
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable, match="away"):
+            await running

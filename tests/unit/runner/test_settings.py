@@ -63,3 +63,27 @@ def test_limits_are_those_of_the_settings() -> None:
     given = {"ERRAND_SANDBOX_PIDS": "100", "ERRAND_WORKSPACE_BYTES": "0"}
     limits = config.load(RunnerSettings, **REQUIRED, **given).limits
     assert (limits.pids, limits.workspace_bytes, limits.cpus) == (100, 0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "warm"),
+    [
+        ("1", {"sandbox": 1}),
+        ("0", {}),
+        ("node:22=2,1", {"node:22": 2, "sandbox": 1}),
+        (f"localhost:5000/a@sha256:{'0' * 64}=3, b=0", {f"localhost:5000/a@sha256:{'0' * 64}": 3}),
+        ("python=1", {"python:latest": 1}),
+    ],
+)
+def test_how_many_sandboxes_wait_is_said_by_image(value: str, warm: dict[str, int]) -> None:
+    assert config.load(RunnerSettings, **REQUIRED, ERRAND_WARM_SANDBOXES=value).warm == warm
+
+
+@pytest.mark.parametrize("value", ["many", "a=", "=", "-1", "1,,", "a=101", "No Name=1"])
+def test_a_number_of_warm_sandboxes_that_is_none_stops_the_start(value: str) -> None:
+    with pytest.raises(ConfigError, match=r"ERRAND_WARM_SANDBOXES is .*; for example ERRAND_WARM_SANDBOXES=1"):
+        config.load(RunnerSettings, **REQUIRED, ERRAND_WARM_SANDBOXES=value)
+
+
+def test_one_sandbox_waits_unless_it_is_said_otherwise() -> None:
+    assert config.load(RunnerSettings, **REQUIRED).warm == {"sandbox": 1}

@@ -96,6 +96,11 @@ class Engine:
         """Raises ImageMissing unless the image is on this host."""
         await self._control.call(self._client.inspect_image, image)
 
+    async def image_id(self, image: str) -> str:
+        """What the name stands for at this moment. Raises ImageMissing."""
+        found: dict[str, str] = await self._control.call(self._client.inspect_image, image)
+        return found["Id"]
+
     async def facts(self) -> EngineFacts:
         """What the engine says of itself."""
         return facts_of(await self._control.call(self._client.info))

@@ -11,6 +11,8 @@ from errand_runner.sandbox.supervisor import FileError, SandboxGone, Supervisor
 
 _PREPARE_S = 15.0
 
+Step = Callable[[], Awaitable[None]]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Grip:
@@ -31,6 +33,8 @@ class Sandbox:
         """`line` ends what leads into the container when the sandbox does."""
         self.sandbox_id, self.container_id = spec.sandbox_id, container_id
         self._spec, self._grip, self._line = spec, grip, line
+        self.in_its_task: Callable[[Step], Awaitable[None]] = _here
+        """Where it is attached anew: what leads into a container is closed by the task that opened it."""
 
     async def attach(self) -> None:
         """Start a supervisor, and see that it can work."""
@@ -50,9 +54,7 @@ class Sandbox:
 
         Raises SandboxFailed, with why, where the container is of no more use.
         """
-        await self._line.aclose()
-        await self._grip.revive()
-        await self.attach()
+        await self.in_its_task(self._reattach)
 
     async def freeze(self) -> None:
         """Pause every process in it, and the time limits of what runs. Idempotent."""
@@ -63,3 +65,12 @@ class Sandbox:
         """Go on where it stood still. Idempotent."""
         await self._grip.unpause()
         self.supervisor.go_on()
+
+    async def _reattach(self) -> None:
+        await self._line.aclose()
+        await self._grip.revive()
+        await self.attach()
+
+
+async def _here(step: Step) -> None:
+    await step()
