@@ -137,6 +137,16 @@ async def test_who_comes_back_while_it_is_looked_at_finds_the_workspace(book, vo
     assert volumes.removed == []
 
 
+async def test_who_came_back_since_it_was_chosen_keeps_the_workspace(book, volumes, retention, clock):
+    chosen = given(book, volumes)
+    clock.us += 1
+    book.used(chosen.task_id)
+    await retention.retire(chosen)
+
+    assert volumes.removed == []
+    assert book.of(chosen.task_id) is not None
+
+
 async def test_an_engine_that_goes_away_forgets_nothing(book, volumes, retention, clock):
     old = given(book, volumes)
     clock.us += 100 * DAY_US
