@@ -267,3 +267,19 @@ async def test_who_refuses_cookies_is_told_before_and_after_github(stack, chromi
         await expect(refusing.page.get_by_role("heading")).to_have_text("You are not signed in")
         await expect(told).to_contain_text("refuses cookies; allow cookies for this site")
         await refusing.fits()
+
+
+async def test_who_writes_a_new_task_can_see_to_its_project_first(signed_in, phone, project):
+    page = signed_in.page
+    await page.get_by_role("link", name="New task").click()
+    settings = page.get_by_role("link", name="Project settings")
+    await expect(settings).to_be_hidden()
+    await page.get_by_label("Repository").fill(REPOSITORY)
+    await settings.click()
+    await page.get_by_label("Setup script").fill("true")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
+
+    (stored,) = (await phone.get("/v1/projects"))["projects"]
+    assert stored["setup_script"] == "true"
+    await phone.update_project(project, setup_script="")

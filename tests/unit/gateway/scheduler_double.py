@@ -1,6 +1,6 @@
 """A small scheduler in memory behind real gRPC and TLS: it remembers what it was asked, and refuses on demand."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +48,7 @@ class SchedulerDouble:
         self.tool_calls: list[nouns.ToolCall] = []
         self.inputs: dict[str, nouns.Input] = {}
         self.blobs: dict[str, list[bytes]] = {}
+        self.project_settings: dict[str, str] = {}
         self.history = History()
         self.port = 0
         self._server: grpc.aio.Server | None = None
@@ -155,13 +156,13 @@ class _Accounts(AccountServiceServicer):
 
     async def CreateProject(self, request: accounts.CreateProjectRequest, context: Context) -> Any:
         self._double.user("CreateProject", request, context)
-        return accounts.CreateProjectResponse(project=_project(request.repository))
+        return accounts.CreateProjectResponse(project=_project(request.repository, self._double.project_settings))
 
     async def UpdateProject(self, request: accounts.UpdateProjectRequest, context: Context) -> Any:
         self._double.user("UpdateProject", request, context)
-        project = _project("ada/engine")
-        project.image, project.setup_script = request.image, request.setup_script
-        return accounts.UpdateProjectResponse(project=project)
+        changed = {name: getattr(request, name) for name in ("image", "setup_script") if request.HasField(name)}
+        self._double.project_settings |= changed
+        return accounts.UpdateProjectResponse(project=_project("ada/engine", self._double.project_settings))
 
     async def ListRepositories(self, request: accounts.ListRepositoriesRequest, context: Context) -> Any:
         self._double.user("ListRepositories", request, context)
@@ -170,7 +171,9 @@ class _Accounts(AccountServiceServicer):
 
     async def ListProjects(self, request: accounts.ListProjectsRequest, context: Context) -> Any:
         self._double.user("ListProjects", request, context)
-        return accounts.ListProjectsResponse(projects=[_project("ada/engine")], next_page_token="older")
+        return accounts.ListProjectsResponse(
+            projects=[_project("ada/engine", self._double.project_settings)], next_page_token="older"
+        )
 
 
 class _Tasks(TaskServiceServicer):
@@ -293,11 +296,12 @@ def new_task(task_id: str, project_id: str = "prj_1", prompt: str = "do it") -> 
     )
 
 
-def _project(repository: str) -> nouns.Project:
+def _project(repository: str, settings: Mapping[str, str]) -> nouns.Project:
     return nouns.Project(
         project_id="prj_1",
         repo_url=f"https://github.com/{repository}.git",
         repository=repository,
         default_branch="main",
         created_time=timestamp(NOON_US),
+        **settings,
     )

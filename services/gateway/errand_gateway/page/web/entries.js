@@ -36,6 +36,13 @@ export class Entries {
         entry.version += 1;
     }
 
+    /** Take one back; without it, nothing. */
+    remove(key) {
+        const entry = this.#byKey.get(key);
+        this.#byKey.delete(key);
+        this.#entries = this.#entries.filter((each) => each !== entry);
+    }
+
     /** Take back words on their way that no message will cover. */
     dropUnfinished(isVoid = () => true) {
         const dropped = this.#entries.slice(this.#settledEnd()).filter(isVoid);

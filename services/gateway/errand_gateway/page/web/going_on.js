@@ -2,12 +2,12 @@
 
 import { fromSnapshot, IN_OUTPUT, IN_WORDS, NOTHING_HEARD, withPiece } from "./pieces.js";
 
-/** What is kept of a running command's output; all of it can be read when the command has ended. */
+/** What is kept of a running command's or step's output; all of a command's can be read when it has ended. */
 const LIVE_CHARACTERS = 16_000;
 
 export class GoingOn {
     #entries;
-    /** Output of a tool call whose start was not heard yet: pieces on their way overtake what is stored first. */
+    /** Output of a tool call or step whose start was not heard yet: pieces on their way overtake what is stored first. */
     #early = { key: "", output: NOTHING_HEARD };
 
     constructor(entries) {
@@ -24,15 +24,15 @@ export class GoingOn {
         this.#grow(delta, (_, whole, marks) => fromSnapshot(whole, marks));
     }
 
-    /** What was heard of a tool call's output before its start was. */
+    /** What was heard of a tool call's or step's output before its start was. */
     earlyOutput(key) {
         return this.#early.key === key ? this.#early.output : NOTHING_HEARD;
     }
 
     #grow(delta, joined) {
-        if (delta.kind === "output") {
+        if (delta.kind === "output" || delta.kind === "step") {
             this.#output(delta, joined);
-        } else if (delta.kind !== "step") {
+        } else {
             this.#words(delta, joined);
         }
     }

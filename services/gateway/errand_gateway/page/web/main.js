@@ -9,6 +9,7 @@ import { routeOf, TASKS } from "./route.js";
 import { GateView } from "./views/gate.js";
 import { NewTaskView } from "./views/new_task.js";
 import { OpeningView, spend } from "./views/opening.js";
+import { ProjectView } from "./views/project.js";
 import { TaskView } from "./views/task.js";
 import { TasksView } from "./views/tasks.js";
 import { UnreachableView } from "./views/unreachable.js";
@@ -93,8 +94,10 @@ class App {
         }
     }
 
-    #viewOf({ name, taskId }) {
+    #viewOf({ name, taskId, projectId }) {
         switch (name) {
+            case "project":
+                return new ProjectView(this, projectId);
             case "task":
                 return new TaskView(this, taskId);
             case "new":

@@ -18,6 +18,11 @@ export class Repositories {
         return [...new Set(this.#projects.map(({ repository }) => repository))];
     }
 
+    /** The project of a repository, as far as they were read; undefined where there is none. */
+    projectOf(name) {
+        return this.#projects.find(({ repository }) => repository === name);
+    }
+
     /** GitHub's repositories, the most recently pushed first. */
     get found() {
         return this.#found;
@@ -58,6 +63,19 @@ export class Repositories {
         if (!this.#projects.some(({ project_id: projectId }) => projectId === project.project_id)) {
             this.#projects.unshift(project);
         }
+        return project;
+    }
+
+    /** The project of an id as it is now; undefined where there is none. Raises Problem. */
+    async readProject(projectId) {
+        await this.#readProjects();
+        return this.project(projectId);
+    }
+
+    /** Change settings of a project; the same key changes it once. Returns it as it is then. Raises Problem. */
+    async update(projectId, settings, key) {
+        const { project } = await this.#api.patch(`/v1/projects/${encodeURIComponent(projectId)}`, settings, key);
+        this.#projects = this.#projects.map((each) => (each.project_id === projectId ? project : each));
         return project;
     }
 

@@ -8,6 +8,11 @@ export function taskAddress(taskId) {
     return `#/tasks/${encodeURIComponent(taskId)}`;
 }
 
+/** The address of a project's settings. */
+export function projectAddress(projectId) {
+    return `#/projects/${encodeURIComponent(projectId)}`;
+}
+
 /** What an address asks for; what is not understood asks for the list. */
 export function routeOf(hash) {
     const [name = "", argument = ""] = hash.replace(/^#\/?/, "").split("/");
@@ -16,6 +21,9 @@ export function routeOf(hash) {
     }
     if (name === "tasks" && argument) {
         return { name: "task", taskId: decoded(argument) };
+    }
+    if (name === "projects" && argument) {
+        return { name: "project", projectId: decoded(argument) };
     }
     return { name: name === "new" ? "new" : "tasks" };
 }

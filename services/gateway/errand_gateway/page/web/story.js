@@ -43,6 +43,8 @@ export class Story {
     #wait = new Wait(this.#entries);
     /** Known once it was changed. */
     #promptId = null;
+    /** Of the step of getting started that began last. */
+    #stepKey = "";
     /** What was written and is not read yet. */
     waiting = new WaitingInputs();
 
@@ -86,6 +88,8 @@ export class Story {
                 return this.#moved(detail, time);
             case "attempt_phase_changed":
                 return this.#attempt(detail, time);
+            case "step_started":
+                return this.#stepStarted(detail, time);
             case "step_finished":
                 return this.#step(detail);
             case "prefix_frozen":
@@ -140,6 +144,10 @@ export class Story {
         if (status !== "waiting") {
             this.#wait.end();
         }
+        if (status === "pending") {
+            // No attempt is at work.
+            this.#interrupt();
+        }
         if (isFinal(status)) {
             this.#interrupt();
             this.#entries.add(null, { kind: "ending", status, reason, failureReason, usage: this.usage, time });
@@ -160,8 +168,18 @@ export class Story {
         }
     }
 
-    #step({ step, duration }) {
+    #stepStarted({ step_id: key, step }, time) {
+        this.#entries.remove(this.#stepKey);
+        this.#stepKey = key;
+        const heard = this.#goingOn.earlyOutput(key);
+        this.#entries.add(key, { kind: "step", step, state: "running", heard, output: heard.text, time });
+    }
+
+    #step({ step, duration, step_id: key }) {
         this.lastStep = step;
+        if (key) {
+            this.#entries.remove(key);
+        }
         if (!DELIVERY.includes(step)) {
             addStep(this.#entries, { step, duration });
         }

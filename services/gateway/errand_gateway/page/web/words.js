@@ -19,6 +19,14 @@ export const STEP = {
     setup: "setup",
 };
 
+/** What is done in a step of getting started. */
+export const GETTING_READY = {
+    pull: "Getting the image",
+    container: "Making the sandbox",
+    clone: "Cloning the repository",
+    setup: "Running the setup script",
+};
+
 export const PHASE = {
     lost: "The runner was lost",
     timed_out: "A deadline passed",
@@ -88,16 +96,16 @@ function runningActivity(story) {
     if (last?.kind === "delay") {
         return "Trying again";
     }
+    if (story.entries.slice(-LOOKED_AT).some(({ live, state }) => live || state === "running")) {
+        return "";
+    }
     switch (story.phase) {
         case "running":
             break;
         case "starting":
-            return story.lastStep === "container" ? "Cloning the repository" : "Making the sandbox";
+            return "Getting ready";
         default:
             return "A runner takes it up";
-    }
-    if (story.entries.slice(-LOOKED_AT).some(({ live, state }) => live || state === "running")) {
-        return "";
     }
     return story.lastStep === "push" ? "Opening the pull request" : "Working";
 }

@@ -5,11 +5,12 @@ import { age, count, counted, duration, money } from "../format.js";
 import { FAILURE, PHASE, STATUS, STEP } from "../words.js";
 import { quietWords } from "./quiet.js";
 import { SaidEntry } from "./said.js";
+import { StepEntry } from "./step.js";
 import { ToolEntry } from "./tool.js";
 import { WaitEntry } from "./wait.js";
 import { WrittenEntry } from "./written.js";
 
-const OWN = { words: SaidEntry, tool: ToolEntry, input: WrittenEntry, wait: WaitEntry };
+const OWN = { words: SaidEntry, tool: ToolEntry, step: StepEntry, input: WrittenEntry, wait: WaitEntry };
 const SIMPLE = { steps, note, quiet, delay, pushed, pull_request: pullRequest, ending };
 
 /** A `node` with a `redraw()` for an entry; `whole` reads what entries only summarise, `answer` answers a question. */

@@ -2,6 +2,7 @@
 
 import { button, element } from "../dom.js";
 import { age, count } from "../format.js";
+import { projectAddress } from "../route.js";
 import { changes } from "./entries.js";
 import { menu } from "./menu.js";
 
@@ -10,7 +11,8 @@ export class Facts {
     #list = element("dl", {});
     #thoughts = button("Show Claude's thoughts", { onclick: () => this.#wantThoughts() });
     #onThoughts;
-    node = menu("facts", element("summary", {}, "Details"), this.#list, this.#thoughts);
+    #settings = element("a", { class: "button plain wide" }, "Project settings");
+    node = menu("facts", element("summary", {}, "Details"), this.#list, this.#settings, this.#thoughts);
 
     /** `onThoughts` is called when the person wants to read what Claude thought. */
     constructor(onThoughts) {
@@ -23,6 +25,7 @@ export class Facts {
         const told = JSON.stringify([story.pushed, story.usage, story.model]);
         if (told !== this.#shown) {
             this.#shown = told;
+            this.#settings.href = projectAddress(task.project_id);
             this.#list.replaceChildren(...known(task, story).flatMap(described));
             this.node.hidden = false;
         }

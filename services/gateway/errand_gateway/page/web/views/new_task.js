@@ -3,7 +3,7 @@
 import { button, element } from "../dom.js";
 import { Draft } from "../draft.js";
 import { wordsOf } from "../problem.js";
-import { TASKS, taskAddress } from "../route.js";
+import { projectAddress, TASKS, taskAddress } from "../route.js";
 import { bar, heading } from "./bar.js";
 import { grow } from "./grow.js";
 import { RepositoryPicker } from "./repository_picker.js";
@@ -14,6 +14,7 @@ export class NewTaskView {
     #draft = new Draft("new", { repository: "", prompt: "" });
     #prompt = element("textarea", { id: "prompt", rows: "6", autocomplete: "off" });
     #error = element("p", { class: "notice bad", role: "alert", hidden: true });
+    #settings = element("a", { class: "button plain wide", hidden: true }, "Project settings");
     #send = element("button", { type: "submit", class: "primary wide" }, "Send");
     #sending = false;
 
@@ -23,6 +24,7 @@ export class NewTaskView {
         const picker = new RepositoryPicker(app, {
             chosen: repository,
             onChosen: (name) => this.#changed({ repository: name }),
+            onRead: () => this.#allow(),
         });
         this.#prompt.value = prompt;
         this.#prompt.placeholder = "What should be done?";
@@ -34,7 +36,7 @@ export class NewTaskView {
         });
         const label = element("label", { for: "prompt" }, "Prompt");
         const fields = element("main", { class: "fields" }, picker.node, label, this.#prompt);
-        const foot = element("footer", { class: "foot" }, this.#error, this.#send);
+        const foot = element("footer", { class: "foot" }, this.#error, this.#settings, this.#send);
         const form = element("form", { class: "view", novalidate: true }, this.#bar(), fields, foot);
         form.addEventListener("submit", (event) => {
             event.preventDefault();
@@ -59,6 +61,11 @@ export class NewTaskView {
     #allow() {
         const { repository, prompt } = this.#draft.fields;
         this.#send.disabled = this.#sending || !repository || !prompt.trim();
+        const project = this.#app.repositories.projectOf(repository);
+        this.#settings.hidden = !project;
+        if (project) {
+            this.#settings.href = projectAddress(project.project_id);
+        }
     }
 
     async #submit() {

@@ -10,6 +10,7 @@ const MOST_SHOWN = 60;
 export class RepositoryPicker {
     #app;
     #onChosen;
+    #onRead;
     #chosen;
     /** What the list is narrowed to: what is typed, until something is chosen. */
     #wanted = "";
@@ -33,10 +34,14 @@ export class RepositoryPicker {
     #hint = element("p", { class: "hint", role: "status", hidden: true });
     #drop = element("div", { class: "drop", hidden: true }, this.#list, this.#more, this.#hint);
 
-    /** `onChosen` gets the name of a repository, or an empty one while there is no whole name. */
-    constructor(app, { chosen, onChosen }) {
+    /**
+     * `onChosen` gets the name of a repository, or an empty one while there is no whole name; `onRead` is called when
+     * the person's projects are known.
+     */
+    constructor(app, { chosen, onChosen, onRead }) {
         this.#app = app;
         this.#onChosen = onChosen;
+        this.#onRead = onRead;
         this.#chosen = chosen;
         this.#input.value = chosen;
         this.#input.addEventListener("input", () => this.#typed());
@@ -59,6 +64,7 @@ export class RepositoryPicker {
         this.#hint.textContent = problems.map((error) => `${wordsOf(error)} (a name can still be typed)`).join(" ");
         this.#hint.hidden = !problems.length;
         this.#draw();
+        this.#onRead();
     }
 
     async #readMore() {

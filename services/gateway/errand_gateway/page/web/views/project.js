@@ -1,0 +1,146 @@
+/** A project's settings: the image of its tasks, and the script that sets their workspace up. */
+
+import { element } from "../dom.js";
+import { newKey } from "../draft.js";
+import { wordsOf } from "../problem.js";
+import { TASKS } from "../route.js";
+import { bar, heading } from "./bar.js";
+import { grow } from "./grow.js";
+
+const IMAGE =
+    "The container image in which Claude works, such as node:22. It needs sh, bash, git and python3 (3.8 or newer); " +
+    "where it is not on the host, the host pulls it. Empty: the host's own image.";
+const SCRIPT =
+    "Run by bash in the repository, once it is cloned and before Claude begins; again when it was changed. It has no " +
+    "network but git's. The first command that fails ends it, and the task says what it printed. Empty: nothing is run.";
+const WHEN = "Tasks go by it the next time they start or are sent on.";
+
+export class ProjectView {
+    title = "Project settings";
+    #app;
+    #projectId;
+    #known = null;
+    #heading = heading("Project settings");
+    #image = element("input", {
+        id: "image",
+        type: "text",
+        maxlength: "255",
+        autocomplete: "off",
+        autocapitalize: "none",
+        autocorrect: "off",
+        spellcheck: "false",
+        placeholder: "the host's own",
+        "aria-describedby": "image-hint",
+    });
+    #script = element("textarea", {
+        id: "setup-script",
+        class: "code",
+        rows: "6",
+        autocomplete: "off",
+        autocapitalize: "none",
+        autocorrect: "off",
+        spellcheck: "false",
+        placeholder: "npm ci --offline",
+        "aria-describedby": "setup-script-hint",
+    });
+    #told = element("p", { class: "hint", role: "status" });
+    #error = element("p", { class: "notice bad", role: "alert", hidden: true });
+    #save = element("button", { type: "submit", class: "primary wide" }, "Save");
+    #saving = false;
+
+    constructor(app, projectId) {
+        this.#app = app;
+        this.#projectId = projectId;
+        this.node = this.#build();
+        for (const field of [this.#image, this.#script]) {
+            field.disabled = true;
+            field.addEventListener("input", () => this.#typed());
+        }
+        this.#allow();
+        this.#read();
+    }
+
+    close() {}
+
+    #build() {
+        const fields = element(
+            "main",
+            { class: "fields" },
+            element("label", { for: "image" }, "Image"),
+            this.#image,
+            element("p", { id: "image-hint", class: "hint" }, IMAGE),
+            element("label", { for: "setup-script" }, "Setup script"),
+            this.#script,
+            element("p", { id: "setup-script-hint", class: "hint" }, SCRIPT),
+        );
+        const foot = element("footer", { class: "foot" }, this.#error, this.#told, this.#save);
+        const head = bar({ title: this.#heading, back: TASKS });
+        const form = element("form", { class: "view", novalidate: true }, head, fields, foot);
+        form.addEventListener("submit", (event) => {
+            event.preventDefault();
+            this.#submit();
+        });
+        return form;
+    }
+
+    async #read() {
+        try {
+            const project = await this.#app.repositories.readProject(this.#projectId);
+            if (!project) {
+                this.#fail("There is no such project of yours; go back and choose another.");
+                return;
+            }
+            this.#take(project);
+            this.#image.value = this.#known.image;
+            this.#script.value = this.#known.setup_script;
+            this.#image.disabled = this.#script.disabled = false;
+            grow(this.#script);
+        } catch (error) {
+            this.#fail(error);
+        }
+    }
+
+    #take(project) {
+        this.#known = project;
+        this.#heading.textContent = project.repository;
+        this.#allow();
+    }
+
+    #typed() {
+        this.#told.textContent = "";
+        this.#allow();
+    }
+
+    /** What was changed, and nothing else: another tab may have changed the rest. */
+    #changes() {
+        const typed = { image: this.#image.value.trim(), setup_script: this.#script.value };
+        return Object.fromEntries(Object.entries(typed).filter(([name, value]) => this.#known[name] !== value));
+    }
+
+    #allow() {
+        this.#save.disabled = this.#saving || !this.#known || !Object.keys(this.#changes()).length;
+    }
+
+    async #submit() {
+        if (this.#save.disabled) {
+            return;
+        }
+        this.#saving = true;
+        this.#error.hidden = true;
+        this.#allow();
+        try {
+            this.#take(await this.#app.repositories.update(this.#projectId, this.#changes(), newKey()));
+            this.#told.textContent = `Saved. ${WHEN}`;
+        } catch (error) {
+            this.#fail(error);
+        } finally {
+            this.#saving = false;
+            this.#allow();
+        }
+    }
+
+    #fail(error) {
+        this.#error.textContent = typeof error === "string" ? error : wordsOf(error);
+        this.#error.hidden = false;
+    }
+}
