@@ -33,6 +33,7 @@ class Registry:
     denied: bool = False
     going: asyncio.Event = field(default_factory=asyncio.Event)
     """Blobs wait for it."""
+    blob_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def name(self, image: str) -> str:
         """The image as an engine on this host is to be asked for it."""
@@ -85,6 +86,7 @@ class Registry:
     async def blob(self, request: web.Request) -> web.StreamResponse:
         digest = request.match_info["digest"]
         self.asked.append(digest)
+        self.blob_asked.set()
         await self.going.wait()
         content = self.blobs[digest]
         answer = web.StreamResponse(headers={"Content-Length": str(len(content)), "Docker-Content-Digest": digest})

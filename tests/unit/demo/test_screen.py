@@ -35,6 +35,16 @@ def test_a_steer_is_shown_and_a_follow_up_is_left_to_who_wrote_it() -> None:
     assert "docs" not in output
 
 
+def test_a_step_shows_what_it_prints_and_how_long_it_took() -> None:
+    output = shown(
+        event("step_started", step_id="stp_1", step="setup"),
+        {"type": "delta", "delta": {"subject_id": "stp_1", "kind": "step", "text": "one\ntwo\n"}},
+        event("step_finished", step_id="stp_1", step="setup", duration=1.5),
+    )
+    assert output.index("setup …") < output.index("│ one") < output.index("│ two") < output.index("setup 1.50 s")
+    assert "claude" not in output
+
+
 def test_words_that_were_cut_off_are_called_void() -> None:
     output = shown(words("msg_1", "I will"), DELAYED)
     assert output.index("I will") < output.index("the words above were cut off") < output.index("fell silent")

@@ -47,7 +47,7 @@ def probe_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def lacking(exit_code: int) -> tuple[str, ...]:
     """What an image lacks whose probe ended so: in words, nothing for one that is fit."""
-    if not _PASSED <= exit_code < 2 * _PASSED - _PYTHON_ABSENT * _PLACES:
+    if exit_code not in range(_PASSED, _PASSED + 2 * _PLACES):
         return ("a sh that runs on this host's processor",)
     bits = exit_code - _PASSED
     python = {

@@ -134,8 +134,9 @@ class Images:
             if "exec" not in str(exc.explanation):
                 raise
             return _NEVER_RAN
-        except Timeout:
-            return _NEVER_RAN
+        except Timeout as exc:
+            # Of a busy host, and not of the image: nothing is kept of it.
+            raise SandboxFailed(f"looking at image {spec.image} took more than {_PROBE_S} s") from exc
         finally:
             with suppress(APIError):
                 self._containers.remove(created)
