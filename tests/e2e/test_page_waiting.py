@@ -251,6 +251,7 @@ async def test_what_happens_at_the_edge_is_told_quietly(page, inside, scripted):
     scripted.happen(engine_away=pb.EngineAway(reason="no answer", patience_duration=duration(900.0)))
     scripted.happen(sandbox_replaced=pb.SandboxReplaced(sandbox_id="sbx_2", reason="it ended"))
     scripted.happen(log_gap=pb.LogGap(tool_call_id="toolu_1", dropped_bytes=1_234_567))
+    scripted.happen(sandbox_limit_hit=pb.SandboxLimitHit(summary="the command was killed"))
     scripted.happen(attempt_phase_changed=pb.AttemptPhaseChanged(phase=task_pb2.ATTEMPT_PHASE_PARKED))
 
     await expect(page.locator(".quiet")).to_have_text(
@@ -263,6 +264,7 @@ async def test_what_happens_at_the_edge_is_told_quietly(page, inside, scripted):
             "Waits for Docker, at most 15 min 0 s: no answer",
             "Goes on in a new container, with its files: it ended",
             "… 1.2 MB of output were not kept",
+            "Limit: the command was killed",
             "Set aside until it can go on",
         ]
     )

@@ -19,6 +19,11 @@ from tests.integration.scheduling import (
 
 QUIET = [
     event_pb2.EventBody(log_gap=event_pb2.LogGap(tool_call_id="toolu_1", dropped_bytes=1 << 40)),
+    event_pb2.EventBody(
+        sandbox_limit_hit=event_pb2.SandboxLimitHit(
+            limit=event_pb2.SANDBOX_LIMIT_MEMORY, tool_call_id="toolu_1", summary="the command was killed"
+        )
+    ),
     event_pb2.EventBody(attempt_frozen=event_pb2.AttemptFrozen()),
     event_pb2.EventBody(attempt_thawed=event_pb2.AttemptThawed()),
     event_pb2.EventBody(sandbox_adopted=event_pb2.SandboxAdopted(sandbox_id="sbx_1")),

@@ -88,6 +88,17 @@ class WaitReason(StrEnum):
     QUOTA = "quota"
 
 
+class SandboxLimit(StrEnum):
+    """What a sandbox may take so much of and no more."""
+
+    MEMORY = "memory"
+    PROCESSES = "processes"
+    CPU = "cpu"
+    OPEN_FILES = "open_files"
+    FILE_SIZE = "file_size"
+    WORKSPACE = "workspace"
+
+
 class InputKind(StrEnum):
     """When an input reaches the model."""
 

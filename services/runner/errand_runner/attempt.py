@@ -47,6 +47,8 @@ from errand_runner.pool import Pool
 from errand_runner.record import Recorder
 from errand_runner.sandbox.docker import Engine, Sandbox, SandboxSpec
 from errand_runner.sandbox.limits import Limits
+from errand_runner.sandbox.quota import Quota
+from errand_runner.sandbox.strain import Strain
 from errand_runner.start import SandboxImage, Start
 from errand_runner.steps import Steps
 from errand_runner.talk import Hearing, restore, talk
@@ -115,6 +117,7 @@ class _Attempt:
         self.runner_id = runner_id
         self.task, self.project = assignment.task, assignment.project
         self.redactor = Redactor([means.model_key])
+        self.quota = Quota(means.limits.workspace_bytes)
         self.freezer = Freezer(
             log.attempt_id, leases=means.leases, brake=means.brake, clock=means.clock, teller=recorder
         )
@@ -269,10 +272,18 @@ class _Attempt:
             now_s=self.clock.boot_s,
             longest_delay_s=hearing.answer_s,
         )
-        return await talk(agent, transcript, hearing, recorder=self.recorder, clock=self.means.clock)
+        ended: list[TurnEnded] = []
+
+        async def talking() -> None:
+            ended.append(await talk(agent, transcript, hearing, recorder=self.recorder, clock=self.means.clock))
+
+        await until_one_ends(talking(), self.quota.watch())
+        return ended[0]
 
     def _toolbox(self, sandbox: Sandbox) -> Toolbox:
-        return Toolbox(sandbox.supervisor, workspace=REPOSITORY, redactor=self.redactor)
+        self.quota.watch_over(sandbox.supervisor)
+        strain = Strain(sandbox.supervisor, self.means.limits, self.quota)
+        return Toolbox(sandbox.supervisor, workspace=REPOSITORY, redactor=self.redactor, strain=strain)
 
     async def _deliver(self, lodger: Lodger, ended: TurnEnded) -> None:
         """Push what was committed and see to the pull request. Nothing new: nothing to do."""

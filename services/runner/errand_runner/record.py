@@ -8,7 +8,7 @@ from errand.v1 import event_pb2 as pb
 from errand.v1 import task_pb2
 from errand.v1.runner_pb2 import AttemptEvent
 from errand_common import wire
-from errand_common.values import AttemptPhase, WaitReason, summarise
+from errand_common.values import AttemptPhase, SandboxLimit, WaitReason, summarise
 from errand_runner import bodies
 from errand_runner.agent import facts
 from errand_runner.deltas import Deltas, Pieces
@@ -131,6 +131,12 @@ class Recorder:
         gap = pb.LogGap(tool_call_id=tool_call_id, dropped_bytes=dropped_bytes)
         await self._write(pb.EventBody(log_gap=gap))
 
+    async def limit_hit(self, limit: SandboxLimit, summary: str, *, tool_call_id: str = "") -> None:
+        """The sandbox ran into one of its limits."""
+        number = wire.number(pb.SandboxLimit, limit)
+        hit = pb.SandboxLimitHit(limit=number, tool_call_id=tool_call_id, summary=summarise(summary))
+        await self._write(pb.EventBody(sandbox_limit_hit=hit))
+
     async def fact(self, fact: facts.Fact) -> None:
         """What the loop told."""
         match fact:
@@ -151,6 +157,8 @@ class Recorder:
                 await self._log.append(bodies.tool_finished(fact))
                 if fact.dropped_bytes:
                     await self.log_gap(tool_use_id, fact.dropped_bytes)
+            case facts.LimitHit(tool_use_id, limit, summary):
+                await self.limit_hit(limit, summary, tool_call_id=tool_use_id)
             case facts.ModelDelayed(cause, delay_s):
                 self._pieces.end_messages()
                 delayed = pb.ModelDelayed(reason=summarise(cause), delay=wire.duration(delay_s))

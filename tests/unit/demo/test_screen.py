@@ -53,3 +53,9 @@ def test_words_that_were_cut_off_are_called_void() -> None:
 def test_a_delay_after_a_whole_message_voids_nothing() -> None:
     appended = event("message_appended", message_id="msg_1", role="assistant", summary="I will.")
     assert "cut off" not in shown(words("msg_1", "I will."), appended, DELAYED)
+
+
+def test_a_limit_of_the_sandbox_is_told_in_its_words() -> None:
+    assert "the command was killed" in shown(
+        event("sandbox_limit_hit", limit="memory", summary="the command was killed")
+    )

@@ -6,7 +6,7 @@ import pytest
 
 from errand.v1 import event_pb2, task_pb2
 from errand.v1.runner_pb2 import AttemptEvent
-from errand_common.values import SUMMARY_BYTES, AttemptPhase, Role, WaitReason
+from errand_common.values import SUMMARY_BYTES, AttemptPhase, Role, SandboxLimit, WaitReason
 from errand_runner.agent import facts
 from errand_runner.deltas import Deltas
 from errand_runner.outbox import Outbox
@@ -190,6 +190,15 @@ async def test_output_that_was_too_much_is_told_after_its_tool(box, recorder, dr
     assert [event.body.WhichOneof("kind") for event in events] == kinds
     if dropped:
         assert (events[1].body.log_gap.tool_call_id, events[1].body.log_gap.dropped_bytes) == ("toolu_1", dropped)
+
+
+async def test_a_limit_that_a_tool_ran_into_is_told(box, recorder):
+    await recorder.fact(facts.LimitHit("toolu_1", SandboxLimit.OPEN_FILES, "it ran out of open files"))
+
+    (event,) = written(box)
+    hit = event.body.sandbox_limit_hit
+    assert (hit.limit, hit.tool_call_id) == (event_pb2.SANDBOX_LIMIT_OPEN_FILES, "toolu_1")
+    assert hit.summary == "it ran out of open files"
 
 
 async def test_pieces_say_how_much_came_before_them(deltas, recorder):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from errand_common.values import FailureReason, Role, WaitReason
+from errand_common.values import FailureReason, Role, SandboxLimit, WaitReason
 from errand_runner.agent.transcript import Prefix
 
 
@@ -107,6 +107,15 @@ class ToolFinished:
 
 
 @dataclass(frozen=True)
+class LimitHit:
+    """What a tool ran ran into a limit of the sandbox; `summary` says what came of it."""
+
+    tool_use_id: str
+    limit: SandboxLimit
+    summary: str
+
+
+@dataclass(frozen=True)
 class ModelDelayed:
     """The model's service asked for patience; the request is repeated after `delay_s`.
 
@@ -151,6 +160,7 @@ Fact = (
     | ToolStarted
     | OutputDelta
     | ToolFinished
+    | LimitHit
     | ModelDelayed
     | Waiting
     | WaitOver

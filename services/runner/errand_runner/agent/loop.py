@@ -9,6 +9,7 @@ from errand_runner.agent.exchange import ModelError, Piece, Reply, Request
 from errand_runner.agent.facts import (
     EndReason,
     Fact,
+    LimitHit,
     MessageAppended,
     ModelDelayed,
     OutputDelta,
@@ -187,6 +188,8 @@ class _Turn:
                 else:
                     yield OutputDelta(call.tool_use_id, piece)
         assert outcome is not None, "a tool ends with its outcome"
+        for hit in outcome.hits:
+            yield LimitHit(call.tool_use_id, hit.limit, hit.words)
         self.result = ToolResult.of_text(
             call.tool_use_id, outcome.text, is_error=outcome.is_error, dropped_bytes=outcome.dropped_bytes
         )

@@ -13,6 +13,7 @@ from errand_runner.sandbox import frames
 from errand_runner.sandbox.answers import Chunk, Exit, FileError, Finished, Gap, Kept, Stat, stat_of
 from errand_runner.sandbox.background import Background
 from errand_runner.sandbox.frames import BrokenFrame
+from errand_runner.sandbox.hits import Counters, counters_of
 from errand_runner.sandbox.line import Line, SandboxGone
 from errand_runner.sandbox.look import Look
 
@@ -148,6 +149,18 @@ class Supervisor:
             return stat_of(frame)
         except BrokenFrame as exc:
             raise self._line.fail(str(exc)) from exc
+
+    async def counters(self) -> Counters:
+        """What the kernel counted of limits that the sandbox ran into."""
+        frame = await self._line.ask({"op": "counters"})
+        try:
+            return counters_of(frame)
+        except BrokenFrame as exc:
+            raise self._line.fail(str(exc)) from exc
+
+    async def kill_all(self) -> None:
+        """Kills every command that runs, with all it started; each ends with its Exit, as by any other signal."""
+        await self._line.ask({"op": "kill_all"})
 
     async def hold(self) -> None:
         """The sandbox is about to be paused: no time limit of a call or command runs until `go_on`. Idempotent."""

@@ -1,14 +1,17 @@
 """The bash tool: a fresh shell for each command, in a working folder that is kept."""
 
 import shlex
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools.definitions import BashInput
 from errand_runner.agent.tools.outcome import Outcome
 from errand_runner.agent.tools.output import LIVE_BYTES, CommandOutput
+from errand_runner.sandbox.hits import Hit
+from errand_runner.sandbox.strain import Strain
 from errand_runner.sandbox.supervisor import Chunk, Exit, FileError, Gap, Supervisor
 
 # Nothing may wait for a person, and progress bars are noise.
@@ -27,7 +30,9 @@ _ENVIRONMENT = {
 class Bash:
     """Runs commands, and remembers the folder that the last one ended in; after a restart, the workspace again."""
 
-    def __init__(self, supervisor: Supervisor, *, workspace: str, scratch: str, redactor: Redactor) -> None:
+    def __init__(
+        self, supervisor: Supervisor, *, workspace: str, scratch: str, redactor: Redactor, strain: Strain
+    ) -> None:
         """`scratch` is a folder of the sandbox for the side channel by which a shell tells where it ended."""
         self._supervisor = supervisor
         self._workspace = workspace
@@ -35,10 +40,12 @@ class Bash:
         # On the volume, not in memory as `scratch` may be; beside the repository, whose status does not show it.
         self._output_folder = f"{PurePosixPath(workspace).parent}/.errand/output"
         self._redactor = redactor
+        self._strain = strain
         self.folder = workspace
 
     async def run(self, given: BashInput) -> AsyncGenerator[str | Outcome]:
         """Gives pieces of output as they come, then the outcome."""
+        await self._strain.begin()
         output = CommandOutput(self._redactor)
         ended: Exit | None = None
         try:
@@ -58,7 +65,9 @@ class Bash:
             yield piece
         assert ended is not None, "the supervisor ends every command with Exit"
         self._follow(ended)
-        yield _outcome(output, ended, given.timeout_s)
+        result = output.result(ended.kept).rstrip()
+        hits = await self._strain.after(ended, result)
+        yield replace(_outcome(result, ended, given.timeout_s, hits), dropped_bytes=output.dropped_bytes)
 
     def _start(self, given: BashInput) -> AsyncGenerator[Chunk | Gap | Exit]:
         # On the command's own first line, so that the line numbers in bash's messages are right.
@@ -91,7 +100,7 @@ class Bash:
         )
 
 
-def _outcome(output: CommandOutput, ended: Exit, timeout_s: int) -> Outcome:
+def _outcome(result: str, ended: Exit, timeout_s: int, hits: Sequence[Hit]) -> Outcome:
     if ended.timed_out:
         end = f"timed out after {timeout_s} s and was killed with all it started; do less at once, or raise timeout_s"
     elif ended.signal is not None:
@@ -100,7 +109,7 @@ def _outcome(output: CommandOutput, ended: Exit, timeout_s: int) -> Outcome:
         end = f"exit code {ended.code} after {ended.duration_s:.1f} s"
     # A code other than 0 is an answer (grep found nothing, a test failed), not an error of the tool.
     return Outcome(
-        f"{output.result(ended.kept).rstrip() or '(no output)'}\n[{end}]",
+        "\n".join((result or "(no output)", *(f"[{words}]" for words in (end, *(hit.words for hit in hits))))),
         is_error=ended.timed_out or ended.signal is not None,
-        dropped_bytes=output.dropped_bytes,
+        hits=hits,
     )

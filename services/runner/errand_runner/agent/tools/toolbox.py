@@ -12,15 +12,31 @@ from errand_runner.agent.tools.definitions import INPUTS, BashInput, EditInput, 
 from errand_runner.agent.tools.files import Files, Refused
 from errand_runner.agent.tools.outcome import Outcome
 from errand_runner.agent.transcript import ToolCall
+from errand_runner.sandbox.limits import Limits
+from errand_runner.sandbox.strain import Strain
 from errand_runner.sandbox.supervisor import FileError, Supervisor
 
 
 class Toolbox:
     """One task's tools over one sandbox."""
 
-    def __init__(self, supervisor: Supervisor, *, workspace: str, redactor: Redactor, scratch: str = "/tmp") -> None:  # noqa: S108
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        *,
+        workspace: str,
+        redactor: Redactor,
+        scratch: str = "/tmp",  # noqa: S108
+        strain: Strain | None = None,
+    ) -> None:
         """`workspace` is where the repository lies, `scratch` a writable folder; both are paths in the sandbox."""
-        self._bash = Bash(supervisor, workspace=workspace, scratch=scratch, redactor=redactor)
+        self._bash = Bash(
+            supervisor,
+            workspace=workspace,
+            scratch=scratch,
+            redactor=redactor,
+            strain=strain or Strain(supervisor, Limits()),
+        )
         self._files = Files(supervisor, redactor)
         self._redactor = redactor
 

@@ -9,6 +9,7 @@ from .background import Background
 from .channel import Channel, LineClosed
 from .files import Files
 from .jobs import Jobs
+from .limits import Limits
 
 if TYPE_CHECKING:
     from .channel import Head, Operation
@@ -42,6 +43,8 @@ class Operations:
             "signal": self.background.signal_job,
             "jobs": self.background.list_jobs,
             "wait": self.background.wait,
+            "counters": Limits(self.channel).counters,
+            "kill_all": self.jobs.kill_all,
         }
 
     def answer(self, head: Head, body: bytes) -> None:
