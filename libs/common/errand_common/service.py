@@ -8,7 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic
+from typing import Any, Generic
 
 import structlog
 
@@ -34,6 +34,16 @@ class Command(Generic[SettingsT]):
 
 
 @dataclass(frozen=True)
+class EarlyCommand(Generic[SettingsT]):
+    """One that needs less than the service does: its own settings."""
+
+    name: str
+    help: str
+    settings: type[SettingsT]
+    run: Callable[[SettingsT], Awaitable[int]]
+
+
+@dataclass(frozen=True)
 class FileCommand(Generic[SettingsT]):
     """One that is given the path of a file."""
 
@@ -49,7 +59,7 @@ class Service(Generic[SettingsT]):
     name: str
     settings: type[SettingsT]
     serve: Callable[[SettingsT, asyncio.Event], Awaitable[None]]
-    commands: Sequence[Command[SettingsT] | FileCommand[SettingsT]] = ()
+    commands: Sequence[Command[SettingsT] | EarlyCommand[Any] | FileCommand[SettingsT]] = ()
 
     def main(self) -> None:
         """Serves, or does what the command line asks. Exits 0, 2 with words on a wrong start, 1 when it broke."""
@@ -75,13 +85,14 @@ class Service(Generic[SettingsT]):
         return parser
 
     async def _run(self, arguments: argparse.Namespace) -> int:
+        asked = next((command for command in self.commands if command.name == arguments.command), None)
+        if isinstance(asked, EarlyCommand):
+            return await asked.run(config.load(asked.settings))
         settings = config.load(self.settings)
-        for command in self.commands:
-            if command.name != arguments.command:
-                continue
-            if isinstance(command, FileCommand):
-                return await command.run(settings, arguments.file)
-            return await command.run(settings)
+        if isinstance(asked, FileCommand):
+            return await asked.run(settings, arguments.file)
+        if asked is not None:
+            return await asked.run(settings)
         return await self._serve(settings)
 
     async def _serve(self, settings: SettingsT) -> int:

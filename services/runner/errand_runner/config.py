@@ -16,8 +16,8 @@ _LIMITS = Limits()
 _MOST_WARM = 100
 
 
-class RunnerSettings(Settings):
-    """Everything that the runner reads from its environment."""
+class HostSettings(Settings):
+    """What stands for this host and its sandboxes, whoever the scheduler and the model are."""
 
     data: Path = Field(
         Path("data/runner"),
@@ -25,47 +25,8 @@ class RunnerSettings(Settings):
         description="the runner's state; its path must be the same for the Docker engine, and short",
         examples=["/var/lib/errand/runner"],
     )
-    scheduler: str = Field(
-        "127.0.0.1:7443",
-        alias="ERRAND_SCHEDULER",
-        description="host:port of the scheduler",
-        examples=["errand.example.org:7443"],
-    )
-    ca_file: Path = Field(
-        alias="ERRAND_CA_FILE",
-        description="the scheduler's CA certificate, PEM",
-        examples=["/var/lib/errand/scheduler/credentials/runners/local/ca.pem"],
-    )
-    token_file: Path = Field(
-        alias="ERRAND_TOKEN_FILE",
-        description="the runner's credential",
-        examples=["/var/lib/errand/scheduler/credentials/runners/local/token"],
-    )
     slots: int = Field(
         2, alias="ERRAND_SLOTS", description="how many tasks this host works on at once", ge=1, le=1000, examples=["2"]
-    )
-    labels: str = Field(
-        "",
-        alias="ERRAND_LABELS",
-        description="what tasks may ask of this host, as key=value, comma-separated",
-        examples=["region=eu,gpu=no"],
-    )
-    model_key: SecretStr = Field(
-        alias="ANTHROPIC_API_KEY", description="the key for Claude's API", min_length=1, examples=["sk-ant-..."]
-    )
-    model_url: str = Field(
-        "https://api.anthropic.com",
-        alias="ANTHROPIC_BASE_URL",
-        description="where Claude's API, or one that speaks it, is",
-        pattern=r"^https?://.+",
-        examples=["https://api.anthropic.com"],
-    )
-    model: str = Field(
-        "claude-sonnet-5-5",
-        alias="ERRAND_MODEL",
-        description="the model that works on the tasks",
-        min_length=1,
-        examples=["claude-sonnet-5-5"],
     )
     image: str = Field(
         alias="ERRAND_SANDBOX_IMAGE",
@@ -73,24 +34,11 @@ class RunnerSettings(Settings):
         min_length=1,
         examples=["errand-sandbox:latest"],
     )
-    image_pull: Literal["missing", "never"] = Field(
-        "missing",
-        alias="ERRAND_IMAGE_PULL",
-        description="whether a project's image that is not on this host is pulled (missing), or refused (never)",
-        examples=["never"],
-    )
     docker_host: str = Field(
         "unix:///var/run/docker.sock",
         alias="DOCKER_HOST",
         description="the Docker engine of this host, by its unix socket",
         examples=["unix:///var/run/docker.sock"],
-    )
-    min_free_bytes: int = Field(
-        GIB,
-        alias="ERRAND_MIN_FREE_BYTES",
-        description="with less free on the disks of ERRAND_DATA and of Docker no task is begun; 0 looks at no disk",
-        ge=0,
-        examples=[str(GIB)],
     )
     runtime: str = Field(
         "",
@@ -144,6 +92,75 @@ class RunnerSettings(Settings):
         ge=0,
         examples=[str(_LIMITS.workspace_bytes)],
     )
+
+    @property
+    def limits(self) -> Limits:
+        """Of each sandbox."""
+        return Limits(
+            memory_bytes=self.memory_bytes,
+            cpus=self.cpus,
+            pids=self.pids,
+            open_files=self.open_files,
+            file_bytes=self.file_bytes,
+            workspace_bytes=self.workspace_bytes,
+        )
+
+
+class RunnerSettings(HostSettings):
+    """Everything that the runner reads from its environment."""
+
+    scheduler: str = Field(
+        "127.0.0.1:7443",
+        alias="ERRAND_SCHEDULER",
+        description="host:port of the scheduler",
+        examples=["errand.example.org:7443"],
+    )
+    ca_file: Path = Field(
+        alias="ERRAND_CA_FILE",
+        description="the scheduler's CA certificate, PEM",
+        examples=["/var/lib/errand/scheduler/credentials/runners/local/ca.pem"],
+    )
+    token_file: Path = Field(
+        alias="ERRAND_TOKEN_FILE",
+        description="the runner's credential",
+        examples=["/var/lib/errand/scheduler/credentials/runners/local/token"],
+    )
+    labels: str = Field(
+        "",
+        alias="ERRAND_LABELS",
+        description="what tasks may ask of this host, as key=value, comma-separated",
+        examples=["region=eu,gpu=no"],
+    )
+    model_key: SecretStr = Field(
+        alias="ANTHROPIC_API_KEY", description="the key for Claude's API", min_length=1, examples=["sk-ant-..."]
+    )
+    model_url: str = Field(
+        "https://api.anthropic.com",
+        alias="ANTHROPIC_BASE_URL",
+        description="where Claude's API, or one that speaks it, is",
+        pattern=r"^https?://.+",
+        examples=["https://api.anthropic.com"],
+    )
+    model: str = Field(
+        "claude-sonnet-5-5",
+        alias="ERRAND_MODEL",
+        description="the model that works on the tasks",
+        min_length=1,
+        examples=["claude-sonnet-5-5"],
+    )
+    image_pull: Literal["missing", "never"] = Field(
+        "missing",
+        alias="ERRAND_IMAGE_PULL",
+        description="whether a project's image that is not on this host is pulled (missing), or refused (never)",
+        examples=["never"],
+    )
+    min_free_bytes: int = Field(
+        GIB,
+        alias="ERRAND_MIN_FREE_BYTES",
+        description="with less free on the disks of ERRAND_DATA and of Docker no task is begun; 0 looks at no disk",
+        ge=0,
+        examples=[str(GIB)],
+    )
     workspace_days: int = Field(
         7,
         alias="ERRAND_WORKSPACE_DAYS",
@@ -194,18 +211,6 @@ class RunnerSettings(Settings):
             raise ValueError(f"every runner sets {labels.MODEL_KEY} by itself; leave it out")
         labels.check({**own, labels.MODEL_KEY: labels.YES})
         return value
-
-    @property
-    def limits(self) -> Limits:
-        """Of each sandbox."""
-        return Limits(
-            memory_bytes=self.memory_bytes,
-            cpus=self.cpus,
-            pids=self.pids,
-            open_files=self.open_files,
-            file_bytes=self.file_bytes,
-            workspace_bytes=self.workspace_bytes,
-        )
 
     @field_validator("warm_sandboxes")
     @classmethod

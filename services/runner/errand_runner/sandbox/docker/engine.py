@@ -30,17 +30,21 @@ from errand_runner.sandbox.supervisor import SandboxGone, Supervisor
 # Of the lane's four: what a sandbox's end removes must find room beside a sweep that hangs.
 _SWEPT_AT_ONCE = 2
 
+NewConfig = Callable[..., dict[str, object]]
+"""`profile.container_config`, or another that takes the same."""
+
 _log = structlog.get_logger()
 
 
 class Engine:
     """A Docker engine on this host, used through `async with Engine.connect(...)`."""
 
-    def __init__(self, client: docker.APIClient, guest: Path, socket: str) -> None:
+    def __init__(self, client: docker.APIClient, guest: Path, socket: str, new_config: NewConfig) -> None:
         self._client = client
         self._workspaces = Workspaces(client)
         self._containers = Containers(client)
         self._guest = guest
+        self._new_config = new_config
         # A pause must come before the scheduler gives an attempt up: no start or removal that hangs may delay it. And
         # what is tidied up must not keep a person's stop waiting.
         self._control, self._slow, self._pauses, self._stop, self._sweeping = self._lanes = tuple(
@@ -53,10 +57,14 @@ class Engine:
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, *, state_dir: Path, base_url: str = DEFAULT_ENGINE) -> AsyncGenerator[Self]:
-        """Connects, or raises EngineUnavailable. `state_dir` must have the same path for the engine as here."""
+    async def connect(
+        cls, *, state_dir: Path, base_url: str = DEFAULT_ENGINE, new_config: NewConfig = profile.container_config
+    ) -> AsyncGenerator[Self]:
+        """Connects, or raises EngineUnavailable. `state_dir` must have the same path for the engine as here;
+        `new_config` makes the request of a sandbox's container."""
         client = await to_the_end(asyncio.to_thread(connect, base_url))
-        engine = cls(client, await asyncio.to_thread(install_guest, state_dir), base_url.partition("://")[2])
+        guest = await asyncio.to_thread(install_guest, state_dir)
+        engine = cls(client, guest, base_url.partition("://")[2], new_config)
         try:
             yield engine
         finally:
@@ -187,7 +195,7 @@ class Engine:
             uid = await self._control.call(self._workspaces.open, spec.workspace_id, runner_id=spec.runner_id)
             expires = int(time.time()) + spec.lifetime_s
             await _renew_lifeline(spec)
-            config = profile.container_config(spec, uid=uid, guest=self._guest, expires=expires)
+            config = self._new_config(spec, uid=uid, guest=self._guest, expires=expires)
             return await self._slow.call(self._containers.start, config, spec)
         finally:
             self._opening -= Counter([spec.workspace_id])
