@@ -107,6 +107,10 @@ engine: venv ## See to a Docker engine: installs and starts docker.io where none
 image: engine ## Build the sandbox image, once
 	@services/runner/image/build
 
+.PHONY: tools-image
+tools-image: engine ## Build the image with compilers and node, in which `make test` then tries them too; two minutes
+	@tests/integration/tools_image/build
+
 .PHONY: format
 format: venv ## Put the code into the shape that `make check` wants
 	.venv/bin/ruff check --fix $(OURS)
