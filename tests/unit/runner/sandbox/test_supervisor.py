@@ -242,8 +242,10 @@ async def test_leaders_that_wait_and_are_killed_are_replaced(supervisor: Supervi
     # Until there is one beside this command's own: it is forked once nothing else is to be done.
     others = "ps -o pid= --ppid $(ps -o ppid= -p $PPID) | grep -vw $PPID"
     done = await sh(supervisor, f"until {others}; do sleep 0.01; done; kill -9 $({others})")
-    assert done.stdout.strip()
-    assert not alive(int(done.stdout))
+    # Dying takes a moment on a busy host.
+    async with asyncio.timeout(5):
+        while alive(int(done.stdout)):
+            await asyncio.sleep(0.01)
     assert (await sh(supervisor, "echo still")).stdout == b"still\n"
 
 
