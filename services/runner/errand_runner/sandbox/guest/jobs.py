@@ -20,6 +20,7 @@ from .tree import children_by_parent, kill_tree, send_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from .channel import Channel, Head
     from .leader import Leader
@@ -70,9 +71,8 @@ class Jobs:
         order = {"argv": head["argv"], "cwd": head["cwd"], "env": head["env"], "stdin": stdin, "tell": told}
         if "look" in head:
             order["look"] = head["look"]
-        leader, self.spare = self.spare or self.fork(), None
+        leader = self.ordered(order)
         self.spare_due = self.clock.now_s() + SPARE_S
-        leader.begin(order)
         kept = Kept(self.spool, head["keep"]) if head["keep"] else None
 
         def ended(job: Job) -> None:
@@ -153,6 +153,20 @@ class Jobs:
         if self.spare is None:
             due.append(self.spare_due)
         return max(0.0, min(due) - self.clock.now_s()) if due else None
+
+    def ordered(self, order: dict[str, Any]) -> Leader:
+        """A leader with this order. A spare one that was killed may not be reaped yet: its pipe tells."""
+        spare, self.spare = self.spare, None
+        if spare is not None:
+            try:
+                spare.begin(order)
+                return spare
+            except BrokenPipeError:
+                self.leaving.add(spare.pid)
+                spare.dismiss()
+        leader = self.fork()
+        leader.begin(order)
+        return leader
 
     def fork(self) -> Leader:
         with self.score.of_jobs():
