@@ -81,6 +81,7 @@ EXHAUSTION = (
                 stop.set()
         """),
         _WITHOUT_LIMITS,
+        slow=True,
     ),
     Attempt(
         "zombies",
@@ -169,6 +170,7 @@ EXHAUSTION = (
             through("640 MiB")
         """),
         _WITHOUT_LIMITS,
+        slow=True,
         spoils=True,
     ),
     Attempt(
