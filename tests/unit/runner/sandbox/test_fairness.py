@@ -29,8 +29,9 @@ async def test_behind_a_noisy_command_that_is_read_a_small_call_waits_for_no_mor
             if asking.done():
                 break
         await asking
-    # What the guest had sent when the question came, and what it sent until it looked at it: each at most a window.
-    assert max(waited) <= 2 * WINDOW_BYTES
+    # What the guest had sent when the question came, what it sent until it looked at it, and what was taken from the
+    # queue before whoever asked had its turn: each at most a window.
+    assert max(waited) <= 3 * WINDOW_BYTES
     assert read > WINDOW_BYTES
 
 
