@@ -6,7 +6,7 @@ from tests.sim.breach import Breach
 from tests.sim.faults import Faults
 from tests.sim.scheduler_host import BEAT_S
 
-_CALM_BEATS = 420
+_CALM_BEATS = 780
 
 
 class Settling(Faults):
