@@ -79,7 +79,11 @@ async def test_a_task_posted_through_caddy_becomes_a_branch_that_passes_its_test
 async def test_of_a_finished_task_nothing_stays_in_docker_but_its_workspace(composed, task):
     assert composing.labelled(errand_task=task["task_id"]) == []
     (runner_id,) = await composed.find_runners()
-    assert {name.split("_")[0] for name in composing.labelled(errand_runner=runner_id)} == {"wsp"}
+    # One container may wait for the next task, whoever's that will be.
+    waiting = composing.docker("ps", "--quiet", "--filter", f"label=errand.runner={runner_id}").split()
+    assert len(waiting) <= 1
+    left = set(composing.labelled(errand_runner=runner_id)) - set(waiting)
+    assert {name.split("_")[0] for name in left} == {"wsp"}
 
 
 @pytest.mark.parametrize("service", SETTINGS)
