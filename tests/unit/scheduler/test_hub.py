@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from errand.v1 import event_pb2
 from errand_scheduler.watching.cursors import Cursors
-from errand_scheduler.watching.feed import ALL_BYTES, DELTA_BYTES, KEPT_S, MESSAGE_BYTES, PAUSE_S, Piece
+from errand_scheduler.watching.feed import ALL_BYTES, DELTA_BYTES, KEPT_S, MESSAGE_BYTES, PAUSE_S, SPARE, Piece
 from errand_scheduler.watching.hub import Hub, Subscription
 from tests.unit.scheduler.leaping import leaping
 from tests.unit.scheduler.watched import OUTPUT, TEXT, Screen, ended, piece, ran, row, said
@@ -91,8 +91,9 @@ def test_an_idle_watcher_is_told_at_once_and_a_busy_one_once_in_a_while() -> Non
 
     messages = leaping(scene())
     assert messages[0][0] < 0.001
-    assert len(messages) == 5
-    for (before_s, _), (after_s, _) in pairwise(messages):
+    assert len(messages) == SPARE + 5
+    assert messages[SPARE][0] < PAUSE_S
+    for (before_s, _), (after_s, _) in pairwise(messages[SPARE + 1 :]):
         assert after_s - before_s >= PAUSE_S * 0.999
 
 

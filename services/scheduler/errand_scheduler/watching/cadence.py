@@ -1,16 +1,19 @@
-"""Doing something at once when it was not done lately, and otherwise after a pause."""
+"""Doing something at once when it was not done often lately, and otherwise after a pause."""
 
 import asyncio
 from collections.abc import Callable
 
 
 class Cadence:
-    """At most one run of the action in each `pause_s`, however often it is asked for."""
+    """At most one run of the action in each `pause_s`, however often it is asked for, but for `spare` more: those come
+    at once, and one is saved up anew in each pause in which nothing was done (a generic cell rate algorithm)."""
 
-    def __init__(self, pause_s: float, action: Callable[[], None]) -> None:
+    def __init__(self, pause_s: float, action: Callable[[], None], *, spare: int = 0) -> None:
         self._pause_s = pause_s
+        self._ahead_s = spare * pause_s
         self._action = action
-        self._ran_s: float | None = None
+        self._due_s = float("-inf")
+        """When the next run would be due if all had kept their pauses."""
         self._next: asyncio.TimerHandle | None = None
 
     def soon(self) -> None:
@@ -19,8 +22,7 @@ class Cadence:
         if self._next is not None:
             return
         loop = asyncio.get_running_loop()
-        at_s = loop.time() if self._ran_s is None else max(loop.time(), self._ran_s + self._pause_s)
-        self._next = loop.call_at(at_s, self._run)
+        self._next = loop.call_at(max(loop.time(), self._due_s - self._ahead_s), self._run)
 
     def stop(self) -> None:
         """Run no more."""
@@ -29,5 +31,5 @@ class Cadence:
 
     def _run(self) -> None:
         self._next = None
-        self._ran_s = asyncio.get_running_loop().time()
+        self._due_s = max(self._due_s, asyncio.get_running_loop().time()) + self._pause_s
         self._action()

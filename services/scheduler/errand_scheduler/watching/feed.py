@@ -14,6 +14,9 @@ from errand_scheduler.watching.open_blocks import Covered
 PAUSE_S = 0.1
 """Between two messages to a watcher that keeps up, at least: messages cost, not events (ARCHITECTURE.md, Bounds)."""
 
+SPARE = 30
+"""So many come without the pause after a calm of as many pauses: who watches one task waits for nothing."""
+
 MESSAGE_BYTES = 128 * 1024
 """Of events in one message, or one event if that is longer. gRPC holds one for each watcher that does not read, and
 copies it: this bounds what many of them cost."""
@@ -74,7 +77,7 @@ class Budget:
 
 
 class Feed:
-    """What is new becomes visible to all watchers at the same moments, at once where the last one was long ago: those
+    """What is new becomes visible to all watchers at the same moments, at once where little happened before: those
     who keep up are sent the very same messages.
 
     `floor` is the newest event that is not here: every visible one of the user after it is.
@@ -90,7 +93,7 @@ class Feed:
         self._delta_bytes = 0
         self._fresh_tasks: dict[str, None] = {}
         self._shared: dict[tuple[Place, str], Piece] = {}
-        self._cadence = Cadence(PAUSE_S, self._flush)
+        self._cadence = Cadence(PAUSE_S, self._flush, spare=SPARE)
         self._expiry = Cadence(KEPT_S, self._expire)
 
     @property
