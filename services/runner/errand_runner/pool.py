@@ -105,6 +105,7 @@ class Pool:
         finally:
             self._starting -= 1
             self._rest(self._settle_s)
+            self._changed.set()
 
     async def take(self, image: str, *, image_env: Sequence[str] = (), workspace_image: str = "") -> Warm | None:
         """One that waits, of just this make (as in SandboxSpec), and is fit: it belongs to the caller, who must end it.
@@ -135,8 +136,13 @@ class Pool:
                 self._changed.clear()
                 await self._look(group)
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(self._look_s):
+                    async with asyncio.timeout(self._until_next_s()):
                         await self._changed.wait()
+
+    def _until_next_s(self) -> float:
+        """To the end of a rest, if that is sooner than the next look."""
+        left_s = self._rested_s - self._clock.boot_s()
+        return min(self._look_s, left_s) if left_s > 0 else self._look_s
 
     def _rest(self, seconds: float) -> None:
         self._rested_s = max(self._rested_s, self._clock.boot_s() + seconds)
