@@ -44,7 +44,9 @@ class Killer:
             found = [
                 container
                 for runner_id in self._stack.runner_ids()
-                for container in client.containers.list(filters={"label": f"errand.runner={runner_id}"})
+                for container in client.containers.list(
+                    filters={"label": f"errand.runner={runner_id}"}, ignore_removed=True
+                )
             ]
             if not found:
                 return False
@@ -62,7 +64,8 @@ class Killer:
 
     def _pids(self, client: docker.DockerClient, container_id: str, *, supervisor: bool) -> list[int]:
         """The host's numbers of a container's supervisor and leaders, or of what the commands run."""
-        rows = client.api.top(container_id, "-eo pid,args")["Processes"]
+        # None where it has just died.
+        rows = client.api.top(container_id, "-eo pid,args")["Processes"] or []
         guests = [int(pid) for pid, args in rows if GUEST_FOLDER in args]
         if supervisor:
             return guests[:1]

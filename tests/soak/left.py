@@ -28,7 +28,7 @@ def _look(stack: Stack) -> list[str]:
         containers: list[str] = []
         for runner_id in stack.runner_ids():
             label = {"label": f"errand.runner={runner_id}"}
-            for container in client.containers.list(all=True, filters={**label}):
+            for container in client.containers.list(all=True, filters={**label}, ignore_removed=True):
                 containers.append(f"container {container.name}, {container.status}")
             for volume in client.api.volumes(filters={**label})["Volumes"] or []:
                 volumes[str(volume["Name"])] = int(volume["Labels"]["errand.uid"])
