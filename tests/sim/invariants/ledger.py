@@ -89,6 +89,11 @@ class Ledger:
             if abs(self.stalled_s - seen.since_s) < _SLOWEST_COMMIT_S:
                 seen.since_s = now_s
 
+    def decided_s(self, committed_s: float) -> float:
+        """When it may have been decided what was committed then: a commit on its way sleeps with the scheduler."""
+        asleep = self.stalled_s < self.scheduler_since_s <= committed_s
+        return self.stalled_s if asleep and committed_s - self.scheduler_since_s < _SLOWEST_COMMIT_S else committed_s
+
     def one(self, sql: str, *values: Any) -> Any:
         """The first row of an answer."""
         return self.cursor.execute(sql, values).fetchone()

@@ -87,7 +87,7 @@ def _long_before(ledger: Ledger, task_id: str, other_id: str) -> bool:
 
 def _check_forgotten(ledger: Ledger, row: Row) -> None:
     """The record goes where the task is over for long enough."""
-    over_s = ledger.loop.time() - ledger.task_since_s[row[0]]
+    over_s = ledger.loop.time() - ledger.decided_s(ledger.task_since_s[row[0]])
     if row[1] not in TASK_FINAL or (over_s < ledger.kept_s and not ledger.clock_jumped):
         raise Breach("I1", f"the record of {row[0]} is let go of, which is {row[1]} for {over_s:.0f} s")
 
