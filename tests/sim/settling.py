@@ -64,7 +64,9 @@ class Settling(Faults):
         if live := ledger.live():
             return f"attempt {live[0][0]} is {live[0][4]}"
         for row in ledger.tasks.values():
-            if row[1] in ("pending", "running") or (row[1] == "waiting" and row[5] is not None):
+            # A clock that was set back before a start makes what is left of a wait as much longer (timers.py).
+            far = ledger.clock_jumped and ledger.scheduler_since_s > 0
+            if row[1] in ("pending", "running") or (row[1] == "waiting" and row[5] is not None and not far):
                 return f"{row[0]} is {row[1]}: {row[2]}"
         for runner in self.runners:
             if runner.outbox is not None and runner.outbox.logs:
