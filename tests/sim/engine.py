@@ -53,6 +53,7 @@ class Engine:
     ) -> None:
         """`away`: the chance that it does not answer."""
         self._host, self._outside, self._clock, self._away, self._chance = host, outside, clock, away, chance
+        self._in_use: set[str] = set()
 
     def ask(self) -> None:
         """Raises EngineUnavailable where it does not answer."""
@@ -73,6 +74,7 @@ class Engine:
             fence=int(fence),
             since_s=self._clock.boot_s(),
         )
+        self._clear(spec.task_id)
         self._outside.open(container)
         async with self._inside(container) as sandbox:
             yield sandbox
@@ -101,10 +103,18 @@ class Engine:
             self._outside.close(each.container_id)
         return [each.sandbox_id for each in left]
 
+    def _clear(self, task_id: str) -> None:
+        """What an attempt that is over left on the workspace goes first (docker/containers.py)."""
+        for each in list(self._outside.containers.values()):
+            if (each.host, each.task_id) == (self._host, task_id) and each.container_id not in self._in_use:
+                self._outside.close(each.container_id)
+
     @asynccontextmanager
     async def _inside(self, container: Container) -> AsyncIterator[Sandbox]:
+        self._in_use.add(container.container_id)
         try:
             await asyncio.sleep(0.2)
             yield Sandbox(container, self)
         finally:
+            self._in_use.discard(container.container_id)
             self._outside.close(container.container_id)
