@@ -101,8 +101,9 @@ class Outside:
         if standing is None:
             raise self.breach("I2", f"{container.attempt_id} {deed}, and the scheduler never heard of it")
         # One that a person stopped while its runner was away goes on in its sandbox until the runner hears; so does one
-        # whose runner's place another process took.
+        # whose runner's place another process took, and one that a restored history knows as an offer that expired.
         excused = standing.phase in ("cancelled", "timed_out") or self.cloned
+        excused = excused or (self._unheard and standing.phase == "withdrawn")
         if standing.newer_accepted and not excused:
             raise self.breach("I2", f"{container.attempt_id} ({standing.phase}) {deed} on {host}; a newer is taken")
 
