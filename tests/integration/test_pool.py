@@ -54,7 +54,9 @@ async def host(
 
 
 @asynccontextmanager
-async def pooled(host: Host, around: Around, *, image: str = "") -> AsyncIterator[Pool]:
+async def pooled(
+    host: Host, around: Around, *, image: str = "", look_s: float = 0.05, settle_s: float = 0.0
+) -> AsyncIterator[Pool]:
     image = image or host.image
     pool = Pool(
         host.engine,
@@ -65,8 +67,8 @@ async def pooled(host: Host, around: Around, *, image: str = "") -> AsyncIterato
         socket_root=host.folder / "s",
         free_slots=lambda: around.free,
         has_room=lambda: around.has_room,
-        look_s=0.05,
-        settle_s=0.0,
+        look_s=look_s,
+        settle_s=settle_s,
     )
     pool.begin(host.runner_id)
     around.pools.append(pool)
@@ -172,6 +174,16 @@ async def test_while_an_attempt_begins_nothing_is_made_beside_it(host: Host, aro
             await asyncio.sleep(0.3)
             assert around.pool.waiting == 0
     await until(waits(around.pool))
+
+
+async def test_when_a_beginning_is_over_and_the_rest_after_it_the_next_is_made_without_another_look(
+    engine: Engine, runner_id: str, sandbox_image: str, state_dir: Path, ids: Ids, around: Around
+) -> None:
+    opening = next_process(engine, runner_id, sandbox_image, state_dir, ids.new("tsk"), ids.new("att"))
+    async with opening as host, pooled(host, around, look_s=600.0, settle_s=0.2) as pool:
+        with pool.starting():
+            await asyncio.sleep(0)
+        await until(waits(pool))
 
 
 async def test_the_pool_steps_back_when_all_slots_are_busy_and_comes_back(

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from contextlib import aclosing
@@ -247,6 +248,23 @@ async def test_leaders_that_wait_and_are_killed_are_replaced(supervisor: Supervi
         while alive(int(done.stdout)):
             await asyncio.sleep(0.01)
     assert (await sh(supervisor, "echo still")).stdout == b"still\n"
+
+
+async def test_a_command_that_finds_its_waiting_leader_just_killed_gets_another(supervisor: Supervisor) -> None:
+    others = "ps -o pid= --ppid $(ps -o ppid= -p $PPID) | grep -vw $PPID"
+    told = await sh(supervisor, f"until {others} > /dev/null; do sleep 0.01; done; ps -o ppid= -p $PPID; {others}")
+    guest, waiting = map(int, told.stdout.split())
+    # While the guest stands still the request comes first, then the death: it hears of them in this order.
+    os.kill(guest, signal.SIGSTOP)
+    try:
+        asked = asyncio.ensure_future(sh(supervisor, "echo still"))
+        await asyncio.sleep(0.05)
+        os.kill(waiting, signal.SIGKILL)
+        while Path(f"/proc/{waiting}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            await asyncio.sleep(0.001)
+    finally:
+        os.kill(guest, signal.SIGCONT)
+    assert (await asked).stdout == b"still\n"
 
 
 async def test_a_leader_that_is_stopped_while_it_waits_goes_on(supervisor: Supervisor) -> None:
