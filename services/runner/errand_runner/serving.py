@@ -3,7 +3,7 @@
 import asyncio
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -104,23 +104,24 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                     scheduler=settings.scheduler,
                 )
                 garbage.look_rarely()
-                lifelines = Lifelines(means.journal, socket_root=host.socket_root)
-                retention = _retention(settings, host, means)
-                housekeeping = Housekeeping(
-                    host.engine, means.book, retention, leftovers, clock=clock, state_dir=host.socket_root.parent
-                )
-                marks = marks_of(host.room.wanted_bytes)
-                flood = Flood(host.engine, means.book, retention, means.brake, room=host.room, marks=marks)
-                await until_one_ends(
-                    worker.run(sessions.run()),
-                    leftovers.watch(),
-                    lifelines.watch(),
-                    housekeeping.watch(),
-                    flood.watch(),
-                    pool.run(),
-                )
+                chores = _chores(settings, host, means, leftovers=leftovers, pool=pool)
+                await until_one_ends(worker.run(sessions.run()), *chores)
     finally:
         outbox.close()
+
+
+def _chores(
+    settings: RunnerSettings, host: Host, means: Means, *, leftovers: Leftovers, pool: Pool
+) -> tuple[Coroutine[object, object, None], ...]:
+    """What goes on beside the attempts, for ever."""
+    lifelines = Lifelines(means.journal, socket_root=host.socket_root)
+    retention = _retention(settings, host, means)
+    housekeeping = Housekeeping(
+        host.engine, means.book, retention, leftovers, clock=means.clock, state_dir=host.socket_root.parent
+    )
+    marks = marks_of(host.room.wanted_bytes)
+    flood = Flood(host.engine, means.book, retention, means.brake, room=host.room, marks=marks)
+    return leftovers.watch(), lifelines.watch(), housekeeping.watch(), flood.watch(), pool.run()
 
 
 def _means(
