@@ -7,18 +7,11 @@ import pytest
 
 from tests.demo.phone import is_final
 from tests.demo.stack import REPOSITORY
-from tests.e2e.watching import event, no_container, run, send_on, until
+from tests.e2e.watching import no_container, run, send_on, started, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCRIPT = "run-command"
-
-
-async def started(phone, project, command):
-    """A task whose command runs."""
-    task = await phone.create_task(project, f"Run: {command}")
-    await until(phone, task, event("tool_call_started"))
-    return task
 
 
 async def test_a_stop_ends_a_running_command_and_its_container(phone, project):

@@ -65,9 +65,9 @@ def containers(task: Json) -> list[str]:
 
 
 async def started(phone: Phone, project: Json, command: str) -> Json:
-    """A task whose command runs."""
-    task = await phone.create_task(project, f"Run: {command}")
-    await until(phone, task, event("tool_call_started"))
+    """A task whose command runs, as it has said itself: that it was called is known before."""
+    task = await phone.create_task(project, f"Run: echo it runs; {command}")
+    await until(phone, task, printed("it runs"))
     return task
 
 
