@@ -191,7 +191,7 @@ class _Attempt:
             socket_dir=socket_dir,
             upstream_url=self.project.repo_url,
             repository=self.project.repository,
-            push_refs=frozenset({f"refs/heads/{self.task.branch}"}),
+            push_refs=frozenset({f"refs/heads/{self.task.branch}", f"refs/errand/{self.task.task_id}"}),
             lend=self._lend,
             allow=lambda: leases.fresh(attempt_id),
             holds=lambda: leases.holds(attempt_id),
