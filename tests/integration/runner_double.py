@@ -140,6 +140,14 @@ class ScriptedRunner:
     def last_sequence(self, ref: runner_pb2.AttemptRef) -> int:
         return self.last_sequences.get(ref.attempt_id, 0)
 
+    async def lend(
+        self, ref: runner_pb2.AttemptRef, *, refused_lent_id: str = "", repository: str = ""
+    ) -> dispatch.LendCredentialResponse:
+        request = dispatch.LendCredentialRequest(
+            session_id=self.session_id, attempt=ref, refused_lent_id=refused_lent_id, repository=repository
+        )
+        return await self.stub.LendCredential(request, metadata=self.metadata, timeout=DEADLINE_S)
+
     async def finish(
         self,
         ref: runner_pb2.AttemptRef,

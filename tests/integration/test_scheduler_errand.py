@@ -187,6 +187,35 @@ async def test_a_pull_request_is_opened_as_the_user_and_told_once(running: Stack
     assert kinds.count("pull_request_opened") == 1
 
 
+async def test_what_the_git_host_refused_is_not_lent_again(running: Stack) -> None:
+    person = await running.sign_in()
+    await person.create((await person.add_project()).project_id)
+    async with running.runner() as runner:
+        ref = (await runner.take()).attempt
+        lent = await runner.lend(ref)
+        assert lent == await runner.lend(ref, refused_lent_id="another")
+        assert lent.password not in lent.lent_id
+        with pytest.raises(grpc.aio.AioRpcError) as denied:
+            await runner.lend(ref, refused_lent_id=lent.lent_id)
+        assert from_rpc_error(denied.value).reason == "NO_PUSH_RIGHT"
+        await running.sign_in()
+        fresh = await runner.lend(ref, refused_lent_id=lent.lent_id)
+        assert (fresh.lent_id, fresh.password) != (lent.lent_id, lent.password)
+        await runner.finish(ref)
+
+
+async def test_nothing_is_lent_for_a_repository_that_is_not_the_projects(running: Stack) -> None:
+    person = await running.sign_in()
+    await person.create((await person.add_project()).project_id)
+    async with running.runner() as runner:
+        ref = (await runner.take()).attempt
+        assert (await runner.lend(ref, repository=REPOSITORY)).password
+        with pytest.raises(grpc.aio.AioRpcError) as denied:
+            await runner.lend(ref, repository="octocat/another")
+        assert from_rpc_error(denied.value).reason == "DENIED"
+        await runner.finish(ref)
+
+
 async def test_deltas_reach_watchers_and_are_not_kept(running: Stack) -> None:
     person = await running.sign_in()
     task = await person.create((await person.add_project()).project_id)

@@ -11,6 +11,7 @@ from errand_common.disk import Room
 from errand_common.ids import Ids
 from errand_scheduler.access.admission import Listed
 from errand_scheduler.access.auth import Authority, CallGuard
+from errand_scheduler.access.lending import Lending
 from errand_scheduler.access.people import People
 from errand_scheduler.access.rights import PushRights
 from errand_scheduler.access.sign_in_links import new_links
@@ -202,6 +203,7 @@ class Parts:
             blobs=self._blobs,
             github=self._github,
             rights=self._rights,
+            lending=Lending(rights=self._rights, github=self._github),
         )
 
     def _make_events_in(self) -> EventsIn:

@@ -11,8 +11,10 @@ from errand.v1 import dispatch_service_pb2 as pb
 from errand.v1 import runner_pb2
 from errand.v1.dispatch_service_pb2_grpc import DispatchServiceServicer
 from errand_common.clock import Clock
-from errand_common.errors import Conflict, Denied, ErrandError, Invalid, Unavailable
+from errand_common.errors import Conflict, Invalid, Unavailable
+from errand_common.wire import duration
 from errand_scheduler.access.callers import runner_id
+from errand_scheduler.access.lending import Lending, refused
 from errand_scheduler.access.rights import PushRights
 from errand_scheduler.board import Board
 from errand_scheduler.durations import Durations
@@ -39,7 +41,6 @@ from errand_scheduler.store.writer import Writer
 Context = grpc.aio.ServicerContext[Any, Any]
 log = structlog.get_logger()
 
-_GIT_USERNAME = "x-access-token"  # what GitHub expects beside a token in basic authentication
 _BODY_BYTES = 60 * 1024
 
 
@@ -62,6 +63,7 @@ class DispatchEdge(DispatchServiceServicer):
         blobs: Blobs,
         github: GitHub,
         rights: PushRights,
+        lending: Lending,
     ) -> None:
         self._reader = reader
         self._writer = writer
@@ -76,6 +78,7 @@ class DispatchEdge(DispatchServiceServicer):
         self._blobs = blobs
         self._github = github
         self._rights = rights
+        self._lending = lending
 
     async def OpenSession(self, request: pb.OpenSessionRequest, context: Context) -> pb.OpenSessionResponse:
         return await self._arrivals.open(runner_id(), request)
@@ -133,10 +136,18 @@ class DispatchEdge(DispatchServiceServicer):
 
     async def LendCredential(self, request: pb.LendCredentialRequest, context: Context) -> pb.LendCredentialResponse:
         attempt = self._leased(request.session_id, request.attempt)
-        token = await self._rights.github_token(attempt.user_id)
+        _, project = await self._task_and_project(attempt.task_id)
+        lent = await self._lending.lend(
+            attempt, project, refused_lent_id=request.refused_lent_id, repository=request.repository
+        )
         if request.refresh:
-            await self._check_token(token)
-        return pb.LendCredentialResponse(username=_GIT_USERNAME, password=token)
+            await self._lending.check(lent.password)
+        return pb.LendCredentialResponse(
+            username=lent.username,
+            password=lent.password,
+            lent_id=lent.lent_id,
+            expire_duration=None if lent.expire_s is None else duration(lent.expire_s),
+        )
 
     async def OpenPullRequest(self, request: pb.OpenPullRequestRequest, context: Context) -> pb.OpenPullRequestResponse:
         attempt = self._leased(request.session_id, request.attempt)
@@ -156,7 +167,7 @@ class DispatchEdge(DispatchServiceServicer):
         try:
             opened = await self._github.open_pull_request(token, proposal)
         except TokenRefused as exc:
-            raise _refused(exc) from exc
+            raise refused(exc) from exc
         holder = incoming.holder(request.attempt, attempt.runner_id)
         await self._writer.write(lambda tx: records.note_pull_request(tx, holder, url=opened.url, number=opened.number))
         return pb.OpenPullRequestResponse(url=opened.url, number=opened.number)
@@ -189,12 +200,6 @@ class DispatchEdge(DispatchServiceServicer):
         end = incoming.attempt_end(outcome)
         await self._writer.write(lambda tx: turns.finish(tx, holder, end, self._durations), urgent=True)
 
-    async def _check_token(self, token: str) -> None:
-        try:
-            await self._github.account(token)
-        except TokenRefused as exc:
-            raise _refused(exc) from exc
-
     async def _task_and_project(self, task_id: str) -> tuple[Task, Project]:
         task = await self._reader.one(tasks.by_id(task_id))
         assert task is not None  # foreign key
@@ -217,11 +222,6 @@ def _result(holder: Holder, outcome: BaseException | None) -> runner_pb2.ItemRes
     return runner_pb2.ItemResult(
         attempt_id=holder.attempt_id, error_reason=outcome.reason, error_message=outcome.message
     )
-
-
-def _refused(error: ErrandError) -> Denied:
-    """To a runner, a user's refused token is a missing right: its own credential is good."""
-    return Denied(error.message, reason="NO_PUSH_RIGHT")
 
 
 def _check_count(count: int, most: int) -> None:
