@@ -105,7 +105,7 @@ def _own_bytes() -> int:
 def _held_bytes(runner_id: str) -> list[int]:
     """What the processes of each of a runner's containers hold now; files that the kernel keeps at hand not counted."""
     with closing(docker.from_env()) as client:
-        found = client.containers.list(filters={"label": f"errand.runner={runner_id}"})
+        found = client.containers.list(ignore_removed=True, filters={"label": f"errand.runner={runner_id}"})
         names = [str(container.id) for container in found]
         return [_anonymous(client.api.stats(name, stream=False, one_shot=True)) for name in names]
 

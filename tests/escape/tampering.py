@@ -11,6 +11,12 @@ _TRACEABLE = Control("under a plain docker exec", USER, needs=_YAMA)
 _UNFILTERED = Control("under a docker exec whose system calls nobody filters", UNFILTERED, needs=_YAMA)
 _HELD_UP = Control("under a plain docker exec", USER, bound_s=2)
 _OUTLIVE_S = 1.5
+_ONE_USER = Control(
+    "where one user has both",
+    USER,
+    before="sh -c 'while sleep 60; do :; done' sh /run/broker/alive > /dev/null 2>&1 &",
+    needs=_YAMA,
+)
 
 TAMPERING = (
     Attempt(
@@ -91,6 +97,35 @@ TAMPERING = (
         _HELD_UP,
         timeout_s=2,
         bound_s=25,
+    ),
+    Attempt(
+        "stop-keeper",
+        "stops what ends the container once it has no runner any more",
+        python("""
+            import signal
+            def stop(pid):
+                os.kill(pid, signal.SIGSTOP)
+                time.sleep(0.2)
+                # The first process of a container takes no such signal from inside, whoever sends it.
+                if re.search(rb"State:\\s+T", content(f"/proc/{pid}/status")):
+                    through(pid)
+                    os.kill(pid, signal.SIGCONT)
+                    return True
+            each(keepers(), stop)
+        """),
+        _ONE_USER,
+    ),
+    Attempt(
+        "keeper-memory",
+        "opens the memory of what ends the container once it has no runner any more, to write to it",
+        python("""
+            def write_to(pid):
+                open(f"/proc/{pid}/mem", "r+b", 0).close()
+                through(pid)
+                return True
+            each(keepers(), write_to)
+        """),
+        _ONE_USER,
     ),
     Attempt(
         "trace-supervisor",

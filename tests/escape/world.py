@@ -21,6 +21,7 @@ from errand_runner import doorway
 from errand_runner.broker.broker import Broker
 from errand_runner.sandbox.docker import Engine, SandboxSpec
 from errand_runner.sandbox.limits import Limits
+from errand_runner.sandbox.names import Label
 from errand_runner.sandbox.profile import GUEST_FOLDER
 from errand_runner.sandbox.supervisor import SandboxGone
 from tests.demo.stack import ROOT, image_tag
@@ -76,7 +77,7 @@ class World:
             "broker": doorway.FOLDER,
             "broker_port": doorway.PORT,
             "neighbour": found["Id"],
-            "neighbour_uid": found["Config"]["User"].partition(":")[0],
+            "neighbour_uid": found["Config"]["Labels"][Label.UID],
             "neighbour_volume": volume,
             "neighbour_folder": client.inspect_volume(volume)["Mountpoint"],
             "neighbour_sockets": str(neighbour_spec.socket_dir),
@@ -122,7 +123,8 @@ class World:
 
     async def start_inside(self, argv: tuple[str, ...]) -> None:
         """As a runner would that takes the container over, and goes away again at once."""
-        command = ["docker", "exec", "--interactive", self.inside.sandbox.container_id, *argv]
+        uid = (await self.inside.say("id -u")).strip()
+        command = ["docker", "exec", "--interactive", "--user", uid, self.inside.sandbox.container_id, *argv]
         await asyncio.to_thread(subprocess.run, command, stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
 
     def seen_from_outside(self) -> dict[str, str]:

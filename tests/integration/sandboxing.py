@@ -46,7 +46,7 @@ async def sh(sandbox: Sandbox, script: str, *, timeout_s: float = 20) -> str:
 
 def containers(client: docker.DockerClient, runner_id: str) -> list[str]:
     """The names of a runner's containers, running or not."""
-    found = client.containers.list(all=True, filters={"label": f"errand.runner={runner_id}"})
+    found = client.containers.list(all=True, ignore_removed=True, filters={"label": f"errand.runner={runner_id}"})
     return [container.name or "" for container in found]
 
 

@@ -15,6 +15,7 @@ from errand_runner.config import HostSettings
 from errand_runner.doctor.examination import examine
 from errand_runner.doctor.findings import Verdict
 from errand_runner.sandbox.docker.engine import NewConfig
+from errand_runner.sandbox.names import Label
 from errand_runner.sandbox.profile import container_config
 from tests.integration.sandboxing import containers
 
@@ -56,6 +57,10 @@ def with_the_engines_socket(container: dict[str, Any], host: dict[str, Any]) -> 
 
 def with_a_group_of_the_host(container: dict[str, Any], host: dict[str, Any]) -> None:
     host["GroupAdd"] = ["0"]
+
+
+def with_one_user_for_all(container: dict[str, Any], host: dict[str, Any]) -> None:
+    container["User"] = container["Labels"][Label.UID]
 
 
 def with_the_hosts_processes(container: dict[str, Any], host: dict[str, Any]) -> None:
@@ -114,6 +119,7 @@ async def test_every_wall_holds_on_this_host_without_a_scheduler_or_a_key(state_
         (with_a_folder_of_the_host, {"mounts"}),
         (with_the_engines_socket, {"engine's socket"}),
         (with_a_group_of_the_host, {"groups"}),
+        (with_one_user_for_all, {"keeper"}),
         (with_the_hosts_processes, {"processes seen"}),
         (with_memory_without_end, {"memory"}),
         (with_processes_without_end, {"processes"}),

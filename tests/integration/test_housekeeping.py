@@ -54,7 +54,9 @@ def foreign(client: docker.DockerClient, ids: Ids) -> Iterator[str]:
     """Another runner of this host; what it still has at the end goes."""
     runner_id = ids.new("rnr")
     yield runner_id
-    for container in client.containers.list(all=True, filters={"label": f"errand.runner={runner_id}"}):
+    for container in client.containers.list(
+        all=True, ignore_removed=True, filters={"label": f"errand.runner={runner_id}"}
+    ):
         container.remove(force=True)
     for left in client.volumes.list(filters={"label": f"errand.runner={runner_id}"}):
         left.remove()
@@ -134,7 +136,7 @@ async def test_what_another_runner_left_goes_a_day_after_its_time(
 
     await house.tidy(runner_id)
 
-    left = client.containers.list(all=True, filters={"label": f"errand.runner={foreign}"})
+    left = client.containers.list(all=True, ignore_removed=True, filters={"label": f"errand.runner={foreign}"})
     assert {str(each.name).rpartition("-")[2] for each in left} == {"lately", "later", "odd"}
 
 

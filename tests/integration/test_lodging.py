@@ -83,7 +83,7 @@ async def test_what_a_killed_process_left_is_adopted_or_replaced(
     async with after(host) as process, process.lodged() as sandbox:
         assert (sandbox.container_id == left) is adopted
         assert await sh(sandbox, "cat note") == "kept\n"
-        on_volume = client.containers.list(all=True, filters={"volume": host.workspace_id})
+        on_volume = client.containers.list(all=True, ignore_removed=True, filters={"volume": host.workspace_id})
         assert [each.name for each in on_volume] == [sandbox.sandbox_id]
         assert [path.name for path in (host.folder / "s").iterdir()] == [sandbox.sandbox_id]
         told = process.told()

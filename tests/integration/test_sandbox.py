@@ -202,6 +202,15 @@ async def test_a_container_that_no_runner_speaks_for_ends_by_itself(
         assert client.containers.get(sandbox.container_id).wait(timeout=20)["StatusCode"] == 0
 
 
+async def test_nothing_in_a_container_keeps_it_up_without_a_runner(
+    engine: Engine, make_spec: MakeSpec, client: docker.DockerClient
+) -> None:
+    async with engine.open(make_spec(patience_s=2)) as sandbox:
+        with pytest.raises(SandboxGone):
+            await sh(sandbox, "kill -STOP -1; sleep 20")
+        assert client.containers.get(sandbox.container_id).wait(timeout=20)["StatusCode"] == 0
+
+
 async def test_a_container_that_its_runner_speaks_for_outlives_its_patience(
     engine: Engine, make_spec: MakeSpec
 ) -> None:

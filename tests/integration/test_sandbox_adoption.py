@@ -193,7 +193,7 @@ async def test_a_workspace_is_never_in_two_containers(
         other.start()
 
     async with engine.open(make_spec(workspace_id=spec.workspace_id)) as sandbox:
-        on_volume = client.containers.list(all=True, filters={"volume": volume})
+        on_volume = client.containers.list(all=True, ignore_removed=True, filters={"volume": volume})
         assert [each.name for each in on_volume] == [sandbox.sandbox_id]
         assert await sh(sandbox, "cat note") == "kept\n"
 

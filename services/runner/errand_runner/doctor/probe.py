@@ -178,6 +178,13 @@ def supervisor(given: Given) -> Found:
     return not openable(f"/proc/{pid}/mem", os.O_RDWR), "it can neither be traced nor read"
 
 
+def keeper(given: Given) -> Found:
+    """The first process, which belongs to whoever looks whether the runner is there, is of another user."""
+    with open("/proc/1/status") as file:
+        uid = next(line.split()[1] for line in file if line.startswith("Uid:"))
+    return uid != str(os.getuid()), f"it is of user {uid}"
+
+
 def processes(given: Given) -> Found:
     read, write = os.pipe()
     children: list[int] = []
@@ -235,7 +242,7 @@ def cores(given: Given) -> Found:
 
 WALLS = (
     *(network, reach, vsock, capabilities, privileges, filtered, calls, user, groups, root, mounts, engine, settings),
-    *(secrets, devices, control, neighbours, supervisor, processes, open_files, file_size, cores),
+    *(secrets, devices, control, neighbours, supervisor, keeper, processes, open_files, file_size, cores),
 )
 
 

@@ -38,6 +38,7 @@ INSIDE = {
     "control": Wall("control groups", "change its own limits", f"a task could lift its limits; {_ENGINE}"),
     "neighbours": Wall("processes seen", "see those of the host", f"a task could watch the host's work; {_ENGINE}"),
     "supervisor": Wall("supervisor", "trace or read it", f"a task could speak for its supervisor; {_ENGINE}"),
+    "keeper": Wall("keeper", "stop it", f"a task could go on without its runner; {_ENGINE}"),
     "processes": Wall("processes", "start more than allowed", f"a task could stop the host with forks; {_CGROUPS}"),
     "open_files": Wall("open files", "open more than allowed", f"a task could take the host's file handles; {_ENGINE}"),
     "file_size": Wall("file size", "make a longer file", f"a task could fill the disk with one file; {_ENGINE}"),

@@ -12,6 +12,10 @@ WORKSPACE = "/workspace"
 HOME = "/workspace/home"
 GUEST_FOLDER = "/opt/errand"
 
+KEEPER_UID = 199_998
+"""Whose the command is that keeps a container up, and ends it without a runner: nothing that runs for a task may stop
+or change that. Below the uids of workspaces, and of nobody else."""
+
 # Not private: every file that a task may write lies on its volume or in these.
 _TMPFS = {
     "/tmp": "rw,exec,nosuid,nodev,size=512m,mode=1777",  # noqa: S108 - inside the container
@@ -95,12 +99,15 @@ def environment() -> dict[str, str]:
 
 
 def container_config(spec: SandboxSpec, *, uid: int, guest: Path, expires: int) -> dict[str, object]:
-    """The body of the engine's container-create request. `guest` is a folder of the host; `expires` is Unix time."""
+    """The body of the engine's container-create request. `guest` is a folder of the host; `expires` is Unix time.
+
+    The task's own processes are started in it later, as `uid`, which stands in its label.
+    """
     return {
         "Image": spec.image,
         "Cmd": lifeline.command(spec.patience_s),
         "Entrypoint": [],
-        "User": f"{uid}:{uid}",
+        "User": f"{KEEPER_UID}:{KEEPER_UID}",
         "WorkingDir": WORKSPACE,
         "Hostname": "sandbox",
         "Env": image_env.merged(environment(), spec.image_env),
@@ -110,6 +117,7 @@ def container_config(spec: SandboxSpec, *, uid: int, guest: Path, expires: int) 
             Label.SANDBOX: spec.sandbox_id,
             Label.TASK: spec.task_id,
             Label.EXPIRES: str(expires),
+            Label.UID: str(uid),
         },
         "HostConfig": _host_config(spec, guest),
     }

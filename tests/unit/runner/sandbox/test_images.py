@@ -77,7 +77,7 @@ def test_a_probe_has_the_walls_of_a_sandbox_and_no_workspace() -> None:
     mounts, mounts_of_probe = walls.pop("Mounts"), walls_of_probe.pop("Mounts")
     assert walls == walls_of_probe
     assert [mount for mount in mounts if mount["Target"] == "/opt/errand"] == mounts_of_probe
-    assert {name for name in sandbox if sandbox[name] != probe[name]} == {"Cmd", "WorkingDir", "HostConfig"}
+    assert {name for name in sandbox if sandbox[name] != probe[name]} == {"Cmd", "User", "WorkingDir", "HostConfig"}
 
 
 def test_the_programs_of_an_image_are_found_and_what_leads_astray_is_taken_out() -> None:

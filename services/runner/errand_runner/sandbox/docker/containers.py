@@ -78,7 +78,8 @@ class Containers:
             str(doorway.PORT),
             f"{doorway.FOLDER}/{doorway.SOCKET_NAME}",
         ]
-        exec_id: str = self._client.exec_create(container_id, argv, stdin=True)["Id"]
+        user = self._user(container_id)
+        exec_id: str = self._client.exec_create(container_id, argv, stdin=True, user=user)["Id"]
         raw = self._client.exec_start(exec_id, socket=True)
         assert isinstance(raw, socket.SocketIO), "a unix socket has no other form"
         # The SDK hides the response, whose connection would stay open, in this attribute.
@@ -142,6 +143,11 @@ class Containers:
         wanted = {"volume": [volume], "label": [f"{Label.MANAGED}=1"]}
         found: list[dict[str, Any]] = self._client.containers(all=True, filters=wanted)
         return found
+
+    def _user(self, container_id: str) -> str:
+        """Whose a task's processes in it are: empty for the user that it was made with, as it was done once."""
+        uid = self._client.inspect_container(container_id)["Config"]["Labels"].get(Label.UID, "")
+        return f"{uid}:{uid}" if uid else ""
 
     def _image_id(self, image: str, *, default: str) -> str:
         """An image that is gone meanwhile is no reason to give up what runs on it."""

@@ -7,7 +7,7 @@ from errand_common.images import ImageName
 from errand_runner.sandbox import profile
 
 PROBE_UID = 199_999
-"""Below the uids of workspaces, and of nobody else."""
+"""Below the uids of workspaces, and of nobody else; what runs for a task would be as far from root."""
 
 _PASSED = 64
 _GIT, _PYTHON_ABSENT, _PYTHON_OLD, _BASH, _PLACES = 1, 2, 4, 8, 16
@@ -42,7 +42,8 @@ def probe_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """The container of a probe, from that of a sandbox: the same walls, without the workspace."""
     host: dict[str, Any] = dict(config["HostConfig"])
     host["Mounts"] = [mount for mount in host["Mounts"] if mount["Target"] == profile.GUEST_FOLDER]
-    return dict(config) | {"Cmd": ["sh", "-c", _SCRIPT], "WorkingDir": "/", "HostConfig": host}
+    user = f"{PROBE_UID}:{PROBE_UID}"
+    return dict(config) | {"Cmd": ["sh", "-c", _SCRIPT], "User": user, "WorkingDir": "/", "HostConfig": host}
 
 
 def lacking(exit_code: int) -> tuple[str, ...]:
