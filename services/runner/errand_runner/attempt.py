@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -103,10 +103,13 @@ async def run_attempt(means: Means, assignment: Assignment, inbox: Inbox, log: L
     What it did is in its log; the workspace stays.
     """
     recorder = Recorder(log, means.deltas, task_id=assignment.task.task_id)
+    attempt = _Attempt(means, assignment, inbox, log, recorder, runner_id)
     try:
-        return outcome_of_turn(await _Attempt(means, assignment, inbox, log, recorder, runner_id).run())
+        outcome = outcome_of_turn(await attempt.run())
     except FAILURES as exc:
-        return outcome_of_failure(exc)
+        outcome = outcome_of_failure(exc)
+    # It may quote git, or whatever else was heard.
+    return replace(outcome, reason=attempt.redactor.text(outcome.reason))
 
 
 class _Attempt:
@@ -287,7 +290,9 @@ class _Attempt:
 
     async def _deliver(self, lodger: Lodger, ended: TurnEnded) -> None:
         """Push what was committed and see to the pull request. Nothing new: nothing to do."""
-        delivery = Delivery(self.assignment, self.means.dispatch, self.recorder, self.clock, self._patiently)
+        delivery = Delivery(
+            self.assignment, self.means.dispatch, self.recorder, self.clock, self._patiently, self.redactor
+        )
         if (changes := await lodger.through(lambda lodged: delivery.push(self._workspace(lodged)))) is not None:
             await delivery.open_pull_request(changes, ended)
 
@@ -299,7 +304,11 @@ class _Attempt:
             return await step()
 
         patience = self.means.git_patience
-        return await until_answered(passed, patience=patience, clock=self.clock, delayed=self.recorder.git_delayed)
+
+        async def delayed(reason: str, delay_s: float) -> None:
+            await self.recorder.git_delayed(self.redactor.text(reason), delay_s)
+
+        return await until_answered(passed, patience=patience, clock=self.clock, delayed=delayed)
 
     async def _check_room(self) -> None:
         if shortage := await asyncio.to_thread(self.means.room.shortage):

@@ -9,6 +9,7 @@ from errand_common.clock import Clock
 from errand_common.errors import ErrandError
 from errand_common.values import FailureReason
 from errand_runner.agent.facts import TurnEnded
+from errand_runner.agent.redact import Redactor
 from errand_runner.dispatch import Dispatch
 from errand_runner.ending import AttemptFailed
 from errand_runner.outage import HostAway
@@ -26,6 +27,7 @@ class Delivery:
     recorder: Recorder
     clock: Clock
     patiently: Callable[[Callable[[], Awaitable[object]]], Awaitable[object]]
+    redactor: Redactor
 
     async def push(self, workspace: Workspace) -> Changes | None:
         """Commit what was left and push the branch; None where there is nothing new. May be done again.
@@ -47,7 +49,9 @@ class Delivery:
     async def open_pull_request(self, changes: Changes, ended: TurnEnded) -> None:
         """See that there is one for what was pushed. Raises AttemptFailed."""
         task, started_s = self.assignment.task, self.clock.boot_s()
-        title, body = title_of(task.prompt), body_of(task, changes, ended.text)
+        # Others read it. Before it is cut to size: half a secret is not recognised.
+        told = task_pb2.Task(task_id=task.task_id, prompt=self.redactor.text(task.prompt))
+        title, body = title_of(told.prompt), body_of(told, changes, self.redactor.text(ended.text))
         try:
             await self.patiently(
                 lambda: self.dispatch.open_pull_request(self.assignment.attempt, title=title, body=body)

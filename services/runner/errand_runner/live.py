@@ -1,9 +1,10 @@
 """What a command prints, for whoever watches: whole lines; of one that is overwritten again and again, now and then."""
 
 import codecs
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 
+from errand_runner.agent.redact import Redactor, StreamRedactor
 from errand_runner.agent.tools.output import clean
 from errand_runner.sandbox.supervisor import Chunk, Exit, Finished
 
@@ -47,6 +48,19 @@ class LiveLines:
         if line and len(line) < self._left:
             self._left -= len(line) + 1
             self._say(f"{line}\n")
+
+
+@contextmanager
+def redacted(say: Say, redactor: Redactor) -> Iterator[Say]:
+    """The same without the secrets that are known, also where one goes over the ends of lines."""
+    stream = StreamRedactor(redactor)
+
+    def heard(text: str) -> None:
+        if text:
+            say(text)
+
+    yield lambda text: heard(stream.feed(text))
+    heard(stream.close())
 
 
 async def followed(

@@ -9,6 +9,7 @@ from errand_common import images
 from errand_common.values import FailureReason
 from errand_runner.agent.redact import Redactor
 from errand_runner.ending import AttemptFailed
+from errand_runner.live import redacted
 from errand_runner.outage import HostAway
 from errand_runner.sandbox.docker import ImageMissing, Images, SandboxSpec
 from errand_runner.sandbox.supervisor import Supervisor
@@ -65,7 +66,8 @@ class Start:
         repository = self._project.repository
         try:
             async with self._steps.step(event_pb2.STEP_CLONE, within_s=CLONE_S + patience_s) as say:
-                await patiently(lambda: workspace.prepare(say))
+                with redacted(say, self._redactor) as say_redacted:
+                    await patiently(lambda: workspace.prepare(say_redacted))
         except (GitFailed, HostAway, StepLate) as exc:
             message = f"{repository} could not be cloned: {exc}; send the task on to try again"
             raise AttemptFailed(FailureReason.CLONE, message) from exc

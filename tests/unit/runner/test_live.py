@@ -2,7 +2,8 @@
 
 import pytest
 
-from errand_runner.live import LiveLines, followed
+from errand_runner.agent.redact import MASK, Redactor
+from errand_runner.live import LiveLines, followed, redacted
 from errand_runner.sandbox.supervisor import Supervisor
 
 
@@ -46,6 +47,14 @@ def test_a_flood_and_a_line_without_an_end_are_bounded(said: Said) -> None:
     other.live.feed(b"y" * 10_000_000)
     other.live.close()
     assert other.lines == ["y" * 2_000 + "\n"]
+
+
+def test_a_secret_is_not_said_even_where_it_goes_over_the_end_of_a_line(said: Said) -> None:
+    with redacted(said.lines.append, Redactor(["first-line\nsecond-line"])) as say:
+        say("remote: first-line\n")
+        say("second-line is refused\n")
+        say("remote: first-line\n")
+    assert "".join(said.lines) == f"remote: {MASK} is refused\nremote: first-line\n"
 
 
 async def test_the_end_of_both_streams_is_kept_and_the_errors_are_said(supervisor: Supervisor, said: Said) -> None:

@@ -28,10 +28,17 @@ def test_what_is_not_shown_at_the_edges_is_counted() -> None:
     output = CommandOutput(Redactor([SECRET]))
     output.feed(1, b"before\nghs_")
     output.skip(Gap(100, 1))
-    output.feed(1, b"x" * (len(SECRET) - 1) + b"shown\n")
+    output.feed(1, SECRET[-5:].encode() + b"shown\n")
     output.close()
-    assert "shown" in output.result()
-    assert output.dropped_bytes == len("ghs_") + 100 + len(SECRET) - 1
+    assert "\nshown" in output.result()
+    assert output.dropped_bytes == len("ghs_") + 100 + 5
+
+
+def test_what_is_no_part_of_a_secret_is_shown_however_long_that_is() -> None:
+    output = CommandOutput(Redactor(["k" * 16_000 + "-end"]))
+    output.skip(Gap(100, 1))
+    live = output.feed(1, b"the last words\n") + output.close()
+    assert "".join(live) == "the last words\n"
 
 
 @pytest.mark.parametrize(

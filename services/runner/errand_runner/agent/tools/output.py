@@ -54,7 +54,9 @@ class CommandOutput:
 
     def close(self) -> list[str]:
         """Ends both streams; gives the last pieces to show."""
-        return self._take("".join(stream.close() for stream in self._streams.values()))
+        pieces = self._take("".join(stream.close() for stream in self._streams.values()))
+        self._digest.leave_out("".join(stream.take_unsafe() for stream in self._streams.values()))
+        return pieces
 
     def result(self, kept: Kept | None = None) -> str:
         """Gives what Claude reads; call it after `close`. `kept` says where all of it lies."""
@@ -166,20 +168,17 @@ class _Stream:
 
     def __init__(self, redactor: Redactor) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._known = redactor
         self._redactor = StreamRedactor(redactor)
-        self._longest_secret = redactor.longest
         self._held = ""
+        # What followed a gap, until it is long enough to tell whether it begins with the end of a secret.
+        self._edge: str | None = None
         self._unsafe = ""
-        self._unsafe_chars = 0
 
     def feed(self, data: bytes) -> str:
         text = self._held + self._decoder.decode(data)
         text, self._held = _cut_at_open_escape(_ESCAPES.sub("", text))
-        text = self._redactor.feed(text.translate(_CONTROLS))
-        unsafe, text = text[: self._unsafe_chars], text[self._unsafe_chars :]
-        self._unsafe_chars -= len(unsafe)
-        self._unsafe += unsafe
-        return text
+        return self._after_gap(self._redactor.feed(text.translate(_CONTROLS)))
 
     def take_unsafe(self) -> str:
         """What was not given since it may be the end of a secret that a gap cut."""
@@ -190,12 +189,23 @@ class _Stream:
         """Ends what came before a gap; gives what of it may be a part of a secret and is not to be shown."""
         self._decoder.reset()
         held, self._held = self._held, ""
-        self._unsafe_chars = max(0, self._longest_secret - 1)
-        return held + self._redactor.close()
+        edge, self._edge = self._edge or "", ""
+        return edge + held + self._redactor.close()
 
     def close(self) -> str:
         rest = (self._held + self._decoder.decode(b"", final=True)).translate(_CONTROLS)
-        return self._redactor.feed(rest) + self._redactor.close()
+        return self._after_gap(self._redactor.feed(rest) + self._redactor.close(), last=True)
+
+    def _after_gap(self, text: str, *, last: bool = False) -> str:
+        if self._edge is None:
+            return text
+        text = self._edge + text
+        if len(text) < self._known.longest and not last:
+            self._edge = text
+            return ""
+        unsafe, self._edge = self._known.ending_in(text), None
+        self._unsafe += text[:unsafe]
+        return text[unsafe:]
 
 
 def _where(kept: Kept | None) -> str:
