@@ -3,6 +3,7 @@
 import pytest_asyncio
 
 from tests.chaos.wire import wire_to
+from tests.demo.forked import forked
 from tests.demo.phone import Phone
 from tests.demo.stack import REPOSITORY, open_stack
 
@@ -12,7 +13,7 @@ BEAT_S = 0.25
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack():
-    async with open_stack(script="steps", beat_s=BEAT_S) as running:
+    async with open_stack(script="steps", beat_s=BEAT_S, begin=forked) as running:
         yield running
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Protocol
 
 READY_S = 60.0
 STOP_S = 20.0
@@ -17,26 +18,53 @@ class ProcessFailed(Exception):
     """A process did not come up or ended on its own; the message shows the end of its log."""
 
 
+class Child(Protocol):
+    """What is used here of a process; `asyncio.subprocess.Process` is one."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | None: ...
+    @property
+    def stdout(self) -> asyncio.StreamReader | None: ...
+    async def wait(self) -> int: ...
+    def send_signal(self, signal: int, /) -> None: ...
+    def kill(self) -> None: ...
+
+
+class Start(Protocol):
+    """Starts `python -m MODULE ARGUMENTS...` in a session of its own, with a pipe to its standard output."""
+
+    async def __call__(self, module: str, *arguments: str, env: Mapping[str, str], log: IO[bytes]) -> Child: ...
+
+
+async def from_nothing(module: str, *arguments: str, env: Mapping[str, str], log: IO[bytes]) -> Child:
+    """An interpreter that imports everything, as in production."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        module,
+        *arguments,
+        env=env,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=log,
+        start_new_session=True,
+    )
+
+
 @dataclass
 class Processes:
     """All children, by name. Each writes its log to a file in `folder`; stopping goes in reverse order of starting."""
 
     folder: Path
-    running: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+    begin: Start = from_nothing
+    running: dict[str, Child] = field(default_factory=dict)
 
-    async def start(self, name: str, *command: str, env: Mapping[str, str]) -> asyncio.subprocess.Process:
+    async def start(self, name: str, module: str, *arguments: str, env: Mapping[str, str]) -> Child:
         """Start `python -m …`. It does not get the terminal's Ctrl-C: whoever stops the parent stops it in order."""
         with self.log_of(name).open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                *command,
-                env={**_inherited(), **env},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-            )
+            process = await self.begin(module, *arguments, env={**_inherited(), **env}, log=log)
         self.running[name] = process
         return process
 
@@ -118,7 +146,7 @@ def _inherited() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith(("ERRAND_", "ANTHROPIC_"))}
 
 
-def _close(process: asyncio.subprocess.Process) -> None:
+def _close(process: Child) -> None:
     # asyncio closes the pipe's transport only when its end was read.
     transport = getattr(process, "_transport", None)
     if transport is not None:

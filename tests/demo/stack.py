@@ -15,7 +15,7 @@ from errand_common.tasks import to_the_end
 from errand_runner.presence import presence_file
 from errand_runner.sandbox.docker import Engine
 from tests.demo.ports import free_port
-from tests.demo.processes import Processes
+from tests.demo.processes import Processes, Start, from_nothing
 
 ROOT = Path(__file__).parents[2]
 USER = "octo"
@@ -102,8 +102,9 @@ class Stack:
         """A sign-in link, as the scheduler's own program prints it."""
         env = self._env(**self._scheduler_settings(), ERRAND_PUBLIC_URL=self.gateway_url)
         process = await self.processes.start("link", "errand_scheduler", "link", env=env)
-        printed, _ = await process.communicate()
-        if process.returncode:
+        assert process.stdout is not None
+        printed = await process.stdout.read()
+        if await process.wait():
             raise self.processes.failure("link", "printed no link")
         await self.processes.stop("link")
         return next(line.strip() for line in printed.decode().splitlines() if "/#/link/" in line)
@@ -207,13 +208,14 @@ async def open_stack(
     pace_ms: int = 0,
     single_user: bool = False,
     beat_s: float = 5.0,
+    begin: Start = from_nothing,
 ) -> AsyncIterator[Stack]:
     """Start everything; on leaving, however that comes, nothing is left of it but the engine and the image.
 
-    With `single_user` people sign in by `link` alone, as the owner of a personal token.
+    `begin` starts each process. With `single_user` people sign in by `link` alone, as the owner of a personal token.
     """
     folder = Path(tempfile.mkdtemp(prefix="errand-"))
-    stack = Stack(folder, image_tag(), Processes(folder), claude or Claude("", ""))
+    stack = Stack(folder, image_tag(), Processes(folder, begin), claude or Claude("", ""))
     stack.single_user, stack.beat_s = single_user, beat_s
     try:
         await stack.start_github(repository, content)

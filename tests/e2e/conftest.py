@@ -5,6 +5,7 @@ from playwright.async_api import expect
 
 from errand.v1 import event_pb2, task_pb2
 from errand_common.wire import duration
+from tests.demo.forked import forked
 from tests.demo.phone import Phone
 from tests.demo.stack import REPOSITORY, open_stack
 from tests.e2e.browser import open_chromium, open_phone
@@ -13,9 +14,12 @@ from tests.e2e.scripted import PROMPT, open_scripted, written
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(request):
-    """Claude plays the module's SCRIPT; a module may have a pace of its own: BEAT_S, and PACE_MS for Claude's words."""
+    """Claude plays the module's SCRIPT; a module may have a pace of its own: BEAT_S, and PACE_MS for Claude's words.
+
+    BEGIN starts processes otherwise than by forks."""
     pace_ms, beat_s = getattr(request.module, "PACE_MS", 0), getattr(request.module, "BEAT_S", 5.0)
-    async with open_stack(script=request.module.SCRIPT, pace_ms=pace_ms, beat_s=beat_s) as running:
+    begin = getattr(request.module, "BEGIN", forked)
+    async with open_stack(script=request.module.SCRIPT, pace_ms=pace_ms, beat_s=beat_s, begin=begin) as running:
         yield running
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from errand_common.tasks import to_the_end
 from errand_local.layout import Layout
 from errand_local.supervision import Supervision
+from tests.demo.forked import forked
 from tests.demo.ports import free_ports
 from tests.demo.processes import Processes
 from tests.demo.stack import REPOSITORY, SEED, Claude, Stack, clear, image_tag
@@ -63,7 +64,7 @@ def link_in(done: Done) -> str:
 @asynccontextmanager
 async def open_host(*, script: str = "demo") -> AsyncIterator[Host]:
     folder = Path(tempfile.mkdtemp(prefix="errand-"))
-    stack = Stack(folder, image_tag(), Processes(folder), Claude("", ""), single_user=True)
+    stack = Stack(folder, image_tag(), Processes(folder, forked), Claude("", ""), single_user=True)
     host = Host(stack, folder / "env", {})
     try:
         await stack.start_github(REPOSITORY, str(SEED))

@@ -11,11 +11,14 @@ import httpx2
 import pytest
 import pytest_asyncio
 
+from tests.demo.processes import from_nothing
 from tests.e2e.watching import event, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCRIPT = "run-command"
+# A fork shows the command line of what forked it.
+BEGIN = from_nothing
 
 KNOWN = "a-word-that-is-known-to-be-there"
 NOSY = (

@@ -47,7 +47,7 @@ def carrying(events: list[Json]) -> list[list[str]]:
 
 
 async def test_a_steer_reaches_claude_with_the_next_tool_results(phone, project):
-    task = await at_step(phone, project, "Steps: touch a; sleep 1; touch b; touch c", 2)
+    task = await at_step(phone, project, "Steps: touch a; sleep 3; touch b; touch c", 2)
 
     added = await phone.steer(task, "Use tabs.")
     task |= await ended(phone, task)
@@ -64,7 +64,7 @@ async def test_a_steer_reaches_claude_with_the_next_tool_results(phone, project)
 
 
 async def test_a_follow_up_to_a_running_task_is_its_next_turn_in_the_same_container(phone, project):
-    task = await at_step(phone, project, "Steps: touch d; sleep 1", 2)
+    task = await at_step(phone, project, "Steps: touch d; sleep 3", 2)
 
     await phone.add_input(task, "Then tell me more.")
     task |= await ended(phone, task)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.demo.phone import is_final
 from tests.demo.stack import REPOSITORY
-from tests.e2e.watching import no_container, run, send_on, started, until
+from tests.e2e.watching import no_container, printed, run, send_on, started, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -26,7 +26,8 @@ async def test_a_stop_ends_a_running_command_and_its_container(phone, project):
 
 
 async def test_a_stopped_task_can_be_sent_on(phone, project):
-    task = await started(phone, project, "echo kept > ../note; sleep 600")
+    task = await phone.create_task(project, "Run: echo kept > ../note; echo written; sleep 600")
+    await until(phone, task, printed("written"))
     await phone.stop(task)
     await until(phone, task, is_final)
 

@@ -16,6 +16,7 @@ import segno
 
 from errand_common.service import StartError
 from errand_scheduler.link import make_link
+from tests.demo.forked import forked
 from tests.demo.phone import Phone, Refused
 from tests.demo.processes import Processes
 from tests.demo.stack import REPOSITORY, SEED, USER, Claude, Stack
@@ -29,7 +30,7 @@ _ANSWER_S = 20.0
 async def alone() -> AsyncIterator[Stack]:
     """A GitHub, a scheduler in single-user mode and a gateway, each a process."""
     folder = Path(tempfile.mkdtemp(prefix="errand-"))
-    running = Stack(folder, "", Processes(folder), Claude("", ""), single_user=True)
+    running = Stack(folder, "", Processes(folder, forked), Claude("", ""), single_user=True)
     try:
         await running.start_github(REPOSITORY, str(SEED))
         await running.start_scheduler()

@@ -10,6 +10,11 @@ from tests.standins.claude.scripts import SCRIPTS
 from tests.standins.claude.server import LOOPBACK, ClaudeStandin
 
 
+def main() -> None:
+    """The command's entry."""
+    asyncio.run(serve(read_options()))
+
+
 async def serve(options: argparse.Namespace) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -34,4 +39,4 @@ def read_options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(read_options()))
+    main()

@@ -9,6 +9,11 @@ from tests.standins.github.options import Options, read_options
 from tests.standins.github.server import GitHubStandin
 
 
+def main() -> None:
+    """The command's entry."""
+    asyncio.run(serve(read_options(sys.argv[1:])))
+
+
 async def serve(options: Options) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -35,4 +40,4 @@ async def furnish(github: GitHubStandin, options: Options) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(read_options(sys.argv[1:])))
+    main()
