@@ -2,7 +2,7 @@
 
 import secrets
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,9 +10,11 @@ from tests.standins.github.clock import Clock
 
 # GitHub's own: a code is dead ten minutes after the redirect.
 CODE_LIFETIME = timedelta(minutes=10)
+INSTALLATION_TOKEN_LIFETIME = timedelta(hours=1)
+USER_TOKEN_LIFETIME = timedelta(hours=8)
+REFRESH_TOKEN_LIFETIME = timedelta(days=184)
 
 _TOKEN_ALPHABET = string.ascii_letters + string.digits
-_TOKEN_RANDOM_CHARACTERS = 36
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,13 @@ class User:
 
 @dataclass(frozen=True)
 class Client:
-    """A registered OAuth app. The first redirect address is the default."""
+    """A registered OAuth app, or what people sign in to a GitHub App with: its tokens expire, and scopes mean nothing.
+    The first redirect address is the default."""
 
     id: str
     secret: str
     redirect_uris: tuple[str, ...]
+    expiring: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,34 @@ class Grant:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """What an installation's token reaches: repositories by full name in lower case."""
+
+    installation_id: int
+    repositories: frozenset[str]
+    permissions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Token:
+    """A person's has scopes, one that was got by signing in to a GitHub App its `client_id`, an installation's its
+    `reach`."""
+
     value: str
     login: str
-    scopes: tuple[str, ...]
+    scopes: tuple[str, ...] | None
+    expires: datetime | None = None
+    reach: Reach | None = None
+    client_id: str = ""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A token that expires, and what renews it, once."""
+
+    token: Token
+    refresh: str
+    refresh_expires: datetime
 
 
 class Accounts:
@@ -59,6 +87,7 @@ class Accounts:
         self._clients: dict[str, Client] = {}
         self._grants: dict[str, Grant] = {}
         self._live_tokens: dict[str, Token] = {}
+        self._pairs: dict[str, Pair] = {}
         self._issued: list[str] = []
 
     def add_user(self, login: str) -> User:
@@ -104,13 +133,33 @@ class Accounts:
         return grant if self._now() < grant.expires else None
 
     def issue_token(self, login: str, scopes: Iterable[str]) -> Token:
-        if self.user(login) is None:
-            raise ValueError(f"no user {login}; call add_user first")
-        value = "gho_" + "".join(secrets.choice(_TOKEN_ALPHABET) for _ in range(_TOKEN_RANDOM_CHARACTERS))
-        token = Token(value=value, login=login, scopes=tuple(scopes))
-        self._live_tokens[value] = token
-        self._issued.append(value)
-        return token
+        return self._keep(Token(value=f"gho_{_random(36)}", login=self._known(login), scopes=tuple(scopes)))
+
+    def issue_app_token(self, login: str, reach: Reach, *, app_id: int) -> Token:
+        """Long, and with signs that no token had before: nobody may rely on a length or on letters alone."""
+        value = f"ghs_{app_id}_{_random(160)}.{_random(180)}-{_random(90)}"
+        expires = self._now() + INSTALLATION_TOKEN_LIFETIME
+        return self._keep(Token(value=value, login=login, scopes=None, expires=expires, reach=reach))
+
+    def issue_pair(self, login: str, client_id: str) -> Pair:
+        """For who signed in to a GitHub App."""
+        expires = self._now() + USER_TOKEN_LIFETIME
+        token = Token(
+            value=f"ghu_{_random(36)}", login=self._known(login), scopes=None, expires=expires, client_id=client_id
+        )
+        pair = Pair(self._keep(token), f"ghr_{_random(76)}", self._now() + REFRESH_TOKEN_LIFETIME)
+        self._pairs[pair.refresh] = pair
+        self._issued.append(pair.refresh)
+        return pair
+
+    def renew(self, refresh: str, client: Client) -> Pair | None:
+        """The next pair, once: from then on both tokens of the old one are dead. None for one that is not good."""
+        pair = self._pairs.get(refresh)
+        if pair is None or pair.token.client_id != client.id or pair.refresh_expires <= self._now():
+            return None
+        del self._pairs[refresh]
+        self.revoke_token(pair.token.value)
+        return self.issue_pair(pair.token.login, client.id)
 
     def revoke_token(self, value: str) -> None:
         """Ends a token at once; a second call changes nothing."""
@@ -118,8 +167,26 @@ class Accounts:
 
     def token(self, value: str) -> Token | None:
         """The token if it is live."""
-        return self._live_tokens.get(value)
+        found = self._live_tokens.get(value)
+        return None if found and found.expires and found.expires <= self._now() else found
+
+    def live_tokens(self) -> list[Token]:
+        return [each for each in self._live_tokens.values() if self.token(each.value)]
 
     def tokens_issued(self) -> list[str]:
         """Every token ever handed out, revoked ones too, oldest first."""
         return list(self._issued)
+
+    def _known(self, login: str) -> str:
+        if self.user(login) is None:
+            raise ValueError(f"no user {login}; call add_user first")
+        return login
+
+    def _keep(self, token: Token) -> Token:
+        self._live_tokens[token.value] = token
+        self._issued.append(token.value)
+        return token
+
+
+def _random(characters: int) -> str:
+    return "".join(secrets.choice(_TOKEN_ALPHABET) for _ in range(characters))

@@ -51,8 +51,8 @@ class PullsApi:
         return web.json_response(await self._full(request, repository, pull))
 
     async def create_pull(self, request: web.Request) -> web.Response:
-        user = self._access.user(request, CREATE_DOCS)
         repository, right = self._access.repository(request, CREATE_DOCS)
+        user = self._access.author(request, CREATE_DOCS, permission="pull_requests", repository=repository)
         new = NewPull.read(await json_body(request, CREATE_DOCS), repository)
         if right < Right.PUSH:
             raise _refused(CREATE_DOCS, "must be a collaborator")

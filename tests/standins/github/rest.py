@@ -16,6 +16,7 @@ from tests.standins.github.rest_errors import ApiError, bad_credentials, bad_jso
 from tests.standins.github.shapes import Addresses, Json
 
 _DEFAULT_API_VERSION = "2022-11-28"
+_ASSERTION = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -79,6 +80,9 @@ class RestFrame:
         header = request.headers.get("Authorization", "")
         basic = basic_credentials(header)
         value = basic[1] if basic else bearer_token(header)
+        if _ASSERTION.fullmatch(value or ""):
+            # An app's, which those calls read that are made for apps; to all others it is nobody.
+            return None
         token = self._accounts.token(value or "")
         if header and token is None:
             raise bad_credentials()
@@ -89,8 +93,10 @@ class RestFrame:
         login = token.login if token else ""
         allowance = self._rate_limit.count(login)
         headers = allowance.headers()
-        if token:
+        if token and token.scopes is not None:
             headers["X-OAuth-Scopes"] = ", ".join(token.scopes)
+        if token and token.expires is not None and token.reach is None:
+            headers["GitHub-Authentication-Token-Expiration"] = token.expires.strftime("%Y-%m-%d %H:%M:%S UTC")
         if allowance.exceeded:
             message = f"API rate limit exceeded for {login or 'callers without a token'}."
             raise ApiError(403, message, docs="/overview/rate-limits-for-the-rest-api", headers=headers)

@@ -10,6 +10,8 @@ from aiohttp import web
 
 from tests.standins.github.access import Access
 from tests.standins.github.accounts import Accounts, Client
+from tests.standins.github.apps import Apps, Permissions
+from tests.standins.github.apps_api import AppsApi
 from tests.standins.github.clock import Clock, utc_now
 from tests.standins.github.content import Content
 from tests.standins.github.control import Control
@@ -26,6 +28,9 @@ from tests.standins.github.smart_http import SmartHttp
 from tests.standins.github.token_exchange import TokenExchange
 
 LOOPBACK = "127.0.0.1"
+
+APP_PERMISSIONS = {"contents": "write", "pull_requests": "write", "metadata": "read"}
+"""What Errand asks of its app's owner."""
 
 # GitHub's limit for a signed-in person, calls an hour.
 _RATE_LIMIT = 5000
@@ -51,6 +56,8 @@ class GitHubStandin:
         self._pulls = PullRequests(now)
         self._faults = Faults()
         self._rate_limit = RateLimit(_RATE_LIMIT, now)
+        self._apps = Apps(self._accounts)
+        self._now = now
         self._sign_in = SignIn(self._accounts, auto_consent=auto_consent)
         self._runner = web.AppRunner(
             self._application(), access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_S
@@ -89,9 +96,35 @@ class GitHubStandin:
         self._accounts.add_user(login)
         self._sign_in.current = login
 
-    def add_client(self, client_id: str, secret: str, redirect_uris: Iterable[str]) -> None:
-        """Registers an OAuth app, or replaces one."""
-        self._accounts.add_client(Client(id=client_id, secret=secret, redirect_uris=tuple(redirect_uris)))
+    def add_client(self, client_id: str, secret: str, redirect_uris: Iterable[str], *, expiring: bool = False) -> None:
+        """Registers an OAuth app, or replaces one; `expiring`: the sign-in of a GitHub App."""
+        client = Client(id=client_id, secret=secret, redirect_uris=tuple(redirect_uris), expiring=expiring)
+        self._accounts.add_client(client)
+
+    def add_app(self, slug: str, *, client_id: str = "", permissions: Permissions = APP_PERMISSIONS) -> tuple[str, str]:
+        """Registers a GitHub App; its id and its private key."""
+        app, key = self._apps.add(slug, client_id=client_id, permissions=permissions)
+        return str(app.id), key
+
+    def install(self, slug: str, full_name: str) -> None:
+        """The app may work on this repository too, with the permissions that it asks for."""
+        self._apps.install(slug, full_name)
+
+    def uninstall(self, slug: str, full_name: str) -> None:
+        self._apps.uninstall(slug, full_name)
+
+    def grant_app(self, slug: str, full_name: str, permissions: Permissions) -> None:
+        """What the owner of the repository lets the app do, in place of what it asked for."""
+        self._apps.grant(slug, full_name, permissions)
+
+    def issue_pair(self, login: str, client_id: str) -> tuple[str, str]:
+        """A token that expires and what renews it, without the sign-in."""
+        pair = self._accounts.issue_pair(login, client_id)
+        return pair.token.value, pair.refresh
+
+    def live_app_tokens(self) -> list[str]:
+        """Tokens of installations that are good now, oldest first."""
+        return [each.value for each in self._accounts.live_tokens() if each.reach is not None]
 
     async def add_repository(
         self, full_name: str, content: Content, *, default_branch: str = "main", private: bool = True
@@ -148,15 +181,16 @@ class GitHubStandin:
         self._rate_limit.limit = calls_per_hour
 
     def _application(self) -> web.Application:
-        access = Access(self._accounts, self._repositories)
+        access = Access(self._accounts, self._repositories, self._apps)
         frame = RestFrame(self._accounts, self._rate_limit, self._faults)
         rest = web.Application(middlewares=[frame.middleware])
         rest.add_routes(RepositoriesApi(self._repositories, access).routes())
+        rest.add_routes(AppsApi(self._apps, self._accounts, self._repositories, self._now).routes())
         rest.add_routes(PullsApi(self._pulls, access).routes())
         application = web.Application(middlewares=[self._faults.outage_middleware])
         application.add_routes(self._sign_in.routes())
-        application.add_routes(TokenExchange(self._accounts).routes())
+        application.add_routes(TokenExchange(self._accounts, self._now).routes())
         application.add_routes(Control(self, self.control_key).routes())
         application.add_subapp("/api/v3", rest)
-        application.add_routes(SmartHttp(self._accounts, self._repositories).routes())
+        application.add_routes(SmartHttp(self._accounts, self._repositories, access).routes())
         return application

@@ -2,11 +2,12 @@
 
 from aiohttp import web
 
+from tests.standins.github.access import Access
 from tests.standins.github.accounts import Accounts, Token
 from tests.standins.github.authorization import basic_credentials
 from tests.standins.github.git_service import Service, advertise, serve
 from tests.standins.github.repositories import Repositories, Repository
-from tests.standins.github.rights import Right, right_of
+from tests.standins.github.rights import Right
 
 _NEEDED = {Service.UPLOAD_PACK: Right.READ, Service.RECEIVE_PACK: Right.PUSH}
 
@@ -14,9 +15,10 @@ _NEEDED = {Service.UPLOAD_PACK: Right.READ, Service.RECEIVE_PACK: Right.PUSH}
 class SmartHttp:
     """The token is the password; any user name goes with it."""
 
-    def __init__(self, accounts: Accounts, repositories: Repositories) -> None:
+    def __init__(self, accounts: Accounts, repositories: Repositories, access: Access) -> None:
         self._accounts = accounts
         self._repositories = repositories
+        self._access = access
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -44,15 +46,13 @@ class SmartHttp:
         full_name = f"{request.match_info['owner']}/{request.match_info['name'].removesuffix('.git')}"
         repository = self._repositories.find(full_name)
         token = self._token(request)
-        right = self._right(token, repository)
+        right = self._access.right_of(token, repository) if repository else Right.NONE
         if token is None and right < _NEEDED[service]:
             raise _unauthorized("Authentication is required.")
         if repository is None or right is Right.NONE:
             raise web.HTTPNotFound(text="Repository not found.")
         if token is not None and right < _NEEDED[service]:
             raise web.HTTPForbidden(text=f"Permission to {repository.full_name}.git denied to {token.login}.")
-        if repository.archived and service is Service.RECEIVE_PACK:
-            raise web.HTTPForbidden(text="This repository was archived so it is read-only.")
         if repository.archived and service is Service.RECEIVE_PACK:
             raise web.HTTPForbidden(text="This repository was archived so it is read-only.")
         return repository
@@ -64,12 +64,6 @@ class SmartHttp:
         if header and token is None:
             raise _unauthorized("Invalid username or token.")
         return token
-
-    def _right(self, token: Token | None, repository: Repository | None) -> Right:
-        if repository is None:
-            return Right.NONE
-        granted = self._repositories.granted(token.login, repository) if token else Right.NONE
-        return right_of(token, granted, private=repository.private)
 
 
 def _unauthorized(words: str) -> web.HTTPUnauthorized:
