@@ -95,7 +95,7 @@ class Screen:
                 if self._unfinished:
                     self._line("void", "the words above were cut off; Claude is asked again", "yellow")
                 self._line("waiting", f"{detail['reason']}; again in {detail['delay']:.0f} s", "yellow")
-            case "sandbox_limit_hit":
+            case "sandbox_limit_hit" | "push_limited":
                 self._line("limit", detail["summary"], "yellow")
             case "git_delayed":
                 self._line("waiting", f"{detail['reason']}; again in {detail['delay']:.0f} s", "yellow")

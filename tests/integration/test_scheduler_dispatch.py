@@ -162,7 +162,7 @@ async def test_nothing_is_lent_without_a_lease_that_was_renewed_lately(running: 
         assert refusal(superseded.value).reason == "LEASE_SUPERSEDED"
 
 
-async def test_a_users_revoked_token_is_told_as_a_missing_right(running: Stack) -> None:
+async def test_a_users_revoked_token_is_waited_for_until_they_sign_in_again(running: Stack) -> None:
     await new_task(running)
     async with running.runner() as runner:
         ref = (await runner.take()).attempt
@@ -171,7 +171,12 @@ async def test_a_users_revoked_token_is_told_as_a_missing_right(running: Stack) 
         request = dispatch.LendCredentialRequest(session_id=runner.session_id, attempt=ref, refresh=True)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await runner.stub.LendCredential(request, metadata=runner.metadata)
-        assert refusal(refused.value).reason == "NO_PUSH_RIGHT"
+        assert (refusal(refused.value).reason, "sign in again" in refusal(refused.value).message) == (
+            "UNAVAILABLE",
+            True,
+        )
+        await running.sign_in()
+        assert (await runner.lend(ref)).password == running.github.tokens_issued()[-1]
 
 
 async def test_a_task_waits_while_github_is_away_and_says_so(tmp_path: Path) -> None:

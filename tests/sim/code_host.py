@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,21 +54,46 @@ class Rights:
         self.remember(user, project, answer)
         return answer
 
-    async def github_token(self, user: str) -> str:
-        if self._chance.random() < self._mood.away:
-            raise Unavailable("GitHub does not answer", reason="GITHUB_UNAVAILABLE")
+    def limits(self, user: str, project: str) -> str:
+        """Nothing is out of reach."""
+        return ""
+
+
+class Tokens:
+    """At the door of `user_tokens`: there is one for everybody, mostly."""
+
+    def __init__(self, github: "GitHub") -> None:
+        self._github = github
+
+    async def run(self) -> None:
+        """Nothing to renew."""
+        await asyncio.Event().wait()
+
+    async def current(self, user: str) -> str:
+        self._github.check_there()
         return f"token of {user}"
+
+    async def next_after(self, user: str, refused: str) -> str:
+        raise TokenRefused("GitHub does not take your token; sign in again")
+
+    async def using(self, user: str, call: Callable[[str], Awaitable[Any]]) -> Any:
+        return await call(await self.current(user))
 
 
 class GitHub:
     """What little of GitHub's API attempts need."""
 
-    def __init__(self, chance: random.Random, temper: Temper) -> None:
-        self._chance, self._temper = chance, temper
+    def __init__(self, chance: random.Random, temper: Temper, mood: GitHubMood) -> None:
+        self._chance, self._temper, self._mood = chance, temper, mood
 
     async def account(self, token: str) -> None:
         """The token is good, mostly."""
         self._check()
+
+    def check_there(self) -> None:
+        """It answers, mostly."""
+        if self._chance.random() < self._mood.away:
+            raise Unavailable("GitHub does not answer", reason="GITHUB_UNAVAILABLE")
 
     def _check(self) -> None:
         if self._temper.token_refused and self._chance.random() < self._temper.token_refused:

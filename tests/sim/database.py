@@ -12,7 +12,7 @@ from errand_scheduler.store.runners import Runner
 from errand_scheduler.store.service_tokens import ServiceToken
 from errand_scheduler.store.sessions import Session
 from errand_scheduler.store.transaction import Tx
-from errand_scheduler.store.users import User
+from errand_scheduler.store.users import SealedPair, User
 from tests.sim.clock import START_US
 from tests.sim.store import Connection
 
@@ -77,7 +77,7 @@ def _add_person(tx: Tx, number: int) -> None:
     users.upsert(
         tx,
         User(user_id=user_id(number), github_id=number + 1, github_username=f"person{number}", created_time=START_US),
-        sealed_github_token="sealed",
+        SealedPair(token="sealed"),
     )
     sessions.insert(
         tx,

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cryptography.fernet import Fernet
 
@@ -16,6 +16,7 @@ from errand_common.ids import Ids
 from errand_scheduler.announcer import Announcer
 from errand_scheduler.config import SchedulerSettings
 from errand_scheduler.durations import Durations
+from errand_scheduler.github import Wire
 from errand_scheduler.keeping.blob_files import BlobFiles
 from errand_scheduler.keeping.mending import Mending
 from errand_scheduler.server import Scheduler
@@ -26,7 +27,7 @@ from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer_thread import StorageBroken
 from errand_scheduler.tls import ServerIdentity
 from tests.sim.clock import HostClock
-from tests.sim.code_host import GitHub, GitHubMood, Rights
+from tests.sim.code_host import GitHub, GitHubMood, Rights, Tokens
 from tests.sim.database import USERS, new_database
 from tests.sim.network import Network
 from tests.sim.process import Process
@@ -46,6 +47,9 @@ class _SimScheduler(Scheduler):
 
     def _make_rights(self) -> Any:
         return self._sim_rights(self._durations)
+
+    def _make_tokens(self) -> Any:
+        return Tokens(cast(GitHub, self._github))
 
 
 class SchedulerHost:
@@ -147,7 +151,8 @@ class SchedulerHost:
             self.clock,
             reader=InlineReader(self.connection, self._chance),
             writer=writer,
-            github=GitHub(self._chance, self._temper),
+            github=GitHub(self._chance, self._temper, self.mood),
+            github_api=cast(Wire, None),
             announcer=announcer,
             history=self._history(),
             room=Room((), 0),

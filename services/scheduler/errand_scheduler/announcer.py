@@ -1,6 +1,6 @@
 """Carries what was committed to the parts of the process that follow it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -42,14 +42,16 @@ class Announcer:
         placer: Placer,
         authority: Authority,
         rights: PushRights,
+        on_end: Callable[[str], None],
     ) -> None:
-        """Tell these from now on."""
+        """Tell these from now on; `on_end` hears which attempt is over."""
         self._hub = hub
         self._board = board
         self._sessions = sessions
         self._placer = placer
         self._authority = authority
         self._rights = rights
+        self._on_end = on_end
         self._connected = True
 
     def announce(self, notices: Sequence[Notice]) -> None:
@@ -92,5 +94,6 @@ class Announcer:
         if self._sessions.moved(attempt, old):
             log.error("runner_ill", runner_id=attempt.runner_id, reason=attempt.reason)
         if attempt.phase.final:
+            self._on_end(attempt.attempt_id)
             self._placer.note(attempt.task_id)
             self._placer.wake()

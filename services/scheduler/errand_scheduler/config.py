@@ -12,6 +12,7 @@ from errand_common.config import Settings
 from errand_common.disk import GIB
 
 _RUNNER_NAME = re.compile(r"[a-z0-9-]{1,32}")
+_APP_ID = re.compile(r"[0-9]{1,20}|[A-Za-z0-9.]{8,64}")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _TWO_WAYS = (
     "for you alone, set ERRAND_GITHUB_TOKEN to a personal token of yours, for example ERRAND_GITHUB_TOKEN=ghp_...; "
@@ -58,6 +59,24 @@ class SchedulerSettings(Settings):
         alias="ERRAND_GITHUB_CLIENT_ID",
         description="the id of this Errand's app at GitHub, where people sign in with it; or else ERRAND_GITHUB_TOKEN",
         examples=["Iv23liAbCdEfGhIjKlMn"],
+    )
+    github_client_secret: SecretStr | None = Field(
+        None,
+        alias="ERRAND_GITHUB_CLIENT_SECRET",
+        description="renews sign-ins that expire, which a GitHub App's do after 8 hours; the gateway needs it too",
+        examples=["0123456789abcdef0123456789abcdef01234567"],
+    )
+    github_app_id: str | None = Field(
+        None,
+        alias="ERRAND_GITHUB_APP_ID",
+        description="the id of a GitHub App of yours, as which work is pushed; with ERRAND_GITHUB_APP_KEY_FILE",
+        examples=["123456"],
+    )
+    github_app_key_file: Path | None = Field(
+        None,
+        alias="ERRAND_GITHUB_APP_KEY_FILE",
+        description="the private key of that app, as GitHub gives it",
+        examples=["/run/secrets/errand-app.pem"],
     )
     public_url: str = Field(
         "http://127.0.0.1:8080",
@@ -145,6 +164,15 @@ class SchedulerSettings(Settings):
             raise ValueError("it holds a character that no token has, such as a space; copy it again")
         return value
 
+    @field_validator("github_app_id")
+    @classmethod
+    def _is_an_app(cls, value: str | None) -> str | None:
+        if value is not None and not _APP_ID.fullmatch(value):
+            raise ValueError(
+                'it is a number, or a client id such as "Iv23liAbCdEfGhIjKlMn"; the app\'s page shows both'
+            )
+        return value
+
     @field_validator("runners", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -166,6 +194,15 @@ class SchedulerSettings(Settings):
             raise ValueError(f"neither ERRAND_GITHUB_TOKEN nor ERRAND_GITHUB_CLIENT_ID is set: {_TWO_WAYS}")
         if self.github_token is not None and self.github_client_id is not None:
             raise ValueError(f"ERRAND_GITHUB_TOKEN and ERRAND_GITHUB_CLIENT_ID are both set, keep one: {_TWO_WAYS}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_the_app_whole(self) -> Self:
+        if (self.github_app_id is None) != (self.github_app_key_file is None):
+            raise ValueError(
+                "ERRAND_GITHUB_APP_ID and ERRAND_GITHUB_APP_KEY_FILE belong together and one is not set: for example "
+                "ERRAND_GITHUB_APP_ID=123456 ERRAND_GITHUB_APP_KEY_FILE=/run/secrets/errand-app.pem"
+            )
         return self
 
     @property

@@ -79,3 +79,8 @@ def task_retried() -> Fact:
 def pull_request_opened(url: str, number: int) -> Fact:
     """The pull request is open."""
     return fact_of(event_pb2.EventBody(pull_request_opened=event_pb2.PullRequestOpened(url=url, number=number)))
+
+
+def push_limited(summary: str) -> Fact:
+    """What the credential that a task is lent may not push."""
+    return fact_of(event_pb2.EventBody(push_limited=event_pb2.PushLimited(summary=summary)))

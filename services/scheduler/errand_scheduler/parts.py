@@ -10,12 +10,15 @@ from errand_common.clock import Clock
 from errand_common.disk import Room
 from errand_common.ids import Ids
 from errand_scheduler.access.admission import Listed
+from errand_scheduler.access.app_tokens import AppTokens, app_key
 from errand_scheduler.access.auth import Authority, CallGuard
 from errand_scheduler.access.lending import Lending
 from errand_scheduler.access.people import People
+from errand_scheduler.access.revoking import Revoking
 from errand_scheduler.access.rights import PushRights
 from errand_scheduler.access.sign_in_links import new_links
 from errand_scheduler.access.single_user import Owner
+from errand_scheduler.access.user_tokens import UserTokens
 from errand_scheduler.access.vault import open_vault
 from errand_scheduler.announcer import Announcer
 from errand_scheduler.board import Board
@@ -32,7 +35,9 @@ from errand_scheduler.edges.fleet import FleetEdge
 from errand_scheduler.edges.sign_in import SignIns
 from errand_scheduler.edges.task import TaskEdge
 from errand_scheduler.folder import DataFolder
-from errand_scheduler.github import GitHub
+from errand_scheduler.github import GitHub, Wire
+from errand_scheduler.github.as_app import GitHubApp
+from errand_scheduler.github.renewal import Renewal
 from errand_scheduler.keeping.backups import Backups
 from errand_scheduler.keeping.blob_files import BlobFiles
 from errand_scheduler.keeping.blob_sweep import BlobSweep
@@ -62,6 +67,7 @@ class Parts:
         reader: Reader,
         writer: Writer,
         github: GitHub,
+        github_api: Wire,
         announcer: Announcer,
         history: Meta,
         room: Room,
@@ -81,10 +87,20 @@ class Parts:
         self._blobs = Blobs(reader=reader, writer=writer, board=self._board, sessions=self._sessions, files=blob_files)
         self._backups = Backups(DataFolder(settings.data), blob_files, clock)
         self._retention = self._make_retention()
+        self._github_api = github_api
         self._people = People(self._vault, self._ids)
         self._owner = self._make_owner()
         self._admission = self._owner or Listed(settings.admitted)
         self._authority = Authority(reader, clock, self._admission)
+        self._tokens = self._make_tokens()
+        self._app = self._make_app()
+        self._revoking = Revoking(
+            api=github_api,
+            reader=reader,
+            writer=writer,
+            vault=self._vault,
+            retry_s=self._durations.github_retry_s,
+        )
         self._rights = self._make_rights()
         self._placer = self._make_placer()
         self._sweeper = Sweeper(writer, self._board, clock, self._durations)
@@ -97,6 +113,44 @@ class Parts:
             placer=self._placer,
             authority=self._authority,
             rights=self._rights,
+            on_end=self._attempt_over,
+        )
+
+    def _attempt_over(self, attempt_id: str) -> None:
+        if self._app is not None:
+            self._app.over(attempt_id)
+        self._revoking.wake()
+
+    def _make_tokens(self) -> UserTokens:
+        settings = self._settings
+        renewal = None
+        if settings.github_client_id is not None and settings.github_client_secret is not None:
+            renewal = Renewal(
+                self._github_api,
+                url=settings.github_url,
+                client_id=settings.github_client_id,
+                client_secret=settings.github_client_secret,
+            )
+        return UserTokens(
+            reader=self._reader,
+            writer=self._writer,
+            vault=self._vault,
+            admission=self._admission,
+            clock=self._clock,
+            renewal=renewal,
+            refused=self._github_api.refused,
+        )
+
+    def _make_app(self) -> AppTokens | None:
+        settings = self._settings
+        if settings.github_app_id is None or settings.github_app_key_file is None:
+            return None
+        return AppTokens(
+            GitHubApp(self._github_api, app_id=settings.github_app_id, key=app_key(settings.github_app_key_file)),
+            writer=self._writer,
+            vault=self._vault,
+            clock=self._clock,
+            retry_s=self._durations.github_retry_s,
         )
 
     def _make_owner(self) -> Owner | None:
@@ -126,9 +180,9 @@ class Parts:
     def _make_rights(self) -> PushRights:
         return PushRights(
             reader=self._reader,
-            vault=self._vault,
-            admission=self._admission,
+            tokens=self._tokens,
             github=self._github,
+            app=self._app,
             clock=self._clock,
             durations=self._durations,
         )
@@ -168,6 +222,7 @@ class Parts:
             ids=self._ids,
             sign_ins=self._make_sign_ins(),
             github=self._github,
+            tokens=self._tokens,
             rights=self._rights,
             github_url=self._settings.github_url,
         )
@@ -201,9 +256,14 @@ class Parts:
             directives=self._directives,
             events=self._make_events_in(),
             blobs=self._blobs,
-            github=self._github,
             rights=self._rights,
-            lending=Lending(rights=self._rights, github=self._github),
+            lending=Lending(
+                tokens=self._tokens,
+                app=self._app,
+                github=self._github,
+                clock=self._clock,
+                people_sign_in=self._owner is None,
+            ),
         )
 
     def _make_events_in(self) -> EventsIn:

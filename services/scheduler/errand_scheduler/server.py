@@ -26,7 +26,7 @@ from errand_scheduler.announcer import Announcer
 from errand_scheduler.config import SchedulerSettings
 from errand_scheduler.edges.stream import SEND_S, SendLimit
 from errand_scheduler.folder import DataFolder, locked
-from errand_scheduler.github import SIGN_IN_AGAIN, open_github
+from errand_scheduler.github import SIGN_IN_AGAIN, GitHub, open_wire
 from errand_scheduler.keeping.blob_files import BlobFiles
 from errand_scheduler.keeping.mending import Mending
 from errand_scheduler.parts import Parts
@@ -62,7 +62,16 @@ class Scheduler(Parts):
         await self.tell_writable(True)
         await server.start()
         async with asyncio.TaskGroup() as watches:
-            runs = [self._placer.run, self._sweeper.run, self._retention.run, *beside]
+            runs = [
+                self._placer.run,
+                self._sweeper.run,
+                self._retention.run,
+                self._tokens.run,
+                self._revoking.run,
+                *beside,
+            ]
+            if self._app is not None:
+                runs.append(self._app.settle)
             if self._owner is not None:
                 runs.append(self._owner.settle)
             running = [watches.create_task(run()) for run in runs]
@@ -115,7 +124,7 @@ async def scheduler(
         announcer = Announcer()
         writer = await stack.enter_async_context(open_writer(folder.database, clock, announcer.announce))
         reader = await stack.enter_async_context(open_reader(folder.database))
-        github = await stack.enter_async_context(open_github(settings.github_api_url, refused=_refused(settings)))
+        github_api = await stack.enter_async_context(open_wire(settings.github_api_url, refused=_refused(settings)))
         history = await first_start.ensure_history(writer)
         await credentials.ensure(writer, Ids(clock), folder, runner_names=settings.runners)
         core = Scheduler(
@@ -123,7 +132,8 @@ async def scheduler(
             clock,
             reader=reader,
             writer=writer,
-            github=github,
+            github=GitHub(github_api),
+            github_api=github_api,
             announcer=announcer,
             history=history,
             room=room,

@@ -98,7 +98,8 @@ def test_everything_of_an_older_release_is_there_afterwards(tmp_path: Path, vers
     prepare(tmp_path / "errand.db")
     with closing(open_for_writing(tmp_path / "errand.db")) as connection:
         tables = {row["name"] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-        assert {name for name in tables if not name.startswith("sqlite_")} - set(old_database.ROWS) == {"blobs"}
+        new = {name for name in tables if not name.startswith("sqlite_")} - set(old_database.ROWS)
+        assert new == {"blobs", "installation_tokens"}
         for table, rows in old_database.ROWS.items():
             assert without_deadlines(old_database.rows(connection, table)) == without_deadlines(rows), table
         assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"

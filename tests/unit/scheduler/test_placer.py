@@ -11,12 +11,12 @@ from typing import TypeVar
 import pytest
 from cryptography.fernet import Fernet
 
-from errand_common.errors import Unavailable
 from errand_common.ids import Ids
 from errand_common.values import AttemptPhase, TaskStatus
 from errand_scheduler.access.admission import Listed
 from errand_scheduler.access.auth import Authority
 from errand_scheduler.access.rights import Answer, PushRights, Right
+from errand_scheduler.access.user_tokens import UserTokens
 from errand_scheduler.access.vault import Vault
 from errand_scheduler.announcer import Announcer
 from errand_scheduler.board import Board
@@ -32,39 +32,16 @@ from errand_scheduler.store.database import prepare
 from errand_scheduler.store.notices import Notice
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.reader_pool import open_reader
-from errand_scheduler.store.transaction import Tx
-from errand_scheduler.store.writer import Writer
 from errand_scheduler.store.writer_thread import open_writer
 from errand_scheduler.watching.cursors import Cursors
 from errand_scheduler.watching.hub import Hub
+from tests.unit.scheduler.moody import Moody
 from tests.unit.scheduler.world import PROJECT, RUNNER, USER, StillClock, seed
 
 T = TypeVar("T")
 DEADLINE_S = 20.0
 DURATIONS = Durations(beat_s=10_000.0)
 """So long that nothing happens because time passes."""
-
-
-class Moody(Writer):
-    """A writer that refuses when told to."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-        self.refusals = 0
-
-    async def write(self, fn: Callable[[Tx], T], *, size_bytes: int = 0, urgent: bool = False) -> T:
-        if self.refusals:
-            self.refusals -= 1
-            raise Unavailable("the disk refuses")
-        return await self._writer.write(fn, size_bytes=size_bytes, urgent=urgent)
-
-    @property
-    def degraded(self) -> bool:
-        return self._writer.degraded
-
-    @property
-    def load(self) -> float:
-        return self._writer.load
 
 
 @dataclass
@@ -148,9 +125,8 @@ async def at_work(folder: Path, *, most_live: int) -> AsyncIterator[Office]:
         await thread.write(seed)
         writer, admission = Moody(thread), Listed(())
         vault = Vault([Fernet.generate_key().decode()])
-        rights = PushRights(
-            reader=reader, vault=vault, admission=admission, github=github, clock=clock, durations=DURATIONS
-        )
+        tokens = UserTokens(reader=reader, writer=writer, vault=vault, admission=admission, clock=clock, renewal=None)
+        rights = PushRights(reader=reader, tokens=tokens, github=github, app=None, clock=clock, durations=DURATIONS)
         rights.remember(USER, PROJECT, Answer(Right.PUSH))
         placer = Placer(
             reader=reader,
@@ -165,7 +141,15 @@ async def at_work(folder: Path, *, most_live: int) -> AsyncIterator[Office]:
         )
         authority = Authority(reader, clock, admission)
         hub = Hub(Cursors("e0"))
-        announcer.connect(hub=hub, board=board, sessions=sessions, placer=placer, authority=authority, rights=rights)
+        announcer.connect(
+            hub=hub,
+            board=board,
+            sessions=sessions,
+            placer=placer,
+            authority=authority,
+            rights=rights,
+            on_end=lambda _: None,
+        )
         async with asyncio.TaskGroup() as group:
             running = group.create_task(placer.run())
             yield Office(clock, ids, reader, writer, board, sessions, placer, committed)

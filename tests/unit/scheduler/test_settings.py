@@ -43,6 +43,7 @@ def test_users_and_runners_are_lists_with_commas(monkeypatch: pytest.MonkeyPatch
         ("ERRAND_RUNNERS", "../gateway"),
         ("ERRAND_RUNNERS", "a" * 33),
         ("ERRAND_RUNNERS", "local,local"),
+        ("ERRAND_GITHUB_APP_ID", "my app"),
     ],
 )
 def test_a_wrong_setting_is_named_with_an_example(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -78,3 +79,10 @@ def test_a_token_shows_neither_in_the_settings_nor_in_what_is_wrong_with_it(monk
     with pytest.raises(config.ConfigError, match="ERRAND_GITHUB_TOKEN is wrong: it holds a character") as wrong:
         config.load(SchedulerSettings)
     assert TOKEN not in str(wrong.value)
+
+
+@pytest.mark.parametrize("name", ["ERRAND_GITHUB_APP_ID", "ERRAND_GITHUB_APP_KEY_FILE"])
+def test_half_an_app_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "123456")
+    with pytest.raises(config.ConfigError, match=r"belong together .* for example ERRAND_GITHUB_APP_ID="):
+        config.load(SchedulerSettings)

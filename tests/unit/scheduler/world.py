@@ -28,7 +28,7 @@ from errand_scheduler.store.reader_pool import open_reader
 from errand_scheduler.store.runners import Runner
 from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
-from errand_scheduler.store.users import User
+from errand_scheduler.store.users import SealedPair, User
 from errand_scheduler.store.writer_thread import WriterThread, open_writer
 
 DURATIONS = Durations(beat_s=5.0)
@@ -214,7 +214,7 @@ def seed(tx: Tx) -> None:
     meta.insert(tx, Meta(epoch="e0", generation=0))
     for number, user_id in enumerate((USER, OTHER_USER)):
         user = User(user_id=user_id, github_id=number, github_username=user_id, created_time=tx.now_us)
-        users.upsert(tx, user, sealed_github_token="sealed")
+        users.upsert(tx, user, SealedPair(token="sealed"))
     projects.insert(
         tx,
         Project(

@@ -2,15 +2,21 @@
 
 import hmac
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from errand_common.errors import Denied
-from errand_scheduler.access.rights import PushRights
-from errand_scheduler.github import GitHub, TokenRefused
+from errand_common.clock import Clock
+from errand_common.errors import Denied, Unavailable
+from errand_scheduler.access.app_tokens import AppTokens
+from errand_scheduler.access.user_tokens import UserTokens
+from errand_scheduler.github import GitHub, Proposal, PullRequest, TokenRefused
+from errand_scheduler.github.as_app import NotInstalled
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.projects import Project
 
 _GIT_USERNAME = "x-access-token"  # what GitHub expects beside a token in basic authentication
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -25,49 +31,95 @@ class Lent:
 
 
 class Lending:
-    """Picks what is lent, and never lends again what the git host refused."""
+    """Picks what is lent: the app's token where there is an app, else the person's. What the git host refused is never
+    lent again."""
 
-    def __init__(self, *, rights: PushRights, github: GitHub) -> None:
-        self._rights = rights
+    def __init__(
+        self, *, tokens: UserTokens, app: AppTokens | None, github: GitHub, clock: Clock, people_sign_in: bool
+    ) -> None:
+        self._tokens = tokens
+        self._app = app
         self._github = github
+        self._clock = clock
+        self._people_sign_in = people_sign_in
         # An id must not let anybody try passwords against it.
         self._naming_key = secrets.token_bytes(32)
 
     async def lend(
-        self, attempt: Attempt, project: Project, *, refused_lent_id: str = "", repository: str = ""
+        self,
+        attempt: Attempt,
+        project: Project,
+        *,
+        refused_lent_id: str = "",
+        refused_last: bool = False,
+        repository: str = "",
     ) -> Lent:
         """The credential for the project's repository, or for another that it may read. `refused_lent_id` names the one
-        that the git host refused.
+        that the git host refused; `refused_last`: it was the one that would be lent now.
 
-        Raises Denied NO_PUSH_RIGHT where the person must see to it, Denied for a repository that is not the project's,
+        Raises Denied NO_PUSH_RIGHT where somebody must see to it, Denied for a repository that is not the project's,
         Unavailable where none can be had now.
         """
         if repository and repository.lower() != project.repository.lower():
             raise Denied(
-                f"the project {project.repository} names no repository {repository[:160]} to read beside its own"
+                f"the project {project.repository} may not read {repository[:160]}; its own is lent for, no other"
             )
-        token = await self._rights.github_token(attempt.user_id)
-        lent_id = self._name(token)
-        if hmac.compare_digest(lent_id, refused_lent_id):
-            await self.check(token)
-            raise Denied(
-                f"GitHub's API takes your token, but its git server refuses it for {project.repository}; look whether "
-                "its organisation asks for single sign-on",
-                reason="NO_PUSH_RIGHT",
-            )
-        return Lent(username=_GIT_USERNAME, password=token, lent_id=lent_id)
 
-    async def check(self, token: str) -> None:
-        """Ask GitHub whether it takes the token. Raises Denied NO_PUSH_RIGHT."""
+        def refused(secret: str) -> bool:
+            return refused_last or hmac.compare_digest(self._name(secret), refused_lent_id)
+
+        if self._app is not None:
+            return await self._told(self._of_app(self._app, attempt, project, refused))
+        return await self._told(self._of_person(attempt, project, refused))
+
+    async def open_pull_request(self, attempt: Attempt, project: Project, proposal: Proposal) -> PullRequest:
+        """Open it as whoever the attempt pushes as, or find it open. Raises as `lend`, and Invalid."""
+        if self._app is None:
+            opening = self._tokens.using(attempt.user_id, lambda token: self._github.open_pull_request(token, proposal))
+        else:
+            opening = self._open_as_app(self._app, attempt, project, proposal)
+        return await self._told(opening)
+
+    async def _open_as_app(self, app: AppTokens, attempt: Attempt, project: Project, proposal: Proposal) -> PullRequest:
+        token = await app.token(attempt, project.repository, reading=False, refused=lambda _: False)
         try:
+            return await self._github.open_pull_request(token.value, proposal)
+        except TokenRefused:
+            newer = await app.token(attempt, project.repository, reading=False, refused=token.value.__eq__)
+            return await self._github.open_pull_request(newer.value, proposal)
+
+    async def _of_app(self, app: AppTokens, attempt: Attempt, project: Project, refused: Callable[[str], bool]) -> Lent:
+        token = await app.token(attempt, project.repository, reading=False, refused=refused)
+        return self._lent(token.value, token.until_s - self._clock.boot_s())
+
+    async def _of_person(self, attempt: Attempt, project: Project, refused: Callable[[str], bool]) -> Lent:
+        token = await self._tokens.current(attempt.user_id)
+        if not refused(token):
+            return self._lent(token)
+        try:
+            return self._lent(await self._tokens.next_after(attempt.user_id, token))
+        except TokenRefused:
             await self._github.account(token)
+        raise Denied(
+            f"GitHub's API takes your token, but its git server refuses it for {project.repository}; look whether its "
+            "organisation asks for single sign-on",
+            reason="NO_PUSH_RIGHT",
+        )
+
+    async def _told(self, answer: Awaitable[Answer]) -> Answer:
+        """Renamed for a runner, whose own credential is good: where the person can mend it by signing in, the task
+        waits for that."""
+        try:
+            return await answer
         except TokenRefused as exc:
-            raise refused(exc) from exc
+            if self._people_sign_in:
+                raise Unavailable(exc.message) from exc
+            raise Denied(exc.message, reason="NO_PUSH_RIGHT") from exc
+        except NotInstalled as exc:
+            raise Denied(exc.message, reason="NO_PUSH_RIGHT") from exc
+
+    def _lent(self, secret: str, expire_s: float | None = None) -> Lent:
+        return Lent(username=_GIT_USERNAME, password=secret, lent_id=self._name(secret), expire_s=expire_s)
 
     def _name(self, secret: str) -> str:
         return hmac.digest(self._naming_key, secret.encode(), "sha256").hex()[:32]
-
-
-def refused(error: TokenRefused) -> Denied:
-    """To a runner, a user's refused token is a missing right: its own credential is good."""
-    return Denied(error.message, reason="NO_PUSH_RIGHT")

@@ -2,10 +2,11 @@
 
 from errand_common.ids import Ids
 from errand_scheduler.access import signin
-from errand_scheduler.access.rights import GITHUB_TOKEN
 from errand_scheduler.access.signin import TokenPair
+from errand_scheduler.access.user_tokens import sealed
 from errand_scheduler.access.vault import Vault
 from errand_scheduler.github import Account
+from errand_scheduler.github.renewal import TokenPair as GitHubPair
 from errand_scheduler.store import users
 from errand_scheduler.store.notices import SignedIn
 from errand_scheduler.store.transaction import Tx
@@ -19,8 +20,8 @@ class People:
         self._vault = vault
         self._ids = ids
 
-    def keep(self, tx: Tx, account: Account, github_token: str, *, admit: bool) -> User:
-        """The user of an account, new or known, with this token from now on. `admit` holds beyond any list."""
+    def keep(self, tx: Tx, account: Account, pair: GitHubPair, *, admit: bool) -> User:
+        """The user of an account, new or known, with this GitHub token from now on. `admit` holds beyond any list."""
         known = tx.one(users.by_github_id(account.github_id))
         admitted_time = known.admitted_time if known else None
         user = User(
@@ -30,8 +31,7 @@ class People:
             created_time=known.created_time if known else tx.now_us,
             admitted_time=admitted_time or (tx.now_us if admit else None),
         )
-        sealed = self._vault.seal(github_token, user_id=user.user_id, kind=GITHUB_TOKEN)
-        users.upsert(tx, user, sealed_github_token=sealed)
+        users.upsert(tx, user, sealed(pair, self._vault, user_id=user.user_id, now_us=tx.now_us))
         tx.notice(SignedIn(user_id=user.user_id))
         return user
 

@@ -4,17 +4,21 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from errand_common.clock import Clock
-from errand_common.errors import ErrandError, NotFound, Unavailable
-from errand_scheduler.access.admission import Admission
-from errand_scheduler.access.vault import Vault, VaultError
+from errand_common.errors import ErrandError, NotFound
+from errand_scheduler.access.app_tokens import AppTokens
+from errand_scheduler.access.user_tokens import UserTokens
 from errand_scheduler.durations import Durations
-from errand_scheduler.github import GitHub
-from errand_scheduler.store import projects, users
+from errand_scheduler.github import GitHub, Repository
+from errand_scheduler.github.as_app import NotInstalled
+from errand_scheduler.store import projects
+from errand_scheduler.store.projects import Project
 from errand_scheduler.store.reader import Reader
 
 _REMEMBERED_S = 300.0
-GITHUB_TOKEN = "github_token"  # noqa: S105  the kind of secret, not one
-"""The vault's word for a user's GitHub token."""
+_NO_WORKFLOWS = (
+    "what is lent to this task may not change .github/workflows: GitHub refuses a push that does; "
+    "commit such a change yourself"
+)
 
 
 class Right(Enum):
@@ -27,11 +31,13 @@ class Right(Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """A right, and in words what stands in its way; the repository's default branch where it became another."""
+    """A right, and in words what stands in its way; the repository's default branch where it became another. `limits`:
+    in words, what may not be pushed all the same."""
 
     right: Right
     words: str = ""
     new_default_branch: str = ""
+    limits: str = ""
 
 
 class PushRights:
@@ -41,16 +47,16 @@ class PushRights:
         self,
         *,
         reader: Reader,
-        vault: Vault,
-        admission: Admission,
+        tokens: UserTokens,
         github: GitHub,
+        app: AppTokens | None,
         clock: Clock,
         durations: Durations,
     ) -> None:
         self._reader = reader
-        self._vault = vault
-        self._admission = admission
+        self._tokens = tokens
         self._github = github
+        self._app = app
         self._clock = clock
         self._durations = durations
         self._answers: dict[tuple[str, str], tuple[Answer, float]] = {}
@@ -76,31 +82,52 @@ class PushRights:
             self.remember(user_id, project_id, answer)
         return answer
 
-    async def github_token(self, user_id: str) -> str:
-        """The user's GitHub token. Raises Denied for a user who is admitted no more, Unavailable where the vault
-        cannot open it."""
-        user = await self._reader.one(users.by_id(user_id))
-        sealed = await self._reader.one(users.sealed_github_token(user_id))
-        if user is None or sealed is None:
-            raise NotFound(f"there is no user {user_id}")
-        self._admission.check(user)
+    async def repository(self, user_id: str, name: str) -> Repository:
+        """The repository "owner/name" as the user sees it. Raises NotFound, and what UserTokens.using does."""
         try:
-            return self._vault.open(sealed, user_id=user_id, kind=GITHUB_TOKEN)
-        except VaultError as exc:
-            raise Unavailable(str(exc)) from exc
+            return await self._tokens.using(user_id, lambda token: self._github.repository(token, name))
+        except NotFound as exc:
+            if self._app is None:
+                raise
+            # In the same words wherever it lies: whether the app is on a repository is nobody's who may not see it.
+            words = f"{exc.message}, and whether Errand's GitHub App is installed on it: {await self._app.page()}"
+            raise NotFound(words) from exc
+
+    def learn(self, project: Project, repository: Repository) -> None:
+        """Keep what GitHub just said of a project's repository, where that is all there is to know."""
+        if self._app is None:
+            self.remember(project.user_id, project.project_id, self._judge(project, repository, ""))
+
+    def limits(self, user_id: str, project_id: str) -> str:
+        """What was last known that the user's tasks may not push, in words; empty where nothing is."""
+        answer, _ = self._answers.get((user_id, project_id), (None, 0.0))
+        return answer.limits if answer else ""
 
     async def _answer(self, user_id: str, project_id: str) -> Answer:
         project = await self._reader.one(projects.by_id(project_id))
         if project is None:
             return Answer(Right.NONE, f"the project {project_id} is gone")
         try:
-            token = await self.github_token(user_id)
-            repository = await self._github.repository(token, project.repository)
+            # First: without it GitHub does not show the repository to who signed in to the app.
+            obstacle = await self._app.obstacle(project.repository) if self._app else ""
+            repository = await self.repository(user_id, project.repository)
+        except NotInstalled as exc:
+            return Answer(Right.UNKNOWN, exc.message)
         except NotFound as exc:
             return Answer(Right.NONE, exc.message)
         except ErrandError as exc:
             return Answer(Right.UNKNOWN, exc.message)
+        return self._judge(project, repository, obstacle)
+
+    def _judge(self, project: Project, repository: Repository, obstacle: str) -> Answer:
         if repository.push_refusal:
             return Answer(Right.NONE, repository.push_refusal)
+        if missing := obstacle or (repository.scope_refusal if self._app is None else ""):
+            return Answer(Right.UNKNOWN, missing)
         moved = repository.default_branch != project.default_branch
-        return Answer(Right.PUSH, new_default_branch=repository.default_branch if moved else "")
+        limited = self._app is not None or not repository.may_push_workflows
+        return Answer(
+            Right.PUSH,
+            new_default_branch=repository.default_branch if moved else "",
+            limits=_NO_WORKFLOWS if limited else "",
+        )

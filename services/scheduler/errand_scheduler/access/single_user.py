@@ -9,9 +9,10 @@ from pydantic import SecretStr
 from errand_common.errors import Conflict, Denied, ErrandError
 from errand_common.service import StartError
 from errand_scheduler.access.people import People
-from errand_scheduler.access.rights import GITHUB_TOKEN
+from errand_scheduler.access.user_tokens import GITHUB_TOKEN
 from errand_scheduler.access.vault import Vault, VaultError
 from errand_scheduler.github import Account, GitHub, GitHubUnavailable, TokenRefused
+from errand_scheduler.github.renewal import TokenPair
 from errand_scheduler.store import users
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.transaction import Tx
@@ -90,7 +91,7 @@ class Owner:
 
     def keep(self, tx: Tx, account: Account) -> User:
         """Store the owner with the token; `know` follows once this is committed."""
-        return self._people.keep(tx, account, self._token.get_secret_value(), admit=True)
+        return self._people.keep(tx, account, TokenPair(self._token.get_secret_value()), admit=True)
 
     def know(self, owner: User) -> None:
         """From now on this user alone is admitted."""

@@ -14,7 +14,8 @@ from errand_common.ids import Ids
 from errand_scheduler import wire
 from errand_scheduler.access import signin
 from errand_scheduler.access.callers import person
-from errand_scheduler.access.rights import Answer, PushRights, Right
+from errand_scheduler.access.rights import PushRights
+from errand_scheduler.access.user_tokens import UserTokens
 from errand_scheduler.edges.project_settings import update_project
 from errand_scheduler.edges.requests import (
     counted_page_of,
@@ -49,6 +50,7 @@ class AccountEdge(AccountServiceServicer):
         ids: Ids,
         sign_ins: SignIns,
         github: GitHub,
+        tokens: UserTokens,
         rights: PushRights,
         github_url: str,
     ) -> None:
@@ -57,6 +59,7 @@ class AccountEdge(AccountServiceServicer):
         self._ids = ids
         self._sign_ins = sign_ins
         self._github = github
+        self._tokens = tokens
         self._rights = rights
         self._github_url = github_url
 
@@ -96,17 +99,16 @@ class AccountEdge(AccountServiceServicer):
         user_id = person().user_id
         if not _REPOSITORY.fullmatch(request.repository):
             raise Invalid(f'repository "{request.repository[:160]}" is not a name such as octocat/hello-world')
-        token = await self._rights.github_token(user_id)
         with self._refusal_of_the_setting():
-            repository = await self._github.repository(token, request.repository)
+            repository = await self._rights.repository(user_id, request.repository)
             if repository.push_refusal:
                 raise Denied(repository.push_refusal, reason="NO_PUSH_RIGHT")
-            if await self._github.is_empty(token, repository.name):
+            if await self._tokens.using(user_id, lambda token: self._github.is_empty(token, repository.name)):
                 words = "has no commit yet, so there is nothing to start from; push a first commit, then add it"
                 raise Conflict(f"{repository.name} {words}")
         project_id = self._ids.new("prj")
         project = await self._writer.write(lambda tx: self._add_project(tx, repository, user_id, project_id))
-        self._rights.remember(user_id, project.project_id, Answer(Right.PUSH))
+        self._rights.learn(project, repository)
         return pb.CreateProjectResponse(project=wire.project(project))
 
     async def UpdateProject(self, request: pb.UpdateProjectRequest, context: Context) -> pb.UpdateProjectResponse:
@@ -116,9 +118,10 @@ class AccountEdge(AccountServiceServicer):
         self, request: pb.ListRepositoriesRequest, context: Context
     ) -> pb.ListRepositoriesResponse:
         page, size = counted_page_of(request.page_token, size=page_size(request.page_size, default=50, most=100))
-        token = await self._rights.github_token(person().user_id)
         with self._refusal_of_the_setting():
-            found = await self._github.repositories(token, page=page, size=size)
+            found = await self._tokens.using(
+                person().user_id, lambda token: self._github.repositories(token, page=page, size=size)
+            )
         return pb.ListRepositoriesResponse(
             repositories=[_repository(each) for each in found.repositories],
             next_page_token=token_of_counted_page(page + 1, size) if found.more else "",

@@ -14,7 +14,7 @@ from errand_common.clock import Clock
 from errand_common.errors import Conflict, Invalid, Unavailable
 from errand_common.wire import duration
 from errand_scheduler.access.callers import runner_id
-from errand_scheduler.access.lending import Lending, refused
+from errand_scheduler.access.lending import Lending
 from errand_scheduler.access.rights import PushRights
 from errand_scheduler.board import Board
 from errand_scheduler.durations import Durations
@@ -25,7 +25,7 @@ from errand_scheduler.edges.blobs import Blobs
 from errand_scheduler.edges.directives import Directing, verdict
 from errand_scheduler.edges.events import EventsIn
 from errand_scheduler.edges.transcript import transcript
-from errand_scheduler.github import GitHub, Proposal, TokenRefused
+from errand_scheduler.github import Proposal
 from errand_scheduler.lifecycle import records, turns
 from errand_scheduler.lifecycle.decisions import AT_WORK, Held
 from errand_scheduler.lifecycle.turns import Holder
@@ -61,7 +61,6 @@ class DispatchEdge(DispatchServiceServicer):
         directives: Directing,
         events: EventsIn,
         blobs: Blobs,
-        github: GitHub,
         rights: PushRights,
         lending: Lending,
     ) -> None:
@@ -76,7 +75,6 @@ class DispatchEdge(DispatchServiceServicer):
         self._directives = directives
         self._events = events
         self._blobs = blobs
-        self._github = github
         self._rights = rights
         self._lending = lending
 
@@ -138,10 +136,13 @@ class DispatchEdge(DispatchServiceServicer):
         attempt = self._leased(request.session_id, request.attempt)
         _, project = await self._task_and_project(attempt.task_id)
         lent = await self._lending.lend(
-            attempt, project, refused_lent_id=request.refused_lent_id, repository=request.repository
+            attempt,
+            project,
+            refused_lent_id=request.refused_lent_id,
+            refused_last=request.refresh,
+            repository=request.repository,
         )
-        if request.refresh:
-            await self._lending.check(lent.password)
+        await self._tell_limits(attempt, project)
         return pb.LendCredentialResponse(
             username=lent.username,
             password=lent.password,
@@ -163,11 +164,7 @@ class DispatchEdge(DispatchServiceServicer):
             title=request.title,
             body=request.body,
         )
-        token = await self._rights.github_token(attempt.user_id)
-        try:
-            opened = await self._github.open_pull_request(token, proposal)
-        except TokenRefused as exc:
-            raise refused(exc) from exc
+        opened = await self._lending.open_pull_request(attempt, project, proposal)
         holder = incoming.holder(request.attempt, attempt.runner_id)
         await self._writer.write(lambda tx: records.note_pull_request(tx, holder, url=opened.url, number=opened.number))
         return pb.OpenPullRequestResponse(url=opened.url, number=opened.number)
@@ -199,6 +196,11 @@ class DispatchEdge(DispatchServiceServicer):
     async def _finish(self, holder: Holder, outcome: runner_pb2.AttemptOutcome) -> None:
         end = incoming.attempt_end(outcome)
         await self._writer.write(lambda tx: turns.finish(tx, holder, end, self._durations), urgent=True)
+
+    async def _tell_limits(self, attempt: Attempt, project: Project) -> None:
+        """Before the work starts: a runner borrows first."""
+        if limits := self._rights.limits(attempt.user_id, project.project_id):
+            await self._writer.write(lambda tx: records.note_push_limits(tx, attempt, summary=limits))
 
     async def _task_and_project(self, task_id: str) -> tuple[Task, Project]:
         task = await self._reader.one(tasks.by_id(task_id))

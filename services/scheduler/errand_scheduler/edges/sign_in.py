@@ -13,6 +13,7 @@ from errand_scheduler.access.people import People
 from errand_scheduler.access.sign_in_links import SignInLink, SignInLinks
 from errand_scheduler.access.single_user import Owner
 from errand_scheduler.github import Account, GitHub
+from errand_scheduler.github.renewal import TokenPair
 from errand_scheduler.store import audit, users
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.transaction import Tx
@@ -99,7 +100,7 @@ class SignIns:
         pair, gateway = signin.new_pair(), caller().name
 
         def sign_in(tx: Tx) -> User:
-            user = self._people.keep(tx, account, request.github_access_token, admit=not admitted)
+            user = self._people.keep(tx, account, _brought(request), admit=not admitted)
             self._people.start_session(tx, user, pair, client=request.client)
             audit.record(tx, caller=gateway, action="complete_sign_in", subject_id=user.user_id)
             return user
@@ -115,6 +116,15 @@ class SignIns:
     async def _is_admitted(self, listed: Listed, account: Account) -> bool:
         known = await self._reader.one(users.by_github_id(account.github_id))
         return listed.names(account.username) or (known is not None and known.admitted_time is not None)
+
+
+def _brought(request: pb.CompleteSignInRequest) -> TokenPair:
+    expires = request.HasField("github_access_duration")
+    return TokenPair(
+        access=request.github_access_token,
+        refresh=request.github_refresh_token,
+        lifetime_s=request.github_access_duration.ToTimedelta().total_seconds() if expires else None,
+    )
 
 
 def _check_client(client: str) -> None:

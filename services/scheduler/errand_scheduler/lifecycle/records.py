@@ -83,6 +83,14 @@ def note_pull_request(tx: Tx, holder: Holder, *, url: str, number: int) -> None:
     tell(tx, task, facts.pull_request_opened(url, number), attempt_id=attempt.attempt_id)
 
 
+def note_push_limits(tx: Tx, attempt: Attempt, *, summary: str) -> None:
+    """Tell, once in a task, what the credential that it is lent may not push."""
+    task = tx.one(tasks.by_id(attempt.task_id))
+    assert task is not None  # foreign key
+    if tx.one(events.any_of_kind(task.task_id, "push_limited")) is None:
+        tell(tx, task, facts.push_limited(summary), attempt_id=attempt.attempt_id)
+
+
 def _gap(holder: Holder, acked: int) -> Conflict:
     return Conflict(
         f"attempt {holder.attempt_id}: events after {acked} are missing; send again from {acked + 1}",

@@ -67,6 +67,15 @@ def of_task(task_id: str, *, after: int, limit: int) -> Query[Event]:
     )
 
 
+def any_of_kind(task_id: str, kind: str) -> Query[int]:
+    """The number of an event of the task that is of this kind, if there is one."""
+    return Query(
+        "SELECT event_id FROM events WHERE task_id = :task_id AND kind = :kind LIMIT 1",
+        number,
+        {"task_id": task_id, "kind": kind},
+    )
+
+
 def of_user(user_id: str, *, after: int, limit: int) -> Query[Event]:
     """The events of all of the user's tasks after one, oldest first."""
     return Query(

@@ -29,6 +29,15 @@ class SealedToken:
     sealed: str
 
 
+@dataclass(frozen=True)
+class SealedPair:
+    """The same with what renews it, both sealed; `expire_time` is unset for a token that does not expire."""
+
+    token: str
+    refresh_token: str | None = None
+    expire_time: int | None = None
+
+
 def by_id(user_id: str) -> Query[User]:
     """The user."""
     return Query(f"{_SELECT} WHERE user_id = :user_id", _user, {"user_id": user_id})
@@ -39,11 +48,41 @@ def by_github_id(github_id: int) -> Query[User]:
     return Query(f"{_SELECT} WHERE github_id = :github_id", _user, {"github_id": github_id})
 
 
-def sealed_github_token(user_id: str) -> Query[str]:
+def sealed_pair(user_id: str) -> Query[SealedPair]:
     """The user's GitHub token as the vault sealed it."""
     return Query(
-        "SELECT sealed_github_token FROM users WHERE user_id = :user_id", lambda row: str(row[0]), {"user_id": user_id}
+        """
+        SELECT sealed_github_token, sealed_github_refresh_token, github_token_expire_time
+        FROM users WHERE user_id = :user_id
+        """,
+        lambda row: SealedPair(
+            token=row["sealed_github_token"],
+            refresh_token=row["sealed_github_refresh_token"],
+            expire_time=row["github_token_expire_time"],
+        ),
+        {"user_id": user_id},
     )
+
+
+def replace_pair(tx: Tx, user_id: str, pair: SealedPair, *, spent: str) -> bool:
+    """Keep the next pair in place of the one whose sealed refresh token was spent; false where a sign-in has brought
+    another meanwhile."""
+    changed = tx.run(
+        """
+        UPDATE users
+        SET sealed_github_token = :token, sealed_github_refresh_token = :refresh_token,
+            github_token_expire_time = :expire_time
+        WHERE user_id = :user_id AND sealed_github_refresh_token = :spent
+        """,
+        {
+            "user_id": user_id,
+            "token": pair.token,
+            "refresh_token": pair.refresh_token,
+            "expire_time": pair.expire_time,
+            "spent": spent,
+        },
+    )
+    return changed == 1
 
 
 def admitted_tokens() -> Query[SealedToken]:
@@ -58,20 +97,30 @@ def admitted_tokens() -> Query[SealedToken]:
     )
 
 
-def upsert(tx: Tx, user: User, *, sealed_github_token: str) -> None:
+def upsert(tx: Tx, user: User, pair: SealedPair) -> None:
     """Store a new user, or the new name, token and admission of one who is there."""
     tx.run(
         """
-        INSERT INTO users (user_id, github_id, github_username, sealed_github_token, admitted_time, created_time)
-        VALUES (:user_id, :github_id, :github_username, :token, :admitted_time, :created_time)
+        INSERT INTO users (
+            user_id, github_id, github_username, sealed_github_token, sealed_github_refresh_token,
+            github_token_expire_time, admitted_time, created_time
+        )
+        VALUES (
+            :user_id, :github_id, :github_username, :token, :refresh_token, :expire_time, :admitted_time, :created_time
+        )
         ON CONFLICT (user_id)
-        DO UPDATE SET github_username = :github_username, sealed_github_token = :token, admitted_time = :admitted_time
+        DO UPDATE SET
+            github_username = :github_username, sealed_github_token = :token,
+            sealed_github_refresh_token = :refresh_token, github_token_expire_time = :expire_time,
+            admitted_time = :admitted_time
         """,
         {
             "user_id": user.user_id,
             "github_id": user.github_id,
             "github_username": user.github_username,
-            "token": sealed_github_token,
+            "token": pair.token,
+            "refresh_token": pair.refresh_token,
+            "expire_time": pair.expire_time,
             "admitted_time": user.admitted_time,
             "created_time": user.created_time,
         },

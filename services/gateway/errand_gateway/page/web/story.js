@@ -133,6 +133,7 @@ export class Story {
             case "sandbox_replaced":
             case "engine_away":
             case "log_gap":
+            case "push_limited":
             case "sandbox_limit_hit":
                 return addQuiet(this.#entries, kind, detail, time);
         }

@@ -12,6 +12,7 @@ const WORDS = {
         `Waits for Docker, at most ${duration(patience)}: ${reason}`,
     log_gap: ({ dropped_bytes: missing }) => `… ${size(missing)} of output were not kept`,
     sandbox_limit_hit: ({ summary }) => `Limit: ${summary}`,
+    push_limited: ({ summary }) => `Limit: ${summary}`,
     task_retried: () => "Sent on",
     wait_ended: () => "Goes on",
     parked: () => "Set aside until it can go on",

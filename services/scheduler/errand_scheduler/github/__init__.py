@@ -1,0 +1,19 @@
+"""GitHub's API, the only place that calls it."""
+
+from errand_scheduler.github.as_person import Account, GitHub, Proposal, PullRequest, Repository
+from errand_scheduler.github.opening import SIGN_IN_AGAIN, open_github, open_wire
+from errand_scheduler.github.wire import GitHubUnavailable, TokenRefused, Wire
+
+__all__ = [
+    "SIGN_IN_AGAIN",
+    "Account",
+    "GitHub",
+    "GitHubUnavailable",
+    "Proposal",
+    "PullRequest",
+    "Repository",
+    "TokenRefused",
+    "Wire",
+    "open_github",
+    "open_wire",
+]

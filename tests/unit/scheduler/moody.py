@@ -1,0 +1,32 @@
+"""A writer that refuses when told to."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from errand_common.errors import Unavailable
+from errand_scheduler.store.transaction import Tx
+from errand_scheduler.store.writer import Writer
+
+T = TypeVar("T")
+
+
+class Moody(Writer):
+    """Refuses as often as `refusals` says."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self.refusals = 0
+
+    async def write(self, fn: Callable[[Tx], T], *, size_bytes: int = 0, urgent: bool = False) -> T:
+        if self.refusals:
+            self.refusals -= 1
+            raise Unavailable("the disk refuses")
+        return await self._writer.write(fn, size_bytes=size_bytes, urgent=urgent)
+
+    @property
+    def degraded(self) -> bool:
+        return self._writer.degraded
+
+    @property
+    def load(self) -> float:
+        return self._writer.load
