@@ -40,6 +40,10 @@ backup: venv ## Write everything that is kept to FILE=..., also while it runs
 restore: venv ## Put what FILE=... holds in its place, after `make down`; what was there is kept beside
 	@$(LOCAL) restore "$(or $(FILE),$(error say which file: make restore FILE=errand.tar))"
 
+.PHONY: rotate-keys
+rotate-keys: venv ## Seal all that is sealed anew, with a new key, after `make down`
+	@$(LOCAL) rotate-keys
+
 .PHONY: browser
 browser: venv ## See to a Chromium, in which the tests open the page
 	@scripts/browser

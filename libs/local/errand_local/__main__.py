@@ -1,4 +1,4 @@
-"""`python -m errand_local up|down|logs|link|backup|restore|run`: what the Makefile calls."""
+"""`python -m errand_local up|down|logs|link|backup|restore|rotate-keys|run`: what the Makefile calls."""
 
 import argparse
 import sys
@@ -19,6 +19,7 @@ _COMMANDS = {
     "link": "print another sign-in link",
     "backup": "write everything that is kept to a file, also while it runs",
     "restore": "put what a backup holds in its place; nothing may run",
+    "rotate-keys": "seal all tokens anew, with a new key; nothing may run",
     "run": "start everything and stay, for an init system",
 }
 
@@ -52,7 +53,9 @@ def _do(options: argparse.Namespace) -> None:
         case "link":
             up.print_link(environments(local, layout)["scheduler"])
         case "backup" | "restore":
-            up.copy(options.command, options.file, environments(local, layout)["scheduler"])
+            up.keep(environments(local, layout)["scheduler"], options.command, str(options.file))
+        case "rotate-keys":
+            up.keep(environments(local, layout)["scheduler"], options.command)
         case "run":
             up.run(local)
 

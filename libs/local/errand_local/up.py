@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from errand_local.layout import Layout, alone
 from errand_local.services import environments
@@ -66,9 +65,9 @@ def print_link(scheduler: Mapping[str, str]) -> None:
         raise NotUp("there is no sign-in link (the cause is above); make link tries again")
 
 
-def copy(command: str, file: Path, scheduler: Mapping[str, str]) -> None:
-    """Have the scheduler's own program write, or take back, a backup. Raises NotUp."""
-    program = [sys.executable, "-m", "errand_scheduler", command, str(file)]
+def keep(scheduler: Mapping[str, str], command: str, *arguments: str) -> None:
+    """Have the scheduler's own program see to what is kept: a backup, its return, other keys. Raises NotUp."""
+    program = [sys.executable, "-m", "errand_scheduler", command, *arguments]
     done = subprocess.run(program, env={**plain_environment(), **scheduler}, check=False)
     if done.returncode != 0:
         raise NotUp(f"the {command} was not done (the cause is above)")

@@ -10,6 +10,7 @@ from errand_scheduler.config import SchedulerSettings
 from errand_scheduler.healthy import healthy
 from errand_scheduler.keeping.backup_command import write_backup
 from errand_scheduler.keeping.restore_command import restore
+from errand_scheduler.keeping.rotation import rotate_keys
 from errand_scheduler.link import print_link
 from errand_scheduler.server import scheduler
 
@@ -27,6 +28,7 @@ def main() -> None:
     commands = (
         Command("healthy", "exit 0 when the running scheduler answers, else 1", healthy),
         Command("link", "print where Errand is and a link that signs a person in, once", print_link),
+        Command("rotate-keys", "seal all that is sealed anew, with a new key; nothing may run", rotate_keys),
         FileCommand("backup", "write everything that the running scheduler keeps to FILE", write_backup),
         FileCommand("restore", "put what FILE holds in the place of the data folder's; nothing may run", restore),
     )
