@@ -22,12 +22,13 @@ class GitBackend:
     url: str = ""
     requests: list[web.Request] = field(default_factory=list)
     redirect_to: str | None = None
+    username: str = "x-access-token"
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(request)
         if self.redirect_to:
             return web.Response(status=301, headers={"Location": self.redirect_to})
-        login = [f"Basic {base64.b64encode(f'x-access-token:{one}'.encode()).decode()}" for one in self.passwords]
+        login = [f"Basic {base64.b64encode(f'{self.username}:{one}'.encode()).decode()}" for one in self.passwords]
         if request.headers.get("Authorization") not in login:
             return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="git"'})
         return await self._run(request, await request.read())

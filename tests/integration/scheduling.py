@@ -28,8 +28,12 @@ from tests.integration.watching import DEADLINE_S, Seen, Watch
 from tests.standins.github import GitHubStandin
 from tests.standins.github.git import git
 
+GIT_HOST = "git.example.org"
+"""A git host beside GitHub, at which nothing is."""
+
 __all__ = [
     "DEADLINE_S",
+    "GIT_HOST",
     "IDS",
     "REPOSITORY",
     "Person",
@@ -58,6 +62,7 @@ def settings(data: Path, github: GitHubStandin, *, beat_s: float = 0.5, **others
             "ERRAND_GITHUB_URL": github.url,
             "ERRAND_GITHUB_API_URL": github.api_url,
             "ERRAND_ALLOWED_USERS": "Octocat, hubot",
+            "ERRAND_GIT_HOSTS": f"https://{GIT_HOST}",
             "ERRAND_BEAT_SECONDS": beat_s,
             **others,
         }

@@ -15,6 +15,7 @@ from errand.v1 import task_service_pb2 as tasks
 from errand_common import contract
 from errand_common.errors import from_rpc_error
 from tests.integration.scheduling import (
+    GIT_HOST,
     REPOSITORY,
     Person,
     ScriptedRunner,
@@ -125,6 +126,12 @@ async def as_a_runner(running: Stack, runner: ScriptedRunner, twice: Twice) -> N
 async def as_a_person(person: Person, task: task_pb2.Task, project: task_pb2.Project, twice: Twice) -> None:
     ask, account, metadata, task_id = person.tasks, person.accounts, person.metadata, task.task_id
     add_project = accounts.CreateProjectRequest(repository=REPOSITORY)
+    put = accounts.PutGitCredentialRequest(request_id="g", host=GIT_HOST, username="ada", password="s3cret")
+    await twice("PutGitCredential", lambda: account.PutGitCredential(put, metadata=metadata))
+    remove = accounts.RemoveGitCredentialRequest(request_id="h", host=GIT_HOST)
+    await twice("RemoveGitCredential", lambda: account.RemoveGitCredential(remove, metadata=metadata))
+    kept = accounts.ListGitCredentialsRequest()
+    await twice("ListGitCredentials", lambda: account.ListGitCredentials(kept, metadata=metadata))
     await twice("CreateProject", lambda: account.CreateProject(add_project, metadata=metadata))
     update = accounts.UpdateProjectRequest(
         request_id="u", project_id=project.project_id, image="node:22", setup_script="make deps"

@@ -16,6 +16,7 @@ from errand_common.ids import Ids
 from errand_scheduler.announcer import Announcer
 from errand_scheduler.config import SchedulerSettings
 from errand_scheduler.durations import Durations
+from errand_scheduler.git_hosts import GitHosts
 from errand_scheduler.github import Wire
 from errand_scheduler.keeping.blob_files import BlobFiles
 from errand_scheduler.keeping.mending import Mending
@@ -153,6 +154,7 @@ class SchedulerHost:
             writer=writer,
             github=GitHub(self._chance, self._temper, self.mood),
             github_api=cast(Wire, None),
+            git_hosts=cast(GitHosts, None),
             announcer=announcer,
             history=self._history(),
             room=Room((), 0),

@@ -19,6 +19,7 @@ from errand_gateway.live.socket import LiveRoute
 from errand_gateway.page.routes import PageRoutes
 from errand_gateway.rest.account_routes import AccountRoutes
 from errand_gateway.rest.blob_routes import BlobRoutes
+from errand_gateway.rest.git_credential_routes import GitCredentialRoutes
 from errand_gateway.rest.history_routes import HistoryRoutes
 from errand_gateway.rest.input_routes import InputRoutes
 from errand_gateway.rest.task_routes import TaskRoutes
@@ -78,6 +79,7 @@ def make_app(parts: Parts) -> FastAPI:
     for routes in (
         _sign_in(parts, accounts=accounts, cookies=cookies, sessions=sessions),
         AccountRoutes(accounts),
+        GitCredentialRoutes(accounts),
         TaskRoutes(tasks),
         InputRoutes(Inputs(parts.connection)),
         HistoryRoutes(tasks),

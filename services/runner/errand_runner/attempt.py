@@ -293,7 +293,9 @@ class _Attempt:
         delivery = Delivery(
             self.assignment, self.means.dispatch, self.recorder, self.clock, self._patiently, self.redactor
         )
-        if (changes := await lodger.through(lambda lodged: delivery.push(self._workspace(lodged)))) is not None:
+        changes = await lodger.through(lambda lodged: delivery.push(self._workspace(lodged)))
+        # On another git host there is nothing to open: the scheduler has said so in the task.
+        if changes is not None and not self.project.git_host:
             await delivery.open_pull_request(changes, ended)
 
     async def _patiently(self, step: Callable[[], Awaitable[Answer]]) -> Answer:

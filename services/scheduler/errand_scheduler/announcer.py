@@ -13,13 +13,13 @@ from errand_scheduler.runners import RunnerSessions
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.notices import (
     AttemptMoved,
+    CredentialBrought,
     DeadlineSet,
     EventsDiffer,
     EventsStored,
     InputsMoved,
     Notice,
     SessionsEnded,
-    SignedIn,
     TaskMoved,
 )
 from errand_scheduler.watching.hub import Hub
@@ -84,7 +84,7 @@ class Announcer:
             case SessionsEnded(family_id=family_id):
                 self._authority.revoke(family_id)
                 self._hub.end_family(family_id)
-            case SignedIn(user_id=user_id):
+            case CredentialBrought(user_id=user_id):
                 self._rights.forget(user_id)
                 self._placer.wake()
 

@@ -78,6 +78,12 @@ class SchedulerSettings(Settings):
         description="the private key of that app, as GitHub gives it",
         examples=["/run/secrets/errand-app.pem"],
     )
+    git_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        alias="ERRAND_GIT_HOSTS",
+        description="addresses of other git hosts that people may work with, comma-separated",
+        examples=["https://git.example.org,https://gitlab.com"],
+    )
     public_url: str = Field(
         "http://127.0.0.1:8080",
         alias="ERRAND_PUBLIC_URL",
@@ -173,7 +179,12 @@ class SchedulerSettings(Settings):
             )
         return value
 
-    @field_validator("runners", mode="before")
+    @field_validator("git_hosts")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(addresses.web(each) for each in value if each)
+
+    @field_validator("runners", "git_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value

@@ -13,6 +13,7 @@ from errand_scheduler.access.admission import Listed
 from errand_scheduler.access.app_tokens import AppTokens, app_key
 from errand_scheduler.access.auth import Authority, CallGuard
 from errand_scheduler.access.lending import Lending
+from errand_scheduler.access.other_hosts import OtherHosts
 from errand_scheduler.access.people import People
 from errand_scheduler.access.revoking import Revoking
 from errand_scheduler.access.rights import PushRights
@@ -35,6 +36,7 @@ from errand_scheduler.edges.fleet import FleetEdge
 from errand_scheduler.edges.sign_in import SignIns
 from errand_scheduler.edges.task import TaskEdge
 from errand_scheduler.folder import DataFolder
+from errand_scheduler.git_hosts import GitHosts
 from errand_scheduler.github import GitHub, Wire
 from errand_scheduler.github.as_app import GitHubApp
 from errand_scheduler.github.renewal import Renewal
@@ -68,6 +70,7 @@ class Parts:
         writer: Writer,
         github: GitHub,
         github_api: Wire,
+        git_hosts: GitHosts,
         announcer: Announcer,
         history: Meta,
         room: Room,
@@ -92,6 +95,7 @@ class Parts:
         self._owner = self._make_owner()
         self._admission = self._owner or Listed(settings.admitted)
         self._authority = Authority(reader, clock, self._admission)
+        self._others = OtherHosts(git_hosts, reader, self._vault)
         self._tokens = self._make_tokens()
         self._app = self._make_app()
         self._revoking = Revoking(
@@ -183,6 +187,7 @@ class Parts:
             tokens=self._tokens,
             github=self._github,
             app=self._app,
+            others=self._others,
             clock=self._clock,
             durations=self._durations,
         )
@@ -223,6 +228,7 @@ class Parts:
             sign_ins=self._make_sign_ins(),
             github=self._github,
             tokens=self._tokens,
+            others=self._others,
             rights=self._rights,
             github_url=self._settings.github_url,
         )
@@ -260,6 +266,7 @@ class Parts:
             lending=Lending(
                 tokens=self._tokens,
                 app=self._app,
+                others=self._others,
                 github=self._github,
                 clock=self._clock,
                 people_sign_in=self._owner is None,

@@ -26,6 +26,7 @@ from errand_scheduler.announcer import Announcer
 from errand_scheduler.config import SchedulerSettings
 from errand_scheduler.edges.stream import SEND_S, SendLimit
 from errand_scheduler.folder import DataFolder, locked
+from errand_scheduler.git_hosts import open_git_hosts
 from errand_scheduler.github import SIGN_IN_AGAIN, GitHub, open_wire
 from errand_scheduler.keeping.blob_files import BlobFiles
 from errand_scheduler.keeping.mending import Mending
@@ -125,6 +126,7 @@ async def scheduler(
         writer = await stack.enter_async_context(open_writer(folder.database, clock, announcer.announce))
         reader = await stack.enter_async_context(open_reader(folder.database))
         github_api = await stack.enter_async_context(open_wire(settings.github_api_url, refused=_refused(settings)))
+        git_hosts = await stack.enter_async_context(open_git_hosts(settings.git_hosts))
         history = await first_start.ensure_history(writer)
         await credentials.ensure(writer, Ids(clock), folder, runner_names=settings.runners)
         core = Scheduler(
@@ -134,6 +136,7 @@ async def scheduler(
             writer=writer,
             github=GitHub(github_api),
             github_api=github_api,
+            git_hosts=git_hosts,
             announcer=announcer,
             history=history,
             room=room,

@@ -44,6 +44,7 @@ def project(row: Project) -> task_pb2.Project:
         created_time=timestamp(row.created_time),
         image=row.image,
         setup_script=row.setup_script,
+        git_host=row.git_host,
     )
 
 

@@ -158,6 +158,19 @@ class _Accounts(AccountServiceServicer):
         self._double.user("CreateProject", request, context)
         return accounts.CreateProjectResponse(project=_project(request.repository, self._double.project_settings))
 
+    async def PutGitCredential(self, request: accounts.PutGitCredentialRequest, context: Context) -> Any:
+        self._double.user("PutGitCredential", request, context)
+        return accounts.PutGitCredentialResponse(credential=_git_credential(request.host, request.username))
+
+    async def ListGitCredentials(self, request: accounts.ListGitCredentialsRequest, context: Context) -> Any:
+        self._double.user("ListGitCredentials", request, context)
+        kept = [_git_credential("git.example.org", "ada")]
+        return accounts.ListGitCredentialsResponse(credentials=kept, hosts=["git.example.org", "other:3000"])
+
+    async def RemoveGitCredential(self, request: accounts.RemoveGitCredentialRequest, context: Context) -> Any:
+        self._double.user("RemoveGitCredential", request, context)
+        return accounts.RemoveGitCredentialResponse()
+
     async def UpdateProject(self, request: accounts.UpdateProjectRequest, context: Context) -> Any:
         self._double.user("UpdateProject", request, context)
         changed = {name: getattr(request, name) for name in ("image", "setup_script") if request.HasField(name)}
@@ -294,6 +307,10 @@ def new_task(task_id: str, project_id: str = "prj_1", prompt: str = "do it") -> 
         usage=nouns.Usage(input_tokens=3),
         created_time=timestamp(NOON_US),
     )
+
+
+def _git_credential(host: str, username: str) -> accounts.GitCredential:
+    return accounts.GitCredential(host=host, username=username, created_time=timestamp(NOON_US))
 
 
 def _project(repository: str, settings: Mapping[str, str]) -> nouns.Project:

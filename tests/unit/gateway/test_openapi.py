@@ -14,6 +14,7 @@ from errand_gateway.app import Parts, make_app
 from errand_gateway.live.limits import LiveLimits
 from errand_gateway.rest import models
 from errand_gateway.rest.account_routes import CreateProject, UpdateProject
+from errand_gateway.rest.git_credential_routes import PutGitCredential
 from errand_gateway.rest.input_routes import AddInput, EditInput
 from errand_gateway.rest.task_routes import CreateTask
 from errand_gateway.scheduler.connection import Connection
@@ -30,6 +31,9 @@ _OPERATIONS = {
     ("post", "/auth/token"),
     ("get", "/healthz"),
     ("get", "/readyz"),
+    ("get", "/v1/git-credentials"),
+    ("delete", "/v1/git-credentials/{host}"),
+    ("put", "/v1/git-credentials/{host}"),
     ("delete", "/v1/inputs/{input_id}"),
     ("patch", "/v1/inputs/{input_id}"),
     ("post", "/v1/inputs/{input_id}/promote"),
@@ -102,6 +106,7 @@ def test_what_rest_may_leave_out_is_what_the_contract_may_leave_unset(model: typ
     optional = {name for name, field in model.model_fields.items() if not field.is_required()}
     whole = {field.name for field in message.fields if field.has_presence} - {
         "body",
+        "credential",
         "user",
         "project",
         "task",
@@ -111,9 +116,10 @@ def test_what_rest_may_leave_out_is_what_the_contract_may_leave_unset(model: typ
     assert optional == whole
 
 
-@pytest.mark.parametrize("model", [CreateProject, UpdateProject, CreateTask, AddInput, EditInput])
+@pytest.mark.parametrize("model", [CreateProject, UpdateProject, CreateTask, AddInput, EditInput, PutGitCredential])
 def test_what_rest_takes_has_the_contracts_fields(model: type[BaseModel]) -> None:
-    from_path_and_header = {"request_id", "task_id", "input_id"} | ({"project_id"} if model is UpdateProject else set())
+    from_path_and_header = {"request_id", "task_id", "input_id", "host"}
+    from_path_and_header |= {"project_id"} if model is UpdateProject else set()
     asked = {field.name for field in _message(f"{model.__name__}Request").fields} - from_path_and_header
 
     assert set(model.model_fields) == asked

@@ -39,10 +39,42 @@ async def test_a_project_is_created_and_listed(gateway: Running, scheduler: Sche
         "created_time": NOON,
         "image": "",
         "setup_script": "",
+        "git_host": "",
     }
     assert (created.status_code, created.json()) == (201, {"project": project})
     assert listed.json() == {"projects": [project], "next_page_token": "older"}
     assert _page(scheduler, "ListProjects") == (7, "next")
+
+
+async def test_a_project_of_another_git_host_is_asked_for_by_its_address(
+    gateway: Running, scheduler: SchedulerDouble
+) -> None:
+    async with gateway.client(scheduler.new_session()) as client:
+        await client.post("/v1/projects", json={"repo_url": "https://git.example.org/team/tool.git"})
+
+    asked = [call.request for call in scheduler.asked("CreateProject")]
+    assert asked == [accounts.CreateProjectRequest(repo_url="https://git.example.org/team/tool.git")]
+
+
+async def test_what_is_used_at_another_git_host_is_kept_and_never_shown(
+    gateway: Running, scheduler: SchedulerDouble
+) -> None:
+    kept = {"host": "git.example.org", "username": "ada", "created_time": NOON}
+    async with gateway.client(scheduler.new_session()) as client:
+        brought = {"username": "ada", "password": "s3cret"}
+        put = await client.put("/v1/git-credentials/git.example.org", json=brought, headers={"Idempotency-Key": "k"})
+        listed = await client.get("/v1/git-credentials")
+        removed = await client.delete("/v1/git-credentials/other%3A3000")
+
+    assert put.json() == {"credential": kept}
+    assert listed.json() == {"credentials": [kept], "hosts": ["git.example.org", "other:3000"]}
+    assert (removed.status_code, removed.json()) == (200, {})
+    assert [call.request for call in scheduler.asked("PutGitCredential")] == [
+        accounts.PutGitCredentialRequest(request_id="k", host="git.example.org", username="ada", password="s3cret")
+    ]
+    assert [call.request for call in scheduler.asked("RemoveGitCredential")] == [
+        accounts.RemoveGitCredentialRequest(host="other:3000")
+    ]
 
 
 async def test_the_settings_of_a_project_are_changed_one_by_one(gateway: Running, scheduler: SchedulerDouble) -> None:

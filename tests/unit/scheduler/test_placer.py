@@ -15,12 +15,14 @@ from errand_common.ids import Ids
 from errand_common.values import AttemptPhase, TaskStatus
 from errand_scheduler.access.admission import Listed
 from errand_scheduler.access.auth import Authority
+from errand_scheduler.access.other_hosts import OtherHosts
 from errand_scheduler.access.rights import Answer, PushRights, Right
 from errand_scheduler.access.user_tokens import UserTokens
 from errand_scheduler.access.vault import Vault
 from errand_scheduler.announcer import Announcer
 from errand_scheduler.board import Board
 from errand_scheduler.durations import Durations
+from errand_scheduler.git_hosts import open_git_hosts
 from errand_scheduler.github import open_github
 from errand_scheduler.lifecycle import asks, deadlines, turns
 from errand_scheduler.lifecycle.turns import Holder
@@ -121,12 +123,21 @@ async def at_work(folder: Path, *, most_live: int) -> AsyncIterator[Office]:
         open_writer(path, clock, on_commit) as thread,
         open_reader(path) as reader,
         open_github("http://127.0.0.1:1", refused="") as github,
+        open_git_hosts(()) as hosts,
     ):
         await thread.write(seed)
         writer, admission = Moody(thread), Listed(())
         vault = Vault([Fernet.generate_key().decode()])
         tokens = UserTokens(reader=reader, writer=writer, vault=vault, admission=admission, clock=clock, renewal=None)
-        rights = PushRights(reader=reader, tokens=tokens, github=github, app=None, clock=clock, durations=DURATIONS)
+        rights = PushRights(
+            reader=reader,
+            tokens=tokens,
+            github=github,
+            app=None,
+            others=OtherHosts(hosts, reader, vault),
+            clock=clock,
+            durations=DURATIONS,
+        )
         rights.remember(USER, PROJECT, Answer(Right.PUSH))
         placer = Placer(
             reader=reader,

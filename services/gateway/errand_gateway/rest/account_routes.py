@@ -20,9 +20,12 @@ from errand_gateway.text import Text
 
 
 class CreateProject(BaseModel):
-    """Asks for a repository as a project."""
+    """Asks for a repository as a project: one of the two."""
 
-    repository: Text
+    repository: Annotated[Text, Field(description="owner/name at GitHub")] = ""
+    repo_url: Annotated[
+        Text, Field(description="A clone address on another git host, such as https://git.example.org/team/tool.git")
+    ] = ""
 
 
 class UpdateProject(BaseModel):
@@ -89,7 +92,7 @@ class AccountRoutes:
 
     async def create_project(self, token: SessionToken, body: CreateProject) -> JsonObject:
         """Adds a repository as a project; adding it again returns the project that is there."""
-        return await self._accounts.create_project(token, repository=body.repository)
+        return await self._accounts.create_project(token, repository=body.repository, repo_url=body.repo_url)
 
     async def update_project(
         self, token: SessionToken, project_id: str, body: UpdateProject, key: IdempotencyKey = ""

@@ -28,6 +28,7 @@ class Project(BaseModel):
     created_time: Instant | None = None
     image: str = Field(description="The container image of its tasks; empty for the runner's own")
     setup_script: str = Field(description="Runs once in a fresh workspace, after the clone; empty for none")
+    git_host: str = Field(description="The git host that it lies on; empty for GitHub")
 
 
 class Repository(BaseModel):
@@ -37,6 +38,14 @@ class Repository(BaseModel):
     default_branch: str
     private: bool
     may_push: bool
+
+
+class GitCredential(BaseModel):
+    """What a person uses at a git host beside GitHub; the secret is never shown."""
+
+    host: str
+    username: str
+    created_time: Instant | None = None
 
 
 class Usage(BaseModel):
@@ -266,3 +275,20 @@ class ListToolCallsResponse(BaseModel):
 
     tool_calls: list[ToolCall]
     next_page_token: str
+
+
+class PutGitCredentialResponse(BaseModel):
+    """It is kept."""
+
+    credential: GitCredential
+
+
+class ListGitCredentialsResponse(BaseModel):
+    """All that the caller brought, and the hosts for which something can be brought."""
+
+    credentials: list[GitCredential]
+    hosts: list[str]
+
+
+class RemoveGitCredentialResponse(BaseModel):
+    """It is forgotten."""

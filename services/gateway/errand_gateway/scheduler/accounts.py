@@ -11,10 +11,13 @@ from errand.v1.account_service_pb2 import (
     CreateProjectRequest,
     EndSessionRequest,
     GetMeRequest,
+    ListGitCredentialsRequest,
     ListProjectsRequest,
     ListRepositoriesRequest,
+    PutGitCredentialRequest,
     RedeemSignInLinkRequest,
     RefreshSessionRequest,
+    RemoveGitCredentialRequest,
     SessionTokens,
     UpdateProjectRequest,
 )
@@ -101,9 +104,9 @@ class Accounts:
         response = await self._connection.ask(self._connection.accounts.GetMe, GetMeRequest(), token=token)
         return response.user.user_id
 
-    async def create_project(self, token: str, *, repository: str) -> JsonObject:
-        """Add a repository as a project, or return the one that is there."""
-        request = CreateProjectRequest(repository=repository)
+    async def create_project(self, token: str, *, repository: str, repo_url: str) -> JsonObject:
+        """Add a repository of GitHub's, or of another git host's, as a project, or return the one that is there."""
+        request = CreateProjectRequest(repository=repository, repo_url=repo_url)
         return await self._connection.read(self._connection.accounts.CreateProject, request, token=token)
 
     async def update_project(
@@ -114,6 +117,23 @@ class Accounts:
             request_id=request_id, project_id=project_id, image=image, setup_script=setup_script
         )
         return await self._connection.read(self._connection.accounts.UpdateProject, request, token=token)
+
+    async def put_git_credential(
+        self, token: str, *, request_id: str, host: str, username: str, password: str
+    ) -> JsonObject:
+        """Keep what the caller uses at a git host."""
+        request = PutGitCredentialRequest(request_id=request_id, host=host, username=username, password=password)
+        return await self._connection.read(self._connection.accounts.PutGitCredential, request, token=token)
+
+    async def list_git_credentials(self, token: str) -> JsonObject:
+        """What the caller brought for git hosts, without the secrets."""
+        request = ListGitCredentialsRequest()
+        return await self._connection.read(self._connection.accounts.ListGitCredentials, request, token=token)
+
+    async def remove_git_credential(self, token: str, *, request_id: str, host: str) -> JsonObject:
+        """Forget what the caller uses at a git host."""
+        request = RemoveGitCredentialRequest(request_id=request_id, host=host)
+        return await self._connection.read(self._connection.accounts.RemoveGitCredential, request, token=token)
 
     async def list_repositories(self, token: str, *, page_size: int, page_token: str) -> JsonObject:
         """List the repositories that GitHub shows the caller, the most recently pushed first."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from errand_common.clock import Clock
-from errand_common.errors import Denied, Unavailable
+from errand_common.errors import Conflict, Denied, Unavailable
 from errand_scheduler.access.app_tokens import AppTokens
+from errand_scheduler.access.other_hosts import OtherHosts
 from errand_scheduler.access.user_tokens import UserTokens
 from errand_scheduler.github import GitHub, Proposal, PullRequest, TokenRefused
 from errand_scheduler.github.as_app import NotInstalled
@@ -35,10 +36,18 @@ class Lending:
     lent again."""
 
     def __init__(
-        self, *, tokens: UserTokens, app: AppTokens | None, github: GitHub, clock: Clock, people_sign_in: bool
+        self,
+        *,
+        tokens: UserTokens,
+        app: AppTokens | None,
+        others: OtherHosts,
+        github: GitHub,
+        clock: Clock,
+        people_sign_in: bool,
     ) -> None:
         self._tokens = tokens
         self._app = app
+        self._others = others
         self._github = github
         self._clock = clock
         self._people_sign_in = people_sign_in
@@ -68,12 +77,17 @@ class Lending:
         def refused(secret: str) -> bool:
             return refused_last or hmac.compare_digest(self._name(secret), refused_lent_id)
 
+        if project.git_host:
+            return await self._of_another_host(attempt, project, refused)
         if self._app is not None:
             return await self._told(self._of_app(self._app, attempt, project, refused))
         return await self._told(self._of_person(attempt, project, refused))
 
     async def open_pull_request(self, attempt: Attempt, project: Project, proposal: Proposal) -> PullRequest:
-        """Open it as whoever the attempt pushes as, or find it open. Raises as `lend`, and Invalid."""
+        """Open it as whoever the attempt pushes as, or find it open. Raises as `lend`, Invalid, and Conflict on a host
+        that is not GitHub."""
+        if project.git_host:
+            raise Conflict(f"Errand opens no pull requests on {project.git_host}; the branch is there")
         if self._app is None:
             opening = self._tokens.using(attempt.user_id, lambda token: self._github.open_pull_request(token, proposal))
         else:
@@ -91,6 +105,15 @@ class Lending:
     async def _of_app(self, app: AppTokens, attempt: Attempt, project: Project, refused: Callable[[str], bool]) -> Lent:
         token = await app.token(attempt, project.repository, reading=False, refused=refused)
         return self._lent(token.value, token.until_s - self._clock.boot_s())
+
+    async def _of_another_host(self, attempt: Attempt, project: Project, refused: Callable[[str], bool]) -> Lent:
+        credential = await self._others.credential(attempt.user_id, project.git_host)
+        if refused(credential.password):
+            raise Denied(
+                f"{project.git_host} refuses the user name and password that are kept for it; replace them",
+                reason="NO_PUSH_RIGHT",
+            )
+        return Lent(credential.username, credential.password, self._name(credential.password))
 
     async def _of_person(self, attempt: Attempt, project: Project, refused: Callable[[str], bool]) -> Lent:
         token = await self._tokens.current(attempt.user_id)

@@ -8,7 +8,7 @@ from errand_scheduler.access.vault import Vault
 from errand_scheduler.github import Account
 from errand_scheduler.github.renewal import TokenPair as GitHubPair
 from errand_scheduler.store import users
-from errand_scheduler.store.notices import SignedIn
+from errand_scheduler.store.notices import CredentialBrought
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.users import User
 
@@ -32,7 +32,7 @@ class People:
             admitted_time=admitted_time or (tx.now_us if admit else None),
         )
         users.upsert(tx, user, sealed(pair, self._vault, user_id=user.user_id, now_us=tx.now_us))
-        tx.notice(SignedIn(user_id=user.user_id))
+        tx.notice(CredentialBrought(user_id=user.user_id))
         return user
 
     def start_session(self, tx: Tx, user: User, pair: TokenPair, *, client: str) -> None:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from errand_common.clock import Clock
-from errand_common.errors import ErrandError, NotFound
+from errand_common.errors import Denied, ErrandError, Invalid, NotFound
 from errand_scheduler.access.app_tokens import AppTokens
+from errand_scheduler.access.other_hosts import OtherHosts
 from errand_scheduler.access.user_tokens import UserTokens
 from errand_scheduler.durations import Durations
 from errand_scheduler.github import GitHub, Repository
@@ -50,6 +51,7 @@ class PushRights:
         tokens: UserTokens,
         github: GitHub,
         app: AppTokens | None,
+        others: OtherHosts,
         clock: Clock,
         durations: Durations,
     ) -> None:
@@ -57,6 +59,7 @@ class PushRights:
         self._tokens = tokens
         self._github = github
         self._app = app
+        self._others = others
         self._clock = clock
         self._durations = durations
         self._answers: dict[tuple[str, str], tuple[Answer, float]] = {}
@@ -108,6 +111,8 @@ class PushRights:
         if project is None:
             return Answer(Right.NONE, f"the project {project_id} is gone")
         try:
+            if project.git_host:
+                return await self._on_another_host(project)
             # First: without it GitHub does not show the repository to who signed in to the app.
             obstacle = await self._app.obstacle(project.repository) if self._app else ""
             repository = await self.repository(user_id, project.repository)
@@ -118,6 +123,22 @@ class PushRights:
         except ErrandError as exc:
             return Answer(Right.UNKNOWN, exc.message)
         return self._judge(project, repository, obstacle)
+
+    async def _on_another_host(self, project: Project) -> Answer:
+        try:
+            place = self._others.hosts.place(project.repo_url)
+            remote = await self._others.look(project.user_id, place)
+        except (Denied, Invalid) as exc:
+            # The person can bring another credential, the owner name the host again.
+            return Answer(Right.UNKNOWN, exc.message)
+        if not remote.may_push:
+            return Answer(Right.NONE, f"you may not push to {project.repository}; ask its owner for write access")
+        moved = remote.default_branch and remote.default_branch != project.default_branch
+        return Answer(
+            Right.PUSH,
+            new_default_branch=remote.default_branch if moved else "",
+            limits=f"Errand opens no pull requests on {project.git_host}: the work is pushed as a branch there",
+        )
 
     def _judge(self, project: Project, repository: Repository, obstacle: str) -> Answer:
         if repository.push_refusal:

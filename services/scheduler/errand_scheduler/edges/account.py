@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -14,8 +15,10 @@ from errand_common.ids import Ids
 from errand_scheduler import wire
 from errand_scheduler.access import signin
 from errand_scheduler.access.callers import person
+from errand_scheduler.access.other_hosts import OtherHosts
 from errand_scheduler.access.rights import PushRights
 from errand_scheduler.access.user_tokens import UserTokens
+from errand_scheduler.edges.git_credentials import GitCredentials
 from errand_scheduler.edges.project_settings import update_project
 from errand_scheduler.edges.requests import (
     counted_page_of,
@@ -51,6 +54,7 @@ class AccountEdge(AccountServiceServicer):
         sign_ins: SignIns,
         github: GitHub,
         tokens: UserTokens,
+        others: OtherHosts,
         rights: PushRights,
         github_url: str,
     ) -> None:
@@ -60,6 +64,8 @@ class AccountEdge(AccountServiceServicer):
         self._sign_ins = sign_ins
         self._github = github
         self._tokens = tokens
+        self._others = others
+        self._git_credentials = GitCredentials(reader=reader, writer=writer, others=others)
         self._rights = rights
         self._github_url = github_url
 
@@ -97,6 +103,10 @@ class AccountEdge(AccountServiceServicer):
 
     async def CreateProject(self, request: pb.CreateProjectRequest, context: Context) -> pb.CreateProjectResponse:
         user_id = person().user_id
+        if bool(request.repository) == bool(request.repo_url):
+            raise Invalid("give either repository, such as octocat/hello-world, or repo_url for another git host")
+        if request.repo_url:
+            return await self._create_on_another_host(user_id, request.repo_url)
         if not _REPOSITORY.fullmatch(request.repository):
             raise Invalid(f'repository "{request.repository[:160]}" is not a name such as octocat/hello-world')
         with self._refusal_of_the_setting():
@@ -107,9 +117,52 @@ class AccountEdge(AccountServiceServicer):
                 words = "has no commit yet, so there is nothing to start from; push a first commit, then add it"
                 raise Conflict(f"{repository.name} {words}")
         project_id = self._ids.new("prj")
-        project = await self._writer.write(lambda tx: self._add_project(tx, repository, user_id, project_id))
+        found = Project(
+            project_id=project_id,
+            user_id=user_id,
+            repo_url=f"{self._github_url}/{repository.name}.git",
+            repository=repository.name,
+            default_branch=repository.default_branch,
+            created_time=0,
+        )
+        project = await self._writer.write(lambda tx: _add_project(tx, found))
         self._rights.learn(project, repository)
         return pb.CreateProjectResponse(project=wire.project(project))
+
+    async def _create_on_another_host(self, user_id: str, repo_url: str) -> pb.CreateProjectResponse:
+        place = self._others.hosts.place(repo_url)
+        remote = await self._others.look(user_id, place)
+        if not remote.may_push:
+            raise Denied(f"you may not push to {place.name}; ask its owner for write access", reason="NO_PUSH_RIGHT")
+        if not remote.default_branch:
+            words = "has no commit yet, or no default branch, so there is nothing to start from; push a first commit"
+            raise Conflict(f"{place.name} {words}, then add it")
+        found = Project(
+            project_id=self._ids.new("prj"),
+            user_id=user_id,
+            repo_url=place.url,
+            repository=place.name,
+            default_branch=remote.default_branch,
+            created_time=0,
+            git_host=place.host,
+        )
+        project = await self._writer.write(lambda tx: _add_project(tx, found))
+        return pb.CreateProjectResponse(project=wire.project(project))
+
+    async def PutGitCredential(
+        self, request: pb.PutGitCredentialRequest, context: Context
+    ) -> pb.PutGitCredentialResponse:
+        return await self._git_credentials.put(request)
+
+    async def ListGitCredentials(
+        self, request: pb.ListGitCredentialsRequest, context: Context
+    ) -> pb.ListGitCredentialsResponse:
+        return await self._git_credentials.list()
+
+    async def RemoveGitCredential(
+        self, request: pb.RemoveGitCredentialRequest, context: Context
+    ) -> pb.RemoveGitCredentialResponse:
+        return await self._git_credentials.remove(request)
 
     async def UpdateProject(self, request: pb.UpdateProjectRequest, context: Context) -> pb.UpdateProjectResponse:
         return await update_project(self._writer, request)
@@ -147,24 +200,16 @@ class AccountEdge(AccountServiceServicer):
                 raise
             raise Conflict(exc.message) from exc
 
-    def _add_project(self, tx: Tx, repository: Repository, user_id: str, project_id: str) -> Project:
-        known = tx.one(projects.by_repository(user_id, repository.name))
-        if known is not None:
-            projects.set_default_branch(tx, known.project_id, repository.default_branch)
-            found = tx.one(projects.by_id(known.project_id))
-            assert found is not None  # just updated
-            return found
-        project = Project(
-            project_id=project_id,
-            user_id=user_id,
-            repo_url=f"{self._github_url}/{repository.name}.git",
-            repository=repository.name,
-            default_branch=repository.default_branch,
-            created_time=tx.now_us,
-        )
-        projects.insert(tx, project)
-        audit.record(tx, caller=user_id, action="create_project", subject_id=project_id)
-        return project
+
+def _add_project(tx: Tx, found: Project) -> Project:
+    known = tx.one(projects.by_repository(found.user_id, found.repository))
+    if known is not None:
+        projects.set_default_branch(tx, known.project_id, found.default_branch)
+        return replace(known, default_branch=found.default_branch)
+    new = replace(found, created_time=tx.now_us)
+    projects.insert(tx, new)
+    audit.record(tx, caller=new.user_id, action="create_project", subject_id=new.project_id)
+    return new
 
 
 def _repository(found: Repository) -> pb.Repository:

@@ -73,10 +73,19 @@ class SessionsEnded:
 
 
 @dataclass(frozen=True)
-class SignedIn:
-    """A user brought a fresh GitHub token."""
+class CredentialBrought:
+    """A user brought a fresh credential, or took one back."""
 
     user_id: str
 
 
-Notice = EventsStored | EventsDiffer | TaskMoved | DeadlineSet | AttemptMoved | InputsMoved | SessionsEnded | SignedIn
+Notice = (
+    EventsStored
+    | EventsDiffer
+    | TaskMoved
+    | DeadlineSet
+    | AttemptMoved
+    | InputsMoved
+    | SessionsEnded
+    | CredentialBrought
+)

@@ -10,14 +10,14 @@ from errand_scheduler.store.query import Query
 from errand_scheduler.store.transaction import Tx
 
 _SELECT = """
-    SELECT project_id, user_id, repo_url, repository, default_branch, created_time, image, setup_script
+    SELECT project_id, user_id, repo_url, repository, default_branch, created_time, image, setup_script, git_host
     FROM projects
 """
 
 
 @dataclass(frozen=True)
 class Project:
-    """A repository of a user's."""
+    """A repository of a user's. `git_host` is empty for GitHub."""
 
     project_id: str
     user_id: str
@@ -27,6 +27,7 @@ class Project:
     created_time: int
     image: str = ""
     setup_script: str = ""
+    git_host: str = ""
 
 
 def by_id(project_id: str) -> Query[Project]:
@@ -71,10 +72,11 @@ def insert(tx: Tx, project: Project) -> None:
     tx.run(
         """
         INSERT INTO projects (
-            project_id, user_id, repo_url, repository, default_branch, created_time, image, setup_script
+            project_id, user_id, repo_url, repository, default_branch, created_time, image, setup_script, git_host
         )
         VALUES (
-            :project_id, :user_id, :repo_url, :repository, :default_branch, :created_time, :image, :setup_script
+            :project_id, :user_id, :repo_url, :repository, :default_branch, :created_time, :image, :setup_script,
+            :git_host
         )
         """,
         {
@@ -86,6 +88,7 @@ def insert(tx: Tx, project: Project) -> None:
             "created_time": project.created_time,
             "image": project.image,
             "setup_script": project.setup_script,
+            "git_host": project.git_host,
         },
     )
 
@@ -116,4 +119,5 @@ def _project(row: sqlite3.Row) -> Project:
         created_time=row["created_time"],
         image=row["image"],
         setup_script=row["setup_script"],
+        git_host=row["git_host"],
     )

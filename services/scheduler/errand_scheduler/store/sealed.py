@@ -49,6 +49,15 @@ COLUMNS = (
         """,
         update="UPDATE installation_tokens SET sealed_token = :new WHERE rowid = :row AND sealed_token = :old",
     ),
+    Column(
+        table="git_credentials",
+        name="sealed_password",
+        select="""
+            SELECT rowid, sealed_password FROM git_credentials
+            WHERE rowid > :after ORDER BY rowid LIMIT :limit
+        """,
+        update="UPDATE git_credentials SET sealed_password = :new WHERE rowid = :row AND sealed_password = :old",
+    ),
 )
 """A test compares them with the schema."""
 

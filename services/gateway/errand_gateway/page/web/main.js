@@ -7,6 +7,7 @@ import { Problem, wordsOf } from "./problem.js";
 import { Repositories } from "./repositories.js";
 import { routeOf, TASKS } from "./route.js";
 import { GateView } from "./views/gate.js";
+import { GitHostsView } from "./views/git_hosts.js";
 import { NewTaskView } from "./views/new_task.js";
 import { OpeningView, spend } from "./views/opening.js";
 import { ProjectView } from "./views/project.js";
@@ -98,6 +99,8 @@ class App {
         switch (name) {
             case "project":
                 return new ProjectView(this, projectId);
+            case "git":
+                return new GitHostsView(this);
             case "task":
                 return new TaskView(this, taskId);
             case "new":

@@ -1,6 +1,7 @@
 /** The repositories that the person may want: their projects, and GitHub's list as far as it was read. */
 
 const NAME = /^[^/\s]+\/[^/\s]+$/;
+const ADDRESS = /^https?:\/\/[^/\s]+\/\S+$/;
 
 export class Repositories {
     #api;
@@ -57,9 +58,11 @@ export class Repositories {
         return known();
     }
 
-    /** The project of a repository, added where it is new. Raises Problem. */
+    /** The project of a repository, by its name or, on another git host, its address; added where it is new. Raises Problem. */
     async add(repository) {
-        const { project } = await this.#api.post("/v1/projects", { repository });
+        const asked = ADDRESS.test(repository) ? { repo_url: repository } : { repository };
+        const known = this.projectOf(repository);
+        const { project } = known?.git_host ? { project: known } : await this.#api.post("/v1/projects", asked);
         if (!this.#projects.some(({ project_id: projectId }) => projectId === project.project_id)) {
             this.#projects.unshift(project);
         }
@@ -101,7 +104,7 @@ export function choicesOf(repositories, typed) {
         .filter(({ repository }) => !repositories.projects.includes(repository))
         .map((each) => choice(each.repository, each, ""));
     const choices = [...before, ...others].filter(({ name }) => fits(name));
-    if (NAME.test(typed) && !choices.some(({ name }) => name.toLowerCase() === wanted)) {
+    if ((NAME.test(typed) || ADDRESS.test(typed)) && !choices.some(({ name }) => name.toLowerCase() === wanted)) {
         choices.push({ name: typed, note: "as typed", locked: false, usable: true });
     }
     return choices;

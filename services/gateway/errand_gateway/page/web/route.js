@@ -2,6 +2,7 @@
 
 export const TASKS = "#/";
 export const NEW_TASK = "#/new";
+export const GIT_HOSTS = "#/git";
 
 /** The address of a task. */
 export function taskAddress(taskId) {
@@ -25,7 +26,7 @@ export function routeOf(hash) {
     if (name === "projects" && argument) {
         return { name: "project", projectId: decoded(argument) };
     }
-    return { name: name === "new" ? "new" : "tasks" };
+    return { name: ["new", "git"].includes(name) ? name : "tasks" };
 }
 
 function decoded(text) {

@@ -1,6 +1,7 @@
 /** Who is signed in, and the way out. */
 
 import { button, element } from "../dom.js";
+import { GIT_HOSTS } from "../route.js";
 import { menu } from "./menu.js";
 
 /** The account's menu. */
@@ -9,5 +10,6 @@ export function account(app) {
     const initial = name.slice(0, 1).toUpperCase();
     const face = element("summary", { class: "round", "aria-label": `Signed in as ${name}` }, initial);
     const who = element("p", {}, "Signed in as ", element("strong", {}, name));
-    return menu("account", face, who, button("Sign out", { onclick: () => app.signOut() }));
+    const hosts = element("a", { class: "button plain", href: GIT_HOSTS }, "Other git hosts");
+    return menu("account", face, who, hosts, button("Sign out", { onclick: () => app.signOut() }));
 }
