@@ -103,6 +103,12 @@ class Phone:
         path = f"{self.gateway_url}/v1/projects/{project['project_id']}"
         return dict(self._body(await self.http.patch(path, json=settings, headers=self._headers()))["project"])
 
+    async def set_secret(self, project: Json, name: str, value: str, *, may_read: bool = False) -> Json:
+        """Set or replace a secret of a project."""
+        path = f"{self.gateway_url}/v1/projects/{project['project_id']}/secrets/{name}"
+        body = {"value": value, "agent_may_read": may_read}
+        return dict(self._body(await self.http.put(path, json=body, headers=self._headers()))["secret"])
+
     async def create_task(self, project: Json, prompt: str, *, key: str | None = None) -> Json:
         """Post a task."""
         body = {"project_id": project["project_id"], "prompt": prompt}

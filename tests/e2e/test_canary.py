@@ -1,10 +1,12 @@
-"""The GitHub token and the model key occur nowhere: not in container, volume, database, outbox, logs or event stream.
+"""What is lent occurs nowhere: not in container, volume, database, blobs, the runner's files, logs or event stream.
 
 Every place is searched for the secrets, and for a word that must be found there, so that the search is known to see.
 """
 
 import json
+import secrets as random
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
@@ -16,35 +18,81 @@ from tests.e2e.watching import event, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-SCRIPT = "run-command"
+SCRIPT = "steps"
 # A fork shows the command line of what forked it.
 BEGIN = from_nothing
 
 KNOWN = "a-word-that-is-known-to-be-there"
-NOSY = (
-    f"echo {KNOWN} > /workspace/note; env; git config --list --show-origin; git remote -v; git fetch; "
-    "cat /proc/[0-9]*/environ /run/broker/* 2>/dev/null; sleep 600"
-)
+SETUP = f"""
+echo {KNOWN} "with ${{#FOR_SETUP}} and ${{#FOR_AGENT}} characters"
+echo "$FOR_SETUP" "$FOR_AGENT"
+printf %s "$FOR_SETUP" | sha256sum > ~/digest
+"""
+# More than 64 KiB, which go into a blob of their own.
+LONG = f"""python3 -c "print(('{KNOWN} ' + chr(0x1f680) * 900 + chr(10)) * 25)" """
+NOSY = f"""
+echo {KNOWN} > /workspace/note
+env
+git config --list --show-origin
+git remote -v
+git fetch
+cat /proc/[0-9]*/environ /run/broker/* 2>/dev/null
+echo
+printf %s "${{FOR_AGENT:0:12}}"
+sleep 0.3
+printf '%s\\n' "${{FOR_AGENT:12}}"
+echo "of the setup: <${{FOR_SETUP-nothing}}>"
+echo all was seen
+sleep 600
+"""
+
+
+@dataclass(frozen=True)
+class Canaries:
+    """What is lent to be used and never to be seen, and what Claude's commands have, and nobody else."""
+
+    lent: list[str]
+    marked: str
+
+    def all(self) -> list[str]:
+        return [*self.lent, self.marked]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def task(phone, project):
-    """A task in the middle of a command that looks for secrets."""
-    made = await phone.create_task(project, f"Run: {NOSY}")
-    await until(phone, made, lambda message: "PYTHONUNBUFFERED" in message.get("delta", {}).get("text", ""))
-    return await phone.task(made)
+async def own(phone, project):
+    """The project's own secrets, by name."""
+    own = {"FOR_SETUP": f"canary-{random.token_hex(16)}", "FOR_AGENT": f"canary-{random.token_hex(16)}"}
+    await phone.set_secret(project, "FOR_SETUP", own["FOR_SETUP"])
+    await phone.set_secret(project, "FOR_AGENT", own["FOR_AGENT"], may_read=True)
+    await phone.update_project(project, setup_script=SETUP)
+    return own
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def secrets(stack, phone):
-    """What must not be found, by name."""
+async def watched(phone, project, own):
+    """A task in the middle of a command that looks for secrets, with all that its watchers were shown."""
+    made = await phone.create_task(project, f"Steps: {LONG};{NOSY}")
+    shown = await until(phone, made, lambda message: "all was seen" in message.get("delta", {}).get("text", ""))
+    return await phone.task(made), shown
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def task(watched):
+    return watched[0]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def canaries(stack, phone, own):
+    """What must not be found."""
     async with httpx2.AsyncClient() as http:
         headers = {"Authorization": f"Bearer {stack.github['control_key']}"}
         answer = await http.get(f"{stack.github['url']}/_standin/tokens", headers=headers)
     tokens = answer.json()["tokens"]
     assert tokens
     service_tokens = [path.read_text().strip() for path in (stack.folder / "scheduler" / "credentials").rglob("token")]
-    return [*tokens, *service_tokens, stack.claude.key, stack.client_secret, phone.access_token, phone.refresh_token]
+    people = [phone.access_token, phone.refresh_token]
+    lent = [*tokens, *service_tokens, *people, stack.claude.key, stack.client_secret, own["FOR_SETUP"]]
+    return Canaries(lent, own["FOR_AGENT"])
 
 
 def output_of(*command):
@@ -59,60 +107,89 @@ def tree(*roots):
     return b"".join(path.read_bytes() for root in roots for path in sorted(root.rglob("*")) if path.is_file())
 
 
-async def test_not_in_the_container(task, secrets):
+def shown_text(shown):
+    """Pieces of one text joined: a secret may come in two of them."""
+    return "".join(message["delta"]["text"] for message in shown if message["type"] == "delta")
+
+
+async def test_each_gets_what_it_was_set_for_and_shows_none_of_it(watched, canaries):
+    text = shown_text(watched[1])
+
+    assert f"{KNOWN} with 39 and 39 characters\n[redacted] [redacted]\n" in text, "the setup script has both"
+    assert "FOR_AGENT=[redacted]\n" in text
+    assert "\n[redacted]\nof the setup: <nothing>" in text, "also where it comes in two pieces"
+    assert holds(text.encode(), canaries.all()) == []
+
+
+async def test_not_in_the_container(task, canaries):
     container = task["container_id"]
     inspected = output_of("docker", "inspect", container)
-    processes = output_of(
-        "docker", "exec", "--user", "0", container, "sh", "-c", "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline; true"
+    # As the user of the task: root has no power there to read the environment of another's process.
+    uid = (
+        output_of("docker", "inspect", "--format", '{{index .Config.Labels "errand.uid"}}', container).decode().strip()
     )
+    look = ("docker", "exec", "--user", f"{uid}:{uid}", container, "sh", "-c")
+    processes = output_of(*look, "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null; true")
     files = output_of("docker", "export", container)
 
     assert KNOWN.encode() in processes
+    assert canaries.marked.encode() in processes, "what is marked is in the command's environment"
     assert b"errand/packages.txt" in files
     assert b"errand.task" in inspected
-    assert holds(inspected + processes + files, secrets) == []
+    assert holds(inspected + processes + files, canaries.lent) == []
+    assert holds(inspected + files, [canaries.marked]) == []
 
 
-async def test_not_in_the_volume(stack, task, secrets):
+async def test_not_in_the_volume(stack, task, canaries):
     template = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}'
     (name,) = output_of("docker", "inspect", "--format", template, task["container_id"]).decode().split()
     mount = f"{name}:/v:ro"
     data = output_of("docker", "run", "--rm", "--network", "none", "-v", mount, stack.image, "tar", "-c", "/v")
 
     assert KNOWN.encode() in data
-    assert holds(data, secrets) == []
+    assert holds(data, canaries.lent) == []
 
 
-async def test_not_in_database_or_outbox(stack, task, secrets):
+async def test_not_in_the_database_nor_beside_it(stack, task, canaries):
     database = b"".join(path.read_bytes() for path in stack.database.parent.glob("errand.db*"))
-    outbox = tree(stack.folder / "runner" / "outbox")
+    blobs = tree(stack.folder / "scheduler" / "blobs")
 
     assert KNOWN.encode() in database
-    assert KNOWN.encode() in outbox
-    assert holds(database + outbox, secrets) == []
+    assert KNOWN.encode() in blobs
+    assert holds(database + blobs, canaries.all()) == []
 
 
-async def test_not_in_the_list_of_processes(stack, secrets):
+async def test_not_in_any_file_of_the_runner(stack, task, canaries):
+    data = stack.folder / "runner"
+
+    assert KNOWN.encode() in tree(data / "outbox")
+    assert task["task_id"].encode() in tree(data)
+    assert holds(tree(data), canaries.all()) == []
+
+
+async def test_not_in_the_list_of_processes(stack, canaries):
     listed = b""
     for process in stack.processes.running.values():
         listed += Path(f"/proc/{process.pid}/cmdline").read_bytes()
 
     assert b"errand_runner" in listed
-    assert holds(listed, secrets) == []
+    assert holds(listed, canaries.all()) == []
 
 
-async def test_not_in_any_log_and_no_prompt_either(stack, task, secrets):
+async def test_not_in_any_log_and_no_prompt_either(stack, task, canaries):
     logs = b"".join(path.read_bytes() for path in stack.folder.glob("*.log"))
 
     assert task["task_id"].encode() in logs
-    assert holds(logs, [*secrets, KNOWN]) == []
+    assert holds(logs, [*canaries.all(), KNOWN]) == []
 
 
-async def test_not_in_the_event_stream(phone, task, secrets):
+async def test_not_in_the_event_stream(phone, watched, canaries):
+    task, shown = watched
     cursor = (await phone.events(task))[-1]["cursor"]
     await phone.stop(task)
     live = await until(phone, task, event("task_status_changed", status="cancelled"), cursor=cursor)
     told = [
+        shown,
         live,
         await phone.events(task),
         await phone.messages(task),
@@ -121,4 +198,4 @@ async def test_not_in_the_event_stream(phone, task, secrets):
     data = json.dumps(told).encode()
 
     assert KNOWN.encode() in data
-    assert holds(data, secrets) == []
+    assert holds(data, canaries.all()) == []

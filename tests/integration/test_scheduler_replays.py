@@ -97,6 +97,8 @@ async def as_a_runner(running: Stack, runner: ScriptedRunner, twice: Twice) -> N
     await twice("Heartbeat", lambda: stub.Heartbeat(heartbeat, metadata=metadata))
     lend = dispatch.LendCredentialRequest(session_id=session_id, attempt=ref)
     await twice("LendCredential", lambda: stub.LendCredential(lend, metadata=metadata))
+    secrets = dispatch.LendSecretsRequest(session_id=session_id, attempt=ref)
+    await twice("LendSecrets", lambda: stub.LendSecrets(secrets, metadata=metadata))
     await runner.send(ref, inputs_event(assignment))
     await running.push(assignment.task.branch)
     pull = dispatch.OpenPullRequestRequest(session_id=session_id, attempt=ref, title="t", body="b")
@@ -115,6 +117,7 @@ async def as_a_runner(running: Stack, runner: ScriptedRunner, twice: Twice) -> N
         assert [(each.attempt, each.verdict) for each in verdicts] == [(ref, runner_pb2.VERDICT_FORGET)]
     for refused in (
         lambda: stub.LendCredential(lend, metadata=metadata),
+        lambda: stub.LendSecrets(secrets, metadata=metadata),
         lambda: stub.OpenPullRequest(pull, metadata=metadata),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as error:
@@ -139,6 +142,7 @@ async def as_a_person(person: Person, task: task_pb2.Task, project: task_pb2.Pro
     await twice("UpdateProject", lambda: account.UpdateProject(update, metadata=metadata))
     newer = accounts.UpdateProjectRequest(project_id=project.project_id, image="node:24")
     await account.UpdateProject(newer, metadata=metadata)
+    await as_a_keeper_of_secrets(person, project, twice)
     await twice("ListProjects", lambda: account.ListProjects(accounts.ListProjectsRequest(), metadata=metadata))
     repositories = accounts.ListRepositoriesRequest()
     await twice("ListRepositories", lambda: account.ListRepositories(repositories, metadata=metadata))
@@ -167,6 +171,18 @@ async def as_a_person(person: Person, task: task_pb2.Task, project: task_pb2.Pro
     await settled_twice(person, "RetryTask", lambda: ask.RetryTask(retry, metadata=metadata), twice)
     explain = tasks.ExplainPendingRequest(task_id=task_id)
     await twice("ExplainPending", lambda: ask.ExplainPending(explain, metadata=metadata))
+
+
+async def as_a_keeper_of_secrets(person: Person, project: task_pb2.Project, twice: Twice) -> None:
+    account, metadata, project_id = person.accounts, person.metadata, project.project_id
+    put = accounts.SetProjectSecretRequest(request_id="s", project_id=project_id, name="KEY", value="first-value")
+    await twice("SetProjectSecret", lambda: account.SetProjectSecret(put, metadata=metadata))
+    listing = accounts.ListProjectSecretsRequest(project_id=project_id)
+    await twice("ListProjectSecrets", lambda: account.ListProjectSecrets(listing, metadata=metadata))
+    remove = accounts.RemoveProjectSecretRequest(request_id="t", project_id=project_id, name="KEY")
+    await twice("RemoveProjectSecret", lambda: account.RemoveProjectSecret(remove, metadata=metadata))
+    newer = accounts.SetProjectSecretRequest(project_id=project_id, name="KEY", value="newer-value")
+    await account.SetProjectSecret(newer, metadata=metadata)
 
 
 async def as_a_writer(person: Person, item: task_pb2.Input, twice: Twice) -> None:

@@ -114,6 +114,9 @@ class Role(StrEnum):
     ASSISTANT = "assistant"
 
 
+SHORTEST_SECRET = 8
+"""Characters: a shorter value occurs in ordinary text, which a mask over it would garble (ARCHITECTURE.md, Bounds)."""
+
 SUMMARY_BYTES = 1024
 """The most that an event's summary holds (ARCHITECTURE.md, Bounds)."""
 

@@ -22,10 +22,12 @@ from errand_gateway.rest.blob_routes import BlobRoutes
 from errand_gateway.rest.git_credential_routes import GitCredentialRoutes
 from errand_gateway.rest.history_routes import HistoryRoutes
 from errand_gateway.rest.input_routes import InputRoutes
+from errand_gateway.rest.secret_routes import SecretRoutes
 from errand_gateway.rest.task_routes import TaskRoutes
 from errand_gateway.scheduler.accounts import Accounts
 from errand_gateway.scheduler.connection import Connection
 from errand_gateway.scheduler.inputs import Inputs
+from errand_gateway.scheduler.project_secrets import ProjectSecrets
 from errand_gateway.scheduler.tasks import Tasks
 from errand_gateway.sessions import Sessions
 from errand_gateway.signin.callback import Callback
@@ -80,6 +82,7 @@ def make_app(parts: Parts) -> FastAPI:
         _sign_in(parts, accounts=accounts, cookies=cookies, sessions=sessions),
         AccountRoutes(accounts),
         GitCredentialRoutes(accounts),
+        SecretRoutes(ProjectSecrets(parts.connection)),
         TaskRoutes(tasks),
         InputRoutes(Inputs(parts.connection)),
         HistoryRoutes(tasks),

@@ -14,7 +14,7 @@ from errand.v1.runner_pb2 import Assignment, AttemptRef
 from errand_common import wire
 from errand_common.clock import Clock, to_datetime
 from errand_common.disk import Room
-from errand_common.errors import Conflict, ErrandError, NotFound
+from errand_common.errors import Conflict, ErrandError, NotFound, Unimplemented
 from errand_common.ids import Ids
 from errand_common.tasks import beside, until_one_ends
 from errand_common.values import AttemptPhase, FailureReason
@@ -38,6 +38,7 @@ from errand_runner.freezer import Freezer
 from errand_runner.inputs import Inbox
 from errand_runner.journal import Journal
 from errand_runner.lease import Leases
+from errand_runner.lent_secrets import LentSecrets, lent
 from errand_runner.lodged_tools import LodgedTools
 from errand_runner.lodger import Lodger
 from errand_runner.lodging import Lodged, Lodging
@@ -130,6 +131,7 @@ class _Attempt:
             self.project, steps=self.steps, images=means.engine.images, pull=means.image_pull, redactor=self.redactor
         )
         self.image = SandboxImage(means.image)
+        self.secrets = LentSecrets()
         self.ended: TurnEnded | None = None
 
     async def run(self) -> TurnEnded:
@@ -149,7 +151,9 @@ class _Attempt:
         async with AsyncExitStack() as stack:
             with self.means.pool.starting():
                 await self._check_room()
-                await self._borrow()
+                async with beside(self._borrow_secrets()) as borrowing:
+                    await self._borrow()
+                    self.secrets = await borrowing
                 self.image = await self._get_image()
                 lodger = await stack.enter_async_context(self._lodger().housed())
                 async with beside(self._transcript()) as reading:
@@ -240,7 +244,7 @@ class _Attempt:
         if self.recorder.began and await workspace.take_up():
             return
         await self.start.clone(workspace, self._patiently, patience_s=self.means.git_patience.budget_s)
-        await self.start.set_up(lodged[0].supervisor)
+        await self.start.set_up(lodged[0].supervisor, self.secrets)
 
     async def _transcript(self) -> Transcript:
         await self.log.drained()
@@ -254,6 +258,7 @@ class _Attempt:
             base_branch=self.project.default_branch,
             workspace=REPOSITORY,
             day=to_datetime(self.means.clock.now_us()).date(),
+            secrets=sorted(self.secrets.agent),
             guides=await lodger.through(lambda lodged: self._workspace(lodged).guides()),
         )
         hearing = Hearing(
@@ -286,7 +291,13 @@ class _Attempt:
     def _toolbox(self, sandbox: Sandbox) -> Toolbox:
         self.quota.watch_over(sandbox.supervisor)
         strain = Strain(sandbox.supervisor, self.means.limits, self.quota)
-        return Toolbox(sandbox.supervisor, workspace=REPOSITORY, redactor=self.redactor, strain=strain)
+        return Toolbox(
+            sandbox.supervisor,
+            workspace=REPOSITORY,
+            redactor=self.redactor,
+            strain=strain,
+            secrets=self.secrets.agent,
+        )
 
     async def _deliver(self, lodger: Lodger, ended: TurnEnded) -> None:
         """Push what was committed and see to the pull request. Nothing new: nothing to do."""
@@ -323,6 +334,20 @@ class _Attempt:
         except (ErrandError, HostAway) as exc:
             message = f"no credential for {self.project.repository}: {exc}"
             raise AttemptFailed(FailureReason.REPOSITORY, message) from exc
+
+    async def _borrow_secrets(self) -> LentSecrets:
+        """The project's secrets, in memory for as long as this attempt lives; masked from then on."""
+        try:
+            secrets = lent(await self.means.dispatch.lend_secrets(self.assignment.attempt))
+        except Unimplemented:
+            # A scheduler of an older release has none.
+            return LentSecrets()
+        except ErrandError as exc:
+            message = f"the secrets of {self.project.repository} cannot be had: {exc}"
+            raise AttemptFailed(FailureReason.REPOSITORY, message) from exc
+        for value in secrets.setup.values():
+            self.redactor.add(value)
+        return secrets
 
     async def _lend(self, *, refresh: bool = False) -> Credential:
         """The repository's credential, for one use. Raises ErrandError."""

@@ -113,6 +113,15 @@ class Dispatch:
 
         return await self._answered(call)
 
+    async def lend_secrets(self, attempt: AttemptRef) -> pb.LendSecretsResponse:
+        """Borrow the project's secrets."""
+
+        async def call(session_id: str) -> pb.LendSecretsResponse:
+            request = pb.LendSecretsRequest(session_id=session_id, attempt=attempt)
+            return await self.stub.LendSecrets(request, metadata=self.metadata, timeout=CALL_S)
+
+        return await self._answered(call)
+
     async def open_pull_request(self, attempt: AttemptRef, *, title: str, body: str) -> pb.OpenPullRequestResponse:
         """Open the task's pull request, or find it open."""
 

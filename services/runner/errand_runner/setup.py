@@ -5,6 +5,7 @@ from contextlib import aclosing
 
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools.output import CommandOutput
+from errand_runner.lent_secrets import LentSecrets
 from errand_runner.live import Say
 from errand_runner.sandbox.supervisor import Exit, FileError, Supervisor
 from errand_runner.workspace import REPOSITORY, mark_of
@@ -23,12 +24,18 @@ class Setup:
     """One project's script in one task's workspace.
 
     That it ran is written down beside the clone, and goes with it: the next attempt in the same clone does not run the
-    same script in the same image again. One that was cut off runs again from its beginning.
+    same script in the same image with the same secrets again. One that was cut off runs again from its beginning.
     """
 
-    def __init__(self, supervisor: Supervisor, script: str, *, image: str, folder: str = REPOSITORY) -> None:
+    def __init__(
+        self, supervisor: Supervisor, script: str, *, image: str, secrets: LentSecrets, folder: str = REPOSITORY
+    ) -> None:
         self._supervisor, self._script, self._folder = supervisor, script, folder
-        self._mark = hashlib.sha256(f"{image}\n{script}".encode()).hexdigest().encode()
+        # Nothing that waits for a person, whatever a secret is called.
+        self._environment = {**secrets.setup, **_ENVIRONMENT}
+        # Of the secrets it says which they were, and nothing that would let their values be tried.
+        seen = "\n".join(filter(None, (image + "\n" + script, secrets.version)))
+        self._mark = hashlib.sha256(seen.encode()).hexdigest().encode()
 
     async def is_due(self) -> bool:
         """Whether there is a script that this workspace has not seen."""
@@ -45,7 +52,9 @@ class Setup:
         file = f"{self._folder}.setup.sh"
         try:
             await self._supervisor.write(file, self._script.encode())
-            run = self._supervisor.run(["bash", "-e", file], cwd=self._folder, env=_ENVIRONMENT, timeout_s=timeout_s)
+            run = self._supervisor.run(
+                ["bash", "-e", file], cwd=self._folder, env=self._environment, timeout_s=timeout_s
+            )
             async with aclosing(run) as events:
                 async for event in events:
                     if isinstance(event, Exit):

@@ -9,6 +9,7 @@ from errand_common import images
 from errand_common.values import FailureReason
 from errand_runner.agent.redact import Redactor
 from errand_runner.ending import AttemptFailed
+from errand_runner.lent_secrets import LentSecrets
 from errand_runner.live import redacted
 from errand_runner.outage import HostAway
 from errand_runner.sandbox.docker import ImageMissing, Images, SandboxSpec
@@ -74,9 +75,10 @@ class Start:
         except NothingToStartFrom as exc:
             raise AttemptFailed(FailureReason.REPOSITORY, f"{repository}: {exc}") from exc
 
-    async def set_up(self, supervisor: Supervisor) -> None:
+    async def set_up(self, supervisor: Supervisor, secrets: LentSecrets) -> None:
         """Run the project's script, unless there is none or this clone has seen it."""
-        setup = Setup(supervisor, self._project.setup_script, image=self._project.image)
+        project = self._project
+        setup = Setup(supervisor, project.setup_script, image=project.image, secrets=secrets)
         if not await setup.is_due():
             return
         try:

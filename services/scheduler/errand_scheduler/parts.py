@@ -15,6 +15,7 @@ from errand_scheduler.access.auth import Authority, CallGuard
 from errand_scheduler.access.lending import Lending
 from errand_scheduler.access.other_hosts import OtherHosts
 from errand_scheduler.access.people import People
+from errand_scheduler.access.project_secrets import ProjectSecrets
 from errand_scheduler.access.revoking import Revoking
 from errand_scheduler.access.rights import PushRights
 from errand_scheduler.access.sign_in_links import new_links
@@ -33,6 +34,7 @@ from errand_scheduler.edges.dispatch import DispatchEdge
 from errand_scheduler.edges.events import EventsIn
 from errand_scheduler.edges.explain import Explanations
 from errand_scheduler.edges.fleet import FleetEdge
+from errand_scheduler.edges.secrets_of_projects import SecretsEdge
 from errand_scheduler.edges.sign_in import SignIns
 from errand_scheduler.edges.task import TaskEdge
 from errand_scheduler.folder import DataFolder
@@ -106,6 +108,7 @@ class Parts:
             retry_s=self._durations.github_retry_s,
         )
         self._rights = self._make_rights()
+        self._secrets = ProjectSecrets(reader=reader, vault=self._vault, admission=self._admission)
         self._placer = self._make_placer()
         self._sweeper = Sweeper(writer, self._board, clock, self._durations)
         self._guard = CallGuard(self._authority, contract.scopes(), self._ids)
@@ -230,6 +233,7 @@ class Parts:
             tokens=self._tokens,
             others=self._others,
             rights=self._rights,
+            secrets=SecretsEdge(reader=self._reader, writer=self._writer, ids=self._ids, secrets=self._secrets),
             github_url=self._settings.github_url,
         )
 
@@ -271,6 +275,7 @@ class Parts:
                 clock=self._clock,
                 people_sign_in=self._owner is None,
             ),
+            secrets=self._secrets,
         )
 
     def _make_events_in(self) -> EventsIn:

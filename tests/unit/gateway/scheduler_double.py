@@ -49,6 +49,7 @@ class SchedulerDouble:
         self.inputs: dict[str, nouns.Input] = {}
         self.blobs: dict[str, list[bytes]] = {}
         self.project_settings: dict[str, str] = {}
+        self.secrets: dict[str, accounts.ProjectSecret] = {}
         self.history = History()
         self.port = 0
         self._server: grpc.aio.Server | None = None
@@ -176,6 +177,23 @@ class _Accounts(AccountServiceServicer):
         changed = {name: getattr(request, name) for name in ("image", "setup_script") if request.HasField(name)}
         self._double.project_settings |= changed
         return accounts.UpdateProjectResponse(project=_project("ada/engine", self._double.project_settings))
+
+    async def SetProjectSecret(self, request: accounts.SetProjectSecretRequest, context: Context) -> Any:
+        self._double.user("SetProjectSecret", request, context)
+        secret = accounts.ProjectSecret(
+            name=request.name, agent_may_read=request.agent_may_read, set_time=timestamp(NOON_US)
+        )
+        self._double.secrets[request.name] = secret
+        return accounts.SetProjectSecretResponse(secret=secret)
+
+    async def RemoveProjectSecret(self, request: accounts.RemoveProjectSecretRequest, context: Context) -> Any:
+        self._double.user("RemoveProjectSecret", request, context)
+        self._double.secrets.pop(request.name, None)
+        return accounts.RemoveProjectSecretResponse()
+
+    async def ListProjectSecrets(self, request: accounts.ListProjectSecretsRequest, context: Context) -> Any:
+        self._double.user("ListProjectSecrets", request, context)
+        return accounts.ListProjectSecretsResponse(secrets=sorted(self._double.secrets.values(), key=lambda s: s.name))
 
     async def ListRepositories(self, request: accounts.ListRepositoriesRequest, context: Context) -> Any:
         self._double.user("ListRepositories", request, context)

@@ -16,6 +16,7 @@ from errand_gateway.rest import models
 from errand_gateway.rest.account_routes import CreateProject, UpdateProject
 from errand_gateway.rest.git_credential_routes import PutGitCredential
 from errand_gateway.rest.input_routes import AddInput, EditInput
+from errand_gateway.rest.secret_routes import SetProjectSecret
 from errand_gateway.rest.task_routes import CreateTask
 from errand_gateway.scheduler.connection import Connection
 from errand_gateway.signin.tokens import SessionTokens
@@ -41,6 +42,9 @@ _OPERATIONS = {
     ("get", "/v1/projects"),
     ("post", "/v1/projects"),
     ("patch", "/v1/projects/{project_id}"),
+    ("get", "/v1/projects/{project_id}/secrets"),
+    ("delete", "/v1/projects/{project_id}/secrets/{name}"),
+    ("put", "/v1/projects/{project_id}/secrets/{name}"),
     ("get", "/v1/repositories"),
     ("get", "/v1/tasks"),
     ("post", "/v1/tasks"),
@@ -111,15 +115,18 @@ def test_what_rest_may_leave_out_is_what_the_contract_may_leave_unset(model: typ
         "project",
         "task",
         "input",
+        "secret",
     }
 
     assert optional == whole
 
 
-@pytest.mark.parametrize("model", [CreateProject, UpdateProject, CreateTask, AddInput, EditInput, PutGitCredential])
+@pytest.mark.parametrize(
+    "model", [CreateProject, UpdateProject, SetProjectSecret, CreateTask, AddInput, EditInput, PutGitCredential]
+)
 def test_what_rest_takes_has_the_contracts_fields(model: type[BaseModel]) -> None:
-    from_path_and_header = {"request_id", "task_id", "input_id", "host"}
-    from_path_and_header |= {"project_id"} if model is UpdateProject else set()
+    of_path = {UpdateProject: {"project_id"}, SetProjectSecret: {"project_id", "name"}}.get(model, set())
+    from_path_and_header = {"request_id", "task_id", "input_id", "host"} | of_path
     asked = {field.name for field in _message(f"{model.__name__}Request").fields} - from_path_and_header
 
     assert set(model.model_fields) == asked

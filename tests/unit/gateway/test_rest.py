@@ -94,6 +94,32 @@ async def test_the_settings_of_a_project_are_changed_one_by_one(gateway: Running
     ], "what is left out is not named, and empty is named"
 
 
+async def test_a_secret_is_set_listed_and_removed_and_never_given_back(
+    gateway: Running, scheduler: SchedulerDouble
+) -> None:
+    body = {"value": "the-value", "agent_may_read": True}
+    async with gateway.client(scheduler.new_session()) as client:
+        put = await client.put("/v1/projects/prj_1/secrets/KEY", json=body, headers={"Idempotency-Key": "k"})
+        plain = await client.put("/v1/projects/prj_1/secrets/PLAIN", json={"value": "the-value"})
+        listed = await client.get("/v1/projects/prj_1/secrets")
+        gone = await client.delete("/v1/projects/prj_1/secrets/KEY", headers={"Idempotency-Key": "g"})
+        wrong = await client.put("/v1/projects/prj_1/secrets/KEY", json={"value": ["the-value"]})
+
+    key = {"name": "KEY", "agent_may_read": True, "set_time": NOON}
+    assert (put.status_code, put.json()) == (200, {"secret": key})
+    assert listed.json() == {"secrets": [key, {"name": "PLAIN", "agent_may_read": False, "set_time": NOON}]}
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert wrong.status_code == 400
+    assert not [answer for answer in (put, plain, listed, wrong) if "the-value" in answer.text]
+    (sent, _), (removed,) = (
+        [call.request for call in scheduler.asked(f"{do}ProjectSecret")] for do in ("Set", "Remove")
+    )
+    assert sent == accounts.SetProjectSecretRequest(
+        project_id="prj_1", request_id="k", name="KEY", value="the-value", agent_may_read=True
+    )
+    assert removed == accounts.RemoveProjectSecretRequest(project_id="prj_1", request_id="g", name="KEY")
+
+
 async def test_repositories_are_listed(gateway: Running, scheduler: SchedulerDouble) -> None:
     async with gateway.client(scheduler.new_session()) as client:
         listed = await client.get("/v1/repositories", params={"page_size": 7, "page_token": "next"})

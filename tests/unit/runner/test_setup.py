@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from errand_runner.agent.redact import Redactor
+from errand_runner.lent_secrets import LentSecrets
 from errand_runner.sandbox.supervisor import Supervisor
 from errand_runner.setup import Setup, SetupFailed
 
@@ -18,8 +19,10 @@ def folder(tmp_path: Path) -> Path:
     return clone
 
 
-def setup(supervisor: Supervisor, folder: Path, script: str, image: str = IMAGE) -> Setup:
-    return Setup(supervisor, script, image=image, folder=str(folder))
+def setup(
+    supervisor: Supervisor, folder: Path, script: str, image: str = IMAGE, secrets: LentSecrets | None = None
+) -> Setup:
+    return Setup(supervisor, script, image=image, secrets=secrets or LentSecrets(), folder=str(folder))
 
 
 async def run(what: Setup, *, timeout_s: float = 20, secrets: tuple[str, ...] = ()) -> str:
@@ -46,6 +49,18 @@ async def test_the_same_script_in_the_same_clone_runs_once(supervisor: Superviso
     assert not await setup(supervisor, folder, "true").is_due()
     assert await setup(supervisor, folder, "true # changed").is_due()
     assert await setup(supervisor, folder, "true", image="node:24").is_due()
+
+
+async def test_it_gets_all_secrets_and_runs_again_when_one_was_changed(supervisor: Supervisor, folder: Path) -> None:
+    def with_secret(version: str) -> Setup:
+        secrets = LentSecrets(setup={"KEY": "of-the-setup", "GIT_EDITOR": "evil"}, version=version)
+        return setup(supervisor, folder, 'echo "$KEY $GIT_EDITOR"', secrets=secrets)
+
+    assert await run(with_secret("sec_1")) == "of-the-setup true\n"
+    assert not await with_secret("sec_1").is_due()
+    assert await with_secret("sec_2").is_due()
+    assert await setup(supervisor, folder, 'echo "$KEY $GIT_EDITOR"').is_due()
+    assert b"of-the-setup" not in b"".join(path.read_bytes() for path in folder.parent.rglob("*") if path.is_file())
 
 
 async def test_one_that_was_cut_off_is_due_again(supervisor: Supervisor, folder: Path) -> None:

@@ -31,6 +31,16 @@ class Project(BaseModel):
     git_host: str = Field(description="The git host that it lies on; empty for GitHub")
 
 
+class ProjectSecret(BaseModel):
+    """What is known of a secret of a project; its value is not told."""
+
+    name: str
+    agent_may_read: bool = Field(
+        description="False: the setup script alone gets it; true: what Claude runs gets it too, so Claude can read it"
+    )
+    set_time: Instant | None = None
+
+
 class Repository(BaseModel):
     """A repository at GitHub, which may or may not be a project."""
 
@@ -163,6 +173,18 @@ class UpdateProjectResponse(BaseModel):
     """The project as it is now."""
 
     project: Project
+
+
+class SetProjectSecretResponse(BaseModel):
+    """The secret as it is now."""
+
+    secret: ProjectSecret
+
+
+class ListProjectSecretsResponse(BaseModel):
+    """The secrets of a project, by name."""
+
+    secrets: list[ProjectSecret]
 
 
 class ListProjectsResponse(BaseModel):

@@ -5,12 +5,9 @@ from collections.abc import Sequence
 # What is looked for at the speed of `str.find` where no part of the value stands.
 _START_CHARACTERS = 4
 
-SHORTEST = _START_CHARACTERS * 2
-"""A shorter value occurs in ordinary text; a mask over it would garble that and protect nothing."""
-
 
 class Needle:
-    """A value of at least SHORTEST characters, read once."""
+    """A value, of more than a few characters, read once."""
 
     def __init__(self, value: str) -> None:
         self.value = value

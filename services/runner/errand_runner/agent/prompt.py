@@ -25,7 +25,8 @@ _GUIDE_LIMIT = 32_000
 
 @dataclass(frozen=True)
 class Particulars:
-    """What is particular to a task; `guides` are the texts of files such as AGENTS.md by their name."""
+    """What is particular to a task; `guides` are the texts of files such as AGENTS.md by their name, `secrets` the
+    names of those in the environment of every command."""
 
     project: str
     branch: str
@@ -33,6 +34,7 @@ class Particulars:
     workspace: str
     day: date
     guides: Mapping[str, str] = field(default_factory=dict)
+    secrets: Sequence[str] = ()
 
 
 async def settle_prefix(model: Model, model_id: str) -> Prefix:
@@ -54,7 +56,10 @@ def first_message(prompt: str, about: Particulars, redactor: Redactor) -> Sequen
         f"Project: {about.project}, cloned in {about.workspace}.",
         f"Branch: {about.branch}, made from {about.base_branch}.",
     ]
-    guides = [_guide(name, text) for name, text in sorted(about.guides.items()) if text.strip()]
+    if about.secrets:
+        names = ", ".join(about.secrets)
+        lines.append(f"Secrets in your commands' environment: {names}. Use them by name: you read [redacted] for them.")
+    guides = [_guide(name, redactor.text(text)) for name, text in sorted(about.guides.items()) if text.strip()]
     return [_text(redactor, "\n".join(lines)), *(_text(redactor, guide) for guide in guides), _text(redactor, prompt)]
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from errand_runner.agent.needle import SHORTEST, Needle, Search, overlap
+from errand_common.values import SHORTEST_SECRET
+from errand_runner.agent.needle import Needle, Search, overlap
 
 MASK = "[redacted]"
 
@@ -22,7 +23,7 @@ class Redactor:
         """Learns one more secret, such as a token that was minted later, without the white space at its ends, which
         shells drop; values under 8 characters are not kept."""
         value = value.strip()
-        if len(value) >= SHORTEST and all(value != known.value for known in self.needles):
+        if len(value) >= SHORTEST_SECRET and all(value != known.value for known in self.needles):
             self.needles.append(Needle(value))
 
     @property

@@ -28,6 +28,7 @@ from errand_scheduler.edges.requests import (
     token_of,
     token_of_counted_page,
 )
+from errand_scheduler.edges.secrets_of_projects import SecretsEdge
 from errand_scheduler.edges.sign_in import SignIns
 from errand_scheduler.github import GitHub, Repository, TokenRefused
 from errand_scheduler.store import audit, projects, users
@@ -56,6 +57,7 @@ class AccountEdge(AccountServiceServicer):
         tokens: UserTokens,
         others: OtherHosts,
         rights: PushRights,
+        secrets: SecretsEdge,
         github_url: str,
     ) -> None:
         self._reader = reader
@@ -67,6 +69,7 @@ class AccountEdge(AccountServiceServicer):
         self._others = others
         self._git_credentials = GitCredentials(reader=reader, writer=writer, others=others)
         self._rights = rights
+        self._secrets = secrets
         self._github_url = github_url
 
     async def CompleteSignIn(self, request: pb.CompleteSignInRequest, context: Context) -> pb.CompleteSignInResponse:
@@ -166,6 +169,21 @@ class AccountEdge(AccountServiceServicer):
 
     async def UpdateProject(self, request: pb.UpdateProjectRequest, context: Context) -> pb.UpdateProjectResponse:
         return await update_project(self._writer, request)
+
+    async def SetProjectSecret(
+        self, request: pb.SetProjectSecretRequest, context: Context
+    ) -> pb.SetProjectSecretResponse:
+        return await self._secrets.set(request)
+
+    async def RemoveProjectSecret(
+        self, request: pb.RemoveProjectSecretRequest, context: Context
+    ) -> pb.RemoveProjectSecretResponse:
+        return await self._secrets.remove(request)
+
+    async def ListProjectSecrets(
+        self, request: pb.ListProjectSecretsRequest, context: Context
+    ) -> pb.ListProjectSecretsResponse:
+        return await self._secrets.list(request)
 
     async def ListRepositories(
         self, request: pb.ListRepositoriesRequest, context: Context

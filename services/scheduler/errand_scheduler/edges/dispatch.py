@@ -15,6 +15,7 @@ from errand_common.errors import Conflict, Invalid, Unavailable
 from errand_common.wire import duration
 from errand_scheduler.access.callers import runner_id
 from errand_scheduler.access.lending import Lending
+from errand_scheduler.access.project_secrets import ProjectSecrets
 from errand_scheduler.access.rights import PushRights
 from errand_scheduler.board import Board
 from errand_scheduler.durations import Durations
@@ -63,6 +64,7 @@ class DispatchEdge(DispatchServiceServicer):
         blobs: Blobs,
         rights: PushRights,
         lending: Lending,
+        secrets: ProjectSecrets,
     ) -> None:
         self._reader = reader
         self._writer = writer
@@ -77,6 +79,7 @@ class DispatchEdge(DispatchServiceServicer):
         self._blobs = blobs
         self._rights = rights
         self._lending = lending
+        self._secrets = secrets
 
     async def OpenSession(self, request: pb.OpenSessionRequest, context: Context) -> pb.OpenSessionResponse:
         return await self._arrivals.open(runner_id(), request)
@@ -148,6 +151,18 @@ class DispatchEdge(DispatchServiceServicer):
             password=lent.password,
             lent_id=lent.lent_id,
             expire_duration=None if lent.expire_s is None else duration(lent.expire_s),
+        )
+
+    async def LendSecrets(self, request: pb.LendSecretsRequest, context: Context) -> pb.LendSecretsResponse:
+        attempt = self._leased(request.session_id, request.attempt)
+        _, project = await self._task_and_project(attempt.task_id)
+        return pb.LendSecretsResponse(
+            secrets=[
+                pb.LentSecret(
+                    name=each.name, value=each.value, agent_may_read=each.agent_may_read, secret_id=each.secret_id
+                )
+                for each in await self._secrets.lend(attempt, project)
+            ]
         )
 
     async def OpenPullRequest(self, request: pb.OpenPullRequestRequest, context: Context) -> pb.OpenPullRequestResponse:

@@ -25,7 +25,7 @@ async def update_project(writer: Writer, request: pb.UpdateProjectRequest) -> pb
             tx,
             asked,
             do=lambda: _update(tx, user_id, request),
-            again=lambda known_id: _find(tx, user_id, known_id),
+            again=lambda known_id: find_project(tx, user_id, known_id),
             id_of=lambda changed: changed.project_id,
         ),
         size_bytes=len(request.setup_script),
@@ -54,7 +54,7 @@ def _check_script(script: str) -> None:
 
 
 def _update(tx: Tx, user_id: str, request: pb.UpdateProjectRequest) -> Project:
-    known = _find(tx, user_id, request.project_id)
+    known = find_project(tx, user_id, request.project_id)
     projects.set_settings(
         tx,
         known.project_id,
@@ -62,10 +62,11 @@ def _update(tx: Tx, user_id: str, request: pb.UpdateProjectRequest) -> Project:
         setup_script=request.setup_script if request.HasField("setup_script") else known.setup_script,
     )
     audit.record(tx, caller=user_id, action="update_project", subject_id=known.project_id)
-    return _find(tx, user_id, known.project_id)
+    return find_project(tx, user_id, known.project_id)
 
 
-def _find(tx: Tx, user_id: str, project_id: str) -> Project:
+def find_project(tx: Tx, user_id: str, project_id: str) -> Project:
+    """The project, if it is the user's. Raises NotFound."""
     project = tx.one(projects.by_id(project_id))
     if project is None or project.user_id != user_id:
         raise NotFound(f"you have no project {project_id}; add the repository first")

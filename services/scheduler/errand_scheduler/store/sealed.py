@@ -58,6 +58,15 @@ COLUMNS = (
         """,
         update="UPDATE git_credentials SET sealed_password = :new WHERE rowid = :row AND sealed_password = :old",
     ),
+    Column(
+        table="project_secrets",
+        name="sealed_value",
+        select="""
+            SELECT rowid, sealed_value FROM project_secrets
+            WHERE rowid > :after ORDER BY rowid LIMIT :limit
+        """,
+        update="UPDATE project_secrets SET sealed_value = :new WHERE rowid = :row AND sealed_value = :old",
+    ),
 )
 """A test compares them with the schema."""
 

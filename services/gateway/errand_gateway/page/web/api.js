@@ -26,6 +26,11 @@ export class Api {
         return this.#asked("POST", path, body, key);
     }
 
+    /** Put something in its place; with a key it counts once however often it is sent. Raises Problem. */
+    async put(path, body, key = "") {
+        return this.#asked("PUT", path, body, key);
+    }
+
     /** Change what is there; with a key it counts once however often it is sent. Raises Problem. */
     async patch(path, body, key = "") {
         return this.#asked("PATCH", path, body, key);

@@ -1,7 +1,7 @@
 """The bash tool: a fresh shell for each command, in a working folder that is kept."""
 
 import shlex
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -31,9 +31,17 @@ class Bash:
     """Runs commands, and remembers the folder that the last one ended in; after a restart, the workspace again."""
 
     def __init__(
-        self, supervisor: Supervisor, *, workspace: str, scratch: str, redactor: Redactor, strain: Strain
+        self,
+        supervisor: Supervisor,
+        *,
+        workspace: str,
+        scratch: str,
+        redactor: Redactor,
+        strain: Strain,
+        secrets: Mapping[str, str],
     ) -> None:
-        """`scratch` is a folder of the sandbox for the side channel by which a shell tells where it ended."""
+        """`scratch` is a folder of the sandbox for the side channel by which a shell tells where it ended; `secrets`
+        are in the environment of every command."""
         self._supervisor = supervisor
         self._workspace = workspace
         self._folder_file = f"{scratch}/.errand-folder"
@@ -41,6 +49,7 @@ class Bash:
         self._output_folder = f"{PurePosixPath(workspace).parent}/.errand/output"
         self._redactor = redactor
         self._strain = strain
+        self._environment = {**secrets, **_ENVIRONMENT}
         self.folder = workspace
 
     async def run(self, given: BashInput) -> AsyncGenerator[str | Outcome]:
@@ -76,7 +85,7 @@ class Bash:
         return self._supervisor.run_kept(
             argv,
             cwd=self.folder,
-            env=_ENVIRONMENT,
+            env=self._environment,
             timeout_s=given.timeout_s,
             note=self._folder_file,
             folder=self._output_folder,

@@ -1,6 +1,6 @@
 """Runs what Claude asks for: checks the call, picks the tool, and answers in every case."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -28,14 +28,17 @@ class Toolbox:
         redactor: Redactor,
         scratch: str = "/tmp",  # noqa: S108
         strain: Strain | None = None,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
-        """`workspace` is where the repository lies, `scratch` a writable folder; both are paths in the sandbox."""
+        """`workspace` is where the repository lies, `scratch` a writable folder; both are paths in the sandbox.
+        `secrets` are the project's that the agent may read, by name."""
         self._bash = Bash(
             supervisor,
             workspace=workspace,
             scratch=scratch,
             redactor=redactor,
             strain=strain or Strain(supervisor, Limits()),
+            secrets=secrets or {},
         )
         self._files = Files(supervisor, redactor)
         self._redactor = redactor

@@ -1,11 +1,13 @@
-/** A project's settings: the image of its tasks, and the script that sets their workspace up. */
+/** A project's settings: the image of its tasks, the script that sets their workspace up, its secrets. */
 
 import { element } from "../dom.js";
 import { newKey } from "../draft.js";
 import { wordsOf } from "../problem.js";
+import { ProjectSecrets } from "../project_secrets.js";
 import { TASKS } from "../route.js";
 import { bar, heading } from "./bar.js";
 import { grow } from "./grow.js";
+import { SecretsView } from "./secrets.js";
 
 const IMAGE =
     "The container image in which Claude works, such as node:22. It needs sh, bash, git and python3 (3.8 or newer); " +
@@ -72,6 +74,7 @@ export class ProjectView {
             element("label", { for: "setup-script" }, "Setup script"),
             this.#script,
             element("p", { id: "setup-script-hint", class: "hint" }, SCRIPT),
+            new SecretsView(new ProjectSecrets(this.#app.api, this.#projectId)).node,
         );
         const foot = element("footer", { class: "foot" }, this.#error, this.#told, this.#save);
         const head = bar({ title: this.#heading, back: TASKS });
