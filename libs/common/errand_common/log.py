@@ -1,4 +1,4 @@
-"""Logs: one JSON line per thing that happened, or the same for people."""
+"""Logs: one JSON line per thing that happened, or the same for people. What has the shape of a token is masked."""
 
 import json
 import logging
@@ -8,6 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from errand_common.config import LogFormat
+from errand_common.shapes import masked
 
 _ENCODER = json.JSONEncoder(default=repr)
 # Without the frames' local variables: they hold tokens, prompts and file contents.
@@ -25,6 +26,7 @@ def configure(*, service: str, log_format: LogFormat = "json", level: str = "inf
     last: list[structlog.typing.Processor] = (
         [_TRACEBACKS, structlog.processors.JSONRenderer(_as_json)] if log_format == "json" else [_console()]
     )
+    last.append(_masked)
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
@@ -45,6 +47,11 @@ def _named(service: str) -> structlog.typing.Processor:
         return {"service": service, **event}
 
     return add
+
+
+def _masked(logger: structlog.typing.WrappedLogger, name: str, line: object) -> str:
+    """The line as it was put together: whatever brought a token into it."""
+    return masked(str(line))
 
 
 def _as_json(event: structlog.typing.EventDict, *, default: Callable[[object], object]) -> str:

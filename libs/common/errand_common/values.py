@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from errand_common.shapes import masked
+
 
 class TaskStatus(StrEnum):
     """Where a task stands."""
@@ -127,7 +129,9 @@ def branch_of(task_id: str) -> str:
 
 
 def summarise(text: str, *, limit_bytes: int = SUMMARY_BYTES, tail: bool = False) -> str:
-    """Cut `text` to its beginning, or to its end where the end says more (a command's output)."""
+    """Cut `text` to its beginning, or to its end where the end says more (a command's output). A summary is for people:
+    what has the shape of a token is masked in it, before half of one could be left."""
+    text = masked(text)
     raw = text.encode()
     if len(raw) <= limit_bytes:
         return text

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import structlog
 from errand_common import log
@@ -77,3 +79,28 @@ def test_grpc_writes_no_lines_of_its_own_into_the_log():
 
     assert "handshake failed" in result.stdout
     assert result.stderr == ""
+
+
+TOKEN = "ghp_" + "a1B2" * 9
+LEAK = f"""
+import logging
+import structlog
+from errand_common import log
+log.configure(service="runner", log_format="{{log_format}}")
+structlog.get_logger().warning("push_refused", said={{{{"remote": ["no such token {TOKEN}"]}}}})
+logging.getLogger("library").warning("sent {TOKEN}")
+try:
+    raise ValueError("{TOKEN}")
+except ValueError:
+    structlog.get_logger().exception("attempt_broke")
+"""
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_what_has_the_shape_of_a_token_is_masked_whatever_brought_it(log_format):
+    program = LEAK.format(log_format=log_format)
+    written = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
+
+    assert TOKEN not in written
+    assert written.count("[masked]") >= 3
+    assert "push_refused" in written

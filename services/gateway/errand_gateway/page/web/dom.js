@@ -1,4 +1,9 @@
-/** Builds the page's nodes. Text is always text: what a model or a repository says never becomes markup. */
+/**
+ * Builds the page's nodes. Text is always text: what a model or a repository says never becomes markup, and what has the
+ * shape of a token is masked in it.
+ */
+
+import { masked } from "./shapes.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -18,7 +23,8 @@ export function element(tag, properties = {}, ...children) {
             node.setAttribute(name, value === true ? "" : value);
         }
     }
-    node.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+    const there = children.filter((child) => child !== null && child !== undefined && child !== false);
+    node.append(...there.map((child) => (child instanceof Node ? child : masked(String(child)))));
     return node;
 }
 
@@ -46,8 +52,9 @@ export function button(words, properties = {}, ...children) {
 
 /** Change a node's words, only where they differ: a change is read aloud, and takes the selection away. */
 export function say(node, words) {
-    if (node.textContent !== words) {
-        node.textContent = words;
+    const shown = masked(words);
+    if (node.textContent !== shown) {
+        node.textContent = shown;
     }
 }
 

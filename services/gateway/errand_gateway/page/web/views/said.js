@@ -3,6 +3,7 @@
 import { button, element } from "../dom.js";
 import { blocksOf } from "../markdown.js";
 import { wordsOf } from "../problem.js";
+import { masked } from "../shapes.js";
 
 export class SaidEntry {
     #entry;
@@ -32,7 +33,7 @@ export class SaidEntry {
         const { text, thoughts, live, cut } = this.#entry;
         this.node.hidden = !text && !thoughts && this.#hint.hidden;
         this.node.classList.toggle("live", live);
-        this.#said.replaceChildren(...blocksOf(text));
+        this.#said.replaceChildren(...blocksOf(masked(text)));
         this.#drawThoughts();
         if (!live && !this.#isRead && (cut || (this.#whole.wantsThoughts && !this.#hasThoughts()))) {
             this.#isRead = true;
@@ -51,7 +52,7 @@ export class SaidEntry {
             this.node.prepend(this.#thought);
         }
         this.#label.textContent = thinking ? "Thinking…" : "Thoughts";
-        this.#thoughts.textContent = thoughts;
+        this.#thoughts.textContent = masked(thoughts);
         if (!this.#touched) {
             this.#thought.open = thinking || this.#whole.wantsThoughts;
         }

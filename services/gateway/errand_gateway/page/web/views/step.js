@@ -2,6 +2,7 @@
 
 import { element, unseen } from "../dom.js";
 import { duration } from "../format.js";
+import { masked } from "../shapes.js";
 import { GETTING_READY } from "../words.js";
 
 const TAIL_LINES = 4;
@@ -28,7 +29,7 @@ export class StepEntry {
         this.node.dataset.state = state;
         const spinner = element("span", { class: "spinner" });
         this.#state.replaceChildren(...(goesOn ? [this.#time, spinner, unseen("running")] : ["not finished"]));
-        this.#tail.textContent = output.replace(/\n+$/, "").split("\n").slice(-TAIL_LINES).join("\n");
+        this.#tail.textContent = masked(output).replace(/\n+$/, "").split("\n").slice(-TAIL_LINES).join("\n");
         this.#tail.hidden = !this.#tail.textContent;
         this.#tick();
         this.#ticking ||= goesOn ? setInterval(() => this.#tick(), TICK_MS) : 0;

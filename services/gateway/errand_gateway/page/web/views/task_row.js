@@ -1,6 +1,6 @@
 /** A task as one row of the list. */
 
-import { element, icon } from "../dom.js";
+import { element, icon, say } from "../dom.js";
 import { age, firstLine } from "../format.js";
 import { taskAddress } from "../route.js";
 import { STATUS } from "../words.js";
@@ -42,7 +42,7 @@ export class TaskRow {
         this.#pill.dataset.status = status === "running" && reason === "stopping" ? "stopping" : status;
         this.#pill.textContent = STATUS[this.#pill.dataset.status];
         this.#pull.hidden = !pull;
-        this.#why.textContent = reason;
+        say(this.#why, reason);
         this.#why.hidden = !reason || reason === "stopped" || reason === "stopping";
     }
 }

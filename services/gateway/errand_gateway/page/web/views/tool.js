@@ -3,6 +3,7 @@
 import { button, element, icon, unseen } from "../dom.js";
 import { duration } from "../format.js";
 import { wordsOf } from "../problem.js";
+import { masked } from "../shapes.js";
 import { outputOf } from "../transcript.js";
 import { inputNodes } from "./tool_input.js";
 
@@ -37,7 +38,7 @@ export class ToolEntry {
         const { output } = this.#entry;
         this.node.dataset.state = this.#outcome();
         this.#state.replaceChildren(...this.#stateNodes());
-        const shown = this.#showsTail() ? lastLines(output.replace(EXIT, "").replace(NOTHING, "")) : "";
+        const shown = this.#showsTail() ? lastLines(masked(output).replace(EXIT, "").replace(NOTHING, "")) : "";
         this.#tail.textContent = shown;
         this.#tail.hidden = !shown || !this.#body.hidden;
     }
@@ -96,7 +97,8 @@ function wholeNodes(call) {
         element("p", { class: "label" }, "Input"),
         ...inputNodes(call.tool_name, call.input),
         element("p", { class: "label" }, "Output"),
-        output ? long(output) : element("p", { class: "faint" }, "Still running: what it gives is stored at its end."),
+        // Before it is cut: half of a token has no shape.
+        output ? long(masked(output)) : element("p", { class: "faint" }, "Still running: what it gives is stored at its end."),
     ];
 }
 

@@ -2,6 +2,7 @@
 
 import { button, element } from "../dom.js";
 import { wordsOf } from "../problem.js";
+import { masked } from "../shapes.js";
 
 const LONG_CHARACTERS = 1200;
 
@@ -18,7 +19,8 @@ export class WrittenEntry {
     }
 
     redraw() {
-        const { text, cut } = this.#entry;
+        const { cut } = this.#entry;
+        const text = masked(this.#entry.text);
         const folds = text.length > LONG_CHARACTERS && !this.#open;
         const shown = folds ? `${text.slice(0, LONG_CHARACTERS)}…` : text;
         this.node.replaceChildren(
