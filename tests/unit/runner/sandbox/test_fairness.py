@@ -21,18 +21,20 @@ async def test_behind_a_noisy_command_that_is_read_a_small_call_waits_for_no_mor
             waited.append(read - before)
 
     async with aclosing(supervisor.run(["yes"], cwd="/", timeout_s=60)) as items:
-        await anext(items)
-        asking = asyncio.ensure_future(ask())
+        asking = None
         async for item in items:
             assert isinstance(item, Chunk)
             read += len(item.data)
-            if asking.done():
+            # Not before it is noisy: where there are few cores it may be slow to begin.
+            if asking is None and read > WINDOW_BYTES:
+                asking = asyncio.ensure_future(ask())
+            if asking is not None and asking.done():
                 break
+        assert asking is not None
         await asking
     # What the guest had sent when the question came, what it sent until it looked at it, and what was taken from the
     # queue before whoever asked had its turn: each at most a window.
     assert max(waited) <= 3 * WINDOW_BYTES
-    assert read > WINDOW_BYTES
 
 
 async def test_behind_noisy_commands_that_nobody_reads_calls_and_commands_go_on(supervisor: Supervisor) -> None:
