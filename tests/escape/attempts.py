@@ -5,6 +5,7 @@ from tests.escape.exhaustion import EXHAUSTION
 from tests.escape.host import HOST_WALLS
 from tests.escape.neighbours import NEIGHBOURS
 from tests.escape.privilege import PRIVILEGE
+from tests.escape.setup_secrets import SETUP_SECRETS
 from tests.escape.tampering import TAMPERING
 
-ATTEMPTS = (*CREDENTIALS, *HOST_WALLS, *NEIGHBOURS, *PRIVILEGE, *TAMPERING, *EXHAUSTION)
+ATTEMPTS = (*CREDENTIALS, *HOST_WALLS, *NEIGHBOURS, *PRIVILEGE, *SETUP_SECRETS, *TAMPERING, *EXHAUSTION)

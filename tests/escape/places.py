@@ -25,9 +25,10 @@ class Place(Protocol):
 class Inside:
     """A sandbox. Nothing is redacted, so that what leaks is seen."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, secrets: Mapping[str, str]) -> None:
+        """`secrets` are the project's that the agent may read."""
         self.sandbox = sandbox
-        self._tools = Toolbox(sandbox.supervisor, workspace="/workspace", redactor=Redactor())
+        self._tools = Toolbox(sandbox.supervisor, workspace="/workspace", redactor=Redactor(), secrets=secrets)
 
     async def run(self, command: str, *, timeout_s: int) -> AsyncIterator[str]:
         async for piece in self.use("bash", {"command": command, "timeout_s": timeout_s}):

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
@@ -18,12 +18,15 @@ from errand_common.clock import Clock
 from errand_common.credentials import write_secret
 from errand_common.ids import Ids
 from errand_runner import doorway
+from errand_runner.agent.redact import Redactor
 from errand_runner.broker.broker import Broker
-from errand_runner.sandbox.docker import Engine, SandboxSpec
+from errand_runner.lent_secrets import LentSecrets
+from errand_runner.sandbox.docker import Engine, Sandbox, SandboxSpec
 from errand_runner.sandbox.limits import Limits
 from errand_runner.sandbox.names import Label
 from errand_runner.sandbox.profile import GUEST_FOLDER
 from errand_runner.sandbox.supervisor import SandboxGone
+from errand_runner.setup import Setup
 from tests.demo.stack import ROOT, image_tag
 from tests.escape import outside
 from tests.escape.attempt import Control
@@ -38,7 +41,15 @@ LIMITS = Limits(memory_bytes=768 << 20, cpus=1.0, pids=128, file_bytes=64 << 20)
 
 _ALIVE_S = 15
 _NEIGHBOUR = Path(__file__).with_name("neighbour.py")
-_SECRETS = ("model key", "service token", "lent credential", "bystander", "neighbour")
+_SECRETS = ("model key", "service token", "lent credential", "bystander", "neighbour", "setup secret")
+_PROJECT = "/workspace/project"
+
+_SETUP = """
+printf %s "$SETUP_SECRET" | sha256sum > ~/digest
+echo "$SETUP_SECRET"
+setsid sh -c 'while sleep 60; do :; done' setup-leftover > /dev/null 2>&1 &
+"""
+"""It has the secret as an environment variable, says it, and leaves behind what has it too."""
 
 
 class World:
@@ -64,7 +75,8 @@ class World:
         self._stack = stack
         stack.push_async_callback(self._clear)
         self.given |= {"runner_pid": os.getpid(), "state": str(self.folder)} | await self._bystander()
-        self.neighbour, neighbour_spec = await self._open_on(self._neighbour_workspace_id, stack)
+        marked = {"NEIGHBOUR_SECRET": self.canaries["neighbour"]}
+        self.neighbour, neighbour_spec = await self._open_on(self._neighbour_workspace_id, stack, marked)
         await self._busy_neighbour()
         volume = self._neighbour_workspace_id
         # Of one file system with the volumes, and in every container.
@@ -95,7 +107,8 @@ class World:
         await self._open.aclose()
         self._open = AsyncExitStack()
         self._stack.push_async_exit(self._open)
-        self.inside, self._spec = await self._open_on(self._workspace_id, self._open)
+        self.inside, self._spec = await self._open_on(self._workspace_id, self._open, {})
+        await self._set_up(self.inside.sandbox)
 
     async def mark_volume(self) -> None:
         """So that a sandbox that takes the place of another is known to have it."""
@@ -157,10 +170,23 @@ class World:
             "model_key": self.canaries["model key"],
             "lent_credential": lent,
             "scratch": str(self.folder / "scratch"),
+            "setup_secret": self.canaries["setup secret"],
+            "setup_file": str(self.folder / "setup.secret"),
             "upstream_with_credential": self.backend.url.replace("://", f"://x-access-token:{lent}@"),
         }
 
-    async def _open_on(self, workspace_id: str, stack: AsyncExitStack) -> tuple[Inside, SandboxSpec]:
+    async def _set_up(self, sandbox: Sandbox) -> None:
+        """As an attempt does it (errand_runner/start.py), with a secret for the setup script alone."""
+        secrets = LentSecrets(setup={"SETUP_SECRET": self.canaries["setup secret"]})
+        setup = Setup(sandbox.supervisor, _SETUP, image="", secrets=secrets, folder=_PROJECT)
+        await sandbox.supervisor.capture(["mkdir", "-p", _PROJECT], cwd="/workspace", timeout_s=_ALIVE_S)
+        said: list[str] = []
+        await setup.run(say=said.append, timeout_s=_ALIVE_S, redactor=Redactor())
+        assert self.canaries["setup secret"] in "".join(said), "the setup script has its secret"
+
+    async def _open_on(
+        self, workspace_id: str, stack: AsyncExitStack, marked: Mapping[str, str]
+    ) -> tuple[Inside, SandboxSpec]:
         """As an attempt does it (errand_runner/lodging.py): the broker on its socket, then the sandbox before it."""
         folder = self.folder / self._ids.new("sbx")
         broker: Broker = await stack.enter_async_context(
@@ -177,7 +203,7 @@ class World:
             limits=LIMITS,
             patience_s=900,
         )
-        return Inside(await stack.enter_async_context(self.engine.open(spec))), spec
+        return Inside(await stack.enter_async_context(self.engine.open(spec)), marked), spec
 
     async def _bystander(self) -> dict[str, object]:
         self._process = await asyncio.create_subprocess_exec(
@@ -207,7 +233,7 @@ class World:
             await ready.wait()
 
     async def _work(self, ready: asyncio.Event) -> None:
-        program = f"NEIGHBOUR_SECRET={self.canaries['neighbour']} python3 -I - <<'END'\n{_NEIGHBOUR.read_text()}\nEND"
+        program = f"python3 -I - <<'END'\n{_NEIGHBOUR.read_text()}\nEND"
         async for piece in self.neighbour.run(program, timeout_s=600):
             if "ready" in piece:
                 ready.set()
@@ -246,6 +272,9 @@ def _as_a_runner(folder: Path, canaries: dict[str, str]) -> Iterator[None]:
     before = os.environ.get("ANTHROPIC_API_KEY")
     os.environ["ANTHROPIC_API_KEY"] = canaries["model key"]
     write_secret(folder / "token", canaries["service token"])
+    # What a control is handed is read there by another user.
+    (folder / "setup.secret").write_text(canaries["setup secret"])
+    (folder / "setup.secret").chmod(0o644)
     try:
         yield
     finally:
