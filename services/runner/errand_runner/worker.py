@@ -38,12 +38,13 @@ RunAttempt = Callable[[pb.Assignment, Inbox, Log, str], Awaitable[Outcome]]
 
 @dataclass
 class _Run:
-    """One attempt that this runner carries. The worker alone changes it."""
+    """One attempt that this runner carries. The worker alone changes it. `told`: its end is on its way."""
 
     fence: int
     stopped: bool
     inbox: Inbox
     over: bool = False
+    told: bool = False
     task: asyncio.Task[None] | None = None
     work: asyncio.Task[Outcome] | None = None
 
@@ -72,6 +73,7 @@ class Worker:
         self._begin, self._run_attempt = begin, run_attempt
         self._stop_s = stop_s
         self._runs: dict[str, _Run] = {}
+        self._over: set[str] = set()
         self._runner_id = ""
         self._group = asyncio.TaskGroup()
 
@@ -85,6 +87,8 @@ class Worker:
 
     async def begin(self, runner_id: str) -> None:
         """The scheduler said who this runner is: once, before any attempt, clear what an earlier process left."""
+        # What was over for the last session's scheduler may not be for one that was restored from a backup.
+        self._over.clear()
         if not self._runner_id:
             await self._begin(runner_id)
             self._runner_id = runner_id
@@ -101,7 +105,11 @@ class Worker:
         for attempt_id in [*self._runs, *self.outbox.logs]:
             if attempt_id not in wanted:
                 self.forget(attempt_id)
+        self._over &= wanted.keys()
         for attempt_id, assignment in wanted.items():
+            if attempt_id in self._over:
+                # The answer to its end was faster than the change that takes it away.
+                continue
             if attempt_id not in self._runs:
                 if not self._declined(assignment):
                     self._start(assignment)
@@ -130,7 +138,10 @@ class Worker:
             self.outbox.forget(attempt_id)
         elif not run.over and run.task is not None:
             run.over = True
-            run.task.cancel()
+            # What takes an attempt away may overtake the answer to its end. The call tells the ends of others too, who
+            # would all have to ask again.
+            if not run.told:
+                run.task.cancel()
 
     def _stop(self, attempt_id: str) -> None:
         """A person stopped it: its work ends at once, its end is still told."""
@@ -170,7 +181,7 @@ class Worker:
             outcome = await self._outcome(assignment, run) if known else _FORGOT
             if assignment.phase != task_pb2.ATTEMPT_PHASE_OFFERED:
                 await self._clear(attempt_id)
-            await self._finish(assignment.attempt, outcome)
+            await self._finish(assignment.attempt, outcome, run)
             run.over = True
         except (ErrandError, OSError, OutboxError):
             # It alone is put down; what is wanted comes again and takes it up.
@@ -181,6 +192,7 @@ class Worker:
         self.attempts = tuple(pair for pair in self.attempts if pair[0] != attempt_id)
         self._leases.drop(attempt_id)
         if run.over:
+            self._over.add(attempt_id)
             self.outbox.forget(attempt_id)
 
     async def _accept(self, assignment: pb.Assignment) -> bool:
@@ -223,7 +235,7 @@ class Worker:
             reason = "something broke inside the runner; its log has the cause under this attempt"
             return Outcome(AttemptPhase.FAILED, FailureReason.INTERNAL, reason)
 
-    async def _finish(self, attempt: pb.AttemptRef, outcome: Outcome) -> None:
+    async def _finish(self, attempt: pb.AttemptRef, outcome: Outcome, run: _Run) -> None:
         """Tell the end, after everything before it is safe. Returns once the scheduler has answered."""
         last_sequence = 0
         if (log := self.outbox.logs.get(attempt.attempt_id)) is not None:
@@ -232,6 +244,7 @@ class Worker:
                 last_sequence = log.last_sequence
             elif outcome.phase is not AttemptPhase.CANCELLED:
                 outcome = Outcome(AttemptPhase.FAILED, FailureReason.INTERNAL, str(log.broken))
+        run.told = True
         result = await self._tell(attempt, outcome, last_sequence=last_sequence)
         if result.error_reason == "EVENT_GAP":
             # It waits for events that never come: whatever the record lacks, the attempt is over.

@@ -23,11 +23,13 @@ from errand_runner.outbox.blobs import blobs_of
 class SchedulerDouble(DispatchServiceServicer):
     """`failures` are raised by the next calls of a method, or batches of a stream, one each, and none lets one pass;
     `refusals` answer an attempt's items, `passing` the next ones of its batches; a batch with an event of `poison`, by
-    attempt and number, breaks the stream before anything of it is stored."""
+    attempt and number, breaks the stream before anything of it is stored. Ends wait while `answering` is not set."""
 
     def __init__(self) -> None:
         self.accepted: list[str] = []
         self.outcomes: list[AttemptOutcome] = []
+        self.answering = asyncio.Event()
+        self.answering.set()
         self.events: dict[str, dict[int, AttemptEvent]] = defaultdict(dict)
         self.deltas: list[Delta] = []
         self.failures: dict[str, list[ErrandError | None]] = defaultdict(list)
@@ -61,6 +63,7 @@ class SchedulerDouble(DispatchServiceServicer):
         await self._called("FinishAttempts")
         self.outcomes += request.outcomes
         await self._tell()
+        await self.answering.wait()
         results = [self._result(each.attempt.attempt_id) for each in request.outcomes]
         return pb.FinishAttemptsResponse(results=results, directives=self.directives)
 

@@ -19,17 +19,24 @@ from errand_runner.worker import Outcome, Worker
 from tests.unit.runner.scheduler_double import SchedulerDouble, serving
 
 ATTEMPT = "att_" + "0" * 26
+NEXT = "att_" + "1" * 26
 DONE = Outcome(AttemptPhase.SUCCEEDED)
 
 
-def assigned(phase=task_pb2.ATTEMPT_PHASE_OFFERED, desired_state=pb.DESIRED_STATE_RUN, fence=1, inputs=()):
+def assigned(
+    phase=task_pb2.ATTEMPT_PHASE_OFFERED,
+    desired_state=pb.DESIRED_STATE_RUN,
+    fence=1,
+    inputs=(),
+    attempt_id=ATTEMPT,
+):
     assignment = pb.Assignment(
-        attempt=pb.AttemptRef(attempt_id=ATTEMPT, fence=fence),
+        attempt=pb.AttemptRef(attempt_id=attempt_id, fence=fence),
         desired_state=desired_state,
         phase=phase,
         inputs=[task_pb2.Input(input_id=input_id) for input_id in inputs],
     )
-    return {ATTEMPT: assignment}
+    return {attempt_id: assignment}
 
 
 class Work:
@@ -330,6 +337,49 @@ async def test_an_end_is_repeated_until_it_is_answered(box, work):
         await gone(worker)
 
     assert len(double.outcomes) == 1
+
+
+async def test_an_end_that_is_being_told_is_not_given_up_when_the_attempt_is_no_longer_wanted(box, work):
+    double = SchedulerDouble()
+    double.answering.clear()
+    work.go_on.set()
+    async with working(double, box, work) as worker:
+        worker.want(assigned())
+        await double.until(lambda: double.outcomes)
+        worker.want({})
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert worker.attempts
+        double.answering.set()
+        await gone(worker)
+
+
+async def test_an_attempt_that_is_over_is_not_begun_again_by_a_change_that_was_on_its_way(box, work):
+    double = SchedulerDouble()
+    work.go_on.set()
+    async with working(double, box, work) as worker:
+        worker.want(assigned())
+        await double.until(lambda: double.outcomes)
+        await gone(worker)
+        worker.want(assigned() | assigned(attempt_id=NEXT))
+        await double.until(lambda: len(double.outcomes) == 2)
+        await gone(worker)
+
+    assert double.accepted == [ATTEMPT, NEXT]
+
+
+async def test_what_the_next_session_wants_is_told_of_though_it_was_over_in_the_last(box, work):
+    double = SchedulerDouble()
+    work.go_on.set()
+    async with working(double, box, work) as worker:
+        worker.want(assigned())
+        await double.until(lambda: double.outcomes)
+        await gone(worker)
+        await worker.begin("rnr_1")
+        worker.want(assigned(phase=task_pb2.ATTEMPT_PHASE_RUNNING))
+        await double.until(lambda: len(double.outcomes) == 2)
+
+    assert double.outcomes[1].failure_reason == task_pb2.FAILURE_REASON_RUNNER_LOST
 
 
 async def test_a_restarted_runner_takes_up_what_it_wrote_down(tmp_path, work):
