@@ -17,7 +17,7 @@ from errand_scheduler.store.notices import Notice
 from errand_scheduler.store.query import Query
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.reserve import Reserve
-from errand_scheduler.store.transaction import Tx
+from errand_scheduler.store.writer import Write
 from errand_scheduler.store.writer_thread import WriterThread
 from tests.sim.poison import STUMBLE, Poison, Poisoned
 from tests.sim.process import Killed, Process
@@ -161,11 +161,11 @@ class InlineWriter(WriterThread):
         """Nothing more is taken in, as at the end of the real one."""
         self._lanes.close()
 
-    async def write(self, fn: Callable[[Tx], T], *, size_bytes: int = 0, urgent: bool = False) -> T:
+    def _queue(self, write: Write[T], *, urgent: bool) -> "asyncio.Future[T]":
         if not self._busy and (self._refused is None or urgent):
             self._busy = True
             self._process.later(self._disk.chance.random() * self._disk.linger_s, self._next)
-        return await super().write(fn, size_bytes=size_bytes, urgent=urgent)
+        return super()._queue(write, urgent=urgent)
 
     def _next(self) -> None:
         group = self._lanes.take(within_s=0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +22,10 @@ _RECORDS: Any = records
 
 @bug
 def _ack_before_commit() -> Undo:
-    async def store(self: Any, batch: pb.AttemptBatch, session: Any) -> pb.AttemptAck:
+    async def store(self: Any, batches: Sequence[pb.AttemptBatch], session: Any) -> list[pb.AttemptAck]:
+        return [store_one(self, batch, session) for batch in batches]
+
+    def store_one(self: Any, batch: pb.AttemptBatch, session: Any) -> pb.AttemptAck:
         holder, events = incoming.holder(batch.attempt, session.runner_id), incoming.events(batch)
         writing = self._writer.write(lambda tx: records.store_events(tx, holder, events, self._durations))
         asyncio.ensure_future(writing).add_done_callback(lambda done: done.cancelled() or done.exception())

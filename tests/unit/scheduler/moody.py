@@ -1,11 +1,11 @@
 """A writer that refuses when told to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from errand_common.errors import Unavailable
 from errand_scheduler.store.transaction import Tx
-from errand_scheduler.store.writer import Writer
+from errand_scheduler.store.writer import Write, Writer
 
 T = TypeVar("T")
 
@@ -22,6 +22,11 @@ class Moody(Writer):
             self.refusals -= 1
             raise Unavailable("the disk refuses")
         return await self._writer.write(fn, size_bytes=size_bytes, urgent=urgent)
+
+    async def write_each(self, writes: Sequence[Write[T]], *, urgent: bool = False) -> list[T | Exception]:
+        refused, self.refusals = writes[: self.refusals], max(self.refusals - len(writes), 0)
+        made = await self._writer.write_each(writes[len(refused) :], urgent=urgent)
+        return [*(Unavailable("the disk refuses") for _ in refused), *made]
 
     @property
     def degraded(self) -> bool:

@@ -1,6 +1,6 @@
 """Leases and deadlines, with a clock that is moved."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import pytest
@@ -14,7 +14,7 @@ from errand_scheduler.store import attempts, tasks
 from errand_scheduler.store.notices import AttemptMoved, DeadlineSet
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.transaction import Tx
-from errand_scheduler.store.writer import Writer
+from errand_scheduler.store.writer import Write, Writer
 from errand_scheduler.sweeper import Sweeper
 from tests.unit.scheduler.world import DURATIONS, OTHER_RUNNER, QUOTA, World, event
 
@@ -41,6 +41,10 @@ class FullDisk(Writer):
     async def write(self, fn: Callable[[Tx], T], *, size_bytes: int = 0, urgent: bool = False) -> T:
         assert urgent
         return await self._writer.write(fn, size_bytes=size_bytes, urgent=urgent)
+
+    async def write_each(self, writes: Sequence[Write[T]], *, urgent: bool = False) -> list[T | Exception]:
+        assert urgent
+        return await self._writer.write_each(writes, urgent=urgent)
 
     @property
     def degraded(self) -> bool:

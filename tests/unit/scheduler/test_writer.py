@@ -18,6 +18,7 @@ from errand_scheduler.store.query import Query, number
 from errand_scheduler.store.reader_pool import open_reader
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.wal import LengthAlarm
+from errand_scheduler.store.writer import Write
 from errand_scheduler.store.writer_thread import StorageBroken, WriterThread, open_writer
 from tests.unit.scheduler.world import World
 
@@ -84,6 +85,32 @@ async def test_a_cancelled_caller_does_not_take_its_operation_back(world: World)
     async with asyncio.timeout(10):
         await asyncio.gather(held, neighbour)
     assert await world.reader.one(AUDITS) == 2
+
+
+async def test_of_several_operations_each_has_its_own_outcome(world: World) -> None:
+    def fail(tx: Tx) -> None:
+        note(tx)
+        raise Conflict("no")
+
+    too_long = Write(note, 2 * QUEUE_BYTES)
+    outcomes = await world.writer.write_each([Write(note), Write(fail), too_long, Write(note)])
+    assert [type(outcome) for outcome in outcomes] == [type(None), Conflict, Exhausted, type(None)]
+    assert await world.reader.one(AUDITS) == 2
+
+
+async def test_a_cancelled_caller_does_not_take_back_what_it_asked_for_together(world: World) -> None:
+    gate = Gate()
+    held = await gate.hold(world.writer)
+    caller = asyncio.ensure_future(world.writer.write_each([Write(note), Write(note)]))
+    await asyncio.sleep(0)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    gate.opened.set()
+    async with asyncio.timeout(10):
+        await held
+        await world.writer.write(note)
+    assert await world.reader.one(AUDITS) == 3
 
 
 async def test_an_answer_comes_after_the_commit(world: World) -> None:

@@ -1,7 +1,6 @@
 """DispatchService: what runners ask."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import grpc
@@ -24,6 +23,7 @@ from errand_scheduler.edges.arrivals import Arrivals
 from errand_scheduler.edges.assignments import assignments
 from errand_scheduler.edges.blobs import Blobs
 from errand_scheduler.edges.directives import Directing, verdict
+from errand_scheduler.edges.each import written
 from errand_scheduler.edges.events import EventsIn
 from errand_scheduler.edges.transcript import transcript
 from errand_scheduler.github import Proposal
@@ -37,7 +37,7 @@ from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.projects import Project
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.tasks import Task
-from errand_scheduler.store.writer import Writer
+from errand_scheduler.store.writer import Write, Writer
 
 Context = grpc.aio.ServicerContext[Any, Any]
 log = structlog.get_logger()
@@ -97,8 +97,8 @@ class DispatchEdge(DispatchServiceServicer):
         session = self._session(request.session_id)
         _check_count(len(request.attempts), 100)
         holders = [incoming.holder(ref, session.runner_id) for ref in request.attempts]
-        accepted = [self._accept(holder) for holder in holders]
-        results = await _results(holders, accepted)
+        accepted = await written(self._writer, holders, self._accept, urgent=True)
+        results = _results(holders, accepted)
         return pb.AcceptAttemptsResponse(results=results, directives=self._directives(session))
 
     async def Heartbeat(self, request: pb.HeartbeatRequest, context: Context) -> pb.HeartbeatResponse:
@@ -124,8 +124,9 @@ class DispatchEdge(DispatchServiceServicer):
         session = self._session(request.session_id)
         _check_count(len(request.outcomes), 100)
         holders = [incoming.holder(outcome.attempt, session.runner_id) for outcome in request.outcomes]
-        finished = [self._finish(holder, outcome) for holder, outcome in zip(holders, request.outcomes, strict=True)]
-        results = await _results(holders, finished)
+        ends = zip(holders, request.outcomes, strict=True)
+        finished = await written(self._writer, ends, self._finish, urgent=True)
+        results = _results(holders, finished)
         return pb.FinishAttemptsResponse(results=results, directives=self._directives(session))
 
     async def GetTranscript(
@@ -205,12 +206,13 @@ class DispatchEdge(DispatchServiceServicer):
             raise Unavailable(f"the lease of attempt {attempt.attempt_id} was not renewed lately; beat, then try again")
         return attempt
 
-    async def _accept(self, holder: Holder) -> None:
-        await self._writer.write(lambda tx: turns.accept(tx, holder, self._durations), urgent=True)
+    def _accept(self, holder: Holder) -> Write[None]:
+        return Write(lambda tx: turns.accept(tx, holder, self._durations))
 
-    async def _finish(self, holder: Holder, outcome: runner_pb2.AttemptOutcome) -> None:
+    def _finish(self, told: tuple[Holder, runner_pb2.AttemptOutcome]) -> Write[None]:
+        holder, outcome = told
         end = incoming.attempt_end(outcome)
-        await self._writer.write(lambda tx: turns.finish(tx, holder, end, self._durations), urgent=True)
+        return Write(lambda tx: turns.finish(tx, holder, end, self._durations))
 
     async def _tell_limits(self, attempt: Attempt, project: Project) -> None:
         """Before the work starts: a runner borrows first."""
@@ -225,13 +227,12 @@ class DispatchEdge(DispatchServiceServicer):
         return task, project
 
 
-async def _results(holders: Sequence[Holder], work: Sequence[Awaitable[None]]) -> list[runner_pb2.ItemResult]:
+def _results(holders: Sequence[Holder], outcomes: Sequence[Exception | None]) -> list[runner_pb2.ItemResult]:
     """One result for each, in order. Only refusals of the item are results; anything else fails the call."""
-    outcomes = await asyncio.gather(*work, return_exceptions=True)
     return [_result(holder, outcome) for holder, outcome in zip(holders, outcomes, strict=True)]
 
 
-def _result(holder: Holder, outcome: BaseException | None) -> runner_pb2.ItemResult:
+def _result(holder: Holder, outcome: Exception | None) -> runner_pb2.ItemResult:
     if outcome is None:
         return runner_pb2.ItemResult(attempt_id=holder.attempt_id)
     if not isinstance(outcome, Conflict | Invalid):

@@ -1,6 +1,5 @@
 """What runners tell: the stream of their attempts' events, and the acks."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 
@@ -14,6 +13,7 @@ from errand_scheduler.access.callers import runner_id
 from errand_scheduler.board import Board
 from errand_scheduler.durations import Durations
 from errand_scheduler.edges import incoming
+from errand_scheduler.edges.each import written
 from errand_scheduler.edges.stream import until_stopped
 from errand_scheduler.edges.window import answered
 from errand_scheduler.lifecycle import records
@@ -21,7 +21,7 @@ from errand_scheduler.lifecycle.turns import Holder
 from errand_scheduler.runners import RunnerSession, RunnerSessions
 from errand_scheduler.store import attempts
 from errand_scheduler.store.reader import Reader
-from errand_scheduler.store.writer import Writer
+from errand_scheduler.store.writer import Write, Writer
 from errand_scheduler.watching.hub import Hub
 
 log = structlog.get_logger()
@@ -74,30 +74,35 @@ class EventsIn:
         if len(request.batches) > _BATCHES:
             raise Invalid(f"a request has events of {len(request.batches)} attempts; the most is {_BATCHES}")
         self._pass_on(request.deltas, session)
-        acks = await asyncio.gather(*(self._store(batch, session) for batch in request.batches))
+        acks = await self._store(request.batches, session)
         return pb.StreamEventsResponse(
             batch_number=request.batch_number, acks=acks, directives=self._directives(session)
         )
 
-    async def _store(self, batch: pb.AttemptBatch, session: RunnerSession) -> pb.AttemptAck:
-        """The ack of one attempt's events, given after they are on disk. What is wrong with them is part of it, a bug
-        too: the other attempts' go on. What is wrong with the scheduler fails the stream."""
+    async def _store(self, batches: Sequence[pb.AttemptBatch], session: RunnerSession) -> list[pb.AttemptAck]:
+        """The acks of the attempts' events, given after they are on disk. What is wrong with one's is part of its ack,
+        a bug too: the other attempts' go on. What is wrong with the scheduler fails the stream."""
+
+        def write(batch: pb.AttemptBatch) -> Write[int]:
+            holder, events = incoming.holder(batch.attempt, session.runner_id), incoming.events(batch)
+            return Write(lambda tx: records.store_events(tx, holder, events, self._durations), batch.ByteSize())
+
+        stored = await written(self._writer, batches, write)
+        return [await self._ack(batch, outcome, session) for batch, outcome in zip(batches, stored, strict=True)]
+
+    async def _ack(self, batch: pb.AttemptBatch, outcome: int | Exception, session: RunnerSession) -> pb.AttemptAck:
         holder = incoming.holder(batch.attempt, session.runner_id)
-        try:
-            events = incoming.events(batch)
-            acked = await self._writer.write(
-                lambda tx: records.store_events(tx, holder, events, self._durations), size_bytes=batch.ByteSize()
-            )
-        except (Conflict, Invalid) as exc:
-            return await self._refusal(holder, exc)
-        except ErrandError:
-            raise
-        except Exception:
-            log.exception("events_not_stored", attempt_id=holder.attempt_id)
-            return await self._refusal(holder, _bug())
-        if events:
+        match outcome:
+            case Conflict() | Invalid():
+                return await self._refusal(holder, outcome)
+            case ErrandError():
+                raise outcome
+            case Exception():
+                log.error("events_not_stored", attempt_id=holder.attempt_id, exc_info=outcome)
+                return await self._refusal(holder, _bug())
+        if batch.events:
             self._sessions.tellers.told(holder.attempt_id, session.arrival.nonce)
-        return pb.AttemptAck(attempt_id=holder.attempt_id, acked_sequence=acked)
+        return pb.AttemptAck(attempt_id=holder.attempt_id, acked_sequence=outcome)
 
     async def _refusal(self, holder: Holder, error: ErrandError) -> pb.AttemptAck:
         stored = await self._reader.one(attempts.by_id(holder.attempt_id))

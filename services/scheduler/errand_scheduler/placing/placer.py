@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 
 import structlog
 
@@ -20,8 +21,9 @@ from errand_scheduler.placing.placement import Line, Offer, Standings
 from errand_scheduler.placing.right_checks import RightChecks
 from errand_scheduler.placing.telling import Telling
 from errand_scheduler.runners import RunnerSessions
+from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.reader import Reader
-from errand_scheduler.store.writer import Writer
+from errand_scheduler.store.writer import Write, Writer
 
 log = structlog.get_logger()
 
@@ -131,7 +133,7 @@ class Placer:
             most_live=self._most_live,
             most_offers=_OFFERS,
         )
-        await asyncio.gather(*(self._offer(offer) for offer in offers))
+        await self._make(offers)
         if len(offers) == _OFFERS:
             self.wake()
 
@@ -144,23 +146,27 @@ class Placer:
                 found.append(line)
         return found
 
-    async def _offer(self, offer: Offer) -> None:
+    async def _make(self, offers: Sequence[Offer]) -> None:
+        made = await self._writer.write_each([self._write(offer) for offer in offers])
+        for offer, outcome in zip(offers, made, strict=True):
+            if isinstance(outcome, ErrandError):
+                log.warning("offer_not_made", task_id=offer.task_id, error=outcome.message)
+            elif isinstance(outcome, Exception):
+                raise outcome
+            if not isinstance(outcome, Attempt):
+                self._rows.note(offer.task_id)
+
+    def _write(self, offer: Offer) -> Write[Attempt | None]:
         attempt_id = self._ids.new("att")
         self._offers_made += 1
         self._served[offer.user_id] = self._offers_made
         self._pending.offered(offer.task_id)
-        try:
-            made = await self._writer.write(
-                lambda tx: turns.offer(
-                    tx,
-                    task_id=offer.task_id,
-                    runner_id=offer.runner_id,
-                    attempt_id=attempt_id,
-                    durations=self._durations,
-                )
+        return Write(
+            lambda tx: turns.offer(
+                tx,
+                task_id=offer.task_id,
+                runner_id=offer.runner_id,
+                attempt_id=attempt_id,
+                durations=self._durations,
             )
-        except ErrandError as exc:
-            log.warning("offer_not_made", task_id=offer.task_id, error=exc.message)
-            made = None
-        if made is None:
-            self._rows.note(offer.task_id)
+        )

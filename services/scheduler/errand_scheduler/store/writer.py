@@ -1,12 +1,21 @@
 """Writing: every change of what the scheduler knows goes through here."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from errand_scheduler.store.transaction import Tx
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Write(Generic[T]):
+    """One operation of several that are asked for together; `size_bytes` as in `Writer.write`."""
+
+    fn: Callable[[Tx], T]
+    size_bytes: int = 0
 
 
 class Writer(ABC):
@@ -20,6 +29,11 @@ class Writer(ABC):
         `urgent` one (a stop, an end, what a lease hangs on) goes ahead of what waits, also where the queue is full.
         Raises Exhausted when too much waits, Unavailable when the disk refuses.
         """
+
+    @abstractmethod
+    async def write_each(self, writes: Sequence[Write[T]], *, urgent: bool = False) -> list[T | Exception]:
+        """Commit operations that do not depend on one another; returns what became of each: its result, or what
+        `write` would have raised. The caller is woken once, however many there are."""
 
     @property
     @abstractmethod

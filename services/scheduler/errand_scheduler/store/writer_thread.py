@@ -12,7 +12,7 @@ from typing import TypeVar
 import structlog
 
 from errand_common.clock import Clock
-from errand_common.errors import Unavailable
+from errand_common.errors import ErrandError, Unavailable
 from errand_scheduler.store import wal
 from errand_scheduler.store.committer import Committer
 from errand_scheduler.store.connection import open_for_writing
@@ -21,7 +21,7 @@ from errand_scheduler.store.lanes import Lanes, Op
 from errand_scheduler.store.notices import Notice
 from errand_scheduler.store.reserve import Reserve
 from errand_scheduler.store.transaction import Tx
-from errand_scheduler.store.writer import Writer
+from errand_scheduler.store.writer import Write, Writer
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -66,16 +66,22 @@ class WriterThread(Writer):
         self._thread.start()
 
     async def write(self, fn: Callable[[Tx], T], *, size_bytes: int = 0, urgent: bool = False) -> T:
-        if self._refused is not None and not urgent:
-            raise DiskFull(self._refused.message, retry_after=self._refused.retry_after)
-        op = Op(fn, self._loop.create_future(), _OP_BYTES + size_bytes, urgent, copy_context())
-        self._lanes.put(op)
-        if not self._waking:
-            # When all who are to go on now have asked: a request of many operations makes one group.
-            self._waking = True
-            self._loop.call_soon(self._wake)
-        result: T = await op.future
+        result: T = await self._queue(Write(fn, size_bytes), urgent=urgent)
         return result
+
+    async def write_each(self, writes: Sequence[Write[T]], *, urgent: bool = False) -> list[T | Exception]:
+        queued = [self._queue_or_refuse(write, urgent=urgent) for write in writes]
+        outcomes: list[T | Exception] = []
+        try:
+            # Most are in one group: when the first is done, all are.
+            for future in queued:
+                outcome = await _outcome(future)
+                outcomes.append(outcome)
+        except asyncio.CancelledError:
+            for future in queued:
+                _leave(future)
+            raise
+        return outcomes
 
     @property
     def degraded(self) -> bool:
@@ -117,6 +123,26 @@ class WriterThread(Writer):
         self._lanes.close()
         await asyncio.shield(self._ended)
         self._thread.join()
+
+    def _queue(self, write: Write[T], *, urgent: bool) -> "asyncio.Future[T]":
+        """Raises what is known already."""
+        if self._refused is not None and not urgent:
+            raise DiskFull(self._refused.message, retry_after=self._refused.retry_after)
+        op = Op(write.fn, self._loop.create_future(), _OP_BYTES + write.size_bytes, urgent, copy_context())
+        self._lanes.put(op)
+        if not self._waking:
+            # When all who are to go on now have asked: a request of many operations makes one group.
+            self._waking = True
+            self._loop.call_soon(self._wake)
+        return op.future
+
+    def _queue_or_refuse(self, write: Write[T], *, urgent: bool) -> "asyncio.Future[T]":
+        try:
+            return self._queue(write, urgent=urgent)
+        except ErrandError as exc:
+            refused: asyncio.Future[T] = self._loop.create_future()
+            refused.set_exception(exc)
+            return refused
 
     def _wake(self) -> None:
         self._waking = False
@@ -197,6 +223,19 @@ class WriterThread(Writer):
         if error is not None:
             log.error("storage_broken", error=str(error))
         self._ended.set_result(error)
+
+
+async def _outcome(future: "asyncio.Future[T]") -> T | Exception:
+    try:
+        return await future
+    except Exception as exc:
+        return exc
+
+
+def _leave(future: "asyncio.Future[T]") -> None:
+    """Nobody waits for it any more, or for how it ended."""
+    if not future.cancel() and not future.cancelled():
+        future.exception()
 
 
 @asynccontextmanager
