@@ -3,6 +3,7 @@
 import sqlite3
 from functools import cache
 
+from errand_common.clock import Instant
 from errand_common.credentials import hash_token
 from errand_scheduler.store import meta, projects, runners, service_tokens, sessions, users
 from errand_scheduler.store.meta import Meta
@@ -53,7 +54,7 @@ def _template() -> bytes:
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     migrate(connection, steps())
     connection.execute("BEGIN IMMEDIATE")
-    tx = Tx(connection, START_US)
+    tx = Tx(connection, Instant(START_US, 0))
     meta.insert(tx, Meta(epoch="e0", generation=0))
     for number in range(USERS):
         _add_person(tx, number)

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from cryptography.fernet import Fernet
 
+from errand_common.clock import Instant
 from errand_common.disk import Room
 from errand_common.errors import Unavailable
 from errand_common.ids import Ids
@@ -114,7 +115,7 @@ class SchedulerHost:
         self.killed()
 
     def _history(self) -> Meta:
-        history = Tx(self.connection, now_us=0).one(meta.get())
+        history = Tx(self.connection, Instant(0, 0)).one(meta.get())
         assert history is not None
         return history
 

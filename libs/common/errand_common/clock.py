@@ -1,9 +1,18 @@
 """Time, handed in wherever it is needed so that tests and the simulator can move it."""
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Instant:
+    """A moment, as both clocks told it."""
+
+    wall_us: int
+    boot_s: float
 
 
 class Clock:
@@ -12,6 +21,10 @@ class Clock:
     def now_us(self) -> int:
         """UTC microseconds since 1970: for records and for people, never for deciding what is late."""
         return time.time_ns() // 1000
+
+    def now(self) -> Instant:
+        """This moment, for what is recorded and timed."""
+        return Instant(self.now_us(), self.boot_s())
 
     def boot_s(self) -> float:
         """Seconds on a clock that neither jumps nor stops in suspend: for deadlines within one process."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from errand_common.clock import Clock
+from errand_common.clock import Clock, Instant
 from errand_common.values import TaskStatus
 from errand_scheduler.durations import Durations
 from errand_scheduler.store.notices import DeadlineSet
@@ -26,16 +26,16 @@ class TaskTimers:
 
     def restore(self, tasks: Iterable[Clocked], *, least_s: float) -> None:
         """Take up the tasks of an earlier process: none is late for `least_s` seconds yet."""
-        now_us = self._clock.now_us()
+        now = self._clock.now()
         for task in tasks:
-            self._arm(task, now_us, least_s=least_s)
+            self._arm(task, now, least_s=least_s)
 
     def follow(self, notice: DeadlineSet) -> None:
         """Follow a deadline that was committed."""
         self._timers.pop(notice.task_id, None)
         if notice.deadline_time is not None:
-            # What the wall clock did since then, while the commit was on its way, does not count.
-            self._arm(Clocked(notice.task_id, notice.status, notice.deadline_time), notice.set_time, least_s=0.0)
+            # While the commit was on its way the wall clock may have jumped, and this process slept.
+            self._arm(Clocked(notice.task_id, notice.status, notice.deadline_time), notice.set_at, least_s=0.0)
 
     def forgive(self, until_s: float) -> None:
         """Have nothing be late before that."""
@@ -47,7 +47,7 @@ class TaskTimers:
         now = self._clock.boot_s()
         return [timer.task for timer in self._timers.values() if now >= timer.armed_s]
 
-    def _arm(self, task: Clocked, since_us: int, *, least_s: float) -> None:
+    def _arm(self, task: Clocked, since: Instant, *, least_s: float) -> None:
         whole_s = self._durations.pending_s if task.status is TaskStatus.PENDING else self._durations.waiting_s
-        left_s = whole_s if task.deadline_time is None else (task.deadline_time - since_us) / 1e6
-        self._timers[task.task_id] = _Timer(task, self._clock.boot_s() + min(max(left_s, least_s), whole_s))
+        left_s = whole_s if task.deadline_time is None else (task.deadline_time - since.wall_us) / 1e6
+        self._timers[task.task_id] = _Timer(task, since.boot_s + min(max(left_s, least_s), whole_s))

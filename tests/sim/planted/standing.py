@@ -103,12 +103,12 @@ def _broken_disk_is_not_noticed() -> Undo:
     """What could not be committed is answered as if it were."""
     real = _COMMITTER.commit_group
 
-    def commit_group(connection: Any, fns: Any, now_us: int) -> Any:
-        outcomes = real(connection, fns, now_us)
+    def commit_group(connection: Any, fns: Any, now: Any) -> Any:
+        outcomes = real(connection, fns, now)
         if not any(isinstance(each.error, DiskBroken) for each in outcomes):
             return outcomes
         connection.execute("BEGIN")
-        answered = [Outcome(fn(Tx(connection, now_us))) for fn in fns]
+        answered = [Outcome(fn(Tx(connection, now))) for fn in fns]
         connection.execute("ROLLBACK")
         return answered
 

@@ -301,6 +301,17 @@ async def test_a_clock_that_was_set_back_before_a_start_does_not_make_a_wait_lon
     assert (await world.task(task.task_id)).status is TaskStatus.FAILED
 
 
+async def test_a_sleep_while_a_wait_is_committed_does_not_make_it_longer(world: World) -> None:
+    watched = Watched(world)
+    task = await world.new_task()
+    world.clock.move(DURATIONS.pending_s - 60)
+    await watched.sweep()
+    await watched.pass_beats(11)
+    assert (await world.task(task.task_id)).status is TaskStatus.PENDING
+    await watched.pass_beats(2)
+    assert (await world.task(task.task_id)).status is TaskStatus.FAILED
+
+
 async def test_a_clock_that_is_set_back_while_a_wait_is_committed_does_not_make_it_longer(world: World) -> None:
     watched = Watched(world)
     spent = await world.new_task()

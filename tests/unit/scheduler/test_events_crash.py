@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+from errand_common.clock import Instant
 from errand_common.ids import Ids
 from errand_common.values import Role
 from errand_scheduler.lifecycle.effects import Effect, MessageAdded, ToolCallBegan, ToolCallEnded
@@ -94,7 +95,7 @@ def _commit(connection: sqlite3.Connection, holders: list[Holder], batches: list
         return lambda tx: store_events(tx, holder, told, DURATIONS)
 
     fns = [storing(holder, told) for holder, told in zip(holders, batches, strict=True)]
-    return [outcome.result for outcome in commit_group(connection, fns, 1)]
+    return [outcome.result for outcome in commit_group(connection, fns, Instant(1, 0))]
 
 
 def _recovered(database: Path, holders: list[Holder], batches: list[list[RunnerEvent]]) -> tuple[object, ...]:

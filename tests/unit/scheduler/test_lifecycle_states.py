@@ -99,7 +99,7 @@ class Life(RuleBasedStateMachine):
     def write(self, fn: Callable[[Tx], T]) -> T | None:
         """What a writer does with one operation. A refusal is an answer too; it changes nothing."""
         self.clock.move(0.001)
-        (outcome,) = commit_group(self.connection, [fn], self.clock.now_us())
+        (outcome,) = commit_group(self.connection, [fn], self.clock.now())
         if outcome.error is not None:
             assert isinstance(outcome.error, Conflict | Exhausted), outcome.error
             return None

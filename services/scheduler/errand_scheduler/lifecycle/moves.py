@@ -236,7 +236,7 @@ def _tell_status(tx: Tx, task: Task | None, moved: Task) -> None:
 
 
 def _deadline_set(tx: Tx, task: Task, deadline_time: int | None) -> DeadlineSet:
-    return DeadlineSet(task.task_id, task.status, deadline_time, set_time=tx.now_us)
+    return DeadlineSet(task.task_id, task.status, deadline_time, set_at=tx.now)
 
 
 def _in_our_words(task: Task) -> str:

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
+from errand_common.clock import Instant
 from errand_common.errors import Exhausted, Unavailable
 from errand_scheduler.store import audit, meta
 from errand_scheduler.store.blobs import Blob
@@ -15,6 +16,7 @@ from errand_scheduler.store.query import Query
 from errand_scheduler.store.transaction import Tx
 
 _SHOWN_FAULTS = 3
+_NEVER = Instant(0, boot_s=0)
 _BLOBS = Query("SELECT sha256, size_bytes FROM blobs ORDER BY sha256", lambda row: Blob(row[0], row[1]))
 
 
@@ -38,7 +40,7 @@ def contents(database: Path) -> tuple[Meta, list[Blob]]:
     """Which history it is, and every blob that it knows. Raises NotADatabase."""
     try:
         with closing(_open(database)) as connection:
-            tx = Tx(connection, now_us=0)
+            tx = Tx(connection, _NEVER)
             history = tx.one(meta.get())
             if history is None:
                 raise NotADatabase("it has no history: no scheduler has served from it")
@@ -66,7 +68,7 @@ def begin_anew(database: Path, history: Meta, *, now_us: int) -> None:
     try:
         with closing(open_for_writing(database)) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            tx = Tx(connection, now_us)
+            tx = Tx(connection, Instant(now_us, boot_s=0))
             meta.rename(tx, history)
             audit.record(tx, caller="operator", action="restore", subject_id=history.epoch)
             connection.execute("COMMIT")

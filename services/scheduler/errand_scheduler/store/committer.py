@@ -59,7 +59,7 @@ class Committer:
     def _run(self, connection: sqlite3.Connection, group: Sequence[Op[object]]) -> list[Outcome]:
         if not group:
             return []
-        outcomes = commit_group(connection, [op.fn for op in group], self._clock.now_us())
+        outcomes = commit_group(connection, [op.fn for op in group], self._clock.now())
         refused = _refused(outcomes)
         if not isinstance(refused, DiskBroken):
             return outcomes

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from errand_common.clock import Instant
 from errand_common.errors import Unavailable
 from errand_scheduler.store.notices import Notice
 from errand_scheduler.store.transaction import Tx
@@ -33,14 +34,14 @@ class Outcome:
     notices: Sequence[Notice] = ()
 
 
-def commit_group(connection: sqlite3.Connection, fns: Sequence[Fn], now_us: int) -> list[Outcome]:
+def commit_group(connection: sqlite3.Connection, fns: Sequence[Fn], now: Instant) -> list[Outcome]:
     """Run every operation in one transaction; where one raises, replay them with a savepoint each.
 
     Where the disk refuses, nothing of the group was done, and every operation fails: DiskFull, DiskBroken, or plain
     Unavailable where another try may do.
     """
     try:
-        return _together(connection, fns, now_us)
+        return _together(connection, fns, now)
     except Exception as exc:
         _roll_back(connection)
         if _disk_refuses(exc):
@@ -48,7 +49,7 @@ def commit_group(connection: sqlite3.Connection, fns: Sequence[Fn], now_us: int)
         if len(fns) == 1:
             return [Outcome(error=exc)]
     try:
-        return _one_by_one(connection, fns, now_us)
+        return _one_by_one(connection, fns, now)
     except Exception as exc:
         _roll_back(connection)
         return _all_failed(fns, exc)
@@ -63,20 +64,20 @@ def refusal(error: Exception) -> Unavailable:
     return refused
 
 
-def _together(connection: sqlite3.Connection, fns: Sequence[Fn], now_us: int) -> list[Outcome]:
+def _together(connection: sqlite3.Connection, fns: Sequence[Fn], now: Instant) -> list[Outcome]:
     connection.execute("BEGIN IMMEDIATE")
-    outcomes = [_done(connection, fn, now_us) for fn in fns]
+    outcomes = [_done(connection, fn, now) for fn in fns]
     connection.execute("COMMIT")
     return outcomes
 
 
-def _one_by_one(connection: sqlite3.Connection, fns: Sequence[Fn], now_us: int) -> list[Outcome]:
+def _one_by_one(connection: sqlite3.Connection, fns: Sequence[Fn], now: Instant) -> list[Outcome]:
     outcomes = []
     connection.execute("BEGIN IMMEDIATE")
     for fn in fns:
         connection.execute("SAVEPOINT operation")
         try:
-            outcomes.append(_done(connection, fn, now_us))
+            outcomes.append(_done(connection, fn, now))
         except Exception as exc:
             # A full disk rolls the whole transaction back by itself: then nobody's operation was done.
             if _disk_refuses(exc) or not connection.in_transaction:
@@ -88,8 +89,8 @@ def _one_by_one(connection: sqlite3.Connection, fns: Sequence[Fn], now_us: int) 
     return outcomes
 
 
-def _done(connection: sqlite3.Connection, fn: Fn, now_us: int) -> Outcome:
-    tx = Tx(connection, now_us)
+def _done(connection: sqlite3.Connection, fn: Fn, now: Instant) -> Outcome:
+    tx = Tx(connection, now)
     return Outcome(fn(tx), notices=tx.notices)
 
 

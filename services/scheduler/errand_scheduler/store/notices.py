@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from errand_common.clock import Instant
 from errand_common.values import AttemptPhase, FailureReason, TaskStatus
 from errand_scheduler.store.attempts import Attempt
 
@@ -41,12 +42,12 @@ class TaskMoved:
 
 @dataclass(frozen=True)
 class DeadlineSet:
-    """A task's deadline changed, by the clock that said `set_time` then; none once its status has none."""
+    """A task's deadline changed, at the instant `set_at`; none once its status has none."""
 
     task_id: str
     status: TaskStatus
     deadline_time: int | None
-    set_time: int
+    set_at: Instant
 
 
 @dataclass(frozen=True)

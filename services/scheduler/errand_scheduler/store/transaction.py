@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
+from errand_common.clock import Instant
 from errand_scheduler.store.query import Params, Query
 
 if TYPE_CHECKING:
@@ -15,9 +16,10 @@ T = TypeVar("T")
 class Tx:
     """One operation's view of the open transaction. It may run twice: its only effects are through this object."""
 
-    def __init__(self, connection: sqlite3.Connection, now_us: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, now: Instant) -> None:
         self._connection = connection
-        self.now_us = now_us
+        self.now = now
+        self.now_us = now.wall_us
         self.notices: list[Notice] = []
 
     def one(self, query: Query[T]) -> T | None:
