@@ -40,6 +40,11 @@ class Forked:
         """As `send_signal`."""
         self.send_signal(signal.SIGKILL)
 
+    def close(self) -> None:
+        """Leave its pipes; what it still says is lost."""
+        for transport in self._transports:
+            transport.close()
+
 
 async def forked(module: str, *arguments: str, env: Mapping[str, str], log: IO[bytes]) -> Forked:
     """`python -m MODULE ARGUMENTS...`, without the start of an interpreter."""

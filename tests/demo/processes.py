@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
 
+from tests.demo.forked import Forked
+
 READY_S = 60.0
 STOP_S = 20.0
 
@@ -148,6 +150,6 @@ def _inherited() -> dict[str, str]:
 
 def _close(process: Child) -> None:
     # asyncio closes the pipe's transport only when its end was read.
-    transport = getattr(process, "_transport", None)
-    if transport is not None:
-        transport.close()
+    pipes = process if isinstance(process, Forked) else getattr(process, "_transport", None)
+    if pipes is not None:
+        pipes.close()

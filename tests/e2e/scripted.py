@@ -124,11 +124,11 @@ class Scripted:
 
 @asynccontextmanager
 async def open_scripted(folder: Path) -> AsyncIterator[Scripted]:
-    """Its gateway beats often, so that silence is noticed soon."""
+    """Its gateway beats often, so that silence is noticed soon; and not so often that a busy machine seems silent."""
     scheduler = SchedulerDouble()
     scheduler.tasks[TASK] = new_task(TASK, prompt=PROMPT)
     await scheduler.start()
-    limits = LiveLimits(heartbeat_s=0.4)
+    limits = LiveLimits(heartbeat_s=1.5)
     async with running(settings(folder, scheduler.address), limits=limits) as gateway:
         yield Scripted(scheduler, gateway)
     await scheduler.stop()
