@@ -20,7 +20,7 @@ from tests.demo.stack import REPOSITORY, SEED, Claude, Stack, clear, image_tag
 from tests.e2e.composing import Done, execute, plain_environment
 
 LINK = re.compile(r"^\s*(http\S+/#/link/\S+)$", re.MULTILINE)
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 
 
 @dataclass

@@ -60,7 +60,7 @@ async def test_a_killed_runner_goes_on_in_the_container_that_it_left(stack, phon
 
 
 async def test_a_process_whose_place_was_taken_stands_still_until_it_is_confirmed(stack, phone, project):
-    task = await started(phone, project, "sleep 3; echo survived")
+    task = await started(phone, project, "sleep 5; echo survived")
 
     await another_process_appears(stack, attempt_of(stack, task))
     await until(phone, task, is_final)

@@ -63,13 +63,13 @@ async def test_one_that_is_cut_off_stands_still_before_it_is_given_up_and_goes_o
         task = await started(phone, project, "sleep 600")
 
         wire.cut()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not paused(task):
                 await asyncio.sleep(0.02)
         frozen_s = time.monotonic()
         assert (await phone.task(task))["status"] == "running"
         await until(phone, task, is_final)
-        assert 0.2 < time.monotonic() - frozen_s < 3
+        assert 0.2 < time.monotonic() - frozen_s < 10
         assert paused(task) == 1
         wire.mend()
         await no_container(task)

@@ -15,7 +15,7 @@ from tests.demo.ports import free_ports
 from tests.demo.stack import ROOT
 from tests.e2e.composing import execute, plain_environment
 
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ async def started(phone: Phone, project: Json, command: str) -> Json:
 
 async def no_container(task: Json) -> None:
     """Wait until a task has none."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while containers(task):
             await asyncio.sleep(0.1)
 

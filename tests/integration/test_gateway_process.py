@@ -122,7 +122,7 @@ async def _process(environment: dict[str, str]) -> AsyncIterator[asyncio.subproc
 
 async def _address(process: asyncio.subprocess.Process, folder: Path) -> Running:
     """Waits for the file that names the port; fails at once if the process ends instead."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (folder / "address").exists():
             assert process.returncode is None
             await asyncio.sleep(0.02)

@@ -96,7 +96,7 @@ async def test_a_workspace_that_is_being_made_is_not_swept_away(
     # Whoever writes to it waits for a reader: the volume is there, and no container yet.
     os.mkfifo(spec.socket_dir / "alive")
     opening = asyncio.ensure_future(use())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not volumes(client, runner_id):
             await asyncio.sleep(0.01)
     await house.tidy(runner_id)

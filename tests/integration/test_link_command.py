@@ -23,7 +23,7 @@ from tests.demo.stack import REPOSITORY, SEED, USER, Claude, Stack
 from tests.integration.scheduling import github_with_repository, settings, single_user_settings, stack
 
 _DRAWN = {" ": (1, 1), "▀": (0, 1), "▄": (1, 0), "█": (0, 0)}
-_ANSWER_S = 20.0
+_ANSWER_S = 60.0
 
 
 @pytest.fixture

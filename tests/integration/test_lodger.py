@@ -203,7 +203,7 @@ async def test_an_engine_that_was_away_gives_back_the_same_container_with_nothin
 
         await proxy.take_away()
         answering = asyncio.ensure_future(running.outcome())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while "engine_away" not in behind.told():
                 await asyncio.sleep(0.02)
         await proxy.bring_back()
@@ -226,7 +226,7 @@ async def test_a_container_that_died_while_the_engine_was_away_is_replaced(
         await proxy.take_away()
         client.containers.get(first.container_id).kill()
         answering = asyncio.ensure_future(outcome(tools, "true"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while "engine_away" not in behind.told():
                 await asyncio.sleep(0.02)
         await proxy.bring_back()
@@ -257,7 +257,7 @@ async def test_a_removal_that_hangs_holds_up_no_pause_and_no_new_sandbox(
             client.containers.get(sandbox.container_id).kill()
             moving = asyncio.ensure_future(lodger.move(SandboxGone("it was killed")))
             await reached.wait()
-            async with asyncio.timeout(10), behind.lodged_beside() as beside:
+            async with asyncio.timeout(40), behind.lodged_beside() as beside:
                 await beside.freeze()
                 assert client.containers.get(beside.container_id).status == "paused"
                 await beside.thaw()

@@ -126,7 +126,7 @@ async def test_what_is_lost_later_is_removed_without_another_start(
         watching = asyncio.ensure_future(leftovers.watch())
         stack.callback(watching.cancel)
         process.leases.drop(host.attempt_id)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while containers(client, host.runner_id):
                 await asyncio.sleep(0.05)
 

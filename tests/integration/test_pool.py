@@ -96,7 +96,7 @@ async def new_spec(sandbox_id: str, workspace_id: str, socket_dir: Path, image: 
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.02)
 

@@ -53,7 +53,7 @@ async def opened_elsewhere(spec: SandboxSpec) -> AsyncIterator[tuple[asyncio.sub
 async def left_by_a_killed_process(client: docker.DockerClient, spec: SandboxSpec) -> str:
     """The container of a process that was killed while a command of its ran in it."""
     async with opened_elsewhere(spec) as (process, container_id):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while client.containers.get(container_id).exec_run(["test", "-e", "/tmp/note"]).exit_code:
                 await asyncio.sleep(0.02)
         process.send_signal(signal.SIGKILL)

@@ -8,7 +8,7 @@ import grpc
 
 from errand.v1 import event_pb2, task_service_pb2
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 """For every call of a scene."""
 
 
