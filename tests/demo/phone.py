@@ -90,6 +90,11 @@ class Phone:
         headers = self._headers() | {"Idempotency-Key": key or secrets.token_hex(16)}
         return self._body(await self.http.post(self.gateway_url + path, json=body or {}, headers=headers))
 
+    async def put(self, path: str, body: Json) -> Json:
+        """PUT with an idempotency key. Raises Refused."""
+        headers = self._headers() | {"Idempotency-Key": secrets.token_hex(16)}
+        return self._body(await self.http.put(self.gateway_url + path, json=body, headers=headers))
+
     async def me(self) -> Json:
         """Who is signed in."""
         return dict((await self.get("/v1/me"))["user"])

@@ -22,6 +22,9 @@ class Control:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get(f"{CONTROL}tokens", self.tokens),
+            web.put(f"{CONTROL}tokens/{{login}}", self.new_token),
+            web.get(f"{CONTROL}app-tokens", self.app_tokens),
+            web.put(f"{CONTROL}apps/{{slug}}", self.new_app),
             web.put(f"{CONTROL}outage", self.outage),
             web.put(f"{CONTROL}repositories/{{owner}}/{{name}}", self.repository),
             web.get(f"{CONTROL}repositories/{{owner}}/{{name}}/pulls", self.pulls),
@@ -31,6 +34,24 @@ class Control:
         """Every token that was handed out."""
         self._admit(request)
         return web.json_response({"tokens": self._github.tokens_issued()})
+
+    async def new_token(self, request: web.Request) -> web.Response:
+        """A personal one."""
+        self._admit(request)
+        return web.json_response({"token": self._github.issue_token(request.match_info["login"])})
+
+    async def app_tokens(self, request: web.Request) -> web.Response:
+        """Those of installations that are good now."""
+        self._admit(request)
+        return web.json_response({"tokens": self._github.live_app_tokens()})
+
+    async def new_app(self, request: web.Request) -> web.Response:
+        """A GitHub App on `repository`: its id and its private key."""
+        self._admit(request)
+        slug = request.match_info["slug"]
+        app_id, key = self._github.add_app(slug)
+        self._github.install(slug, (await request.json())["repository"])
+        return web.json_response({"id": app_id, "key": key})
 
     async def outage(self, request: web.Request) -> web.Response:
         """`on`, and in `only` what an address must hold to be answered with 502."""
@@ -50,9 +71,11 @@ class Control:
         return web.json_response({})
 
     async def pulls(self, request: web.Request) -> web.Response:
-        """Into which branches its pull requests go."""
+        """Into which branches its pull requests go, and who opened them."""
         self._admit(request)
-        return web.json_response({"bases": [pull.base for pull in self._github.pull_requests(_full_name(request))]})
+        pulls = self._github.pull_requests(_full_name(request))
+        authors = [pull.author.login for pull in pulls]
+        return web.json_response({"bases": [pull.base for pull in pulls], "authors": authors})
 
     def _admit(self, request: web.Request) -> None:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")

@@ -33,13 +33,34 @@ class RemoteGitHub:
         wanted = {"files": dict(files), "default_branch": default_branch, "login": login}
         await self._put(f"repositories/{full_name}", wanted)
 
+    async def add_app(self, slug: str, repository: str) -> dict[str, str]:
+        """A GitHub App on a repository: its `id` and its private `key`."""
+        return await self._put(f"apps/{slug}", {"repository": repository})
+
+    async def issue_token(self, login: str) -> str:
+        """A personal token."""
+        return (await self._put(f"tokens/{login}", {}))["token"]
+
+    async def live_app_tokens(self) -> list[str]:
+        """Tokens of installations that are good now."""
+        return await self._get("app-tokens", "tokens")
+
     async def pull_request_bases(self, full_name: str) -> list[str]:
         """The branches that its open pull requests go into, the newest first."""
-        async with httpx2.AsyncClient(trust_env=False) as client:
-            found = await client.get(f"{self._url}/repositories/{full_name}/pulls", headers=self._headers)
-        found.raise_for_status()
-        return [str(base) for base in found.json()["bases"]]
+        return await self._get(f"repositories/{full_name}/pulls", "bases")
 
-    async def _put(self, path: str, body: Mapping[str, object]) -> None:
+    async def pull_request_authors(self, full_name: str) -> list[str]:
+        """Who opened its pull requests, the newest first."""
+        return await self._get(f"repositories/{full_name}/pulls", "authors")
+
+    async def _get(self, path: str, field: str) -> list[str]:
         async with httpx2.AsyncClient(trust_env=False) as client:
-            (await client.put(f"{self._url}/{path}", json=body, headers=self._headers)).raise_for_status()
+            found = await client.get(f"{self._url}/{path}", headers=self._headers)
+        found.raise_for_status()
+        return [str(each) for each in found.json()[field]]
+
+    async def _put(self, path: str, body: Mapping[str, object]) -> dict[str, str]:
+        async with httpx2.AsyncClient(trust_env=False) as client:
+            answer = await client.put(f"{self._url}/{path}", json=body, headers=self._headers)
+        answer.raise_for_status()
+        return {str(name): str(value) for name, value in answer.json().items()}
