@@ -1,6 +1,6 @@
 """A scheduler on a real port, a GitHub beside it, a signed-in person, and a runner that does what it is told."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,11 +103,11 @@ class Stack:
     def token_of(self, name: str) -> str:
         return (self.data / "credentials" / name / "token").read_text().strip()
 
-    async def sign_in(self, login: str = "octocat") -> Person:
+    async def sign_in(self, login: str = "octocat", *, scopes: Sequence[str] = ("repo",)) -> Person:
         self.github.add_user(login)
         accounts = AccountServiceStub(self.channel)
         request = account_service_pb2.CompleteSignInRequest(
-            github_access_token=self.github.issue_token(login), client="test"
+            github_access_token=self.github.issue_token(login, scopes), client="test"
         )
         answer = await accounts.CompleteSignIn(request, metadata=rpc.bearer(self.gateway_token), timeout=DEADLINE_S)
         return self.person(answer)

@@ -204,6 +204,19 @@ async def test_what_the_git_host_refused_is_not_lent_again(running: Stack) -> No
         await runner.finish(ref)
 
 
+@pytest.mark.parametrize(("scopes", "told"), [(("repo",), True), (("repo", "workflow"), False)])
+async def test_a_token_that_may_not_push_workflows_is_told_of(
+    running: Stack, scopes: tuple[str, ...], told: bool
+) -> None:
+    person = await running.sign_in(scopes=scopes)
+    task = await person.create((await person.add_project()).project_id)
+    async with running.runner() as runner:
+        ref = (await runner.take()).attempt
+        await runner.lend(ref)
+        assert any(each.body.HasField("push_limited") for each in await person.events(task.task_id)) is told
+        await runner.finish(ref)
+
+
 async def test_nothing_is_lent_for_a_repository_that_is_not_the_projects(running: Stack) -> None:
     person = await running.sign_in()
     await person.create((await person.add_project()).project_id)

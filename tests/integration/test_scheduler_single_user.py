@@ -92,6 +92,9 @@ async def test_the_owner_works_with_the_settings_token(tmp_path: Path, github: G
             lend = dispatch.LendCredentialRequest(session_id=runner.session_id, attempt=assignment.attempt)
             lent = await runner.stub.LendCredential(lend, metadata=runner.metadata, timeout=DEADLINE_S)
             assert lent.password == token
+            github.revoke_token(token)
+            refused = await refusal(runner.lend(assignment.attempt, refused_lent_id=lent.lent_id))
+            assert (refused.reason, "ERRAND_GITHUB_TOKEN" in refused.message) == ("NO_PUSH_RIGHT", True)
             await runner.finish(assignment.attempt)
 
 
