@@ -124,7 +124,10 @@ class AppTokens:
             raise Conflict(f"attempt {attempt.attempt_id} is over", reason="LEASE_SUPERSEDED")
         if minted.lifetime_s <= _SPARE_S:
             raise Unavailable(f"GitHub's token for {repository} is good for {minted.lifetime_s:.0f} s alone; try again")
-        token = self._tokens[use] = AppToken(minted.value, asked_s + minted.lifetime_s)
+        token = AppToken(minted.value, asked_s + minted.lifetime_s)
+        # Unless the attempt ended a moment ago, and nobody would ever forget it.
+        if use in self._locks:
+            self._tokens[use] = token
         return token
 
 
