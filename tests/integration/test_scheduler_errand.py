@@ -41,7 +41,7 @@ async def test_an_errand_goes_from_prompt_to_record(running: Stack) -> None:
         sandbox = event_pb2.EventBody(sandbox_opened=event_pb2.SandboxOpened(sandbox_id="sbx_1", container_id="c0ffee"))
         pushed = event_pb2.EventBody(
             branch_pushed=event_pb2.BranchPushed(
-                branch=task.branch, commit="abc", diff_stat=task_pb2.DiffStat(files=1, insertions=2, deletions=3)
+                branch=task.branch, commit="a" * 40, diff_stat=task_pb2.DiffStat(files=1, insertions=2, deletions=3)
             )
         )
         usage = task_pb2.Usage(input_tokens=10, cache_read_tokens=5, output_tokens=7, cost_nanodollars=1000)
@@ -90,6 +90,36 @@ async def test_an_errand_goes_from_prompt_to_record(running: Stack) -> None:
         if each.body.WhichOneof("kind") == "attempt_phase_changed"
     ]
     assert phases == [1, 2, 3, 4, 10]
+
+
+async def test_the_next_attempt_is_told_where_the_work_lies(running: Stack) -> None:
+    person = await running.sign_in()
+    task = await person.create((await person.add_project()).project_id)
+    async with running.runner() as runner:
+        first = await runner.take()
+        assert (first.task.head_commit, first.task.checkpoint_commit) == ("", "")
+        told = [
+            event_pb2.EventBody(checkpoint_saved=event_pb2.CheckpointSaved(commit="c" * 40, head_commit="a" * 40)),
+            event_pb2.EventBody(branch_pushed=event_pb2.BranchPushed(branch=task.branch, commit="b" * 40)),
+            event_pb2.EventBody(checkpoint_saved=event_pb2.CheckpointSaved(commit="d" * 64, head_commit="b" * 64)),
+        ]
+        await runner.send(first.attempt, inputs_event(first), *(runner_pb2.AttemptEvent(body=body) for body in told))
+        await runner.finish(first.attempt)
+        await person.add_input(task.task_id, "go on")
+        second = await runner.take()
+    assert (second.task.head_commit, second.task.checkpoint_commit) == ("b" * 40, "d" * 64)
+
+
+@pytest.mark.parametrize("name", ["", "a" * 39, "A" * 40, "main", "a" * 40 + "\n"])
+async def test_a_checkpoint_that_is_no_commit_is_refused(running: Stack, name: str) -> None:
+    person = await running.sign_in()
+    task = await person.create((await person.add_project()).project_id)
+    async with running.runner() as runner:
+        ref = (await runner.take()).attempt
+        saved = event_pb2.EventBody(checkpoint_saved=event_pb2.CheckpointSaved(commit=name))
+        refused = await runner.send(ref, runner_pb2.AttemptEvent(body=saved))
+    assert (refused.acked_sequence, refused.error_reason) == (0, "INVALID")
+    assert (await person.task(task.task_id)).checkpoint_commit == ""
 
 
 async def test_a_follow_up_goes_on_with_the_same_conversation(running: Stack) -> None:

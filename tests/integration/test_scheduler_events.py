@@ -28,6 +28,9 @@ QUIET = [
     event_pb2.EventBody(attempt_thawed=event_pb2.AttemptThawed()),
     event_pb2.EventBody(sandbox_adopted=event_pb2.SandboxAdopted(sandbox_id="sbx_1")),
     event_pb2.EventBody(engine_away=event_pb2.EngineAway(reason="no answer")),
+    event_pb2.EventBody(checkpoint_failed=event_pb2.CheckpointFailed(reason="the git host is away")),
+    event_pb2.EventBody(workspace_restored=event_pb2.WorkspaceRestored(commit="c" * 40)),
+    event_pb2.EventBody(branch_moved=event_pb2.BranchMoved(branch="errand/tsk_1", behind_count=2)),
     event_pb2.EventBody(git_delayed=event_pb2.GitDelayed(reason="a NUL \x00, \u2028 and \U0001f600")),
 ]
 FORGED = [

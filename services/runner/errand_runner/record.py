@@ -73,6 +73,26 @@ class Recorder:
         pushed = pb.BranchPushed(branch=branch, commit=commit, diff_stat=diff_stat)
         await self._write(pb.EventBody(branch_pushed=pushed))
 
+    async def checkpoint_saved(self, commit: str, *, head: str, left_out_count: int, left_out: str) -> None:
+        """The working tree is at the git host as `commit`, but for what was left out, which is told in words."""
+        saved = pb.CheckpointSaved(
+            commit=commit, head_commit=head, left_out_count=left_out_count, left_out=summarise(left_out)
+        )
+        await self._write(pb.EventBody(checkpoint_saved=saved))
+
+    async def checkpoint_failed(self, reason: str) -> None:
+        """The working tree is in the workspace alone."""
+        await self._write(pb.EventBody(checkpoint_failed=pb.CheckpointFailed(reason=summarise(reason))))
+
+    async def workspace_restored(self, commit: str, *, head: str) -> None:
+        """The workspace was made anew from this checkpoint; empty: from the branch, as there was none."""
+        await self._write(pb.EventBody(workspace_restored=pb.WorkspaceRestored(commit=commit, head_commit=head)))
+
+    async def branch_moved(self, branch: str, *, commit: str, recorded: str, behind: int) -> None:
+        """The branch at the git host is at `commit`, empty where it is gone, and not where the task recorded it."""
+        moved = pb.BranchMoved(branch=branch, commit=commit, recorded_commit=recorded, behind_count=behind)
+        await self._write(pb.EventBody(branch_moved=moved))
+
     async def attempt_frozen(self, reason: str = "") -> None:
         """The attempt was paused, for this reason; empty: the scheduler was out of reach for long. Nothing where it is
         paused already."""

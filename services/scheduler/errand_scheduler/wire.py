@@ -72,6 +72,8 @@ def task(row: Task) -> task_pb2.Task:
         wait_reason=number(task_pb2.WaitReason, row.wait_reason),
         resume_time=timestamp(row.resume_time),
         required_labels=row.required_labels,
+        head_commit=row.head_commit,
+        checkpoint_commit=row.checkpoint_commit,
     )
 
 

@@ -11,6 +11,7 @@ from errand_common.values import AttemptPhase, FailureReason, Role, WaitReason
 from errand_common.wire import seconds, word
 from errand_scheduler.lifecycle.effects import (
     BranchPushed,
+    CheckpointSaved,
     Effect,
     MessageAdded,
     PhaseReported,
@@ -35,6 +36,7 @@ CONTENT_BYTES = 1024 * 1024
 BLOB_BYTES = 32 * 1024 * 1024
 """The most that a blob holds."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SCHEDULERS_OWN = frozenset(
     ("task_status_changed", "input_added", "input_changed", "task_retried", "pull_request_opened")
 )
@@ -130,10 +132,20 @@ def _sandbox_replaced(event: runner_pb2.AttemptEvent) -> Effect:
 
 def _pushed(event: runner_pb2.AttemptEvent) -> Effect:
     pushed = event.body.branch_pushed
-    if not pushed.HasField("diff_stat"):
-        return None
     stat = pushed.diff_stat
-    return BranchPushed(DiffStat(files=stat.files, insertions=stat.insertions, deletions=stat.deletions))
+    diff_stat = DiffStat(files=stat.files, insertions=stat.insertions, deletions=stat.deletions)
+    commit = _commit(event.sequence, pushed.commit)
+    return BranchPushed(commit, diff_stat if pushed.HasField("diff_stat") else None)
+
+
+def _saved(event: runner_pb2.AttemptEvent) -> Effect:
+    return CheckpointSaved(_commit(event.sequence, event.body.checkpoint_saved.commit))
+
+
+def _commit(sequence: int, name: str) -> str:
+    if not _COMMIT.fullmatch(name):
+        raise Invalid(f'event {sequence}: "{name[:80]}" is no commit; write its whole name in lower-case hexadecimal')
+    return name
 
 
 def _wait_began(event: runner_pb2.AttemptEvent) -> Effect:
@@ -158,6 +170,7 @@ _EFFECTS: Mapping[str, Callable[[runner_pb2.AttemptEvent], Effect]] = {
     "sandbox_opened": _sandbox_opened,
     "sandbox_replaced": _sandbox_replaced,
     "branch_pushed": _pushed,
+    "checkpoint_saved": _saved,
     "wait_started": _wait_began,
     "wait_ended": _wait_over,
 }

@@ -54,9 +54,17 @@ class SandboxOpened:
 
 @dataclass(frozen=True)
 class BranchPushed:
-    """The branch is at GitHub."""
+    """The branch is at GitHub, at this commit."""
 
-    diff_stat: DiffStat
+    commit: str
+    diff_stat: DiffStat | None
+
+
+@dataclass(frozen=True)
+class CheckpointSaved:
+    """The working tree is at GitHub, as this commit."""
+
+    commit: str
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,7 @@ Effect = (
     | PrefixSettled
     | SandboxOpened
     | BranchPushed
+    | CheckpointSaved
     | WaitBegan
     | WaitOver
     | None

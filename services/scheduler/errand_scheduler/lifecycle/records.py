@@ -10,6 +10,7 @@ from errand_scheduler import facts
 from errand_scheduler.durations import Durations
 from errand_scheduler.lifecycle.effects import (
     BranchPushed,
+    CheckpointSaved,
     Effect,
     MessageAdded,
     PhaseReported,
@@ -192,8 +193,12 @@ def _follow(tx: Tx, attempt: Attempt, effect: Effect, durations: Durations) -> A
             progress.settle_prefix(tx, attempt.task_id, prefix)
         case SandboxOpened(container_id):
             progress.set_container(tx, attempt.task_id, container_id)
-        case BranchPushed(diff_stat):
-            progress.set_diff_stat(tx, attempt.task_id, diff_stat)
+        case BranchPushed(commit, diff_stat):
+            progress.set_head(tx, attempt.task_id, commit)
+            if diff_stat is not None:
+                progress.set_diff_stat(tx, attempt.task_id, diff_stat)
+        case CheckpointSaved(commit):
+            progress.set_checkpoint(tx, attempt.task_id, commit)
         case WaitBegan(wait):
             begin_wait(tx, attempt, wait, durations)
         case WaitOver():

@@ -35,6 +35,19 @@ def set_container(tx: Tx, task_id: str, container_id: str) -> None:
     )
 
 
+def set_head(tx: Tx, task_id: str, commit: str) -> None:
+    """Store where the task pushed its branch."""
+    tx.run("UPDATE tasks SET head_commit = :commit WHERE task_id = :task_id", {"task_id": task_id, "commit": commit})
+
+
+def set_checkpoint(tx: Tx, task_id: str, commit: str) -> None:
+    """Store the task's last checkpoint."""
+    tx.run(
+        "UPDATE tasks SET checkpoint_commit = :commit WHERE task_id = :task_id",
+        {"task_id": task_id, "commit": commit},
+    )
+
+
 def set_diff_stat(tx: Tx, task_id: str, diff_stat: DiffStat) -> None:
     """Store what the branch changes after a push."""
     tx.run(

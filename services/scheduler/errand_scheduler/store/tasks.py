@@ -16,7 +16,7 @@ _SELECT = """
     SELECT task_id, user_id, project_id, status, status_reason, failure_reason, branch, pull_request_url, container_id,
     input_tokens, cache_write_tokens, cache_read_tokens, output_tokens, cost_nanodollars, diff_files, diff_insertions,
     diff_deletions, wait_reason, resume_time, deadline_time, required_labels, retry_count, resume_after_stop,
-    revived_from, queue_time, created_time, started_time, completed_time, prompt
+    revived_from, queue_time, created_time, started_time, completed_time, prompt, head_commit, checkpoint_commit
     FROM tasks
 """
 
@@ -36,7 +36,8 @@ class Task:
 
     `deadline_time` only re-arms a timer at start. `retry_count` counts the attempts in a row that failed through the
     machinery, not the work. `resume_after_stop`: the task goes on once the attempt that is being stopped, or waits, is
-    over. `revived_from` has where it goes back to when nothing is left of the inputs that alone sent it on.
+    over. `revived_from` has where it goes back to when nothing is left of the inputs that alone sent it on. The commits
+    are where it last pushed its branch, and its last checkpoint; empty before.
     """
 
     task_id: str
@@ -62,6 +63,8 @@ class Task:
     completed_time: int | None
     prompt: str
     revived_from: Revival | None = None
+    head_commit: str = ""
+    checkpoint_commit: str = ""
 
 
 @dataclass(frozen=True)
@@ -266,6 +269,8 @@ def _task(row: sqlite3.Row) -> Task:
         started_time,
         completed_time,
         prompt,
+        head_commit,
+        checkpoint_commit,
     ) = row
     return Task(
         task_id=task_id,
@@ -291,4 +296,6 @@ def _task(row: sqlite3.Row) -> Task:
         completed_time=completed_time,
         prompt=prompt,
         revived_from=from_text(revived_from),
+        head_commit=head_commit,
+        checkpoint_commit=checkpoint_commit,
     )
