@@ -67,11 +67,14 @@ class Observer:
         rows = self._rows(f"{query} ORDER BY event_id", attempt_id)
         return [(int(row[0]), bytes(row[1])) for row in rows]
 
-    def trace(self) -> list[str]:
-        """The lines of the file `trace` on the branch at the git host."""
-        repository = self.stack.folder / "github" / f"{REPOSITORY}.git"
-        command = ["git", "-C", str(repository), "show", f"{self.task['branch']}:trace"]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    def trace(self, name: str = "trace") -> list[str]:
+        """The lines of a file on the branch at the git host."""
+        return self.at_host("show", f"{self.task['branch']}:{name}").split()
+
+    def at_host(self, *arguments: str) -> str:
+        """What git says of the repository at the git host."""
+        command = ["git", "-C", str(self.stack.folder / "github" / f"{REPOSITORY}.git"), *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def _rows(self, query: str, value: str) -> list[Any]:
         with closing(sqlite3.connect(f"file:{self.stack.database}?mode=ro", uri=True)) as connection:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 
 import pytest
 
@@ -11,6 +12,7 @@ from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
 from errand_common import rpc
 from errand_runner.outbox.recovery import recover
 from errand_runner.outbox.segments import paths
+from errand_runner.sandbox.docker import Engine
 from tests.chaos.conftest import BEAT_S
 from tests.chaos.observer import check, observed
 from tests.e2e.watching import no_container, ready
@@ -31,7 +33,7 @@ def lines(count=STEPS):
 
 def began(number):
     """The event with which the step began."""
-    return lambda event: event["kind"] == "tool_call_started" and f"echo {number} " in event["detail"]["summary"]
+    return ran(f"echo {number} ")
 
 
 async def test_the_scheduler_is_killed(stack, wire, phone, project):
@@ -97,6 +99,41 @@ async def test_a_stream_that_comes_twice_changes_nothing(stack, wire, phone, pro
         await check(observer)
         assert observer.told(attempt_id)[:acked] == stored
     assert observer.trace() == lines(3)
+
+
+async def test_a_host_is_lost_for_good_and_another_goes_on_with_what_was_not_committed(stack, wire, phone, project):
+    async with observed(stack, phone, project, "Steps: sleep 1 && echo mine > left") as observer:
+        await observer.until(ran("echo mine"))
+        await phone.add_input(observer.task, "Steps: sleep 600")
+        saved = await observer.until(lambda event: event["kind"] == "checkpoint_saved")
+        await observer.until(ran("sleep 600"))
+        assert observer.at_host("for-each-ref", f"refs/heads/{observer.task['branch']}") == ""
+        await lose_host(stack)
+        await stack.start_runner()
+        lost = await observer.ended()
+        assert (lost["status"], lost["failure_reason"]) == ("failed", "runner_lost")
+        await phone.retry(observer.task)
+        restored = await observer.until(lambda event: event["kind"] == "workspace_restored")
+        await observer.until(lambda event: event["kind"] == "pull_request_opened")
+    assert restored["detail"]["commit"] == saved["detail"]["commit"]
+    assert observer.trace("left") == ["mine"]
+    assert "made anew from the last checkpoint" in json.dumps(await phone.messages(observer.task))
+    trees = [f"refs/errand/{observer.task['task_id']}^{{tree}}", f"{observer.task['branch']}^{{tree}}"]
+    assert len(set(observer.at_host("rev-parse", *trees).split())) == 1
+
+
+def ran(command):
+    """The event with which a command began."""
+    return lambda event: event["kind"] == "tool_call_started" and command in event["detail"]["summary"]
+
+
+async def lose_host(stack):
+    """The runner, with all that its host had."""
+    await stack.processes.kill("runner")
+    async with Engine.connect(state_dir=stack.folder / "runner") as engine:
+        for runner_id in stack.runner_ids():
+            await engine.remove_everything(runner_id)
+    shutil.rmtree(stack.folder / "runner")
 
 
 def outbox(stack, attempt_id):

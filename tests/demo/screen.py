@@ -103,6 +103,16 @@ class Screen:
                 self._line("waiting", f"{detail['reason']}; at most {detail['patience_duration']:.0f} s", "yellow")
             case "sandbox_replaced":
                 self._line("sandbox", f"another one goes on with the same files: {detail['reason']}", "yellow")
+            case "checkpoint_saved" if detail["left_out"]:
+                self._line("kept", f"all but {detail['left_out']}", "yellow")
+            case "checkpoint_failed":
+                self._line("not kept", detail["reason"], "yellow")
+            case "workspace_restored":
+                origin = "the last checkpoint" if detail["commit"] else "the branch, as the checkpoint is gone"
+                self._line("workspace", f"made anew from {origin}", "yellow")
+            case "branch_moved":
+                where = f"{detail['behind_count']} commits behind the git host" if detail["commit"] else "gone there"
+                self._line("branch", f"{detail['branch']} is {where}", "yellow")
             case "input_added" if detail["kind"] == "steer":
                 self._line("steer", f"“{detail['summary']}”", "bold blue")
             case "branch_pushed":

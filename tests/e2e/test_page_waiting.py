@@ -252,6 +252,13 @@ async def test_what_happens_at_the_edge_is_told_quietly(page, inside, scripted):
     scripted.happen(sandbox_replaced=pb.SandboxReplaced(sandbox_id="sbx_2", reason="it ended"))
     scripted.happen(log_gap=pb.LogGap(tool_call_id="toolu_1", dropped_bytes=1_234_567))
     scripted.happen(sandbox_limit_hit=pb.SandboxLimitHit(summary="the command was killed"))
+    scripted.happen(checkpoint_saved=pb.CheckpointSaved(commit="c0ffee"))
+    scripted.happen(checkpoint_saved=pb.CheckpointSaved(left_out_count=1, left_out="film.mp4 (70 MiB)"))
+    scripted.happen(checkpoint_failed=pb.CheckpointFailed(reason="the git host is away"))
+    scripted.happen(workspace_restored=pb.WorkspaceRestored(commit="c0ffee"))
+    scripted.happen(workspace_restored=pb.WorkspaceRestored())
+    scripted.happen(branch_moved=pb.BranchMoved(branch="errand/tsk_1", commit="c0ffee", behind_count=2))
+    scripted.happen(branch_moved=pb.BranchMoved(branch="errand/tsk_1"))
     scripted.happen(attempt_phase_changed=pb.AttemptPhaseChanged(phase=task_pb2.ATTEMPT_PHASE_PARKED))
 
     await expect(page.locator(".quiet")).to_have_text(
@@ -265,6 +272,12 @@ async def test_what_happens_at_the_edge_is_told_quietly(page, inside, scripted):
             "Goes on in a new container, with its files: it ended",
             "… 1.2 MB of output were not kept",
             "Limit: the command was killed",
+            "Files are kept at the git host, but for film.mp4 (70 MiB)",
+            "What is not pushed is on its host alone: the git host is away",
+            "Goes on in a new workspace, with the files of the last checkpoint",
+            "Goes on in a new workspace: its checkpoint is gone from the git host",
+            "errand/tsk_1 is 2 commits behind the git host",
+            "errand/tsk_1 was removed at the git host",
             "Set aside until it can go on",
         ]
     )

@@ -84,7 +84,13 @@ async def housed(host: Host, *, patience_s: float = 20.0) -> AsyncIterator[Lodge
 def workspace(lodged: Lodged) -> Workspace:
     sandbox, broker = lodged
     return Workspace(
-        sandbox.supervisor, remote_url=broker.remote_url, branch="b", default_branch="main", host=broker.host
+        sandbox.supervisor,
+        remote_url=broker.remote_url,
+        branch="b",
+        default_branch="main",
+        host=broker.host,
+        task_id="tsk_1",
+        workspace_id="wsp_1",
     )
 
 

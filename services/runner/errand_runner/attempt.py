@@ -1,7 +1,7 @@
 """One attempt, from lease to outcome: open a sandbox, get the repository, talk with Claude, deliver."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -34,6 +34,7 @@ from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
 from errand_runner.ending import FAILURES, AttemptFailed, outcome_of_failure, outcome_of_turn
 from errand_runner.engine_outage import until_engine_answers
+from errand_runner.footing import is_first, tell_footing
 from errand_runner.freezer import Freezer
 from errand_runner.inputs import Inbox
 from errand_runner.journal import Journal
@@ -50,6 +51,7 @@ from errand_runner.sandbox.docker import Engine, Sandbox, SandboxSpec
 from errand_runner.sandbox.limits import Limits
 from errand_runner.sandbox.quota import Quota
 from errand_runner.sandbox.strain import Strain
+from errand_runner.saving import Keeper, Saving
 from errand_runner.start import SandboxImage, Start
 from errand_runner.steps import Steps
 from errand_runner.talk import Hearing, restore, talk
@@ -132,6 +134,8 @@ class _Attempt:
         )
         self.image = SandboxImage(means.image)
         self.secrets = LentSecrets()
+        self.keeper = Keeper(recorder, self._patiently, self.redactor)
+        self.notes: Sequence[str] = ()
         self.ended: TurnEnded | None = None
 
     async def run(self) -> TurnEnded:
@@ -160,8 +164,11 @@ class _Attempt:
                     await lodger.through(self._get_ready)
                     transcript = await reading
             await self.recorder.phase(AttemptPhase.RUNNING)
-            ended = await self._turn(lodger, transcript)
-            if ended.reason is not EndReason.PARKED:
+            saving = Saving(lodger, self.keeper, workspace_of=self._workspace)
+            ended = await self._turn(lodger, transcript, saving)
+            if ended.reason is EndReason.PARKED:
+                await saving.last()
+            else:
                 await self._deliver(lodger, ended)
         self.ended = ended
 
@@ -218,12 +225,19 @@ class _Attempt:
 
     def _workspace(self, lodged: Lodged) -> Workspace:
         sandbox, broker = lodged
+        holding = self.means.book.of(self.task.task_id)
+        assert holding is not None, "who is lodged has a workspace"
         return Workspace(
             sandbox.supervisor,
             remote_url=broker.remote_url,
             branch=self.task.branch,
             default_branch=self.project.default_branch,
             host=broker.host,
+            task_id=self.task.task_id,
+            workspace_id=holding.workspace_id,
+            head=self.task.head_commit,
+            checkpoint_commit=self.task.checkpoint_commit,
+            earlier=self.recorder.began or not is_first(self.assignment.attempt.fence),
         )
 
     async def _get_image(self) -> SandboxImage:
@@ -243,7 +257,8 @@ class _Attempt:
         workspace = self._workspace(lodged)
         if self.recorder.began and await workspace.take_up():
             return
-        await self.start.clone(workspace, self._patiently, patience_s=self.means.git_patience.budget_s)
+        footing = await self.start.clone(workspace, self._patiently, patience_s=self.means.git_patience.budget_s)
+        self.notes = await tell_footing(footing, self.task, self.recorder)
         await self.start.set_up(lodged[0].supervisor, self.secrets)
 
     async def _transcript(self) -> Transcript:
@@ -251,7 +266,7 @@ class _Attempt:
         stored = await stored_transcript(self.means.dispatch, self.assignment.attempt)
         return await restore(stored, model=self.means.model, model_id=self.means.model_id)
 
-    async def _turn(self, lodger: Lodger, transcript: Transcript) -> TurnEnded:
+    async def _turn(self, lodger: Lodger, transcript: Transcript, saving: Saving) -> TurnEnded:
         about = Particulars(
             project=self.project.repository,
             branch=self.task.branch,
@@ -267,10 +282,11 @@ class _Attempt:
             about=about,
             redactor=self.redactor,
             answer_s=PARK_BEATS * self.means.leases.beat_s,
+            notes=self.notes,
         )
         agent = Agent(
             model=self.means.model,
-            tools=LodgedTools(lodger, workspace=REPOSITORY, new_toolbox=self._toolbox),
+            tools=LodgedTools(lodger, workspace=REPOSITORY, new_toolbox=self._toolbox, ready=saving.taken),
             prices=self.means.prices,
             new_id=self.means.ids.new,
             steers=hearing.steers,
@@ -283,9 +299,11 @@ class _Attempt:
         ended: list[TurnEnded] = []
 
         async def talking() -> None:
-            ended.append(await talk(agent, transcript, hearing, recorder=self.recorder, clock=self.means.clock))
+            clock = self.means.clock
+            talked = talk(agent, transcript, hearing, recorder=self.recorder, clock=clock, turned=saving.begin)
+            ended.append(await talked)
 
-        await until_one_ends(talking(), self.quota.watch())
+        await until_one_ends(talking(), self.quota.watch(), saving.run())
         return ended[0]
 
     def _toolbox(self, sandbox: Sandbox) -> Toolbox:

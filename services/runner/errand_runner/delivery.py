@@ -1,7 +1,8 @@
-"""What a turn came to is delivered: committed, pushed, and made a pull request."""
+"""What a turn came to is delivered: committed, pushed with its checkpoint, and made a pull request."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from errand.v1 import event_pb2, task_pb2
 from errand.v1.runner_pb2 import Assignment
@@ -12,10 +13,12 @@ from errand_runner.agent.facts import TurnEnded
 from errand_runner.agent.redact import Redactor
 from errand_runner.dispatch import Dispatch
 from errand_runner.ending import AttemptFailed
+from errand_runner.git import GitFailed
 from errand_runner.outage import HostAway
 from errand_runner.pull_request import body_of, title_of
 from errand_runner.record import Recorder
-from errand_runner.workspace import Changes, GitFailed, Workspace
+from errand_runner.saving import Keeper
+from errand_runner.workspace import Changes, Workspace
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Delivery:
     dispatch: Dispatch
     recorder: Recorder
     clock: Clock
-    patiently: Callable[[Callable[[], Awaitable[object]]], Awaitable[object]]
+    patiently: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
     redactor: Redactor
 
     async def push(self, workspace: Workspace) -> Changes | None:
@@ -41,8 +44,12 @@ class Delivery:
             if changes.commits:
                 await self._push(workspace, changes)
                 return changes
+            await self._keeper.save(workspace)
             return None
         except (GitFailed, HostAway) as exc:
+            if isinstance(exc, GitFailed):
+                # The branch is refused, or the commit; the work is kept all the same.
+                await self._keeper.save(workspace)
             message = f"{task.branch} could not be pushed: {exc}; the work is kept in the workspace, send the task on"
             raise AttemptFailed(FailureReason.PUSH, message) from exc
 
@@ -61,10 +68,18 @@ class Delivery:
             raise AttemptFailed(FailureReason.PULL_REQUEST, message) from exc
         await self.recorder.step(event_pb2.STEP_PULL_REQUEST, self.clock.boot_s() - started_s)
 
+    @property
+    def _keeper(self) -> Keeper:
+        return Keeper(self.recorder, self.patiently, self.redactor)
+
     async def _push(self, workspace: Workspace, changes: Changes) -> None:
-        started_s = self.clock.boot_s()
+        started_s, taken = self.clock.boot_s(), await workspace.checkpoints.take()
         if changes.commit != await workspace.pushed_commit():
-            await self.patiently(workspace.push)
+            await self.patiently(lambda: workspace.push(taken))
+            if taken is not None:
+                await self._keeper.saved(taken)
             await self.recorder.step(event_pb2.STEP_PUSH, self.clock.boot_s() - started_s)
+        elif taken is not None:
+            await self._keeper.push(workspace, taken)
         diff_stat = task_pb2.DiffStat(files=changes.files, insertions=changes.insertions, deletions=changes.deletions)
         await self.recorder.branch_pushed(self.assignment.task.branch, commit=changes.commit, diff_stat=diff_stat)

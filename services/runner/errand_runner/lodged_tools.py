@@ -1,6 +1,6 @@
 """Tools that outlive the sandbox in which they run: a call whose sandbox goes is answered, and the next one runs."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from errand_runner.agent.tools import Outcome, Toolbox
@@ -15,15 +15,28 @@ OPENED_ANEW = (
 )
 
 
+async def _at_once() -> None:
+    """Nobody else is at the working tree."""
+
+
 class LodgedTools:
     """A toolbox over the lodger's sandbox of the moment; it remembers nothing of the one before."""
 
-    def __init__(self, lodger: Lodger, *, workspace: str, new_toolbox: Callable[[Sandbox], Toolbox]) -> None:
-        self._lodger, self._workspace, self._new_toolbox = lodger, workspace, new_toolbox
+    def __init__(
+        self,
+        lodger: Lodger,
+        *,
+        workspace: str,
+        new_toolbox: Callable[[Sandbox], Toolbox],
+        ready: Callable[[], Awaitable[None]] = _at_once,
+    ) -> None:
+        """`ready` returns when a tool may change the working tree."""
+        self._lodger, self._workspace, self._new_toolbox, self._ready = lodger, workspace, new_toolbox, ready
         self._toolbox = new_toolbox(lodger.lodged[0])
 
     async def run(self, call: ToolCall) -> AsyncGenerator[str | Outcome]:
         """As `Toolbox.run`, but a sandbox that goes is an outcome too. Raises what `Lodger.move` does."""
+        await self._ready()
         try:
             async with aclosing(self._toolbox.run(call)) as pieces:
                 async for piece in pieces:

@@ -9,6 +9,7 @@ from errand_common import images
 from errand_common.values import FailureReason
 from errand_runner.agent.redact import Redactor
 from errand_runner.ending import AttemptFailed
+from errand_runner.git import GitFailed
 from errand_runner.lent_secrets import LentSecrets
 from errand_runner.live import redacted
 from errand_runner.outage import HostAway
@@ -16,9 +17,9 @@ from errand_runner.sandbox.docker import ImageMissing, Images, SandboxSpec
 from errand_runner.sandbox.supervisor import Supervisor
 from errand_runner.setup import Setup, SetupFailed
 from errand_runner.steps import PULL_S, SETUP_S, StepLate, Steps
-from errand_runner.workspace import CLONE_S, GitFailed, NothingToStartFrom, Workspace
+from errand_runner.workspace import CLONE_S, Footing, NothingToStartFrom, Workspace
 
-Patiently = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
+Patiently = Callable[[Callable[[], Awaitable[Footing]]], Awaitable[Footing]]
 
 PULL_MISSING = "missing"
 """An image of a project that is not on the host is pulled; with any other policy it is refused."""
@@ -62,13 +63,13 @@ class Start:
             raise AttemptFailed(FailureReason.IMAGE, str(exc)) from exc
         return SandboxImage(str(name), env, workspace_image=probe.image)
 
-    async def clone(self, workspace: Workspace, patiently: Patiently, *, patience_s: float) -> None:
+    async def clone(self, workspace: Workspace, patiently: Patiently, *, patience_s: float) -> Footing:
         """The repository, on the task's branch; `patiently` waits that long for the git host."""
         repository = self._project.repository
         try:
             async with self._steps.step(event_pb2.STEP_CLONE, within_s=CLONE_S + patience_s) as say:
                 with redacted(say, self._redactor) as say_redacted:
-                    await patiently(lambda: workspace.prepare(say_redacted))
+                    return await patiently(lambda: workspace.prepare(say_redacted))
         except (GitFailed, HostAway, StepLate) as exc:
             message = f"{repository} could not be cloned: {exc}; send the task on to try again"
             raise AttemptFailed(FailureReason.CLONE, message) from exc

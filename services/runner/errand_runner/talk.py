@@ -1,7 +1,7 @@
 """An attempt's conversation with Claude: take up the transcript, say what the person wrote, record every fact."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -43,6 +43,8 @@ class Hearing:
     redactor: Redactor
     answer_s: float = 120.0
     """How long the sandbox is kept for an answer."""
+    notes: Sequence[str] = ()
+    """What became of the working folder since Claude last saw it."""
 
     def everything(self) -> Said:
         """All that waits, as a turn's beginning; a task's first comes with what Claude should know."""
@@ -54,6 +56,14 @@ class Hearing:
             else:
                 blocks.extend(first_message(given.text, self.about, self.redactor))
         return Said(blocks, _ids(inputs))
+
+    def with_notes(self, said: Said) -> Said:
+        """What begins a conversation anew, with the notes before it; where nothing goes on, they have to wait."""
+        last = self.transcript.last
+        if last is None or (last.role is Role.ASSISTANT and not (last.calls or said.blocks)):
+            return said
+        notes = [block for note in self.notes for block in follow_up(note, self.redactor)]
+        return replace(said, blocks=[*notes, *said.blocks])
 
     def steers(self) -> Said:
         """What is meant for the turn that runs."""
@@ -105,11 +115,17 @@ class Hearing:
 
 
 async def talk(
-    agent: Agent, transcript: Transcript, hearing: Hearing, *, recorder: Recorder, clock: Clock
+    agent: Agent,
+    transcript: Transcript,
+    hearing: Hearing,
+    *,
+    recorder: Recorder,
+    clock: Clock,
+    turned: Callable[[], None] = lambda: None,
 ) -> TurnEnded:
     """Run turns until nothing more was written, or one fails or parks. Each fact is on disk before the loop goes on.
 
-    Raises SandboxGone and OutboxError.
+    `turned` is called between two turns. Raises SandboxGone and OutboxError.
     """
     hearing.inbox.drop(recorder.taken)
     # Where messages of this attempt carry inputs already, its turn was interrupted: the queue is for after it.
@@ -117,7 +133,7 @@ async def talk(
         # An earlier process waited for more of the model, and did not come to give the attempt back.
         await recorder.wait_ended()
     answer = hearing.answer()
-    said = replace(hearing.steers() if recorder.taken else hearing.everything(), answer=answer)
+    said = hearing.with_notes(replace(hearing.steers() if recorder.taken else hearing.everything(), answer=answer))
     told = _Telling(recorder, clock)
     while True:
         ended = await told.turn(agent, transcript, said)
@@ -126,6 +142,7 @@ async def talk(
         said = hearing.everything()
         if not said.blocks:
             return ended
+        turned()
 
 
 class _Telling:

@@ -1,20 +1,21 @@
 """The clone inside a sandbox: made, taken up again, committed and pushed, always by git in the sandbox."""
 
 import re
-import time
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from errand_runner.live import LiveLines, Say, followed
-from errand_runner.outage import GitHost, HostAway
-from errand_runner.sandbox.supervisor import FileError, Finished, Supervisor
+from errand_runner.checkpoint import Checkpoints, Found
+from errand_runner.git import GIT_S, Git, GitFailed, commit_in
+from errand_runner.live import Say
+from errand_runner.outage import GitHost
+from errand_runner.sandbox.answers import Taken
+from errand_runner.sandbox.supervisor import FileError, Supervisor
 
 REPOSITORY = "/workspace/repo"
 """Where the clone stands in every sandbox."""
 
 CLONE_S = 600.0
 PUSH_S = 300.0
-GIT_S = 60.0
 
 GUIDES = ("AGENTS.md", "CLAUDE.md")
 """Files in which a repository speaks to agents."""
@@ -28,10 +29,6 @@ GUIDE_BYTES = 64 * 1024
 def mark_of(folder: str) -> str:
     """Where it is written down that a clone is set up: beside it, and not in it."""
     return f"{folder}.setup"
-
-
-class GitFailed(Exception):
-    """A git command in the sandbox failed; the message holds what it said."""
 
 
 class NothingToStartFrom(Exception):
@@ -49,10 +46,31 @@ class Changes:
     deletions: int
 
 
+@dataclass(frozen=True)
+class Moved:
+    """The task's branch at the git host: where it is, empty where it is gone; it has so many commits that are not
+    here."""
+
+    commit: str
+    behind: int
+
+
+@dataclass(frozen=True)
+class Footing:
+    """What an attempt begins on: a clone that is `fresh`, from a checkpoint where it was `restored`; `lost` where there
+    was one that the git host has no more."""
+
+    fresh: bool
+    restored: Found | None = None
+    lost: bool = False
+    moved: Moved | None = None
+
+
 class Workspace:
     """One task's clone, seen through the supervisor of the sandbox that it is mounted in.
 
-    `host` is what the broker knows of the git host: it tells an outage, which passes, from a refusal.
+    `host` is what the broker knows of the git host: it tells an outage, which passes, from a refusal. Of earlier
+    attempts, if there were any: the task's branch was pushed to `head`, and `checkpoint_commit` was the last one.
     """
 
     def __init__(
@@ -63,26 +81,48 @@ class Workspace:
         branch: str,
         default_branch: str,
         host: GitHost,
+        task_id: str,
+        workspace_id: str,
+        head: str = "",
+        checkpoint_commit: str = "",
+        earlier: bool = False,
         folder: str = REPOSITORY,
     ) -> None:
-        self._supervisor, self._folder, self._host = supervisor, folder, host
+        self._supervisor, self._folder = supervisor, folder
+        self._git = Git(supervisor, folder, host)
         self._remote_url, self._branch, self._default_branch = remote_url, branch, default_branch
+        self._head, self._checkpoint_commit, self._earlier = head, checkpoint_commit, earlier
+        self.checkpoints = Checkpoints(
+            supervisor,
+            self._git,
+            folder=folder,
+            task_id=task_id,
+            branch=branch,
+            default_branch=default_branch,
+            workspace_id=workspace_id,
+        )
 
-    async def prepare(self, say: Say = lambda text: None) -> None:
-        """Clone, or take up the clone of an earlier attempt, and check out the task's branch.
+    async def prepare(self, say: Say = lambda text: None) -> Footing:
+        """Take up the clone of an earlier attempt, where it is not older than the task's checkpoint; else clone, and
+        lay the checkpoint out. The task's branch is checked out, and never moved.
 
         `say` takes git's progress.
         Raises GitFailed, HostAway (then it may be called again) and NothingToStartFrom.
         """
         if await self._exists(f"{self._folder}/.git/HEAD"):
             await self._unlock()
-            await self._git("remote", "set-url", "origin", self._remote_url)
-            await self._reach("fetch", "--progress", "--prune", "origin", timeout_s=CLONE_S, say=say)
+            await self._git.run("remote", "set-url", "origin", self._remote_url)
+            refs = ("+refs/heads/*:refs/remotes/origin/*", self.checkpoints.fetched)
+            await self._git.reach("fetch", "--progress", "--prune", "origin", *refs, timeout_s=CLONE_S, say=say)
             if not await self._knows(f"refs/remotes/origin/{self._default_branch}"):
                 await self._check_start()
-            await self._check_out(self._folder)
-        else:
-            await self._clone(say)
+            found = await self.checkpoints.found(self._folder)
+            if found is None or await self.checkpoints.is_of_this_clone(found):
+                await self._check_out(self._folder)
+                return Footing(fresh=False, moved=await self._moved())
+        restored = await self._clone(say)
+        lost = restored is None and bool(self._checkpoint_commit)
+        return Footing(fresh=True, restored=restored, lost=lost, moved=await self._moved())
 
     async def take_up(self) -> bool:
         """Go on in the clone just as a process that is gone left it; False where there is none."""
@@ -105,16 +145,16 @@ class Workspace:
     async def commit_rest(self, message: str) -> None:
         """Commit what the model left uncommitted, untracked files too: nothing of a turn is lost. Raises GitFailed."""
         await self._unlock()
-        if (await self._git("status", "--porcelain")).stdout:
-            await self._git("add", "--all")
-            await self._git("commit", "--quiet", "--no-verify", "--message", message)
+        if (await self._git.run("status", "--porcelain")).stdout:
+            await self._git.run("add", "--all")
+            await self._git.run("commit", "--quiet", "--no-verify", "--message", message)
 
     async def changes(self) -> Changes:
         """Measure the branch. Raises GitFailed."""
         base = f"origin/{self._default_branch}"
-        commit = _commit(await self._git("rev-parse", "HEAD"))
-        count = (await self._git("rev-list", "--count", f"{base}..HEAD")).stdout.decode(errors="replace")
-        shortstat = (await self._git("diff", "--shortstat", f"{base}...HEAD")).stdout.decode(errors="replace")
+        commit = commit_in((await self._git.run("rev-parse", "HEAD")).stdout)
+        count = (await self._git.run("rev-list", "--count", f"{base}..HEAD")).stdout
+        shortstat = (await self._git.run("diff", "--shortstat", f"{base}...HEAD")).stdout
         return Changes(
             commit,
             commits=_count(count, r"^(\d{1,9})$"),
@@ -126,20 +166,35 @@ class Workspace:
     async def pushed_commit(self) -> str:
         """Where the branch stood on the git host when it was last fetched or pushed; empty if it was not there."""
         ref = f"refs/remotes/origin/{self._branch}"
-        found = await self._run("rev-parse", "--verify", "--quiet", ref)
-        return _commit(found) if found.exit.code == 0 else ""
+        found = await self._git.attempt("rev-parse", "--verify", "--quiet", ref)
+        return commit_in(found.stdout) if found.exit.code == 0 else ""
 
-    async def push(self) -> None:
-        """Push the branch, never over commits of others. Raises GitFailed with what the git host said, and HostAway."""
-        await self._reach("push", "--quiet", "origin", f"HEAD:refs/heads/{self._branch}", timeout_s=PUSH_S)
+    async def push(self, taken: Taken | None = None) -> None:
+        """Push the branch, never over commits of others, and in the same go a checkpoint.
+
+        Raises GitFailed with what the git host said of either, and HostAway.
+        """
+        refs = [f"HEAD:refs/heads/{self._branch}", *([self.checkpoints.pushed(taken)] if taken else [])]
+        await self._git.reach("push", "--quiet", "origin", *refs, timeout_s=PUSH_S)
+        if taken is not None:
+            await self.checkpoints.note(taken.commit)
 
     async def _unlock(self) -> None:
         """Nothing runs in the sandbox now: a lock is what a git that was killed left behind."""
         locks = ["find", f"{self._folder}/.git", "-name", "*.lock", "-type", "f", "-delete"]
         await self._supervisor.capture(locks, cwd=self._folder, timeout_s=GIT_S)
 
-    async def _clone(self, say: Say) -> None:
-        """Beside its place, then moved there: what stands there is whole, however an earlier attempt ended.
+    async def _moved(self) -> Moved | None:
+        """Where the branch at the git host is not as the task left it; None where all that is there is here."""
+        theirs = await self.pushed_commit()
+        if theirs in ("", self._head):
+            return Moved("", 0) if self._head and not theirs else None
+        behind = _count((await self._git.run("rev-list", "--count", f"HEAD..{theirs}")).stdout, r"^(\d{1,9})$")
+        return Moved(theirs, behind) if behind else None
+
+    async def _clone(self, say: Say) -> Found | None:
+        """Beside its place, then moved there: what stands there is whole, however an earlier attempt ended. The
+        checkpoint that it was laid out from.
 
         A person waits for it, and each command costs a process or three: as few as there can be.
         """
@@ -151,31 +206,40 @@ class Workspace:
         author = [f"--config={key}={value}" for key, value in AUTHOR.items()]
         what = ("--no-tags", "--no-checkout", "--branch", self._default_branch, self._remote_url, part)
         try:
-            await self._reach("clone", "--progress", *author, *what, cwd=parent, timeout_s=CLONE_S, say=say)
+            await self._git.reach("clone", "--progress", *author, *what, cwd=parent, timeout_s=CLONE_S, say=say)
         except GitFailed:
             await self._check_start()
             raise
-        await self._check_out(part)
+        found = await self._fetched_checkpoint(part) if self._earlier else None
+        if found is None:
+            await self._check_out(part)
+        else:
+            await self.checkpoints.lay_out(found, part)
         moved = await self._supervisor.capture(["mv", part, self._folder], cwd=parent, timeout_s=GIT_S)
         if moved.exit.code != 0:
             raise GitFailed(f"mv: {moved.stderr.decode(errors='replace').strip()[-2000:]}")
+        return found
+
+    async def _fetched_checkpoint(self, folder: str) -> Found | None:
+        await self._git.reach("fetch", "--quiet", "origin", self.checkpoints.fetched, cwd=folder, timeout_s=CLONE_S)
+        return await self.checkpoints.found(folder)
 
     async def _check_out(self, folder: str) -> None:
         ours, theirs = f"refs/heads/{self._branch}", f"refs/remotes/origin/{self._branch}"
-        known = (await self._git("for-each-ref", "--format=%(refname)", ours, theirs, cwd=folder)).stdout.split()
+        known = (await self._git.run("for-each-ref", "--format=%(refname)", ours, theirs, cwd=folder)).stdout.split()
         if ours.encode() in known:
             start: tuple[str, ...] = (self._branch,)
         elif theirs.encode() in known:
             start = ("-b", self._branch, "--track", f"origin/{self._branch}")
         else:
             start = ("-b", self._branch, "--no-track", f"origin/{self._default_branch}")
-        await self._git("checkout", "--quiet", *start, cwd=folder, timeout_s=CLONE_S)
+        await self._git.run("checkout", "--quiet", *start, cwd=folder, timeout_s=CLONE_S)
 
     async def _check_start(self) -> None:
         """Raises NothingToStartFrom if the branch from which work starts is not at the git host."""
         parent = str(PurePosixPath(self._folder).parent)
         try:
-            listed = (await self._reach("ls-remote", "--symref", self._remote_url, cwd=parent)).stdout
+            listed = (await self._git.reach("ls-remote", "--symref", self._remote_url, cwd=parent)).stdout
         except GitFailed:
             return
         refs = [line.split("\t") for line in listed.decode(errors="replace").splitlines()]
@@ -193,7 +257,7 @@ class Workspace:
             )
 
     async def _knows(self, ref: str) -> bool:
-        return (await self._run("rev-parse", "--verify", "--quiet", ref)).exit.code == 0
+        return (await self._git.attempt("rev-parse", "--verify", "--quiet", ref)).exit.code == 0
 
     async def _exists(self, path: str) -> bool:
         try:
@@ -202,47 +266,7 @@ class Workspace:
             return False
         return True
 
-    async def _reach(
-        self, *arguments: str, cwd: str = "", timeout_s: float = GIT_S, say: Say | None = None
-    ) -> Finished:
-        """A git command that talks to the git host. Raises HostAway where that, and not the command, is the matter."""
-        self._host.trouble = ""
-        try:
-            return await self._git(*arguments, cwd=cwd, timeout_s=timeout_s, say=say)
-        except GitFailed as exc:
-            if self._host.trouble:
-                raise HostAway(self._host.trouble) from exc
-            raise
 
-    async def _git(self, *arguments: str, cwd: str = "", timeout_s: float = GIT_S, say: Say | None = None) -> Finished:
-        finished = await self._run(*arguments, cwd=cwd, timeout_s=timeout_s, say=say)
-        if finished.exit.timed_out:
-            raise GitFailed(f"git {arguments[0]} did not end within {timeout_s:.0f} s")
-        if finished.exit.code != 0:
-            raise GitFailed(f"git {arguments[0]}: {_last_words(finished)}")
-        return finished
-
-    async def _run(self, *arguments: str, cwd: str = "", timeout_s: float = GIT_S, say: Say | None = None) -> Finished:
-        argv, cwd = ["git", *arguments], cwd or self._folder
-        if say is None:
-            return await self._supervisor.capture(argv, cwd=cwd, timeout_s=timeout_s)
-        running = self._supervisor.run(argv, cwd=cwd, timeout_s=timeout_s)
-        return await followed(running, LiveLines(say, now_s=time.monotonic))
-
-
-def _last_words(finished: Finished) -> str:
-    """What it said, without what a terminal would show no more."""
-    said = (finished.stderr or finished.stdout).decode(errors="replace").strip()
-    return "\n".join(line.rpartition("\r")[2] for line in said.split("\n"))[-2000:]
-
-
-def _commit(finished: Finished) -> str:
-    text = finished.stdout.decode(errors="replace").strip()
-    if not re.fullmatch(r"[0-9a-f]{40,64}", text):
-        raise GitFailed(f"git rev-parse said {text[:80]!r}, which is no commit")
-    return text
-
-
-def _count(text: str, pattern: str) -> int:
-    found = re.search(pattern, text, re.MULTILINE)
+def _count(said: bytes, pattern: str) -> int:
+    found = re.search(pattern, said.decode(errors="replace"), re.MULTILINE)
     return int(found[1]) if found else 0

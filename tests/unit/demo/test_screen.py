@@ -55,6 +55,18 @@ def test_a_delay_after_a_whole_message_voids_nothing() -> None:
     assert "cut off" not in shown(words("msg_1", "I will."), appended, DELAYED)
 
 
+def test_what_became_of_the_work_at_the_git_host_is_told() -> None:
+    output = shown(
+        event("checkpoint_saved", left_out=""),
+        event("checkpoint_saved", left_out="film.mp4 (70 MiB)"),
+        event("workspace_restored", commit="c0ffee"),
+        event("branch_moved", branch="errand/tsk_1", commit="c0ffee", behind_count=2),
+    )
+    assert "all but film.mp4" in output
+    assert output.count("kept") == 1
+    assert output.index("the last checkpoint") < output.index("2 commits behind")
+
+
 def test_a_limit_of_the_sandbox_is_told_in_its_words() -> None:
     assert "the command was killed" in shown(
         event("sandbox_limit_hit", limit="memory", summary="the command was killed")

@@ -66,6 +66,21 @@ def test_a_follow_up_is_the_words_alone_without_secrets():
     assert texts(found.everything()) == ["Fix it.", "The key is [redacted]."]
 
 
+def test_what_became_of_the_working_folder_is_said_before_what_the_person_said():
+    heard = replace(hearing(Transcript.restore(PREFIX, [EARLIER]), queue(1, "Fix it.")), notes=["It was made anew."])
+
+    assert texts(heard.with_notes(heard.everything())) == ["It was made anew.", "Fix it."]
+
+
+@pytest.mark.parametrize(
+    "messages", [[], [EARLIER, Message("msg_2", Role.ASSISTANT, b'[{"type":"text","text":"Done."}]')]]
+)
+def test_nothing_begins_only_to_say_what_became_of_the_working_folder(messages):
+    heard = replace(hearing(Transcript.restore(PREFIX, messages)), notes=["It was made anew."])
+
+    assert texts(heard.with_notes(heard.everything())) == []
+
+
 def test_a_steer_is_marked_as_said_in_mid_work_and_holds_no_secrets():
     heard = hearing(Transcript.restore(PREFIX, [EARLIER]), queue(1, "Then this."), steer(2, f"With {SECRET}."))
 

@@ -4,8 +4,9 @@ import subprocess
 
 import pytest
 
+from errand_runner.git import GitFailed
 from errand_runner.outage import GitHost
-from errand_runner.workspace import GitFailed, NothingToStartFrom, Workspace
+from errand_runner.workspace import NothingToStartFrom, Workspace
 
 BRANCH = "errand/tsk_1"
 
@@ -42,6 +43,8 @@ def workspace(supervisor, origin, folder):
         branch=BRANCH,
         default_branch="trunk",
         host=GitHost(),
+        task_id="tsk_1",
+        workspace_id="wsp_1",
         folder=str(folder),
     )
 
@@ -100,6 +103,8 @@ async def test_another_host_goes_on_from_the_pushed_branch(workspace, supervisor
         branch=BRANCH,
         default_branch="trunk",
         host=GitHost(),
+        task_id="tsk_1",
+        workspace_id="wsp_1",
         folder=str(tmp_path / "other" / "repo"),
     )
 
@@ -130,6 +135,8 @@ async def test_a_repository_that_is_not_there_says_what_git_said(supervisor, tmp
         branch=BRANCH,
         default_branch="main",
         host=GitHost(),
+        task_id="tsk_1",
+        workspace_id="wsp_1",
         folder=str(tmp_path / "repo"),
     )
 

@@ -1,11 +1,14 @@
 """What a supervisor answers, parsed from its frames; each parser raises BrokenFrame."""
 
+import re
 from dataclasses import dataclass
 
 from errand_runner.sandbox.frames import BrokenFrame, Frame
 
 # The same as in guest/told.py.
 NOTE_BYTES = 4096
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class FileError(Exception):
@@ -84,6 +87,17 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """A checkpoint as it was made: a commit, empty where there was nothing to be made, on top of `head`; in words, what
+    it lacks."""
+
+    commit: str
+    head: str
+    left_out_count: int
+    left_out: str
+
+
+@dataclass(frozen=True)
 class Stat:
     """What is known of a path, links followed."""
 
@@ -114,6 +128,13 @@ def exit_of(frame: Frame) -> Exit:
         silent=frame.flag("silent"),
         kept=kept_of(frame),
     )
+
+
+def taken_of(frame: Frame) -> Taken:
+    commit, head = frame.text("commit"), frame.text("head")
+    if not _COMMIT.fullmatch(head) or (commit and not _COMMIT.fullmatch(commit)):
+        raise BrokenFrame("a checkpoint that is no commit")
+    return Taken(commit, head, left_out_count=frame.whole("count"), left_out=frame.text("lacks"))
 
 
 def gap_of(frame: Frame) -> Gap:

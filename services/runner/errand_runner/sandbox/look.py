@@ -1,12 +1,12 @@
 """Looking around in a sandbox: folders listed, files found by name or content."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
 from errand_runner.sandbox import frames
-from errand_runner.sandbox.answers import Chunk, Exit, FileError, error_of
+from errand_runner.sandbox.answers import Chunk, Exit, FileError, Taken, error_of, taken_of
 from errand_runner.sandbox.frames import BrokenFrame, Frame
 from errand_runner.sandbox.line import Line
 
@@ -73,6 +73,38 @@ class Look:
         """
         request: dict[str, object] = {"look": "grep", "path": path, "pattern": pattern, "glob": glob, "most": limit}
         return await self._look(request, timeout_s, _match_of)
+
+    async def checkpoint(
+        self,
+        path: str,
+        *,
+        branch: str,
+        at_host: Sequence[str],
+        message: str,
+        file_bytes: int,
+        total_bytes: int,
+        timeout_s: float,
+    ) -> Taken:
+        """The whole working tree of a repository as a commit, which nothing refers to; its index and refs stay.
+
+        `at_host` are refs that the git host has the content of, the last checkpoint the first of them: none is made
+        where they have it all. Of what is not committed, files over `file_bytes` are left out, and the largest above
+        `total_bytes` together.
+        """
+        request: dict[str, object] = {
+            "look": "checkpoint",
+            "path": path,
+            "branch": branch,
+            "at_host": list(at_host),
+            "message": message,
+            "file_bytes": file_bytes,
+            "total_bytes": total_bytes,
+            "most": 1,
+        }
+        found = await self._look(request, timeout_s, taken_of)
+        if not found.items:
+            raise self._line.fail("the supervisor tells nothing of a checkpoint")
+        return found.items[0]
 
     async def _look(self, request: dict[str, object], timeout_s: float, parse: Callable[[Frame], T]) -> Found[T]:
         *found, last = await self._run(request, timeout_s)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from errand_runner.sandbox import frames
 from errand_runner.sandbox.frames import BrokenFrame
-from errand_runner.sandbox.supervisor import SandboxGone, Supervisor
+from errand_runner.sandbox.supervisor import VERSION, SandboxGone, Supervisor
 
-HELLO = {"op": "hello", "id": 1, "version": 4}
+HELLO = {"op": "hello", "id": 1, "version": VERSION}
 ENDED = {"op": "exit", "id": 2, "code": 0, "signal": None, "timed_out": False, "silent": False, "duration_s": 0.1}
 
 # Given the request's head, the raw bytes that the hostile end answers with.

@@ -130,11 +130,17 @@ export class Story {
                 // Where the process that was hearing it is gone, what Claude was saying is asked for anew.
                 this.#entries.dropUnfinished();
                 return addQuiet(this.#entries, kind, detail, time);
+            case "checkpoint_saved":
+                // That all is well every time is not worth a line.
+                return detail.left_out_count ? addQuiet(this.#entries, kind, detail, time) : undefined;
             case "sandbox_replaced":
             case "engine_away":
             case "log_gap":
             case "push_limited":
             case "sandbox_limit_hit":
+            case "checkpoint_failed":
+            case "workspace_restored":
+            case "branch_moved":
                 return addQuiet(this.#entries, kind, detail, time);
         }
         return undefined;

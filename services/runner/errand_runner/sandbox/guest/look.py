@@ -1,4 +1,4 @@
-"""Folders listed, files found by their names or by what is in them.
+"""Folders listed, files found by their names or by what is in them, a working tree gone through for its checkpoint.
 
 Runs in a process of its own, as a job whose output is a JSON value a line: it may take long, and is killed in time.
 """
@@ -14,6 +14,8 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
+from .checkpoint import checkpoint
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
@@ -28,7 +30,7 @@ DEEPEST = 64
 
 def look(request: dict[str, Any]) -> None:
     """Prints what is found, at most `most` of it, then whether there is more."""
-    found = {"list": list_folder, "glob": glob, "grep": grep}[request["look"]]
+    found = {"list": list_folder, "glob": glob, "grep": grep, "checkpoint": checkpoint}[request["look"]]
     more = False
     try:
         for number, each in enumerate(found(request)):

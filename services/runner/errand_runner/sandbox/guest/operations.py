@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .loop import Loop
     from .oom import OomScore
 
-VERSION = 4
+VERSION = 5
 
 
 class Operations:

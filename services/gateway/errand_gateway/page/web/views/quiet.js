@@ -1,6 +1,6 @@
 /** What happened at the edge of a task, in a few plain words. */
 
-import { duration, size } from "../format.js";
+import { counted, duration, size } from "../format.js";
 
 const WORDS = {
     attempt_frozen: ({ reason }) => (reason ? `Paused: ${reason}` : "Paused, since the host was cut off"),
@@ -13,6 +13,16 @@ const WORDS = {
     log_gap: ({ dropped_bytes: missing }) => `… ${size(missing)} of output were not kept`,
     sandbox_limit_hit: ({ summary }) => `Limit: ${summary}`,
     push_limited: ({ summary }) => `Limit: ${summary}`,
+    checkpoint_saved: ({ left_out: leftOut }) => `Files are kept at the git host, but for ${leftOut}`,
+    checkpoint_failed: ({ reason }) => `What is not pushed is on its host alone: ${reason}`,
+    workspace_restored: ({ commit }) =>
+        commit
+            ? "Goes on in a new workspace, with the files of the last checkpoint"
+            : "Goes on in a new workspace: its checkpoint is gone from the git host",
+    branch_moved: ({ branch, commit, behind_count: behind }) =>
+        commit
+            ? `${branch} is ${counted(behind, "commit")} behind the git host`
+            : `${branch} was removed at the git host`,
     task_retried: () => "Sent on",
     wait_ended: () => "Goes on",
     parked: () => "Set aside until it can go on",
