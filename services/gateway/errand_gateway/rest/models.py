@@ -96,6 +96,8 @@ class Task(BaseModel):
     wait_reason: str
     resume_time: Instant | None = None
     required_labels: dict[str, str]
+    head_commit: str
+    checkpoint_commit: str
 
 
 class Input(BaseModel):
