@@ -1,6 +1,7 @@
 """What attempts do in a schedule: the real Recorder, Inbox and Freezer; the sandbox and git are scripted."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -151,7 +152,8 @@ class _Work:
             self.means.outside.push(container, host=self.means.host)
             break
         stat = task_pb2.DiffStat(files=1, insertions=2, deletions=3)
-        await self.recorder.branch_pushed(self.assignment.task.branch, commit="c" * 40, diff_stat=stat)
+        commit = hashlib.sha256(self.log.attempt_id.encode()).hexdigest()
+        await self.recorder.branch_pushed(self.assignment.task.branch, commit=commit, diff_stat=stat)
         with suppress(Denied, Conflict, Unavailable):
             await self.means.dispatch.open_pull_request(ref, title="t", body="b")
 

@@ -1,6 +1,6 @@
 """Events are stored as they were sent, each once, in order, and nothing of an attempt after its end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from errand.v1 import event_pb2
 from tests.sim.breach import Breach
@@ -9,6 +9,12 @@ from tests.sim.invariants.ledger import FINAL, Ledger, Row
 NEW = """
     SELECT event_id, task_id, attempt_id, attempt_sequence, kind, body FROM events WHERE event_id > ? ORDER BY event_id
 """
+
+# Where a task's work lies, by the kind of event that tells it.
+_PLACES = {
+    "branch_pushed": "SELECT head_commit FROM tasks WHERE task_id = ?",
+    "checkpoint_saved": "SELECT checkpoint_commit FROM tasks WHERE task_id = ?",
+}
 
 
 def check(ledger: Ledger, events: Sequence[Row]) -> None:
@@ -29,6 +35,15 @@ def check(ledger: Ledger, events: Sequence[Row]) -> None:
             raise Breach("I4", f"event {sequence} of {attempt_id} is stored with other bytes than were sent")
         if kind == "message_appended":
             note_carried(ledger, event_id, task_id, body)
+    check_places(ledger, {(row[1], row[4]): row[5] for row in events if row[4] in _PLACES})
+
+
+def check_places(ledger: Ledger, last: Mapping[tuple[str, str], bytes]) -> None:
+    """The next attempt is told where the work lies by what was told of it last."""
+    for (task_id, kind), body in last.items():
+        told = getattr(event_pb2.EventBody.FromString(body), kind).commit
+        if (stored := ledger.one(_PLACES[kind], task_id)[0]) != told:
+            raise Breach("I3", f"{task_id} has {stored!r} where {kind} told {told}")
 
 
 def note_carried(ledger: Ledger, event_id: int, task_id: str, body: bytes) -> None:
