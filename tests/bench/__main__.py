@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from tests.bench.checkpoint import measure_checkpoints
 from tests.bench.dispatch.measure import measure_dispatch
 from tests.bench.events.measure import measure_events
 from tests.bench.history.measure import measure_history
@@ -25,6 +26,7 @@ PARTS: dict[str, Callable[[Table, int], Awaitable[None]]] = {
     "dispatch": measure_dispatch,
     "events": measure_events,
     "history": measure_history,
+    "checkpoint": measure_checkpoints,
 }
 
 
