@@ -69,7 +69,8 @@ class Observer:
 
     def trace(self, name: str = "trace") -> list[str]:
         """The lines of a file on the branch at the git host."""
-        return self.at_host("show", f"{self.task['branch']}:{name}").split()
+        # The short name alone would be that of the checkpoint too.
+        return self.at_host("show", f"refs/heads/{self.task['branch']}:{name}").split()
 
     def at_host(self, *arguments: str) -> str:
         """What git says of the repository at the git host."""

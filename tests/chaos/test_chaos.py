@@ -118,7 +118,7 @@ async def test_a_host_is_lost_for_good_and_another_goes_on_with_what_was_not_com
     assert restored["detail"]["commit"] == saved["detail"]["commit"]
     assert observer.trace("left") == ["mine"]
     assert "made anew from the last checkpoint" in json.dumps(await phone.messages(observer.task))
-    trees = [f"refs/errand/{observer.task['task_id']}^{{tree}}", f"{observer.task['branch']}^{{tree}}"]
+    trees = [f"refs/errand/{observer.task['task_id']}^{{tree}}", f"refs/heads/{observer.task['branch']}^{{tree}}"]
     assert len(set(observer.at_host("rev-parse", *trees).split())) == 1
 
 

@@ -170,14 +170,22 @@ class Workspace:
         return commit_in(found.stdout) if found.exit.code == 0 else ""
 
     async def push(self, taken: Taken | None = None) -> None:
-        """Push the branch, never over commits of others, and in the same go a checkpoint.
+        """Push the branch, rebased or not, never over commits of others; and in the same go a checkpoint.
 
         Raises GitFailed with what the git host said of either, and HostAway.
         """
         refs = [f"HEAD:refs/heads/{self._branch}", *([self.checkpoints.pushed(taken)] if taken else [])]
-        await self._git.reach("push", "--quiet", "origin", *refs, timeout_s=PUSH_S)
+        await self._git.reach("push", "--quiet", *await self._lease(), "origin", *refs, timeout_s=PUSH_S)
         if taken is not None:
             await self.checkpoints.note(taken.commit)
+
+    async def _lease(self) -> list[str]:
+        """What lets a rebased branch take the place of what the task itself had pushed, and of nothing else."""
+        theirs = await self.pushed_commit()
+        if not theirs or theirs != self._head:
+            return []
+        grown = await self._git.attempt("merge-base", "--is-ancestor", theirs, "HEAD")
+        return [] if grown.exit.code == 0 else [f"--force-with-lease=refs/heads/{self._branch}:{theirs}"]
 
     async def _unlock(self) -> None:
         """Nothing runs in the sandbox now: a lock is what a git that was killed left behind."""

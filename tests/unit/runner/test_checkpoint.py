@@ -371,14 +371,50 @@ async def test_what_others_pushed_to_the_branch_is_counted_and_nothing_is_moved(
     for number in range(2):
         commit(tmp_path / "person", f"by a person {number}")
     git("push", "--quiet", "origin", BRANCH, cwd=tmp_path / "person")
-    theirs = git("rev-parse", BRANCH, cwd=origin)
+    theirs = git("rev-parse", f"refs/heads/{BRANCH}", cwd=origin)
 
     footing = await host("one", head=ours).prepare()
 
     assert footing.moved is not None
     assert (footing.moved.commit, footing.moved.behind) == (theirs, 2)
     assert git("rev-parse", "HEAD", cwd=one) == ours
-    assert git("rev-parse", BRANCH, cwd=origin) == theirs
+    assert git("rev-parse", f"refs/heads/{BRANCH}", cwd=origin) == theirs
+
+
+async def test_a_branch_that_was_rebased_takes_the_place_of_what_the_task_pushed(host, origin, tmp_path):
+    one = tmp_path / "one" / "repo"
+    await host("one").prepare()
+    commit(one, "ours")
+    await host("one").push()
+    workspace = host("one", head=git("rev-parse", "HEAD", cwd=one))
+    git("commit", "--quiet", "--amend", "--allow-empty", "--message=ours, otherwise", cwd=one)
+
+    await workspace.push()
+
+    assert git("rev-parse", f"refs/heads/{BRANCH}", cwd=origin) == git("rev-parse", "HEAD", cwd=one)
+
+
+@pytest.mark.parametrize("seen", [False, True])
+async def test_a_branch_that_was_rebased_takes_the_place_of_nothing_else(host, origin, tmp_path, seen):
+    one = tmp_path / "one" / "repo"
+    await host("one").prepare()
+    commit(one, "ours")
+    await host("one").push()
+    workspace = host("one", head=git("rev-parse", "HEAD", cwd=one))
+    git("clone", "--quiet", "--branch", BRANCH, str(origin), str(tmp_path / "person"), cwd=tmp_path)
+    commit(tmp_path / "person", "by a person")
+    git("push", "--quiet", "origin", BRANCH, cwd=tmp_path / "person")
+    if seen:
+        git("fetch", "--quiet", "origin", cwd=one)
+    git("commit", "--quiet", "--amend", "--allow-empty", "--message=ours, otherwise", cwd=one)
+    (one / "new").write_text("new\n")
+    taken = await workspace.checkpoints.take()
+
+    with pytest.raises(GitFailed, match="rejected"):
+        await workspace.push(taken)
+
+    assert git("log", "-1", "--format=%s", f"refs/heads/{BRANCH}", cwd=origin) == "by a person"
+    assert git("rev-parse", ref_of(TASK), cwd=origin) == taken.commit, "the work itself is kept"
 
 
 async def test_a_branch_that_was_removed_at_the_git_host_is_told(host, origin, tmp_path):
