@@ -10,7 +10,7 @@ import aiohttp
 
 from errand_common.clock import Clock
 from errand_common.ids import Ids
-from errand_runner.broker.broker import Broker, Credential
+from errand_runner.broker.broker import Broker, Credential, Egress
 from errand_runner.sandbox.docker import Engine, Sandbox, SandboxSpec
 from errand_runner.sandbox.limits import Limits
 from tests.integration.git_backend import OWNER_AND_NAME, GitBackend
@@ -45,6 +45,7 @@ def make_broker(
     allowed: bool = True,
     holds: Callable[[], bool] = lambda: True,
     push_limit_bytes: int = 200 << 20,
+    egress: Egress | None = None,
 ) -> Broker:
     return Broker(
         socket_dir=state_dir / "s",
@@ -55,6 +56,7 @@ def make_broker(
         allow=lambda: allowed,
         holds=holds,
         push_limit_bytes=push_limit_bytes,
+        egress=egress,
     )
 
 

@@ -101,6 +101,24 @@ class SandboxLimit(StrEnum):
     WORKSPACE = "workspace"
 
 
+class EgressMode(StrEnum):
+    """What a project's tasks reach beside their repository."""
+
+    NONE = "none"
+    ALLOW_LIST = "allow_list"
+    OPEN = "open"
+
+
+class EgressOutcome(StrEnum):
+    """How a connection to another host went."""
+
+    CLOSED = "closed"
+    BLOCKED = "blocked"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    CUT_OFF = "cut_off"
+
+
 class InputKind(StrEnum):
     """When an input reaches the model."""
 

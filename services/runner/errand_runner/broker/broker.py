@@ -1,16 +1,24 @@
 """One attempt's broker: the listener on the unix socket that its sandbox sees."""
 
 import asyncio
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import aiohttp
+import structlog
 from aiohttp import web
 
 from errand_runner import doorway
+from errand_runner.broker.door import Door
+from errand_runner.broker.egress.internet import Internet, PublicInternet
+from errand_runner.broker.egress.ledger import Ledger, Use
+from errand_runner.broker.egress.proxy import Bounds, EgressProxy
+from errand_runner.broker.egress.rules import Rules
+from errand_runner.broker.egress.side import Side
 from errand_runner.broker.git_proxy import Credential, GitProxy, Lend
 from errand_runner.outage import GitHost
 
@@ -22,6 +30,7 @@ _INSIDE = f"http://127.0.0.1:{doorway.PORT}"
 _PUSH_LIMIT_BYTES = 200 * 1024 * 1024
 # At the end of an attempt nothing is waited for.
 _SHUTDOWN_S = 0.5
+# Of git's, and of those that have not said yet what they want; tunnels have a bound of their own.
 _CONNECTIONS = 32
 
 
@@ -31,12 +40,23 @@ class _HangUp(asyncio.Protocol):
         transport.abort()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Egress:
+    """The way to other hosts: `rules` are asked for every connection, `ledger` is told of each."""
+
+    rules: Callable[[], Rules]
+    internet: Internet
+    ledger: Ledger
+    bounds: Bounds = field(default_factory=Bounds)
+
+
 class Broker:
     """Listens while its context lasts.
 
     Whoever reaches the socket is taken for the sandbox, so its folder is bound into one container alone. `push_refs`
-    are full names. `allow` is asked for every request; while it says no, nothing passes and nothing is lent. `holds` is
-    asked for every piece of what passes; once it says no, the rest does not.
+    are full names. `allow` is asked for every request of git's; while it says no, nothing passes and nothing is lent.
+    `holds` is asked for every piece of what passes, to whatever host; once it says no, the rest does not. Without
+    `egress` no other host is reached.
     """
 
     def __init__(
@@ -49,6 +69,7 @@ class Broker:
         lend: Lend,
         allow: Callable[[], bool],
         holds: Callable[[], bool],
+        egress: Egress | None = None,
         push_limit_bytes: int = _PUSH_LIMIT_BYTES,
     ) -> None:
         self._path = socket_dir / doorway.SOCKET_NAME
@@ -60,6 +81,14 @@ class Broker:
         self._lend = lend
         self._allow, self._holds = allow, holds
         self._push_limit_bytes = push_limit_bytes
+        egress = egress or Egress(rules=Rules, internet=PublicInternet(), ledger=Ledger(_tell_nobody))
+        self._egress = EgressProxy(
+            rules=egress.rules, internet=egress.internet, ledger=egress.ledger, holds=holds, bounds=egress.bounds
+        )
+        self._bounds = egress.bounds
+        self._tunnels = asyncio.TaskGroup()
+        self._tunnel_tasks: set[asyncio.Task[None]] = set()
+        self._doors: set[Door] = set()
         self._stack = AsyncExitStack()
         self._server: web.Server | None = None
         self._frozen = False
@@ -75,6 +104,8 @@ class Broker:
             session = await stack.enter_async_context(
                 aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar(), trust_env=True)
             )
+            await stack.enter_async_context(self._tunnels)
+            stack.callback(self._end_tunnels)
             await self._listen(stack, self._app(session))
             self._stack = stack.pop_all()
         return self
@@ -87,7 +118,8 @@ class Broker:
     async def freeze(self) -> None:
         """Cut every connection and take no other."""
         self._frozen = True
-        for connection in self._server.connections if self._server else ():
+        self._egress.cut()
+        for connection in [*self._doors, *(self._server.connections if self._server else ())]:
             if connection.transport is not None:
                 connection.transport.abort()
 
@@ -107,8 +139,14 @@ class Broker:
             push_limit_bytes=self._push_limit_bytes,
             host=self.host,
         )
+
+        async def handle(http: web.Request) -> web.StreamResponse:
+            if not http.raw_path.startswith("/"):
+                return web.Response(status=403, text=self._egress.refuse_plain(http.raw_path) + "\n")
+            return await proxy.handle(http)
+
         app = web.Application()
-        app.router.add_route("*", "/{anything:.*}", proxy.handle)
+        app.router.add_route("*", "/{anything:.*}", handle)
         return app
 
     async def _listen(self, stack: AsyncExitStack, app: web.Application) -> None:
@@ -131,11 +169,35 @@ class Broker:
     def _accept(self) -> asyncio.Protocol:
         assert self._server is not None  # set up before anyone can connect
         # Each costs the runner a descriptor, and one sandbox must not take those of the others.
-        if self._frozen or len(self._server.connections) >= _CONNECTIONS:
+        self._doors = {door for door in self._doors if door.transport is not None}
+        taken = len(self._server.connections) + len(self._doors)
+        if self._frozen or taken >= _CONNECTIONS or self._egress.connections >= 2 * self._bounds.connections:
             return _HangUp()
-        return self._server()
+        door = Door(tunnel=self._tunnel, http=self._server)
+        self._doors.add(door)
+        return door
+
+    def _tunnel(self, client: Side) -> None:
+        task = self._tunnels.create_task(self._guarded(client))
+        self._tunnel_tasks.add(task)
+        task.add_done_callback(self._tunnel_tasks.discard)
+
+    async def _guarded(self, client: Side) -> None:
+        """The edge of a socket: whatever escapes from a tunnel ends it, and nothing else."""
+        try:
+            await self._egress.serve(client)
+        except Exception:
+            structlog.get_logger().exception("tunnel_broke")
+
+    def _end_tunnels(self) -> None:
+        for task in self._tunnel_tasks:
+            task.cancel()
 
     def _make_folder(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.parent.chmod(0o711)
         self._path.unlink(missing_ok=True)
+
+
+async def _tell_nobody(uses: Sequence[Use]) -> None:
+    """Nothing is reached, and nobody listens."""
