@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Awaitable
 from contextlib import closing
+from typing import Any
 
 import grpc
 import pytest
@@ -15,7 +16,7 @@ from tests.integration.scheduling import IDS, REPOSITORY, Person, Stack
 SIXTY_FOUR_KIB = 64 * 1024
 
 
-async def update(person: Person, project_id: str, **fields: str) -> task_pb2.Project:
+async def update(person: Person, project_id: str, **fields: Any) -> task_pb2.Project:
     request = accounts.UpdateProjectRequest(project_id=project_id, **fields)
     return (await person.accounts.UpdateProject(request, metadata=person.metadata)).project
 

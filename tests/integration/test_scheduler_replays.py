@@ -140,6 +140,10 @@ async def as_a_person(person: Person, task: task_pb2.Task, project: task_pb2.Pro
         request_id="u", project_id=project.project_id, image="node:22", setup_script="make deps"
     )
     await twice("UpdateProject", lambda: account.UpdateProject(update, metadata=metadata))
+    allow = accounts.AllowHostRequest(project_id=project.project_id, host="api.example.com")
+    await twice("AllowHost", lambda: account.AllowHost(allow, metadata=metadata))
+    presets = accounts.ListEgressPresetsRequest()
+    await twice("ListEgressPresets", lambda: account.ListEgressPresets(presets, metadata=metadata))
     newer = accounts.UpdateProjectRequest(project_id=project.project_id, image="node:24")
     await account.UpdateProject(newer, metadata=metadata)
     await as_a_keeper_of_secrets(person, project, twice)

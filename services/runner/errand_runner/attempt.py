@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from errand.v1 import event_pb2
+from errand.v1 import event_pb2, task_pb2
 from errand.v1.dispatch_service_pb2 import GetTranscriptResponse
 from errand.v1.runner_pb2 import Assignment, AttemptRef
 from errand_common import wire
@@ -28,7 +28,10 @@ from errand_runner.agent.tools import Toolbox
 from errand_runner.agent.transcript import Transcript
 from errand_runner.book import Book
 from errand_runner.brake import Brake
-from errand_runner.broker.broker import Broker, Credential
+from errand_runner.broker.broker import Broker, Credential, Egress
+from errand_runner.broker.egress.internet import Internet
+from errand_runner.broker.egress.ledger import Ledger
+from errand_runner.broker.egress.rules import Rules
 from errand_runner.delivery import Delivery
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
@@ -78,6 +81,7 @@ class Means:
     prices: PriceList
     dispatch: Dispatch
     deltas: Deltas
+    internet: Internet
     leases: Leases
     brake: Brake
     clock: Clock
@@ -128,6 +132,7 @@ class _Attempt:
             log.attempt_id, leases=means.leases, brake=means.brake, clock=means.clock, teller=recorder
         )
         self.clock = self.freezer.clock
+        self.ledger = Ledger(recorder.egress_used)
         self.steps = Steps(recorder=recorder, freezer=self.freezer, ids=means.ids)
         self.start = Start(
             self.project, steps=self.steps, images=means.engine.images, pull=means.image_pull, redactor=self.redactor
@@ -143,7 +148,10 @@ class _Attempt:
         # From here and not only once it opens: its workspace is not removed while it waits for GitHub.
         in_use = self.means.book.in_use(self.task.task_id)
         with in_use, self.means.brake.carrying(self.log.attempt_id, self.task.task_id):
-            await until_one_ends(self.work(), self.freezer.watch())
+            try:
+                await until_one_ends(self.work(), self.freezer.watch(), self.ledger.watch())
+            finally:
+                await self.ledger.settle()
         assert self.ended is not None, "watching never ends by itself"
         return self.ended
 
@@ -209,7 +217,13 @@ class _Attempt:
             lend=self._lend,
             allow=lambda: leases.fresh(attempt_id),
             holds=lambda: leases.holds(attempt_id),
+            egress=Egress(rules=self._rules, internet=self.means.internet, ledger=self.ledger),
         )
+
+    def _rules(self) -> Rules:
+        """As the project has them now: people may change them while the attempt works."""
+        egress = (self.inbox.project or self.project).egress
+        return Rules.of(wire.word(task_pb2.EgressMode, egress.mode), egress.allowed_hosts)
 
     def _spec(self, sandbox_id: str, workspace_id: str, socket_dir: Path) -> SandboxSpec:
         return SandboxSpec(
@@ -274,6 +288,7 @@ class _Attempt:
             workspace=REPOSITORY,
             day=to_datetime(self.means.clock.now_us()).date(),
             secrets=sorted(self.secrets.agent),
+            network=self._rules().told(),
             guides=await lodger.through(lambda lodged: self._workspace(lodged).guides()),
         )
         hearing = Hearing(
@@ -315,6 +330,7 @@ class _Attempt:
             redactor=self.redactor,
             strain=strain,
             secrets=self.secrets.agent,
+            asides=self.ledger.take_words,
         )
 
     async def _deliver(self, lodger: Lodger, ended: TurnEnded) -> None:

@@ -9,6 +9,7 @@ from errand.v1.runner_pb2 import AttemptEvent
 from errand_common import wire
 from errand_common.values import Role, WaitReason, summarise
 from errand_runner.agent import facts
+from errand_runner.broker.egress.ledger import Use
 
 MOST_CHOICES = 10
 CHOICE_BYTES = 200
@@ -35,6 +36,19 @@ def message_appended(fact: facts.MessageAppended) -> AttemptEvent:
         stop_reason=fact.stop_reason,
     )
     return AttemptEvent(body=pb.EventBody(message_appended=appended), message=message)
+
+
+def egress_use(use: Use) -> pb.EgressUse:
+    """Connections of a sandbox to a host."""
+    return pb.EgressUse(
+        host=use.host,
+        outcome=wire.number(pb.EgressOutcome, use.outcome),
+        connections=use.connections,
+        sent_bytes=use.sent_bytes,
+        received_bytes=use.received_bytes,
+        duration=wire.duration(use.duration_s),
+        reason=summarise(use.reason),
+    )
 
 
 def tool_started(fact: facts.ToolStarted) -> AttemptEvent:

@@ -7,9 +7,13 @@ from errand.v1 import task_pb2
 
 
 class Inbox:
-    """One attempt's inputs that no message carries yet, oldest first. What was taken once does not come back."""
+    """One attempt's inputs that no message carries yet, oldest first. What was taken once does not come back.
+
+    `project` is the project as the scheduler told of it since the attempt began, none where it did not.
+    """
 
     def __init__(self, given: Iterable[task_pb2.Input] = ()) -> None:
+        self.project: task_pb2.Project | None = None
         self._taken: set[str] = set()
         self._waiting: list[task_pb2.Input] = []
         self._unrelated: set[str] | None = None

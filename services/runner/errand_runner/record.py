@@ -11,6 +11,7 @@ from errand_common import wire
 from errand_common.values import AttemptPhase, SandboxLimit, WaitReason, summarise
 from errand_runner import bodies
 from errand_runner.agent import facts
+from errand_runner.broker.egress.ledger import Use
 from errand_runner.deltas import Deltas, Pieces
 from errand_runner.outbox import Log
 
@@ -156,6 +157,10 @@ class Recorder:
         number = wire.number(pb.SandboxLimit, limit)
         hit = pb.SandboxLimitHit(limit=number, tool_call_id=tool_call_id, summary=summarise(summary))
         await self._write(pb.EventBody(sandbox_limit_hit=hit))
+
+    async def egress_used(self, uses: Sequence[Use]) -> None:
+        """Connections to other hosts: one, or several that are counted together."""
+        await self._write(pb.EventBody(egress_used=pb.EgressUsed(uses=map(bodies.egress_use, uses))))
 
     async def fact(self, fact: facts.Fact) -> None:
         """What the loop told."""

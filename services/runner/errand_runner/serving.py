@@ -22,6 +22,7 @@ from errand_runner.agent.probe import probe
 from errand_runner.attempt import Means, run_attempt
 from errand_runner.book import Book
 from errand_runner.brake import Brake
+from errand_runner.broker.egress.internet import PublicInternet
 from errand_runner.config import RunnerSettings
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
@@ -60,7 +61,7 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
     ca = await awaited(settings.ca_file, setting="ERRAND_CA_FILE", ending=PEM_END)
     token = (await awaited(settings.token_file, setting="ERRAND_TOKEN_FILE", ending=b"")).decode().strip()
     await asyncio.to_thread(_make_socket_root, host.socket_root)
-    clock, outbox = Clock(), Outbox(settings.data / "outbox")
+    clock, outbox, internet = Clock(), Outbox(settings.data / "outbox"), PublicInternet()
     structlog.get_logger().info("runner_started", scheduler=settings.scheduler, slots=settings.slots)
     try:
         with rpc.sync_channel(settings.scheduler, ca=ca) as heart_channel:
@@ -68,7 +69,16 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                 chance = random.Random()  # noqa: S311  # jitter, not a secret
                 dispatch = Dispatch(DispatchServiceStub(channel), token, chance)
                 pool = _pool(settings, host, clock, free_slots=lambda: settings.slots - len(worker.attempts))
-                means = _means(settings, host, model=model, dispatch=dispatch, outbox=outbox, clock=clock, pool=pool)
+                means = _means(
+                    settings,
+                    host,
+                    model=model,
+                    dispatch=dispatch,
+                    outbox=outbox,
+                    internet=internet,
+                    clock=clock,
+                    pool=pool,
+                )
                 leftovers = Leftovers(
                     host.engine,
                     means.journal,
@@ -107,6 +117,7 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                 chores = _chores(settings, host, means, leftovers=leftovers, pool=pool)
                 await until_one_ends(worker.run(sessions.run()), *chores)
     finally:
+        internet.close()
         outbox.close()
 
 
@@ -125,7 +136,15 @@ def _chores(
 
 
 def _means(
-    settings: RunnerSettings, host: Host, *, model: Model, dispatch: Dispatch, outbox: Outbox, clock: Clock, pool: Pool
+    settings: RunnerSettings,
+    host: Host,
+    *,
+    model: Model,
+    dispatch: Dispatch,
+    outbox: Outbox,
+    internet: PublicInternet,
+    clock: Clock,
+    pool: Pool,
 ) -> Means:
     leases = Leases(clock)
     return Means(
@@ -139,6 +158,7 @@ def _means(
         prices=PriceList.load(),
         dispatch=dispatch,
         deltas=Deltas(outbox.changed),
+        internet=internet,
         leases=leases,
         brake=Brake(leases),
         clock=clock,

@@ -116,7 +116,9 @@ class Worker:
             elif assignment.desired_state == pb.DESIRED_STATE_STOP:
                 self._stop(attempt_id)
             else:
-                self._runs[attempt_id].inbox.put(assignment.inputs)
+                inbox = self._runs[attempt_id].inbox
+                inbox.put(assignment.inputs)
+                inbox.project = assignment.project
 
     def on_verdicts(self, verdicts: Sequence[pb.AttemptVerdict]) -> None:
         """What the scheduler says of attempts that this runner has."""

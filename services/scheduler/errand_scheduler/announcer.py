@@ -19,6 +19,7 @@ from errand_scheduler.store.notices import (
     EventsStored,
     InputsMoved,
     Notice,
+    ProjectChanged,
     SessionsEnded,
     TaskMoved,
 )
@@ -81,6 +82,8 @@ class Announcer:
                 self._board.follow(notice)
             case InputsMoved(runner_id=runner_id, attempt_id=attempt_id):
                 self._sessions.wake(runner_id, attempt_id)
+            case ProjectChanged(runner_id=runner_id, attempt_id=attempt_id):
+                self._sessions.renew(runner_id, attempt_id)
             case SessionsEnded(family_id=family_id):
                 self._authority.revoke(family_id)
                 self._hub.end_family(family_id)

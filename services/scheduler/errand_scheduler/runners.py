@@ -42,7 +42,7 @@ class Arrival:
 class RunnerSession:
     """One runner's session, owned by `RunnerSessions`. `superseded` and `stopping` say that its streams must end;
     `settled`, that what the runner has was judged; `known`, that it was so once. `moved` names the attempts of which
-    there may be something to tell."""
+    there may be something to tell, `renewed` those that are to be told anew whatever was told."""
 
     session_id: str
     arrival: Arrival
@@ -55,6 +55,7 @@ class RunnerSession:
     watches: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     moved: dict[str, None] = field(default_factory=dict)
+    renewed: set[str] = field(default_factory=set)
 
     @property
     def runner_id(self) -> str:
@@ -158,6 +159,12 @@ class RunnerSessions:
         if session := self._sessions.get(runner_id):
             session.moved[attempt_id] = None
             session.changed.set()
+
+    def renew(self, runner_id: str, attempt_id: str) -> None:
+        """Have the runner told of an attempt anew: what it goes by has changed."""
+        if session := self._sessions.get(runner_id):
+            session.renewed.add(attempt_id)
+            self.wake(runner_id, attempt_id)
 
     @contextmanager
     def watched(self, session: RunnerSession) -> Iterator[None]:

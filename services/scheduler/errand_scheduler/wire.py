@@ -3,6 +3,7 @@
 from errand.v1 import account_service_pb2, event_pb2, task_pb2
 from errand_common.wire import duration, number, timestamp
 from errand_scheduler.access.signin import ACCESS_S, REFRESH_S, TokenPair
+from errand_scheduler.presets import allowed_hosts
 from errand_scheduler.store.blobs import Blob
 from errand_scheduler.store.events import Event
 from errand_scheduler.store.inputs import Input
@@ -45,6 +46,12 @@ def project(row: Project) -> task_pb2.Project:
         image=row.image,
         setup_script=row.setup_script,
         git_host=row.git_host,
+        egress=task_pb2.Egress(
+            mode=number(task_pb2.EgressMode, row.egress.mode),
+            presets=row.egress.presets,
+            hosts=row.egress.hosts,
+            allowed_hosts=allowed_hosts(row.egress.presets, row.egress.hosts),
+        ),
     )
 
 
@@ -74,6 +81,7 @@ def task(row: Task) -> task_pb2.Task:
         required_labels=row.required_labels,
         head_commit=row.head_commit,
         checkpoint_commit=row.checkpoint_commit,
+        blocked_hosts=row.blocked_hosts,
     )
 
 

@@ -48,7 +48,7 @@ class SchedulerDouble:
         self.tool_calls: list[nouns.ToolCall] = []
         self.inputs: dict[str, nouns.Input] = {}
         self.blobs: dict[str, list[bytes]] = {}
-        self.project_settings: dict[str, str] = {}
+        self.project_settings: dict[str, Any] = {}
         self.secrets: dict[str, accounts.ProjectSecret] = {}
         self.history = History()
         self.port = 0
@@ -174,7 +174,9 @@ class _Accounts(AccountServiceServicer):
 
     async def UpdateProject(self, request: accounts.UpdateProjectRequest, context: Context) -> Any:
         self._double.user("UpdateProject", request, context)
-        changed = {name: getattr(request, name) for name in ("image", "setup_script") if request.HasField(name)}
+        changed = {
+            name: getattr(request, name) for name in ("image", "setup_script", "egress") if request.HasField(name)
+        }
         self._double.project_settings |= changed
         return accounts.UpdateProjectResponse(project=_project("ada/engine", self._double.project_settings))
 
@@ -194,6 +196,15 @@ class _Accounts(AccountServiceServicer):
     async def ListProjectSecrets(self, request: accounts.ListProjectSecretsRequest, context: Context) -> Any:
         self._double.user("ListProjectSecrets", request, context)
         return accounts.ListProjectSecretsResponse(secrets=sorted(self._double.secrets.values(), key=lambda s: s.name))
+
+    async def AllowHost(self, request: accounts.AllowHostRequest, context: Context) -> Any:
+        self._double.user("AllowHost", request, context)
+        return accounts.AllowHostResponse(project=_project("ada/engine", self._double.project_settings))
+
+    async def ListEgressPresets(self, request: accounts.ListEgressPresetsRequest, context: Context) -> Any:
+        self._double.user("ListEgressPresets", request, context)
+        preset = accounts.EgressPreset(name="python", title="Python", hosts=["registry.example"])
+        return accounts.ListEgressPresetsResponse(presets=[preset])
 
     async def ListRepositories(self, request: accounts.ListRepositoriesRequest, context: Context) -> Any:
         self._double.user("ListRepositories", request, context)
@@ -331,7 +342,7 @@ def _git_credential(host: str, username: str) -> accounts.GitCredential:
     return accounts.GitCredential(host=host, username=username, created_time=timestamp(NOON_US))
 
 
-def _project(repository: str, settings: Mapping[str, str]) -> nouns.Project:
+def _project(repository: str, settings: Mapping[str, Any]) -> nouns.Project:
     return nouns.Project(
         project_id="prj_1",
         repo_url=f"https://github.com/{repository}.git",

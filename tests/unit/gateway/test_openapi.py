@@ -13,7 +13,7 @@ from errand_gateway.address import PublicAddress
 from errand_gateway.app import Parts, make_app
 from errand_gateway.live.limits import LiveLimits
 from errand_gateway.rest import models
-from errand_gateway.rest.account_routes import CreateProject, UpdateProject
+from errand_gateway.rest.account_routes import AllowHost, CreateProject, UpdateProject
 from errand_gateway.rest.git_credential_routes import PutGitCredential
 from errand_gateway.rest.input_routes import AddInput, EditInput
 from errand_gateway.rest.secret_routes import SetProjectSecret
@@ -38,10 +38,12 @@ _OPERATIONS = {
     ("delete", "/v1/inputs/{input_id}"),
     ("patch", "/v1/inputs/{input_id}"),
     ("post", "/v1/inputs/{input_id}/promote"),
+    ("get", "/v1/egress-presets"),
     ("get", "/v1/me"),
     ("get", "/v1/projects"),
     ("post", "/v1/projects"),
     ("patch", "/v1/projects/{project_id}"),
+    ("post", "/v1/projects/{project_id}/hosts"),
     ("get", "/v1/projects/{project_id}/secrets"),
     ("delete", "/v1/projects/{project_id}/secrets/{name}"),
     ("put", "/v1/projects/{project_id}/secrets/{name}"),
@@ -122,11 +124,17 @@ def test_what_rest_may_leave_out_is_what_the_contract_may_leave_unset(model: typ
 
 
 @pytest.mark.parametrize(
-    "model", [CreateProject, UpdateProject, SetProjectSecret, CreateTask, AddInput, EditInput, PutGitCredential]
+    "model",
+    [CreateProject, UpdateProject, AllowHost, SetProjectSecret, CreateTask, AddInput, EditInput, PutGitCredential],
 )
 def test_what_rest_takes_has_the_contracts_fields(model: type[BaseModel]) -> None:
-    of_path = {UpdateProject: {"project_id"}, SetProjectSecret: {"project_id", "name"}}.get(model, set())
-    from_path_and_header = {"request_id", "task_id", "input_id", "host"} | of_path
+    of_path = {
+        UpdateProject: {"project_id"},
+        AllowHost: {"project_id"},
+        SetProjectSecret: {"project_id", "name"},
+        PutGitCredential: {"host"},
+    }
+    from_path_and_header = {"request_id", "task_id", "input_id"} | of_path.get(model, set())
     asked = {field.name for field in _message(f"{model.__name__}Request").fields} - from_path_and_header
 
     assert set(model.model_fields) == asked

@@ -120,6 +120,28 @@ async def test_a_secret_is_set_listed_and_removed_and_never_given_back(
     assert removed == accounts.RemoveProjectSecretRequest(project_id="prj_1", request_id="g", name="KEY")
 
 
+async def test_what_a_project_reaches_is_replaced_and_a_host_is_allowed(
+    gateway: Running, scheduler: SchedulerDouble
+) -> None:
+    async with gateway.client(scheduler.new_session()) as client:
+        egress = {"mode": "allow_list", "presets": ["python"], "hosts": ["api.example.com"]}
+        changed = await client.patch("/v1/projects/prj_1", json={"egress": egress})
+        odd = await client.patch("/v1/projects/prj_1", json={"egress": {"mode": "everything"}})
+        allowed = await client.post("/v1/projects/prj_1/hosts", json={"host": "cdn.example.com"})
+        presets = await client.get("/v1/egress-presets")
+
+    assert changed.json()["project"]["egress"] == egress | {"allowed_hosts": []}
+    assert (odd.status_code, allowed.status_code) == (200, 200)
+    whole = nouns.Egress(mode=nouns.EGRESS_MODE_ALLOW_LIST, presets=["python"], hosts=["api.example.com"])
+    assert [call.request for call in scheduler.asked("UpdateProject")] == [
+        accounts.UpdateProjectRequest(project_id="prj_1", egress=whole),
+        accounts.UpdateProjectRequest(project_id="prj_1", egress=nouns.Egress()),
+    ], "it is the scheduler that refuses a mode that there is not"
+    (asked,) = scheduler.asked("AllowHost")
+    assert asked.request == accounts.AllowHostRequest(project_id="prj_1", host="cdn.example.com")
+    assert presets.json() == {"presets": [{"name": "python", "title": "Python", "hosts": ["registry.example"]}]}
+
+
 async def test_repositories_are_listed(gateway: Running, scheduler: SchedulerDouble) -> None:
     async with gateway.client(scheduler.new_session()) as client:
         listed = await client.get("/v1/repositories", params={"page_size": 7, "page_token": "next"})

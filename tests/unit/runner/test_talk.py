@@ -29,7 +29,7 @@ from tests.unit.runner.local_supervisor import local_supervisor
 PREFIX = Prefix.freeze(model="claude-x", max_tokens=1, system="", tools=())
 ATTEMPT = "att_" + "0" * 26
 SECRET = "sk-ant-secret"
-ABOUT = Particulars("octo/pricing", "errand/tsk_1", "trunk", "/workspace", NOON.date(), {"AGENTS.md": "Test."})
+ABOUT = Particulars("octo/pricing", "errand/tsk_1", "trunk", "/workspace", NOON.date(), "none.", {"AGENTS.md": "Test."})
 EARLIER = Message("msg_1", Role.USER, b'[{"type":"text","text":"Hello."}]')
 
 BASH = Reply([ToolUse("bash", {"command": "true"})])

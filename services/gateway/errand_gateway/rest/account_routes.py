@@ -7,14 +7,16 @@ from pydantic import BaseModel, Field
 
 from errand_gateway.problems import RESPONSES
 from errand_gateway.rest.models import (
+    AllowHostResponse,
     CreateProjectResponse,
     GetMeResponse,
+    ListEgressPresetsResponse,
     ListProjectsResponse,
     ListRepositoriesResponse,
     UpdateProjectResponse,
 )
 from errand_gateway.rest.parameters import IdempotencyKey, PageSize, PageToken, SessionToken
-from errand_gateway.scheduler.accounts import Accounts
+from errand_gateway.scheduler.accounts import Accounts, Egress
 from errand_gateway.scheduler.connection import JsonObject
 from errand_gateway.text import Text
 
@@ -28,6 +30,20 @@ class CreateProject(BaseModel):
     ] = ""
 
 
+class EgressWish(BaseModel):
+    """What a project's tasks may reach."""
+
+    mode: Annotated[Text, Field(description="none, allow_list or open")]
+    presets: list[Text] = []
+    hosts: list[Text] = []
+
+
+class AllowHost(BaseModel):
+    """Asks for a host to be allowed."""
+
+    host: Annotated[Text, Field(description="Such as api.example.com, or *.example.com for all below it")]
+
+
 class UpdateProject(BaseModel):
     """Changes the settings of a project; what is left out, or null, stays."""
 
@@ -37,6 +53,9 @@ class UpdateProject(BaseModel):
     setup_script: Annotated[
         Text | None,
         Field(description="A shell script of at most 64 KiB, run once in a fresh workspace; empty for none"),
+    ] = None
+    egress: Annotated[
+        EgressWish | None, Field(description="Replaces what its tasks reach; those that are at work go by it at once")
     ] = None
 
 
@@ -72,6 +91,19 @@ class AccountRoutes:
             response_model=UpdateProjectResponse,
             response_model_exclude_unset=True,
         )
+        add(
+            "/projects/{project_id}/hosts",
+            self.allow_host,
+            methods=["POST"],
+            response_model=AllowHostResponse,
+            response_model_exclude_unset=True,
+        )
+        add(
+            "/egress-presets",
+            self.list_egress_presets,
+            response_model=ListEgressPresetsResponse,
+            response_model_exclude_unset=True,
+        )
         return router
 
     async def get_me(self, token: SessionToken) -> JsonObject:
@@ -98,6 +130,20 @@ class AccountRoutes:
         self, token: SessionToken, project_id: str, body: UpdateProject, key: IdempotencyKey = ""
     ) -> JsonObject:
         """Changes the settings of a project; tasks go by them from their next attempt on."""
+        egress = body.egress
         return await self._accounts.update_project(
-            token, request_id=key, project_id=project_id, image=body.image, setup_script=body.setup_script
+            token,
+            request_id=key,
+            project_id=project_id,
+            image=body.image,
+            setup_script=body.setup_script,
+            egress=None if egress is None else Egress(egress.mode, egress.presets, egress.hosts),
         )
+
+    async def allow_host(self, token: SessionToken, project_id: str, body: AllowHost) -> JsonObject:
+        """Adds a host to those that a project allows, for its tasks that are at work too; again changes nothing."""
+        return await self._accounts.allow_host(token, project_id=project_id, host=body.host)
+
+    async def list_egress_presets(self, token: SessionToken) -> JsonObject:
+        """Lists the presets that a project's egress may name."""
+        return await self._accounts.list_egress_presets(token)

@@ -18,6 +18,15 @@ class User(BaseModel):
     created_time: Instant | None = None
 
 
+class Egress(BaseModel):
+    """What a project's tasks reach beside the repository: always by name, over TLS on port 443."""
+
+    mode: str = Field(description="none, allow_list (the presets' hosts and its own), or open (every public host)")
+    presets: list[str] = Field(description="Names of lists that come with Errand, from /v1/egress-presets")
+    hosts: list[str] = Field(description="Hosts of its own; *.example.com stands for all below example.com")
+    allowed_hosts: list[str] = Field(description="What presets and hosts come to")
+
+
 class Project(BaseModel):
     """A repository that a user works on."""
 
@@ -29,6 +38,7 @@ class Project(BaseModel):
     image: str = Field(description="The container image of its tasks; empty for the runner's own")
     setup_script: str = Field(description="Runs once in a fresh workspace, after the clone; empty for none")
     git_host: str = Field(description="The git host that it lies on; empty for GitHub")
+    egress: Egress | None = None
 
 
 class ProjectSecret(BaseModel):
@@ -98,6 +108,7 @@ class Task(BaseModel):
     required_labels: dict[str, str]
     head_commit: str
     checkpoint_commit: str
+    blocked_hosts: list[str] = Field(description="Hosts that it asked for and its project did not allow; the first 20")
 
 
 class Input(BaseModel):
@@ -187,6 +198,26 @@ class ListProjectSecretsResponse(BaseModel):
     """The secrets of a project, by name."""
 
     secrets: list[ProjectSecret]
+
+
+class AllowHostResponse(BaseModel):
+    """The project as it is now."""
+
+    project: Project
+
+
+class EgressPreset(BaseModel):
+    """Hosts that are allowed by one name."""
+
+    name: str
+    title: str
+    hosts: list[str]
+
+
+class ListEgressPresetsResponse(BaseModel):
+    """All presets, in the order in which to show them."""
+
+    presets: list[EgressPreset]
 
 
 class ListProjectsResponse(BaseModel):

@@ -1,16 +1,19 @@
 """AccountService as plain values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import structlog
 
+from errand.v1 import task_pb2
 from errand.v1.account_service_pb2 import (
+    AllowHostRequest,
     CompleteSignInRequest,
     CreateProjectRequest,
     EndSessionRequest,
     GetMeRequest,
+    ListEgressPresetsRequest,
     ListGitCredentialsRequest,
     ListProjectsRequest,
     ListRepositoriesRequest,
@@ -22,7 +25,7 @@ from errand.v1.account_service_pb2 import (
     UpdateProjectRequest,
 )
 from errand_common.errors import Denied, Unauthenticated, Unavailable
-from errand_common.wire import duration, seconds
+from errand_common.wire import duration, number, seconds
 from errand_gateway.scheduler.connection import Connection, JsonObject
 
 log = structlog.get_logger()
@@ -45,6 +48,15 @@ class Session:
     access_s: float
     refresh_token: str = field(repr=False)
     refresh_s: float
+
+
+@dataclass(frozen=True)
+class Egress:
+    """What a project's tasks are to reach."""
+
+    mode: str
+    presets: Sequence[str]
+    hosts: Sequence[str]
 
 
 class Accounts:
@@ -110,11 +122,22 @@ class Accounts:
         return await self._connection.read(self._connection.accounts.CreateProject, request, token=token)
 
     async def update_project(
-        self, token: str, *, request_id: str, project_id: str, image: str | None, setup_script: str | None
+        self,
+        token: str,
+        *,
+        request_id: str,
+        project_id: str,
+        image: str | None,
+        setup_script: str | None,
+        egress: Egress | None,
     ) -> JsonObject:
         """Change the settings of a project; what is None stays."""
         request = UpdateProjectRequest(
-            request_id=request_id, project_id=project_id, image=image, setup_script=setup_script
+            request_id=request_id,
+            project_id=project_id,
+            image=image,
+            setup_script=setup_script,
+            egress=None if egress is None else _egress(egress),
         )
         return await self._connection.read(self._connection.accounts.UpdateProject, request, token=token)
 
@@ -134,6 +157,16 @@ class Accounts:
         """Forget what the caller uses at a git host."""
         request = RemoveGitCredentialRequest(request_id=request_id, host=host)
         return await self._connection.read(self._connection.accounts.RemoveGitCredential, request, token=token)
+
+    async def allow_host(self, token: str, *, project_id: str, host: str) -> JsonObject:
+        """Add a host to those that a project allows."""
+        request = AllowHostRequest(project_id=project_id, host=host)
+        return await self._connection.read(self._connection.accounts.AllowHost, request, token=token)
+
+    async def list_egress_presets(self, token: str) -> JsonObject:
+        """List what a project's egress may name."""
+        request = ListEgressPresetsRequest()
+        return await self._connection.read(self._connection.accounts.ListEgressPresets, request, token=token)
 
     async def list_repositories(self, token: str, *, page_size: int, page_token: str) -> JsonObject:
         """List the repositories that GitHub shows the caller, the most recently pushed first."""
@@ -156,6 +189,15 @@ def _own_credential() -> Iterator[None]:
             raise
         log.error("service_token_refused", reason=exc.reason)
         raise Unavailable("the scheduler refused this gateway; its owner finds why in its log") from exc
+
+
+def _egress(asked: Egress) -> task_pb2.Egress:
+    try:
+        mode = number(task_pb2.EgressMode, asked.mode)
+    except KeyError:
+        # Left unset, which the scheduler refuses with the modes that there are.
+        mode = task_pb2.EGRESS_MODE_UNSPECIFIED
+    return task_pb2.Egress(mode=mode, presets=asked.presets, hosts=asked.hosts)
 
 
 def _session(tokens: SessionTokens) -> Session:

@@ -25,14 +25,16 @@ _GUIDE_LIMIT = 32_000
 
 @dataclass(frozen=True)
 class Particulars:
-    """What is particular to a task; `guides` are the texts of files such as AGENTS.md by their name, `secrets` the
-    names of those in the environment of every command."""
+    """What is particular to a task; `network` says in a sentence what is reached beside the repository, `guides` are the
+    texts of files such as AGENTS.md by their name, `secrets` the names of those in the environment of every command.
+    """
 
     project: str
     branch: str
     base_branch: str
     workspace: str
     day: date
+    network: str
     guides: Mapping[str, str] = field(default_factory=dict)
     secrets: Sequence[str] = ()
 
@@ -55,6 +57,7 @@ def first_message(prompt: str, about: Particulars, redactor: Redactor) -> Sequen
         f"Today is {about.day:%A}, {about.day.isoformat()}.",
         f"Project: {about.project}, cloned in {about.workspace}.",
         f"Branch: {about.branch}, made from {about.base_branch}.",
+        f"Network: {about.network}",
     ]
     if about.secrets:
         names = ", ".join(about.secrets)

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-# What shells and the loader run or read before anything else.
-_ASTRAY = ("BASH_ENV", "ENV", "LD_PRELOAD")
+# What shells and the loader run or read before anything else, and proxies that are not there.
+_ASTRAY = ("BASH_ENV", "ENV", "LD_PRELOAD", "ALL_PROXY", "all_proxy")
 
 
 def merged(ours: Mapping[str, str], of_image: Sequence[str]) -> list[str]:

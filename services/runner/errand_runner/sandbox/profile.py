@@ -42,6 +42,15 @@ _GIT_CONFIG = {
     "gc.autoDetach": "false",
 }
 
+# Both spellings: programs differ, and curl reads the small one alone for plain HTTP, which is refused in words.
+# What is in the sandbox itself is reached directly. Node.js needs to be told to heed them.
+_DOOR, _INSIDE = f"http://127.0.0.1:{doorway.PORT}", "localhost,127.0.0.1,::1,0.0.0.0,.localhost,sandbox"
+_PROXY = {
+    **dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), _DOOR),
+    **dict.fromkeys(("NO_PROXY", "no_proxy"), _INSIDE),
+    "NODE_USE_ENV_PROXY": "1",
+}
+
 
 @dataclass(frozen=True)
 class SandboxSpec:
@@ -88,6 +97,7 @@ def environment() -> dict[str, str]:
         "GIT_LFS_SKIP_SMUDGE": "1",
         # Output is watched live.
         "PYTHONUNBUFFERED": "1",
+        **_PROXY,
         "PIP_PROGRESS_BAR": "off",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "GIT_CONFIG_COUNT": str(len(_GIT_CONFIG)),

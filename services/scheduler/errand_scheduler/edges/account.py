@@ -18,6 +18,7 @@ from errand_scheduler.access.callers import person
 from errand_scheduler.access.other_hosts import OtherHosts
 from errand_scheduler.access.rights import PushRights
 from errand_scheduler.access.user_tokens import UserTokens
+from errand_scheduler.edges.egress import allow_host, list_presets
 from errand_scheduler.edges.git_credentials import GitCredentials
 from errand_scheduler.edges.project_settings import update_project
 from errand_scheduler.edges.requests import (
@@ -184,6 +185,14 @@ class AccountEdge(AccountServiceServicer):
         self, request: pb.ListProjectSecretsRequest, context: Context
     ) -> pb.ListProjectSecretsResponse:
         return await self._secrets.list(request)
+
+    async def AllowHost(self, request: pb.AllowHostRequest, context: Context) -> pb.AllowHostResponse:
+        return await allow_host(self._writer, request)
+
+    async def ListEgressPresets(
+        self, request: pb.ListEgressPresetsRequest, context: Context
+    ) -> pb.ListEgressPresetsResponse:
+        return list_presets()
 
     async def ListRepositories(
         self, request: pb.ListRepositoriesRequest, context: Context

@@ -45,10 +45,12 @@ async def assignments(
     while True:
         session.changed.clear()
         moved, session.moved = list(session.moved), {}
+        renewed, session.renewed = session.renewed, set()
         everything = attempts.live_of_runner(session.runner_id)
         live = await reader.all(attempts.live_among(moved) if version else everything)
         now = await to_tell(reader, live)
-        change = _change(live, told, now, moved)
+        before = {attempt_id: each for attempt_id, each in told.items() if attempt_id not in renewed}
+        change = _change(live, before, now, [each for each in moved if each in told])
         _check(session, watch_number)
         if change.new or change.gone or version == 0:
             async for message in _messages(reader, clock, change, now):
@@ -64,9 +66,10 @@ async def assignments(
 def _change(
     live: Sequence[Attempt], told: Mapping[str, Told], now: Mapping[str, Told], moved: Sequence[str]
 ) -> _Change:
+    """`told` lacks what is to be told anew; `moved` are those of which something was told ever."""
     new = [attempt for attempt in live if not now[attempt.attempt_id].covered_by(told.get(attempt.attempt_id))]
     new.sort(key=lambda attempt: attempt.phase is AttemptPhase.OFFERED)
-    return _Change(new=new, gone=[attempt_id for attempt_id in moved if attempt_id in told and attempt_id not in now])
+    return _Change(new=new, gone=[attempt_id for attempt_id in moved if attempt_id not in now])
 
 
 async def _messages(

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 
 from errand.v1 import dispatch_service_pb2 as pb
-from errand.v1 import runner_pb2, task_pb2
+from errand.v1 import event_pb2, runner_pb2, task_pb2
+from errand_common import hosts
 from errand_common.errors import Invalid
 from errand_common.ids import is_id
 from errand_common.values import AttemptPhase, FailureReason, Role, WaitReason
@@ -13,6 +14,7 @@ from errand_scheduler.lifecycle.effects import (
     BranchPushed,
     CheckpointSaved,
     Effect,
+    HostsBlocked,
     MessageAdded,
     PhaseReported,
     PrefixSettled,
@@ -157,6 +159,21 @@ def _wait_began(event: runner_pb2.AttemptEvent) -> Effect:
     return WaitBegan(Wait(reason=WaitReason(reason), summary=started.summary, resume_in_s=resume_in_s))
 
 
+def _hosts_blocked(event: runner_pb2.AttemptEvent) -> Effect:
+    """Of what a runner says was blocked, that which a project could allow."""
+    uses = event.body.egress_used.uses
+    asked = tuple(use.host for use in uses if use.outcome == event_pb2.EGRESS_OUTCOME_BLOCKED)
+    named = tuple(host for host in asked if _is_host(host))
+    return HostsBlocked(named) if named else None
+
+
+def _is_host(text: str) -> bool:
+    try:
+        return bool(hosts.parse(text))
+    except ValueError:
+        return False
+
+
 def _wait_over(event: runner_pb2.AttemptEvent) -> Effect:
     return WaitOver()
 
@@ -171,6 +188,7 @@ _EFFECTS: Mapping[str, Callable[[runner_pb2.AttemptEvent], Effect]] = {
     "sandbox_replaced": _sandbox_replaced,
     "branch_pushed": _pushed,
     "checkpoint_saved": _saved,
+    "egress_used": _hosts_blocked,
     "wait_started": _wait_began,
     "wait_ended": _wait_over,
 }

@@ -2,13 +2,15 @@
 
 from errand.v1 import account_service_pb2 as pb
 from errand_common import images
-from errand_common.errors import Invalid, NotFound
+from errand_common.errors import Invalid
 from errand_scheduler import wire
 from errand_scheduler.access.callers import person
+from errand_scheduler.edges.egress import change_egress, egress_of
 from errand_scheduler.edges.idempotency import once, sent
+from errand_scheduler.edges.own_project import find_project
 from errand_scheduler.edges.requests import TEXT_BYTES, check_id
 from errand_scheduler.store import audit, projects
-from errand_scheduler.store.projects import Project
+from errand_scheduler.store.projects import Egress, Project
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Writer
 
@@ -19,12 +21,13 @@ async def update_project(writer: Writer, request: pb.UpdateProjectRequest) -> pb
     check_id(request.project_id, "prj", field="project_id")
     _check_image(request.image)
     _check_script(request.setup_script)
+    egress = egress_of(request.egress) if request.HasField("egress") else None
     asked = sent(request, user_id=user_id, method="UpdateProject", request_id=request.request_id)
     project = await writer.write(
         lambda tx: once(
             tx,
             asked,
-            do=lambda: _update(tx, user_id, request),
+            do=lambda: _update(tx, user_id, request, egress),
             again=lambda known_id: find_project(tx, user_id, known_id),
             id_of=lambda changed: changed.project_id,
         ),
@@ -53,7 +56,7 @@ def _check_script(script: str) -> None:
         raise Invalid("setup_script holds a NUL character, at which no shell reads on; take it out")
 
 
-def _update(tx: Tx, user_id: str, request: pb.UpdateProjectRequest) -> Project:
+def _update(tx: Tx, user_id: str, request: pb.UpdateProjectRequest, egress: Egress | None) -> Project:
     known = find_project(tx, user_id, request.project_id)
     projects.set_settings(
         tx,
@@ -61,13 +64,7 @@ def _update(tx: Tx, user_id: str, request: pb.UpdateProjectRequest) -> Project:
         image=request.image if request.HasField("image") else known.image,
         setup_script=request.setup_script if request.HasField("setup_script") else known.setup_script,
     )
+    if egress is not None:
+        change_egress(tx, known, egress)
     audit.record(tx, caller=user_id, action="update_project", subject_id=known.project_id)
     return find_project(tx, user_id, known.project_id)
-
-
-def find_project(tx: Tx, user_id: str, project_id: str) -> Project:
-    """The project, if it is the user's. Raises NotFound."""
-    project = tx.one(projects.by_id(project_id))
-    if project is None or project.user_id != user_id:
-        raise NotFound(f"you have no project {project_id}; add the repository first")
-    return project

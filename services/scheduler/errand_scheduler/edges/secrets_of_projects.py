@@ -8,7 +8,7 @@ from errand_scheduler.access.callers import person
 from errand_scheduler.access.project_secrets import ProjectSecrets
 from errand_scheduler.access.secret_rules import check_name, check_value
 from errand_scheduler.edges.idempotency import once, sent
-from errand_scheduler.edges.project_settings import find_project
+from errand_scheduler.edges.own_project import find_project
 from errand_scheduler.edges.requests import check_id
 from errand_scheduler.store import project_secrets, projects
 from errand_scheduler.store.project_secrets import ProjectSecret

@@ -68,6 +68,13 @@ class CheckpointSaved:
 
 
 @dataclass(frozen=True)
+class HostsBlocked:
+    """The project does not allow these."""
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class WaitBegan:
     """The attempt waits for a person or a quota."""
 
@@ -88,6 +95,7 @@ Effect = (
     | SandboxOpened
     | BranchPushed
     | CheckpointSaved
+    | HostsBlocked
     | WaitBegan
     | WaitOver
     | None

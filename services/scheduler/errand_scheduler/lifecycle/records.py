@@ -12,6 +12,7 @@ from errand_scheduler.lifecycle.effects import (
     BranchPushed,
     CheckpointSaved,
     Effect,
+    HostsBlocked,
     MessageAdded,
     PhaseReported,
     PrefixSettled,
@@ -31,6 +32,9 @@ from errand_scheduler.store.notices import EventsDiffer, InputsMoved
 from errand_scheduler.store.tool_calls import ToolCall
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.usage import total
+
+MOST_BLOCKED = 20
+"""Hosts that are noted at a task as blocked; its events tell of more."""
 
 
 class RunnerEvent(NamedTuple):
@@ -199,8 +203,17 @@ def _follow(tx: Tx, attempt: Attempt, effect: Effect, durations: Durations) -> A
                 progress.set_diff_stat(tx, attempt.task_id, diff_stat)
         case CheckpointSaved(commit):
             progress.set_checkpoint(tx, attempt.task_id, commit)
+        case HostsBlocked(hosts):
+            _note_blocked(tx, attempt.task_id, hosts)
         case WaitBegan(wait):
             begin_wait(tx, attempt, wait, durations)
         case WaitOver():
             end_wait(tx, attempt)
     return attempt
+
+
+def _note_blocked(tx: Tx, task_id: str, hosts: Sequence[str]) -> None:
+    known = tx.one(progress.blocked_hosts(task_id))
+    assert known is not None  # foreign key
+    if fresh := [host for host in dict.fromkeys(hosts) if host not in known][: MOST_BLOCKED - len(known)]:
+        progress.set_blocked_hosts(tx, task_id, [*known, *fresh])

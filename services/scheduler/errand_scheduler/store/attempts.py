@@ -16,6 +16,7 @@ _SELECT = """
     FROM attempts
 """
 _LIVE = "phase IN ('offered', 'accepted', 'starting', 'running', 'stopping')"
+_PROJECT = "(SELECT project_id FROM tasks WHERE tasks.task_id = attempts.task_id)"
 
 
 class StopCause(StrEnum):
@@ -79,6 +80,12 @@ def live_of_runner(runner_id: str) -> Query[Attempt]:
         _attempt,
         {"runner_id": runner_id},
     )
+
+
+def live_of_project(project_id: str) -> Query[Attempt]:
+    """The attempts at the project's tasks that are not final."""
+    # Of the few that live: a project's finished tasks may be a hundred thousand.
+    return Query(f"{_SELECT} WHERE {_LIVE} AND {_PROJECT} = :project_id", _attempt, {"project_id": project_id})
 
 
 def live_among(attempt_ids: Sequence[str]) -> Query[Attempt]:

@@ -67,6 +67,14 @@ class InputsMoved:
 
 
 @dataclass(frozen=True)
+class ProjectChanged:
+    """What a live attempt of this runner goes by is another now."""
+
+    runner_id: str
+    attempt_id: str
+
+
+@dataclass(frozen=True)
 class SessionsEnded:
     """Every session of the family is over."""
 
@@ -87,6 +95,7 @@ Notice = (
     | DeadlineSet
     | AttemptMoved
     | InputsMoved
+    | ProjectChanged
     | SessionsEnded
     | CredentialBrought
 )

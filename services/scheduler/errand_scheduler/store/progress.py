@@ -1,5 +1,8 @@
 """What attempts add to their tasks."""
 
+import json
+from collections.abc import Sequence
+
 from errand_scheduler.store.query import Query
 from errand_scheduler.store.tasks import DiffStat
 from errand_scheduler.store.transaction import Tx
@@ -68,6 +71,20 @@ def set_diff_stat(tx: Tx, task_id: str, diff_stat: DiffStat) -> None:
 def set_pull_request(tx: Tx, task_id: str, url: str) -> None:
     """Store the pull request's page."""
     tx.run("UPDATE tasks SET pull_request_url = :url WHERE task_id = :task_id", {"task_id": task_id, "url": url})
+
+
+def blocked_hosts(task_id: str) -> Query[tuple[str, ...]]:
+    """The hosts that the task asked for and was not allowed."""
+    sql = "SELECT blocked_hosts FROM tasks WHERE task_id = :task_id"
+    return Query(sql, lambda row: tuple(json.loads(row["blocked_hosts"])), {"task_id": task_id})
+
+
+def set_blocked_hosts(tx: Tx, task_id: str, hosts: Sequence[str]) -> None:
+    """Store them."""
+    tx.run(
+        "UPDATE tasks SET blocked_hosts = :hosts WHERE task_id = :task_id",
+        {"task_id": task_id, "hosts": json.dumps(list(hosts))},
+    )
 
 
 def settle_prefix(tx: Tx, task_id: str, prefix: bytes) -> None:

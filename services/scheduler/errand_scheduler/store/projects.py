@@ -5,14 +5,26 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from errand_common.values import EgressMode
+from errand_scheduler.presets import DEFAULT
 from errand_scheduler.store.paging import Place
 from errand_scheduler.store.query import Query
 from errand_scheduler.store.transaction import Tx
 
 _SELECT = """
-    SELECT project_id, user_id, repo_url, repository, default_branch, created_time, image, setup_script, git_host
+    SELECT project_id, user_id, repo_url, repository, default_branch, created_time, image, setup_script, egress_mode,
+    egress_presets, egress_hosts, git_host
     FROM projects
 """
+
+
+@dataclass(frozen=True)
+class Egress:
+    """What a project's tasks reach: names of presets and hosts of its own, sorted, count in the mode of a list."""
+
+    mode: EgressMode = EgressMode.ALLOW_LIST
+    presets: tuple[str, ...] = DEFAULT
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -28,6 +40,7 @@ class Project:
     image: str = ""
     setup_script: str = ""
     git_host: str = ""
+    egress: Egress = Egress()
 
 
 def by_id(project_id: str) -> Query[Project]:
@@ -72,11 +85,12 @@ def insert(tx: Tx, project: Project) -> None:
     tx.run(
         """
         INSERT INTO projects (
-            project_id, user_id, repo_url, repository, default_branch, created_time, image, setup_script, git_host
+            project_id, user_id, repo_url, repository, default_branch, created_time, image, setup_script,
+            egress_mode, egress_presets, egress_hosts, git_host
         )
         VALUES (
             :project_id, :user_id, :repo_url, :repository, :default_branch, :created_time, :image, :setup_script,
-            :git_host
+            :egress_mode, :egress_presets, :egress_hosts, :git_host
         )
         """,
         {
@@ -89,6 +103,7 @@ def insert(tx: Tx, project: Project) -> None:
             "image": project.image,
             "setup_script": project.setup_script,
             "git_host": project.git_host,
+            **_columns(project.egress),
         },
     )
 
@@ -109,6 +124,26 @@ def set_settings(tx: Tx, project_id: str, *, image: str, setup_script: str) -> N
     )
 
 
+def set_egress(tx: Tx, project_id: str, egress: Egress) -> None:
+    """What the project's tasks reach from now on."""
+    tx.run(
+        """
+        UPDATE projects
+        SET egress_mode = :egress_mode, egress_presets = :egress_presets, egress_hosts = :egress_hosts
+        WHERE project_id = :project_id
+        """,
+        {"project_id": project_id, **_columns(egress)},
+    )
+
+
+def _columns(egress: Egress) -> dict[str, str]:
+    return {
+        "egress_mode": egress.mode,
+        "egress_presets": json.dumps(egress.presets),
+        "egress_hosts": json.dumps(egress.hosts),
+    }
+
+
 def _project(row: sqlite3.Row) -> Project:
     return Project(
         project_id=row["project_id"],
@@ -120,4 +155,9 @@ def _project(row: sqlite3.Row) -> Project:
         image=row["image"],
         setup_script=row["setup_script"],
         git_host=row["git_host"],
+        egress=Egress(
+            mode=EgressMode(row["egress_mode"]),
+            presets=tuple(json.loads(row["egress_presets"])),
+            hosts=tuple(json.loads(row["egress_hosts"])),
+        ),
     )

@@ -16,7 +16,8 @@ _SELECT = """
     SELECT task_id, user_id, project_id, status, status_reason, failure_reason, branch, pull_request_url, container_id,
     input_tokens, cache_write_tokens, cache_read_tokens, output_tokens, cost_nanodollars, diff_files, diff_insertions,
     diff_deletions, wait_reason, resume_time, deadline_time, required_labels, retry_count, resume_after_stop,
-    revived_from, queue_time, created_time, started_time, completed_time, prompt, head_commit, checkpoint_commit
+    revived_from, queue_time, created_time, started_time, completed_time, blocked_hosts, prompt, head_commit,
+    checkpoint_commit
     FROM tasks
 """
 
@@ -65,6 +66,7 @@ class Task:
     revived_from: Revival | None = None
     head_commit: str = ""
     checkpoint_commit: str = ""
+    blocked_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -268,6 +270,7 @@ def _task(row: sqlite3.Row) -> Task:
         created_time,
         started_time,
         completed_time,
+        blocked_hosts,
         prompt,
         head_commit,
         checkpoint_commit,
@@ -298,4 +301,5 @@ def _task(row: sqlite3.Row) -> Task:
         revived_from=from_text(revived_from),
         head_commit=head_commit,
         checkpoint_commit=checkpoint_commit,
+        blocked_hosts=() if blocked_hosts == "[]" else tuple(json.loads(blocked_hosts)),
     )

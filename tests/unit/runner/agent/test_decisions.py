@@ -51,7 +51,7 @@ def test_a_malformed_price_list_is_refused() -> None:
 
 def test_the_first_message_holds_what_is_particular_and_ends_with_the_persons_words() -> None:
     guides = {"CLAUDE.md": "Be kind.", "AGENTS.md": "Run make.\n", "EMPTY.md": " "}
-    about = Particulars("octo/pricing", "errand/tsk_1", "main", "/workspace", DAY, guides)
+    about = Particulars("octo/pricing", "errand/tsk_1", "main", "/workspace", DAY, "none.", guides)
     blocks = first_message("Fix it, token-token", about, Redactor(["token-token"]))
     texts = [str(block["text"]) for block in blocks]
     assert "Monday, 2026-11-23" in texts[0]
@@ -64,7 +64,7 @@ def test_the_first_message_holds_what_is_particular_and_ends_with_the_persons_wo
 
 
 def test_a_long_guide_does_not_crowd_out_the_work() -> None:
-    about = Particulars("p", "b", "main", "/w", DAY, {"AGENTS.md": "x" * 100_000})
+    about = Particulars("p", "b", "main", "/w", DAY, "none.", {"AGENTS.md": "x" * 100_000})
     assert len(str(first_message("Go", about, Redactor()))) < 33_000
 
 

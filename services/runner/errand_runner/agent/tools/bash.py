@@ -1,7 +1,7 @@
 """The bash tool: a fresh shell for each command, in a working folder that is kept."""
 
 import shlex
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -39,6 +39,7 @@ class Bash:
         redactor: Redactor,
         strain: Strain,
         secrets: Mapping[str, str],
+        asides: Callable[[], Sequence[str]],
     ) -> None:
         """`scratch` is a folder of the sandbox for the side channel by which a shell tells where it ended; `secrets`
         are in the environment of every command."""
@@ -48,7 +49,7 @@ class Bash:
         # On the volume, not in memory as `scratch` may be; beside the repository, whose status does not show it.
         self._output_folder = f"{PurePosixPath(workspace).parent}/.errand/output"
         self._redactor = redactor
-        self._strain = strain
+        self._strain, self._asides = strain, asides
         self._environment = {**secrets, **_ENVIRONMENT}
         self.folder = workspace
 
@@ -76,7 +77,8 @@ class Bash:
         self._follow(ended)
         result = output.result(ended.kept).rstrip()
         hits = await self._strain.after(ended, result)
-        yield replace(_outcome(result, ended, given.timeout_s, hits), dropped_bytes=output.dropped_bytes)
+        told = _outcome(result, ended, given.timeout_s, hits, self._asides())
+        yield replace(told, dropped_bytes=output.dropped_bytes)
 
     def _start(self, given: BashInput) -> AsyncGenerator[Chunk | Gap | Exit]:
         # On the command's own first line, so that the line numbers in bash's messages are right.
@@ -109,7 +111,7 @@ class Bash:
         )
 
 
-def _outcome(result: str, ended: Exit, timeout_s: int, hits: Sequence[Hit]) -> Outcome:
+def _outcome(result: str, ended: Exit, timeout_s: int, hits: Sequence[Hit], asides: Sequence[str]) -> Outcome:
     if ended.timed_out:
         end = f"timed out after {timeout_s} s and was killed with all it started; do less at once, or raise timeout_s"
     elif ended.signal is not None:
@@ -118,7 +120,7 @@ def _outcome(result: str, ended: Exit, timeout_s: int, hits: Sequence[Hit]) -> O
         end = f"exit code {ended.code} after {ended.duration_s:.1f} s"
     # A code other than 0 is an answer (grep found nothing, a test failed), not an error of the tool.
     return Outcome(
-        "\n".join((result or "(no output)", *(f"[{words}]" for words in (end, *(hit.words for hit in hits))))),
+        "\n".join((result or "(no output)", *(f"[{words}]" for words in (end, *(hit.words for hit in hits), *asides)))),
         is_error=ended.timed_out or ended.signal is not None,
         hits=hits,
     )

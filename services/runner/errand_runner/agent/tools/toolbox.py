@@ -1,6 +1,6 @@
 """Runs what Claude asks for: checks the call, picks the tool, and answers in every case."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -29,8 +29,10 @@ class Toolbox:
         scratch: str = "/tmp",  # noqa: S108
         strain: Strain | None = None,
         secrets: Mapping[str, str] | None = None,
+        asides: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         """`workspace` is where the repository lies, `scratch` a writable folder; both are paths in the sandbox.
+        `asides` gives what else Claude should know once a command has ended, such as a host that was refused to it.
         `secrets` are the project's that the agent may read, by name."""
         self._bash = Bash(
             supervisor,
@@ -39,6 +41,7 @@ class Toolbox:
             redactor=redactor,
             strain=strain or Strain(supervisor, Limits()),
             secrets=secrets or {},
+            asides=asides,
         )
         self._files = Files(supervisor, redactor)
         self._redactor = redactor

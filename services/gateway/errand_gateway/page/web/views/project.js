@@ -13,8 +13,8 @@ const IMAGE =
     "The container image in which Claude works, such as node:22. It needs sh, bash, git and python3 (3.8 or newer); " +
     "where it is not on the host, the host pulls it. Empty: the host's own image.";
 const SCRIPT =
-    "Run by bash in the repository, once it is cloned and before Claude begins; again when it was changed. It has no " +
-    "network but git's. The first command that fails ends it, and the task says what it printed. Empty: nothing is run.";
+    "Run by bash in the repository, once it is cloned and before Claude begins; again when it was changed. It reaches " +
+    "the same hosts. The first command that fails ends it, and the task says what it printed. Empty: nothing is run.";
 const WHEN = "Tasks go by it the next time they start or are sent on.";
 
 export class ProjectView {
@@ -42,7 +42,7 @@ export class ProjectView {
         autocapitalize: "none",
         autocorrect: "off",
         spellcheck: "false",
-        placeholder: "npm ci --offline",
+        placeholder: "npm ci",
         "aria-describedby": "setup-script-hint",
     });
     #told = element("p", { class: "hint", role: "status" });
