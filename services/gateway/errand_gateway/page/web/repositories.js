@@ -82,6 +82,18 @@ export class Repositories {
         return project;
     }
 
+    /** Allow a host to a project's tasks. Returns the project as it is then. Raises Problem. */
+    async allow(projectId, host, key) {
+        const { project } = await this.#api.post(`/v1/projects/${encodeURIComponent(projectId)}/hosts`, { host }, key);
+        this.#projects = this.#projects.map((each) => (each.project_id === projectId ? project : each));
+        return project;
+    }
+
+    /** The lists of hosts that a project may allow by name. Raises Problem. */
+    async presets() {
+        return (await this.#api.get("/v1/egress-presets")).presets;
+    }
+
     async #readProjects() {
         this.#projects = await this.#api.pages("/v1/projects", "projects");
     }

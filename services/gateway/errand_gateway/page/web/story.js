@@ -2,6 +2,7 @@
 
 import { Entries } from "./entries.js";
 import { GoingOn } from "./going_on.js";
+import { addUses, NO_NETWORK } from "./network.js";
 import { NOTHING_HEARD } from "./pieces.js";
 import { addDelay, addQuiet, addStep } from "./plain_entries.js";
 import { isCut } from "./summary.js";
@@ -32,6 +33,7 @@ export class Story {
     pushed = null;
     model = "";
     usage = NO_USAGE;
+    network = NO_NETWORK;
     /** Whether everything that had happened before was heard. */
     replayed = false;
     /** Whether the attempt is paused, since its host is cut off or short of disk. */
@@ -142,6 +144,8 @@ export class Story {
             case "workspace_restored":
             case "branch_moved":
                 return addQuiet(this.#entries, kind, detail, time);
+            case "egress_used":
+                return this.#egress(detail, time);
         }
         return undefined;
     }
@@ -158,7 +162,7 @@ export class Story {
         }
         if (isFinal(status)) {
             this.#interrupt();
-            this.#entries.add(null, { kind: "ending", status, reason, failureReason, usage: this.usage, time });
+            this.#entries.add(null, { kind: "ending", status, reason, failureReason, usage: this.usage, blocked: this.network.blocked, time });
         }
     }
 
@@ -268,6 +272,17 @@ export class Story {
     #pull({ url, number }) {
         this.pullRequest = { url, number };
         this.#entries.add(null, { kind: "pull_request", url, number });
+    }
+
+    #egress({ uses }, time) {
+        const { network, fresh, reasons } = addUses(this.network, uses);
+        this.network = network;
+        for (const host of fresh) {
+            this.#entries.add(null, { kind: "blocked", host, time });
+        }
+        for (const reason of reasons) {
+            addQuiet(this.#entries, "not_reached", { reason }, time);
+        }
     }
 
     /** What was going on goes on no more. */

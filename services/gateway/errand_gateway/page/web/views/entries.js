@@ -1,8 +1,10 @@
 /** The entries of a story as a person sees them. Each is drawn once, and again when its version rises. */
 
 import { element, icon, webLink } from "../dom.js";
-import { age, count, counted, duration, money } from "../format.js";
-import { FAILURE, PHASE, STATUS, STEP } from "../words.js";
+import { count, counted, duration, money } from "../format.js";
+import { PHASE, STEP } from "../words.js";
+import { BlockedEntry } from "./blocked.js";
+import { EndingEntry } from "./ending.js";
 import { quietWords } from "./quiet.js";
 import { SaidEntry } from "./said.js";
 import { StepEntry } from "./step.js";
@@ -10,13 +12,23 @@ import { ToolEntry } from "./tool.js";
 import { WaitEntry } from "./wait.js";
 import { WrittenEntry } from "./written.js";
 
-const OWN = { words: SaidEntry, tool: ToolEntry, step: StepEntry, input: WrittenEntry, wait: WaitEntry };
-const SIMPLE = { steps, note, quiet, delay, pushed, pull_request: pullRequest, ending };
+const OWN = {
+    words: (entry, { whole }) => new SaidEntry(entry, whole),
+    tool: (entry, { whole }) => new ToolEntry(entry, whole),
+    step: (entry) => new StepEntry(entry),
+    input: (entry, { whole }) => new WrittenEntry(entry, whole),
+    wait: (entry, { whole, answer }) => new WaitEntry(entry, whole, answer),
+    blocked: (entry, { hosts }) => new BlockedEntry(entry, hosts),
+    ending: (entry, { hosts }) => new EndingEntry(entry, hosts),
+};
+const SIMPLE = { steps, note, quiet, delay, pushed, pull_request: pullRequest };
 
-/** A `node` with a `redraw()` for an entry; `whole` reads what entries only summarise, `answer` answers a question. */
-export function drawn(entry, whole, answer) {
-    const Own = OWN[entry.kind];
-    return Own ? new Own(entry, whole, answer) : new SimpleEntry(entry);
+/**
+ * A `node` with a `redraw()` for an entry. Of the `ways`, `whole` reads what entries only summarise, `answer` answers a
+ * question, `hosts` allow what was blocked.
+ */
+export function drawn(entry, ways) {
+    return OWN[entry.kind]?.(entry, ways) ?? new SimpleEntry(entry);
 }
 
 class SimpleEntry {
@@ -63,16 +75,6 @@ function pushed({ branch, commit, diffStat }) {
 function pullRequest({ url, number }) {
     const words = [icon("pull"), `Pull request #${number}`, icon("out")];
     return [webLink(url, { class: "button primary wide" }, ...words)];
-}
-
-function ending({ status, reason, failureReason, usage, time }) {
-    const title = FAILURE[failureReason] ?? STATUS[status];
-    const told = reason && reason !== "stopped";
-    return [
-        element("p", { class: "title" }, icon(status === "completed" ? "check" : "cross"), title),
-        told && element("p", { class: "why" }, reason),
-        element("p", { class: "faint" }, [cost(usage), age(time)].filter(Boolean).join(" · ")),
-    ].filter(Boolean);
 }
 
 /** What a branch changes. */

@@ -1,7 +1,7 @@
 /** A task's facts, folded away until somebody asks. */
 
 import { button, element } from "../dom.js";
-import { age, count } from "../format.js";
+import { age, count, counted, size } from "../format.js";
 import { projectAddress } from "../route.js";
 import { changes } from "./entries.js";
 import { menu } from "./menu.js";
@@ -22,7 +22,7 @@ export class Facts {
 
     /** Draw what a task's story tells so far; what has not changed is left alone. */
     draw(task, story) {
-        const told = JSON.stringify([story.pushed, story.usage, story.model]);
+        const told = JSON.stringify([story.pushed, story.usage, story.model, story.network]);
         if (told !== this.#shown) {
             this.#shown = told;
             this.#settings.href = projectAddress(task.project_id);
@@ -42,13 +42,14 @@ function described([name, value]) {
     return [element("dt", {}, name), element("dd", {}, value)];
 }
 
-function known(task, { pushed, usage, model }) {
+function known(task, { pushed, usage, model, network }) {
     return [
         ["Branch", element("code", {}, task.branch)],
         pushed?.diffStat && ["Changes", changes(pushed.diffStat)],
         pushed && ["Commit", element("code", {}, pushed.commit.slice(0, 10))],
         usage.written > 0 && ["Tokens", tokens(usage)],
         model && ["Model", model],
+        network.connections > 0 && ["Network", connected(network)],
         ["Begun", age(task.created_time)],
         ["Task", element("code", {}, task.task_id)],
     ].filter(Boolean);
@@ -56,4 +57,8 @@ function known(task, { pushed, usage, model }) {
 
 function tokens({ given, cached, written }) {
     return `${count(given)} in (${count(cached)} from the cache), ${count(written)} out`;
+}
+
+function connected({ connections, bytes }) {
+    return `${counted(connections, "connection")}, ${size(bytes)}`;
 }

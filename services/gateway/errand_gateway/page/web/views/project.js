@@ -1,4 +1,4 @@
-/** A project's settings: the image of its tasks, the script that sets their workspace up, its secrets. */
+/** A project's settings: image, setup script and network of its tasks, its secrets. */
 
 import { element } from "../dom.js";
 import { newKey } from "../draft.js";
@@ -7,6 +7,7 @@ import { ProjectSecrets } from "../project_secrets.js";
 import { TASKS } from "../route.js";
 import { bar, heading } from "./bar.js";
 import { grow } from "./grow.js";
+import { NetworkFields } from "./network_fields.js";
 import { SecretsView } from "./secrets.js";
 
 const IMAGE =
@@ -15,7 +16,7 @@ const IMAGE =
 const SCRIPT =
     "Run by bash in the repository, once it is cloned and before Claude begins; again when it was changed. It reaches " +
     "the same hosts. The first command that fails ends it, and the task says what it printed. Empty: nothing is run.";
-const WHEN = "Tasks go by it the next time they start or are sent on.";
+const WHEN = "Tasks go by it the next time they start or are sent on; by the network, at once.";
 
 export class ProjectView {
     title = "Project settings";
@@ -45,6 +46,7 @@ export class ProjectView {
         placeholder: "npm ci",
         "aria-describedby": "setup-script-hint",
     });
+    #network = new NetworkFields(() => this.#typed());
     #told = element("p", { class: "hint", role: "status" });
     #error = element("p", { class: "notice bad", role: "alert", hidden: true });
     #save = element("button", { type: "submit", class: "primary wide" }, "Save");
@@ -74,6 +76,7 @@ export class ProjectView {
             element("label", { for: "setup-script" }, "Setup script"),
             this.#script,
             element("p", { id: "setup-script-hint", class: "hint" }, SCRIPT),
+            this.#network.node,
             new SecretsView(new ProjectSecrets(this.#app.api, this.#projectId)).node,
         );
         const foot = element("footer", { class: "foot" }, this.#error, this.#told, this.#save);
@@ -88,14 +91,18 @@ export class ProjectView {
 
     async #read() {
         try {
-            const project = await this.#app.repositories.readProject(this.#projectId);
+            const [project, presets] = await Promise.all([
+                this.#app.repositories.readProject(this.#projectId),
+                this.#app.repositories.presets(),
+            ]);
             if (!project) {
                 this.#fail("There is no such project of yours; go back and choose another.");
                 return;
             }
+            this.#network.show(project.egress, presets);
+            this.#image.value = project.image;
+            this.#script.value = project.setup_script;
             this.#take(project);
-            this.#image.value = this.#known.image;
-            this.#script.value = this.#known.setup_script;
             this.#image.disabled = this.#script.disabled = false;
             grow(this.#script);
         } catch (error) {
@@ -117,7 +124,11 @@ export class ProjectView {
     /** What was changed, and nothing else: another tab may have changed the rest. */
     #changes() {
         const typed = { image: this.#image.value.trim(), setup_script: this.#script.value };
-        return Object.fromEntries(Object.entries(typed).filter(([name, value]) => this.#known[name] !== value));
+        const changed = Object.entries(typed).filter(([name, value]) => this.#known[name] !== value);
+        if (this.#network.differsFrom(this.#known.egress)) {
+            changed.push(["egress", this.#network.value]);
+        }
+        return Object.fromEntries(changed);
     }
 
     #allow() {

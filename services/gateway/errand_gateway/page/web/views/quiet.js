@@ -23,6 +23,7 @@ const WORDS = {
         commit
             ? `${branch} is ${counted(behind, "commit")} behind the git host`
             : `${branch} was removed at the git host`,
+    not_reached: ({ reason }) => `Not reached: ${reason}`,
     task_retried: () => "Sent on",
     wait_ended: () => "Goes on",
     parked: () => "Set aside until it can go on",

@@ -9,8 +9,7 @@ const PORTION = 200;
 
 export class StoryView {
     #story;
-    #whole;
-    #answer;
+    #ways;
     #onDrawn;
     #onEarlier;
     #earlier = button("", { class: "plain wide", hidden: true, onclick: () => this.#showEarlier() });
@@ -20,12 +19,11 @@ export class StoryView {
     #frame = 0;
 
     /**
-     * `answer` sends what a person answers; `onDrawn` is called after each drawing, `onEarlier` before earlier entries
-     * are shown.
+     * The `ways` are those of `drawn`; `onDrawn` is called after each drawing, `onEarlier` before earlier entries are
+     * shown.
      */
-    constructor({ whole, answer, onDrawn, onEarlier }) {
-        this.#whole = whole;
-        this.#answer = answer;
+    constructor({ ways, onDrawn, onEarlier }) {
+        this.#ways = ways;
         this.#onDrawn = onDrawn;
         this.#onEarlier = onEarlier;
         this.node = element("section", { class: "story", "aria-label": "What happened" }, this.#earlier, this.#list);
@@ -104,7 +102,7 @@ export class StoryView {
     #part(entry) {
         const known = this.#parts.get(entry);
         if (!known) {
-            const part = drawn(entry, this.#whole, this.#answer);
+            const part = drawn(entry, this.#ways);
             this.#parts.set(entry, { part, node: part.node, version: entry.version });
         } else if (known.version !== entry.version) {
             known.version = entry.version;

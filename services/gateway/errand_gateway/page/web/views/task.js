@@ -3,6 +3,7 @@
 import { button, element, icon, say } from "../dom.js";
 import { newKey } from "../draft.js";
 import { Follow } from "../follow.js";
+import { Hosts } from "../hosts.js";
 import { Inputs } from "../inputs.js";
 import { Line } from "../live.js";
 import { wordsOf } from "../problem.js";
@@ -29,6 +30,7 @@ export class TaskView {
     #story = new Story();
     #line = null;
     #whole;
+    #hosts;
     #view;
     #follow;
     #inputs;
@@ -58,9 +60,13 @@ export class TaskView {
         this.#path = `/v1/tasks/${encodeURIComponent(taskId)}`;
         this.#inputs = new Inputs(app.api, taskId);
         this.#whole = new Whole(new Transcript(app.api, taskId));
+        this.#hosts = new Hosts(app.repositories, () => this.#view.redraw());
         this.#view = new StoryView({
-            whole: this.#whole,
-            answer: async (words, key) => this.#written(await this.#inputs.add(words, "answer", key)),
+            ways: {
+                whole: this.#whole,
+                answer: async (words, key) => this.#written(await this.#inputs.add(words, "answer", key)),
+                hosts: this.#hosts,
+            },
             onDrawn: () => this.#drawn(),
             onEarlier: () => this.#follow.leave(),
         });
@@ -109,6 +115,7 @@ export class TaskView {
             const { task } = await this.#app.api.get(this.#path);
             this.#task = task;
             this.#project = await this.#app.project(task.project_id);
+            this.#hosts.project = this.#project;
         } catch (error) {
             this.#activity.textContent = "";
             this.#fail(error);
