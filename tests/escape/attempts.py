@@ -1,6 +1,7 @@
 """All attempts, by group."""
 
 from tests.escape.credentials import CREDENTIALS
+from tests.escape.egress import EGRESS
 from tests.escape.exhaustion import EXHAUSTION
 from tests.escape.host import HOST_WALLS
 from tests.escape.neighbours import NEIGHBOURS
@@ -8,4 +9,4 @@ from tests.escape.privilege import PRIVILEGE
 from tests.escape.setup_secrets import SETUP_SECRETS
 from tests.escape.tampering import TAMPERING
 
-ATTEMPTS = (*CREDENTIALS, *HOST_WALLS, *NEIGHBOURS, *PRIVILEGE, *SETUP_SECRETS, *TAMPERING, *EXHAUSTION)
+ATTEMPTS = (*CREDENTIALS, *HOST_WALLS, *EGRESS, *NEIGHBOURS, *PRIVILEGE, *SETUP_SECRETS, *TAMPERING, *EXHAUSTION)

@@ -33,6 +33,7 @@ from tests.escape.attempt import Control
 from tests.escape.outside import setting
 from tests.escape.places import ControlMissing, Inside, Outside
 from tests.escape.planting import plant_root_programs
+from tests.escape.trap import OWN, Trap
 from tests.integration.brokering import Lender, make_broker
 from tests.integration.git_backend import GitBackend, serve
 
@@ -75,6 +76,10 @@ class World:
         self._stack = stack
         stack.push_async_callback(self._clear)
         self.given |= {"runner_pid": os.getpid(), "state": str(self.folder)} | await self._bystander()
+        self.given["own_address"] = OWN
+        port = self.given["host_port"]
+        assert isinstance(port, int)
+        self._trap = Trap(port)
         marked = {"NEIGHBOUR_SECRET": self.canaries["neighbour"]}
         self.neighbour, neighbour_spec = await self._open_on(self._neighbour_workspace_id, stack, marked)
         await self._busy_neighbour()
@@ -190,7 +195,7 @@ class World:
         """As an attempt does it (errand_runner/lodging.py): the broker on its socket, then the sandbox before it."""
         folder = self.folder / self._ids.new("sbx")
         broker: Broker = await stack.enter_async_context(
-            make_broker(folder, self.backend, Lender([self.canaries["lent credential"]]))
+            make_broker(folder, self.backend, Lender([self.canaries["lent credential"]]), egress=self._trap.egress())
         )
         self.given["remote"] = broker.remote_url
         spec = SandboxSpec(

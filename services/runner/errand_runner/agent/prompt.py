@@ -27,8 +27,8 @@ _GUIDE_LIMIT = 32_000
 class Particulars:
     """What is particular to a task.
 
-    `network` says in a sentence what is reached beside the repository; `guides` are the texts of files such as AGENTS.md
-    by their name, `secrets` the names of those in the environment of every command.
+    `network` says in a sentence what is reached beside the repository; `guides` are the texts of files such as
+    AGENTS.md by their name, `secrets` the names of those in the environment of every command.
     """
 
     project: str
