@@ -14,6 +14,7 @@ from rich.table import Table as RichTable
 
 from tests.bench.checkpoint import measure_checkpoints
 from tests.bench.dispatch.measure import measure_dispatch
+from tests.bench.egress import measure_egress
 from tests.bench.events.measure import measure_events
 from tests.bench.history.measure import measure_history
 from tests.bench.rows import Table
@@ -24,6 +25,7 @@ RESULT = Path("bench.json")
 PARTS: dict[str, Callable[[Table, int], Awaitable[None]]] = {
     "sandboxes": measure_sandboxes,
     "dispatch": measure_dispatch,
+    "egress": measure_egress,
     "events": measure_events,
     "history": measure_history,
     "checkpoint": measure_checkpoints,
