@@ -31,7 +31,12 @@ def test_an_address_of_this_host_is_known_as_its_own() -> None:
 
 
 async def test_a_connection_goes_to_the_very_address() -> None:
-    server = await asyncio.start_server(lambda reader, writer: writer.write(b"here"), "127.0.0.1", 0)
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"here")
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
     side = Side()
     async with server, asyncio.timeout(5):
         await PublicInternet().connect(lambda: side, "127.0.0.1", server.sockets[0].getsockname()[1])
