@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 import yaml
@@ -33,7 +33,9 @@ def presets() -> Mapping[str, Preset]:
     }
 
 
-def allowed_hosts(names: Iterable[str], own: Iterable[str]) -> tuple[str, ...]:
+# Asked for with every assignment, of which few differ in this.
+@lru_cache(maxsize=1024)
+def allowed_hosts(names: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
     """What presets and a project's own hosts come to. A preset that is no more stands for nothing."""
     known = presets()
     listed = [host for name in names if name in known for host in known[name].hosts]

@@ -64,6 +64,8 @@ class Ledger:
         key = (use.host, use.outcome)
         if use.outcome in _FAULTS:
             self._words[use.reason] = None
+            if len(self._words) > _MOST_WORDS:
+                del self._words[next(iter(self._words))]
         # What is refused is tried again, by most programs at once.
         again = use.outcome in _FAULTS and key in self._told_faults
         if self._left and not again:
@@ -76,9 +78,9 @@ class Ledger:
         self._noted.set()
 
     def take_words(self) -> list[str]:
-        """Why something was not reached since this was asked last, each reason once, the newest."""
+        """Why something was not reached since this was asked last, each reason once, the newest five."""
         words, self._words = list(self._words), {}
-        return words[-_MOST_WORDS:]
+        return words
 
     async def watch(self) -> None:
         """Tell, for ever. Raises what `tell` raises."""

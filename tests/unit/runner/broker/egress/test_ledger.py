@@ -83,6 +83,9 @@ async def test_the_reasons_are_given_once_to_whoever_asks() -> None:
         ledger.note(blocked(host))
     assert ledger.take_words() == ["a.example is not allowed", "b.example is not allowed"]
     assert ledger.take_words() == []
+    for number in range(1000):
+        ledger.note(blocked(f"h{number}.example"))
+    assert ledger.take_words() == [f"h{number}.example is not allowed" for number in range(995, 1000)]
 
 
 async def test_a_record_that_blocks_does_not_hold_up_the_end() -> None:
