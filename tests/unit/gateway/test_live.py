@@ -277,9 +277,10 @@ async def test_a_phone_that_does_not_read_is_cut_off_and_resumes_by_cursor(
         assert code == 1013
         assert 0 < len(heard) < len(expected)
 
-        async with live(gateway.live_url, token) as phone:
-            await phone.say(type="subscribe", task_id="tsk_1", cursor=heard[-1])
-            heard += await phone.hear_cursors(len(expected) - len(heard))
+    # At a gateway that has more patience: this host may be busy.
+    async with running(settings(tmp_path, scheduler.address)) as gateway, live(gateway.live_url, token) as phone:
+        await phone.say(type="subscribe", task_id="tsk_1", cursor=heard[-1])
+        heard += await phone.hear_cursors(len(expected) - len(heard))
 
     assert heard == expected
 
