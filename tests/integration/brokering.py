@@ -10,7 +10,9 @@ import aiohttp
 
 from errand_common.clock import Clock
 from errand_common.ids import Ids
-from errand_runner.broker.broker import Broker, Credential, Egress
+from errand_runner.broker.broker import Broker, Egress
+from errand_runner.broker.lent import Credential, Lent
+from errand_runner.broker.remote import Remote
 from errand_runner.sandbox.docker import Engine, Sandbox, SandboxSpec
 from errand_runner.sandbox.limits import Limits
 from tests.integration.git_backend import OWNER_AND_NAME, GitBackend
@@ -22,19 +24,23 @@ ZERO, ONE = "0" * 40, "1" * 40
 
 @dataclass
 class Lender:
-    """Lends the first password; asked to refresh, the next."""
+    """Lends the first password that was not refused. `asked` holds whether one was, for each time it is asked."""
 
     passwords: list[str]
     asked: list[bool] = field(default_factory=list)
     failure: Exception | None = None
 
-    async def __call__(self, *, refresh: bool = False) -> Credential:
-        self.asked.append(refresh)
+    async def __call__(self, *, refused_lent_id: str) -> Credential:
+        self.asked.append(bool(refused_lent_id))
         if self.failure:
             raise self.failure
-        if refresh and len(self.passwords) > 1:
+        if refused_lent_id == _lent_id(self.passwords[0]) and len(self.passwords) > 1:
             self.passwords.pop(0)
-        return Credential("x-access-token", self.passwords[0])
+        return Credential("x-access-token", self.passwords[0], _lent_id(self.passwords[0]))
+
+
+def _lent_id(password: str) -> str:
+    return f"id of {password}"
 
 
 def make_broker(
@@ -46,18 +52,21 @@ def make_broker(
     holds: Callable[[], bool] = lambda: True,
     push_limit_bytes: int = 200 << 20,
     egress: Egress | None = None,
+    fetches: bool = False,
 ) -> Broker:
     return Broker(
         socket_dir=state_dir / "s",
-        upstream_url=backend.url,
-        repository=OWNER_AND_NAME,
-        push_refs=PUSH_REFS,
-        lend=lender,
+        remotes=[own_remote(backend.url, lender)],
         allow=lambda: allowed,
         holds=holds,
         push_limit_bytes=push_limit_bytes,
         egress=egress,
+        fetches=fetches,
     )
+
+
+def own_remote(url: str, lender: Lender) -> Remote:
+    return Remote(OWNER_AND_NAME, url, Lent(lender, now_s=Clock().boot_s), PUSH_REFS)
 
 
 @asynccontextmanager

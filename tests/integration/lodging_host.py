@@ -24,7 +24,7 @@ from errand_runner.sandbox.docker import Engine, Sandbox, SandboxSpec
 from errand_runner.sandbox.limits import Limits
 from errand_runner.steps import Steps
 from errand_runner.warm import Warm
-from tests.integration.brokering import Lender
+from tests.integration.brokering import Lender, own_remote
 
 
 async def nobody() -> None:
@@ -108,10 +108,7 @@ class Host:
     def broker(self, socket_dir: Path) -> Broker:
         return Broker(
             socket_dir=socket_dir,
-            upstream_url="http://127.0.0.1:1/octo/demo.git",
-            repository="octo/demo",
-            push_refs=frozenset(),
-            lend=Lender([""]),
+            remotes=[own_remote("http://127.0.0.1:1/octo/demo.git", Lender([""]))],
             allow=lambda: False,
             holds=lambda: True,
         )

@@ -86,7 +86,7 @@ async def test_deleting_and_other_repositories_are_refused_with_words(
         git ls-remote http://127.0.0.1:3128/git/octo/other.git""",
     )
     assert "(deleting is not allowed from this sandbox)" in said
-    assert "remote: this sandbox reaches one repository" in said
+    assert "remote: git reaches only octo/demo from this sandbox" in said
     assert await head_of(backend, BRANCH) == await head_of(backend, "main")
 
 

@@ -11,9 +11,10 @@ import aiohttp
 import pytest
 
 from errand_common.errors import Unavailable
-from errand_runner.broker.broker import Broker, Credential
-from tests.integration.brokering import BRANCH, ONE, PUSH_REFS, ZERO, Lender, make_broker, pkt, raw_status, unix_http
-from tests.integration.git_backend import OWNER_AND_NAME, GitBackend
+from errand_runner.broker.broker import Broker
+from errand_runner.broker.lent import Credential
+from tests.integration.brokering import BRANCH, ONE, ZERO, Lender, make_broker, own_remote, pkt, raw_status, unix_http
+from tests.integration.git_backend import GitBackend
 
 
 async def test_when_nothing_can_be_lent_the_reason_is_told(http: aiohttp.ClientSession, lender: Lender) -> None:
@@ -159,10 +160,7 @@ async def test_a_length_without_its_body_does_not_reach_the_git_host(state_dir: 
     host, port = upstream.sockets[0].getsockname()
     broker = Broker(
         socket_dir=state_dir / "s",
-        upstream_url=f"http://{host}:{port}/octo/demo.git",
-        repository=OWNER_AND_NAME,
-        push_refs=PUSH_REFS,
-        lend=lender,
+        remotes=[own_remote(f"http://{host}:{port}/octo/demo.git", lender)],
         allow=lambda: True,
         holds=lambda: True,
     )
@@ -198,3 +196,41 @@ def test_a_path_too_long_for_a_socket_is_refused_at_once(tmp_path: Path, lender:
 
 def test_a_credential_is_not_printed() -> None:
     assert "secret" not in repr(Credential("x", "secret"))
+
+
+_ADVERTISED = "/git/octo/demo.git/info/refs?service=git-upload-pack"
+
+
+async def test_a_fetch_that_is_expected_is_begun_before_git_asks(
+    state_dir: Path, backend: GitBackend, lender: Lender
+) -> None:
+    protocol_2 = {"Git-Protocol": "version=2"}
+    async with make_broker(state_dir, backend, lender, fetches=True), unix_http(state_dir) as http:
+        first, second = [await (await http.get(_ADVERTISED, headers=protocol_2)).read() for _ in range(2)]
+        assert len(backend.requests) == 2
+
+    assert first == second
+    assert lender.asked == [False]
+
+
+async def test_a_git_of_an_older_protocol_gets_the_references_of_now(
+    state_dir: Path, backend: GitBackend, lender: Lender
+) -> None:
+    async with make_broker(state_dir, backend, lender, fetches=True), unix_http(state_dir) as http:
+        body = await (await http.get(_ADVERTISED)).read()
+
+    assert b" refs/heads/main\n" in body
+
+
+async def test_what_went_wrong_ahead_is_told_where_git_asks(state_dir: Path, lender: Lender) -> None:
+    gone = GitBackend(state_dir, set(), url="http://127.0.0.1:1/octo/demo.git")
+    async with make_broker(state_dir, gone, lender, fetches=True), unix_http(state_dir) as http:
+        answer = await http.get(_ADVERTISED, headers={"Git-Protocol": "version=2"})
+        assert (answer.status, "cannot be reached" in await answer.text()) == (502, True)
+
+
+async def test_without_a_lease_nothing_is_asked_ahead(state_dir: Path, backend: GitBackend, lender: Lender) -> None:
+    async with make_broker(state_dir, backend, lender, fetches=True, allowed=False), unix_http(state_dir) as http:
+        assert (await http.get(_ADVERTISED, headers={"Git-Protocol": "version=2"})).status == 403
+
+    assert (lender.asked, backend.requests) == ([], [])

@@ -142,7 +142,8 @@ class _Work:
         for _ in range(50):
             await self.freezer.gate()
             try:
-                await self.means.dispatch.lend_credential(ref, refresh=self._happens(0.3))
+                refused_lent_id = "of another" if self._happens(0.3) else ""
+                await self.means.dispatch.lend_credential(ref, refused_lent_id=refused_lent_id)
                 # git runs in the sandbox, and what it sends passes the broker: both stand still where one is paused.
                 if container.paused or not self.means.leases.fresh(self.log.attempt_id):
                     raise Unavailable("not renewed lately")

@@ -28,7 +28,7 @@ from errand_runner.agent.tools import Toolbox
 from errand_runner.agent.transcript import Transcript
 from errand_runner.book import Book
 from errand_runner.brake import Brake
-from errand_runner.broker.broker import Broker, Credential, Egress
+from errand_runner.broker.broker import Broker, Egress
 from errand_runner.broker.egress.internet import Internet
 from errand_runner.broker.egress.ledger import Ledger
 from errand_runner.broker.egress.rules import Rules
@@ -50,6 +50,7 @@ from errand_runner.outage import GitPatience, HostAway, until_answered
 from errand_runner.outbox import Log
 from errand_runner.pool import Pool
 from errand_runner.record import Recorder
+from errand_runner.remotes import remotes_of
 from errand_runner.sandbox.docker import Engine, Sandbox, SandboxSpec
 from errand_runner.sandbox.limits import Limits
 from errand_runner.sandbox.quota import Quota
@@ -141,6 +142,7 @@ class _Attempt:
         self.secrets = LentSecrets()
         self.keeper = Keeper(recorder, self._patiently, self.redactor)
         self.notes: Sequence[str] = ()
+        self.remotes = remotes_of(assignment, dispatch=means.dispatch, redactor=self.redactor, now_s=means.clock.boot_s)
         self.ended: TurnEnded | None = None
 
     async def run(self) -> TurnEnded:
@@ -163,11 +165,7 @@ class _Attempt:
         async with AsyncExitStack() as stack:
             with self.means.pool.starting():
                 await self._check_room()
-                async with beside(self._borrow_secrets()) as borrowing:
-                    await self._borrow()
-                    self.secrets = await borrowing
-                self.image = await self._get_image()
-                lodger = await stack.enter_async_context(self._lodger().housed())
+                lodger = await self._move_in(stack)
                 async with beside(self._transcript()) as reading:
                     await lodger.through(self._get_ready)
                     transcript = await reading
@@ -179,6 +177,18 @@ class _Attempt:
             else:
                 await self._deliver(lodger, ended)
         self.ended = ended
+
+    async def _move_in(self, stack: AsyncExitStack) -> Lodger:
+        """Into a sandbox, while what is lent is asked for."""
+        async with beside(self._borrow()) as borrowing, beside(self._borrow_secrets()) as borrowing_secrets:
+            if self.project.image:
+                # Getting it may take minutes, and a missing right is told at once.
+                await borrowing
+            self.image = await self._get_image()
+            lodger = await stack.enter_async_context(self._lodger().housed())
+            await borrowing
+            self.secrets = await borrowing_secrets
+        return lodger
 
     def _lodger(self) -> Lodger:
         means = self.means
@@ -211,13 +221,11 @@ class _Attempt:
         leases, attempt_id = self.means.leases, self.log.attempt_id
         return Broker(
             socket_dir=socket_dir,
-            upstream_url=self.project.repo_url,
-            repository=self.project.repository,
-            push_refs=frozenset({f"refs/heads/{self.task.branch}", f"refs/errand/{self.task.task_id}"}),
-            lend=self._lend,
+            remotes=self.remotes,
             allow=lambda: leases.fresh(attempt_id),
             holds=lambda: leases.holds(attempt_id),
             egress=Egress(rules=self._rules, internet=self.means.internet, ledger=self.ledger),
+            fetches=not self.recorder.began,
         )
 
     def _rules(self) -> Rules:
@@ -364,7 +372,7 @@ class _Attempt:
     async def _borrow(self) -> None:
         """Ask once before the work starts: a missing right is told at once, and the value is masked from then on."""
         try:
-            await self._patiently(self._lend)
+            await self._patiently(self.remotes[0].lent.get)
         except (ErrandError, HostAway) as exc:
             message = f"no credential for {self.project.repository}: {exc}"
             raise AttemptFailed(FailureReason.REPOSITORY, message) from exc
@@ -382,9 +390,3 @@ class _Attempt:
         for value in secrets.setup.values():
             self.redactor.add(value)
         return secrets
-
-    async def _lend(self, *, refresh: bool = False) -> Credential:
-        """The repository's credential, for one use. Raises ErrandError."""
-        lent = await self.means.dispatch.lend_credential(self.assignment.attempt, refresh=refresh)
-        self.redactor.add(lent.password)
-        return Credential(lent.username, lent.password)

@@ -104,11 +104,15 @@ class Dispatch:
 
         return await self._answered(call)
 
-    async def lend_credential(self, attempt: AttemptRef, *, refresh: bool) -> pb.LendCredentialResponse:
-        """Borrow the repository's credential for one use."""
+    async def lend_credential(
+        self, attempt: AttemptRef, *, repository: str = "", refused_lent_id: str = ""
+    ) -> pb.LendCredentialResponse:
+        """Borrow the credential of a repository that the attempt may reach, by default its own; not the refused one."""
 
         async def call(session_id: str) -> pb.LendCredentialResponse:
-            request = pb.LendCredentialRequest(session_id=session_id, attempt=attempt, refresh=refresh)
+            request = pb.LendCredentialRequest(
+                session_id=session_id, attempt=attempt, repository=repository, refused_lent_id=refused_lent_id
+            )
             return await self.stub.LendCredential(request, metadata=self.metadata, timeout=GITHUB_CALL_S)
 
         return await self._answered(call)

@@ -176,9 +176,11 @@ class Pool:
         """It answers, its image is still the one of that name, and its runner is still there to it."""
         try:
             async with asyncio.timeout(_FIT_S):
-                await warm.check()
-                image_id = await self._engine.image_id(warm.spec.image)
-                await asyncio.to_thread(lifeline.renew, warm.spec.socket_dir)
+                image_id, *_ = await asyncio.gather(
+                    self._engine.image_id(warm.spec.image),
+                    warm.check(),
+                    asyncio.to_thread(lifeline.renew, warm.spec.socket_dir),
+                )
         except _BROKEN as exc:
             structlog.get_logger().info("warm_sandbox_unfit", sandbox_id=warm.spec.sandbox_id, reason=str(exc))
             return False

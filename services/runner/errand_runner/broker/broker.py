@@ -1,7 +1,7 @@
 """One attempt's broker: the listener on the unix socket that its sandbox sees."""
 
 import asyncio
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,17 +12,18 @@ import aiohttp
 import structlog
 from aiohttp import web
 
+from errand_common.tasks import beside
 from errand_runner import doorway
+from errand_runner.broker.ahead import Ahead
 from errand_runner.broker.door import Door
 from errand_runner.broker.egress.internet import Internet, PublicInternet
 from errand_runner.broker.egress.ledger import Ledger, Use
 from errand_runner.broker.egress.proxy import Bounds, EgressProxy
 from errand_runner.broker.egress.rules import Rules
 from errand_runner.broker.egress.side import Side
-from errand_runner.broker.git_proxy import Credential, GitProxy, Lend
+from errand_runner.broker.git_proxy import GitProxy
+from errand_runner.broker.remote import Remote
 from errand_runner.outage import GitHost
-
-__all__ = ["Broker", "Credential", "Lend"]
 
 # Where the supervisor inside the sandbox listens and carries to the socket.
 _INSIDE = f"http://127.0.0.1:{doorway.PORT}"
@@ -53,32 +54,27 @@ class Egress:
 class Broker:
     """Listens while its context lasts.
 
-    Whoever reaches the socket is taken for the sandbox, so its folder is bound into one container alone. `push_refs`
-    are full names. `allow` is asked for every request of git's; while it says no, nothing passes and nothing is lent.
-    `holds` is asked for every piece of what passes, to whatever host; once it says no, the rest does not. Without
-    `egress` no other host is reached.
+    Whoever reaches the socket is taken for the sandbox, so its folder is bound into one container alone. The first of
+    `remotes` is the task's own repository, which the sandbox will fetch soon if `fetches` says so. `allow` is asked for
+    every request of git's; while it says no, nothing passes and nothing is lent. `holds` is asked for every piece of
+    what passes, to whatever host; once it says no, the rest does not. Without `egress` no other host is reached.
     """
 
     def __init__(
         self,
         *,
         socket_dir: Path,
-        upstream_url: str,
-        repository: str,
-        push_refs: Set[str],
-        lend: Lend,
+        remotes: Sequence[Remote],
         allow: Callable[[], bool],
         holds: Callable[[], bool],
         egress: Egress | None = None,
         push_limit_bytes: int = _PUSH_LIMIT_BYTES,
+        fetches: bool = False,
     ) -> None:
         self._path = socket_dir / doorway.SOCKET_NAME
         if len(bytes(self._path)) > doorway.SOCKET_PATH_BYTES:
             raise ValueError(f"{self._path} is too long for a socket; choose a shorter state folder")
-        self._upstream_url = upstream_url
-        self._repository = repository.removesuffix(".git")
-        self._push_refs = frozenset(push_refs)
-        self._lend = lend
+        self._remotes, self._fetches = tuple(remotes), fetches
         self._allow, self._holds = allow, holds
         self._push_limit_bytes = push_limit_bytes
         egress = egress or Egress(rules=Rules, internet=PublicInternet(), ledger=Ledger(_tell_nobody))
@@ -97,7 +93,7 @@ class Broker:
     @property
     def remote_url(self) -> str:
         """The repository's address as git inside the sandbox sees it."""
-        return f"{_INSIDE}/git/{self._repository}.git"
+        return f"{_INSIDE}/git/{self._remotes[0].repository.removesuffix('.git')}.git"
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -106,7 +102,10 @@ class Broker:
             )
             await stack.enter_async_context(self._tunnels)
             stack.callback(self._end_tunnels)
-            await self._listen(stack, self._app(session))
+            ahead = Ahead(session, self._remotes[0])
+            if self._fetches and self._allow():
+                await stack.enter_async_context(beside(ahead.run()))
+            await self._listen(stack, self._app(session, ahead))
             self._stack = stack.pop_all()
         return self
 
@@ -127,13 +126,11 @@ class Broker:
         """Take connections again."""
         self._frozen = False
 
-    def _app(self, session: aiohttp.ClientSession) -> web.Application:
+    def _app(self, session: aiohttp.ClientSession, ahead: Ahead) -> web.Application:
         proxy = GitProxy(
             session=session,
-            upstream_url=self._upstream_url,
-            repository=self._repository,
-            push_refs=self._push_refs,
-            lend=self._lend,
+            remotes=self._remotes,
+            ahead=ahead,
             allow=self._allow,
             holds=self._holds,
             push_limit_bytes=self._push_limit_bytes,

@@ -1,10 +1,7 @@
-"""Git's smart HTTP for one repository: what passes, with the credential added, and what is refused."""
+"""Git's smart HTTP for the repositories of one sandbox: what passes, with the credential added, and what is refused."""
 
 import asyncio
-import base64
-from collections.abc import AsyncIterator, Awaitable, Callable, Set
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import aiohttp
 import structlog
@@ -13,6 +10,8 @@ from aiohttp import web
 from errand_common import handshake
 from errand_common.errors import ErrandError, Exhausted, Unavailable
 from errand_runner.broker import pktline, receive
+from errand_runner.broker.ahead import Ahead
+from errand_runner.broker.remote import Remote, key_of, send
 from errand_runner.outage import GitHost
 
 _UPLOAD, _RECEIVE = "git-upload-pack", "git-receive-pack"
@@ -27,30 +26,8 @@ _COMMANDS_S = 60.0
 # A request up to this size is kept, so that it can be sent again with a fresh credential.
 _REPLAY_LIMIT_BYTES = 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
-# A server may count objects of a large repository for minutes before it says a word.
-_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=600)
-# Its references it has at hand.
-_REFERENCES_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=60)
 
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class Credential:
-    """Lent for one use; never printed."""
-
-    username: str
-    password: str = field(repr=False)
-
-    def header(self) -> str:
-        """The value of an Authorization header."""
-        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
-
-
-class Lend(Protocol):
-    """Gives the credential to use now; with `refresh`, one that is newer than the last, which was refused."""
-
-    def __call__(self, *, refresh: bool = False) -> Awaitable[Credential]: ...
 
 
 class Refused(Exception):
@@ -70,16 +47,15 @@ class LeaseOver(Exception):
 
 
 class GitProxy:
-    """Handles every request of one sandbox's git, and keeps `host` true."""
+    """Handles every request of one sandbox's git, and keeps `host` true. The first of `remotes` is the task's own; what
+    is asked of it may have been asked `ahead`."""
 
     def __init__(
         self,
         *,
         session: aiohttp.ClientSession,
-        upstream_url: str,
-        repository: str,
-        push_refs: Set[str],
-        lend: Lend,
+        remotes: Sequence[Remote],
+        ahead: Ahead,
         allow: Callable[[], bool],
         holds: Callable[[], bool],
         push_limit_bytes: int,
@@ -87,20 +63,20 @@ class GitProxy:
     ) -> None:
         self._session = session
         self._host = host
-        self._upstream_url = upstream_url
-        self._push_refs = push_refs
-        self._lend = lend
+        self._own = remotes[0]
+        self._remotes = {remote.key: remote for remote in reversed(remotes)}
+        self._ahead = ahead
         self._allow, self._holds = allow, holds
         self._push_limit_bytes = push_limit_bytes
-        # Compared as sent: no decoding, no dots resolved, nothing to be clever with.
-        self._bases = (f"/git/{repository}", f"/git/{repository.removesuffix('.git')}.git")
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        remote = self._own
         try:
             if not self._allow():
                 self._host.trouble = "the scheduler was not heard of lately, and without it nothing is lent"
                 raise Refused(403, "this task holds no lease at the moment, so nothing is lent to it; try again later")
-            return await self._route(request)
+            remote, service = self._find(request)
+            return await self._route(request, remote, service)
         except Refused as refusal:
             _log.info("git_refused", method=request.method, status=refusal.status, reason=str(refusal))
             return web.Response(status=refusal.status, text=f"{refusal}\n")
@@ -110,26 +86,49 @@ class GitProxy:
             return web.Response(status=503, text=f"no credential can be lent now: {exc.message}\n")
         except (aiohttp.ClientError, TimeoutError, LeaseOver) as exc:
             _log.warning("git_upstream_failed", error=repr(exc))
-            self._host.trouble = await self._why_away(exc)
+            self._host.trouble = await self._why_away(exc, remote)
             return web.Response(status=502, text=f"{self._host.trouble}\n")
 
-    async def _route(self, request: web.Request) -> web.StreamResponse:
-        path, _, query = request.raw_path.partition("?")
-        base = next((base for base in self._bases if path.startswith(f"{base}/")), None)
-        if base is None:
-            raise Refused(403, f"this sandbox reaches one repository, at {self._bases[1]}, and not {path[:200]}")
-        match request.method, path.removeprefix(f"{base}/"), query:
-            case "GET", "info/refs", "service=git-upload-pack":
-                return await self._pass(request, f"/info/refs?{query}", headers=_FETCH_HEADERS)
-            case "GET", "info/refs", "service=git-receive-pack":
-                return await self._pass(request, f"/info/refs?{query}", headers=_REQUEST_HEADERS)
-            case "POST", "git-upload-pack", "":
-                return await self._pass(request, f"/{_UPLOAD}", headers=_FETCH_HEADERS)
-            case "POST", "git-receive-pack", "":
-                return await self._push(request)
+    def _find(self, request: web.Request) -> tuple[Remote, str]:
+        """Which repository, and what of it. Compared as sent: no decoding, no dots resolved, nothing to be clever
+        with."""
+        parts = request.raw_path.split("/", 4)
+        if len(parts) == 5 and parts[:2] == ["", "git"]:
+            remote = self._remotes.get(key_of(f"{parts[2]}/{parts[3]}"))
+            if remote is not None:
+                return remote, f"/{parts[4]}"
+        reached = ", ".join(each.repository for each in reversed(self._remotes.values()))
+        raise Refused(403, f"git reaches only {reached} from this sandbox, and not {request.raw_path[:200]}")
+
+    async def _route(self, request: web.Request, remote: Remote, service: str) -> web.StreamResponse:
+        if f"={_RECEIVE}" in service or service == f"/{_RECEIVE}":
+            self._check_pushable(remote)
+        match request.method, service:
+            case "GET", "/info/refs?service=git-upload-pack":
+                return await self._references(request, remote, service)
+            case "GET", "/info/refs?service=git-receive-pack":
+                return await self._pass(request, remote, service, headers=_REQUEST_HEADERS)
+            case "POST", "/git-upload-pack":
+                return await self._pass(request, remote, service, headers=_FETCH_HEADERS)
+            case "POST", "/git-receive-pack":
+                return await self._push(request, remote, service)
         raise Refused(403, "only git's smart HTTP passes here: fetch and push, nothing else (no LFS, no plain files)")
 
-    async def _push(self, request: web.Request) -> web.StreamResponse:
+    def _check_pushable(self, remote: Remote) -> None:
+        if not remote.push_refs:
+            raise Refused(403, f"{remote.repository} may only be read from this sandbox")
+
+    async def _references(self, request: web.Request, remote: Remote, service: str) -> web.StreamResponse:
+        if remote is self._own and (body := await self._ahead.take(protocol=request.headers.get("Git-Protocol", ""))):
+            self._host.trouble = ""
+            return web.Response(
+                body=body,
+                content_type=f"application/x-{_UPLOAD}-advertisement",
+                headers={"Cache-Control": "no-cache"},
+            )
+        return await self._pass(request, remote, service, headers=_FETCH_HEADERS)
+
+    async def _push(self, request: web.Request, remote: Remote, service: str) -> web.StreamResponse:
         if request.headers.get("Content-Encoding", "identity") != "identity":
             raise Refused(415, "an encoded push cannot be checked, so it is refused")
         if (request.content_length or 0) > self._push_limit_bytes:
@@ -137,11 +136,11 @@ class GitProxy:
         try:
             async with asyncio.timeout(_COMMANDS_S):
                 lines, head = await pktline.read_section(request.content.readexactly, limit_bytes=_COMMANDS_LIMIT_BYTES)
-            push = receive.judge(lines, allowed=self._push_refs)
+            push = receive.judge(lines, allowed=remote.push_refs)
         except (pktline.Malformed, asyncio.IncompleteReadError) as exc:
             raise Refused(400, f"this is no push that can be checked: {exc}") from exc
         if push.refusal is None:
-            return await self._pass(request, f"/{_RECEIVE}", headers=_REQUEST_HEADERS, head=head)
+            return await self._pass(request, remote, service, headers=_REQUEST_HEADERS, head=head)
         _log.info("git_push_refused", reason=push.refusal, refs=len(push.refs))
         # git reads no answer before it has sent its pack.
         try:
@@ -156,18 +155,25 @@ class GitProxy:
         )
 
     async def _pass(
-        self, request: web.Request, path: str, *, headers: tuple[str, ...], head: bytes = b""
+        self, request: web.Request, remote: Remote, service: str, *, headers: tuple[str, ...], head: bytes = b""
     ) -> web.StreamResponse:
         kept = {name: request.headers[name] for name in headers if name in request.headers}
         if request.method == "GET":
             # A length without its body would make the git host take the next request for that body.
             kept.pop("Content-Length", None)
         whole = await self._whole_body(request, head)
-        for refresh in (False, True):
-            credential = await self._lend(refresh=refresh)
+        credential = await remote.lent.get()
+        for _ in range(2):
             body = None if request.method == "GET" else whole if whole is not None else self._body(request, head)
             try:
-                answer = await self._send(request.method, path, headers=kept, credential=credential, body=body)
+                answer = await send(
+                    self._session,
+                    request.method,
+                    f"{remote.url}{service}",
+                    headers=kept,
+                    credential=credential,
+                    body=body,
+                )
             except aiohttp.ClientError as exc:
                 if isinstance(exc.__cause__, PushTooLarge):
                     raise self._too_large() from exc
@@ -177,31 +183,12 @@ class GitProxy:
                 self._host.trouble = f"the git host answered {answer.status} {answer.reason}" if passes else ""
                 if answer.status != 401:
                     return await self._answer(request, answer)
+            credential = await remote.lent.instead_of(credential)
             if whole is None:
                 # What was streamed is gone; git has to send it again.
-                await self._lend(refresh=True)
                 raise Refused(403, "the credential lent to this task had expired; it was renewed, so try once more")
         # Passed on, a 401 would make git ask for a password that nobody inside has.
         raise Refused(403, "the git server refuses the credential lent to this task, also a renewed one")
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        headers: dict[str, str],
-        credential: Credential,
-        body: bytes | AsyncIterator[bytes] | None,
-    ) -> aiohttp.ClientResponse:
-        return await self._session.request(
-            method,
-            f"{self._upstream_url}{path}",
-            headers=headers | {"Authorization": credential.header()},
-            data=body,
-            allow_redirects=False,
-            timeout=_REFERENCES_TIMEOUT if method == "GET" else _TIMEOUT,
-            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-        )
 
     async def _answer(self, request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:
         if 300 <= answer.status < 400:
@@ -221,8 +208,8 @@ class GitProxy:
                 request.transport.abort()
         return response
 
-    async def _why_away(self, error: aiohttp.ClientError | TimeoutError | LeaseOver) -> str:
-        found = await handshake.look_at_service(error, self._upstream_url)
+    async def _why_away(self, error: aiohttp.ClientError | TimeoutError | LeaseOver, remote: Remote) -> str:
+        found = await handshake.look_at_service(error, remote.url)
         return f"the git host cannot be reached: {found or error or type(error).__name__}"
 
     async def _whole_body(self, request: web.Request, head: bytes) -> bytes | None:

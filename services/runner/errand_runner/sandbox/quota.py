@@ -43,6 +43,8 @@ class Quota:
     async def watch(self) -> None:
         """Until it is cancelled."""
         loop = asyncio.get_running_loop()
+        # A person waits for the work to begin, and nothing has grown yet.
+        await asyncio.sleep(_PAUSE_S)
         while True:
             began_s = loop.time()
             if self._limit and self._supervisor:

@@ -1,0 +1,57 @@
+"""A repository that a sandbox may reach, and the way to its git host."""
+
+from collections.abc import AsyncIterator, Mapping, Set
+from dataclasses import dataclass
+
+import aiohttp
+
+from errand_runner.broker.lent import Credential, Lent
+
+REFERENCES = "/info/refs?service="
+"""What every exchange begins with: what the host can, and, in protocol version 0, its references."""
+
+# A server may count objects of a large repository for minutes before it says a word.
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=600)
+# Its references it has at hand.
+_REFERENCES_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=60)
+
+
+@dataclass(frozen=True)
+class Remote:
+    """`repository` is its owner and name at `url`; `push_refs` are full names, none where it may only be read."""
+
+    repository: str
+    url: str
+    lent: Lent
+    push_refs: Set[str] = frozenset()
+
+    @property
+    def key(self) -> str:
+        """What it is known by, however its name is written."""
+        return key_of(self.repository)
+
+
+def key_of(repository: str) -> str:
+    """Git hosts tell neither case apart, nor whether a name ends in .git."""
+    return repository.lower().removesuffix(".git")
+
+
+async def send(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    credential: Credential,
+    body: bytes | AsyncIterator[bytes] | None = None,
+) -> aiohttp.ClientResponse:
+    """The git host's answer, as it begins. Raises aiohttp.ClientError and TimeoutError."""
+    return await session.request(
+        method,
+        url,
+        headers={**headers, "Authorization": credential.header()},
+        data=body,
+        allow_redirects=False,
+        timeout=_REFERENCES_TIMEOUT if method == "GET" else _TIMEOUT,
+        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+    )
