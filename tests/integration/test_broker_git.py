@@ -8,7 +8,7 @@ import pytest
 
 from errand_runner.broker.broker import Broker
 from errand_runner.sandbox.docker import Sandbox
-from tests.integration.brokering import BRANCH, ONE, ZERO, Lender, make_broker, pkt, unix_http
+from tests.integration.brokering import BRANCH, ONE, ZERO, Lender, make_broker, open_sandbox, pkt, unix_http
 from tests.integration.git_backend import OWNER_AND_NAME, GitBackend, git_sh
 
 
@@ -60,6 +60,23 @@ async def test_the_own_branch_can_be_fetched_rebased_and_forced(
     assert large, "a push over git's post buffer is streamed"
 
 
+async def test_a_partial_clone_by_version_2_gets_later_what_it_left_out_and_pulls_what_is_new(
+    sandbox: Sandbox, broker: Broker, backend: GitBackend, tmp_path: Path
+) -> None:
+    bare = f"{backend.root}/{OWNER_AND_NAME}.git"
+    await git_sh(f"git -C {bare} config uploadpack.allowFilter true")
+    cloned = await sh(
+        sandbox,
+        f"""set -e; GIT_TRACE_PACKET=1 git clone --filter=blob:none --no-checkout {broker.remote_url} repo; cd repo
+        git rev-list --objects --missing=print HEAD | grep -c '^?'; git checkout -q; wc -l < numbers""",
+    )
+    assert "< version 2" in cloned
+    assert "2\n20000\n" in cloned, "two files were left out, and got when they were needed"
+    await git_sh(f"""git clone -q {bare} {tmp_path}/person && cd {tmp_path}/person && echo new > new && git add new
+        git commit -qm new && git push -q""")
+    assert await sh(sandbox, "cd repo && git pull -q --rebase && cat new") == "new\nexit 0"
+
+
 @pytest.mark.parametrize("refs", ["HEAD:main", "HEAD:refs/tags/v1", f"{BRANCH} HEAD:main", "v1"])
 async def test_a_push_elsewhere_is_rejected_in_gits_words_and_changes_nothing(
     sandbox: Sandbox, broker: Broker, backend: GitBackend, refs: str
@@ -75,6 +92,24 @@ async def test_a_push_elsewhere_is_rejected_in_gits_words_and_changes_nothing(
     assert said.endswith("exit 1")
     assert await head_of(backend, "main") == before
     assert [await head_of(backend, ref) for ref in (BRANCH, "refs/tags/v1")] == ["none", "none"]
+
+
+async def test_a_push_that_is_too_large_is_rejected_in_gits_words(
+    state_dir: Path, sandbox_image: str, backend: GitBackend, lender: Lender
+) -> None:
+    async with (
+        make_broker(state_dir, backend, lender, push_limit_bytes=2 << 20) as broker,
+        open_sandbox(state_dir, sandbox_image) as sandbox,
+    ):
+        said = await sh(
+            sandbox,
+            f"""git clone -q {broker.remote_url} repo; cd repo; git checkout -qb {BRANCH}
+            head -c 4000000 /dev/urandom > big; git add big; git commit -qm a; git push origin {BRANCH}""",
+        )
+    assert "! [remote rejected]" in said
+    assert "(a push from this sandbox may hold 2 MiB; this one is larger)" in said
+    assert said.endswith("exit 1")
+    assert await head_of(backend, BRANCH) == "none"
 
 
 async def test_deleting_and_other_repositories_are_refused_with_words(

@@ -117,9 +117,23 @@ async def test_a_push_over_its_limit_is_refused(
             yield b"x" * 100_000
 
     async with make_broker(state_dir, backend, lender, push_limit_bytes=1 << 20), unix_http(state_dir) as http:
-        answer = await http.post(
-            "/git/octo/demo.git/git-receive-pack", data=io.BytesIO(head + b"x" * 4_000_000) if told else stream()
-        )
+        body = io.BytesIO(head + b"x" * 4_000_000) if told else stream()
+        answer = await http.post("/git/octo/demo.git/git-receive-pack", data=body)
+        said = await answer.text()
+    words = "a push from this sandbox may hold 1 MiB; this one is larger" if branch == BRANCH else "only errand/tsk_1"
+    assert (answer.status, f"ng refs/heads/{branch} {words}" in said) == (200, True)
+
+
+async def test_a_push_far_over_its_limit_is_not_read_to_its_end(
+    state_dir: Path, backend: GitBackend, lender: Lender
+) -> None:
+    async def stream() -> AsyncGenerator[bytes]:
+        yield pkt(f"{ZERO} {ONE} refs/heads/{BRANCH}\0report-status") + b"0000"
+        for _ in range(120):
+            yield b"x" * 100_000
+
+    async with make_broker(state_dir, backend, lender, push_limit_bytes=1 << 20), unix_http(state_dir) as http:
+        answer = await http.post("/git/octo/demo.git/git-receive-pack", data=stream())
         assert (answer.status, await answer.text()) == (
             413,
             "a push from this sandbox may hold 1 MiB; this one is larger\n",

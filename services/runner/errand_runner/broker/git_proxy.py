@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 
 import aiohttp
 import structlog
@@ -23,6 +24,9 @@ _RESPONSE_HEADERS = ("Content-Type", "Content-Encoding", "Content-Length", "Cach
 # Commands of a push; git's own limit on refs is far below.
 _COMMANDS_LIMIT_BYTES = 64 * 1024
 _COMMANDS_S = 60.0
+# Of a push that is refused so much is read, for so long.
+_DRAINED_LIMITS = 5
+_DRAIN_S = 120.0
 # A request up to this size is kept, so that it can be sent again with a fresh credential.
 _REPLAY_LIMIT_BYTES = 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
@@ -39,7 +43,7 @@ class Refused(Exception):
 
 
 class PushTooLarge(Exception):
-    """A push grew over its limit on the way."""
+    """What is sent grew over its limit on the way."""
 
 
 class LeaseOver(Exception):
@@ -80,6 +84,8 @@ class GitProxy:
         except Refused as refusal:
             _log.info("git_refused", method=request.method, status=refusal.status, reason=str(refusal))
             return web.Response(status=refusal.status, text=f"{refusal}\n")
+        except PushTooLarge:
+            return web.Response(status=413, text=f"{self._too_large()}\n")
         except ErrandError as exc:
             _log.warning("git_credential_not_lent", error=exc.message)
             self._host.trouble = exc.message if isinstance(exc, Unavailable | Exhausted) else ""
@@ -131,23 +137,36 @@ class GitProxy:
     async def _push(self, request: web.Request, remote: Remote, service: str) -> web.StreamResponse:
         if request.headers.get("Content-Encoding", "identity") != "identity":
             raise Refused(415, "an encoded push cannot be checked, so it is refused")
-        if (request.content_length or 0) > self._push_limit_bytes:
-            raise self._too_large()
+        push, head = await self._commands(request, remote)
+        if push.refusal is None and (request.content_length or 0) <= self._push_limit_bytes:
+            try:
+                return await self._pass(request, remote, service, headers=_REQUEST_HEADERS, head=head)
+            except PushTooLarge:
+                _log.info("git_push_too_large")
+        return await self._refuse(request, push if push.refusal else replace(push, refusal=self._too_large()))
+
+    async def _commands(self, request: web.Request, remote: Remote) -> tuple[receive.Push, bytes]:
+        """What is to be pushed, and the bytes that said so. Raises Refused where they cannot be read."""
         try:
             async with asyncio.timeout(_COMMANDS_S):
                 lines, head = await pktline.read_section(request.content.readexactly, limit_bytes=_COMMANDS_LIMIT_BYTES)
-            push = receive.judge(lines, allowed=remote.push_refs)
+            return receive.judge(lines, allowed=remote.push_refs), head
         except (pktline.Malformed, asyncio.IncompleteReadError) as exc:
             raise Refused(400, f"this is no push that can be checked: {exc}") from exc
-        if push.refusal is None:
-            return await self._pass(request, remote, service, headers=_REQUEST_HEADERS, head=head)
+
+    async def _refuse(self, request: web.Request, push: receive.Push) -> web.StreamResponse:
+        """By the report that git prints. It reads none before it has sent its whole pack, so that is read, up to a
+        point."""
         _log.info("git_push_refused", reason=push.refusal, refs=len(push.refs))
-        # git reads no answer before it has sent its pack.
+        left = _DRAINED_LIMITS * self._push_limit_bytes
         try:
-            async for _ in self._body(request, b""):
-                pass
-        except PushTooLarge as exc:
-            raise self._too_large() from exc
+            async with asyncio.timeout(_DRAIN_S):
+                async for chunk in request.content.iter_chunked(_CHUNK_BYTES):
+                    left -= len(chunk)
+                    if left < 0:
+                        raise Refused(413, self._too_large())
+        except TimeoutError as exc:
+            raise Refused(408, f"a push that is refused was not sent within {_DRAIN_S:g} s: {push.refusal}") from exc
         return web.Response(
             body=receive.report_refusal(push),
             content_type="application/x-git-receive-pack-result",
@@ -176,7 +195,7 @@ class GitProxy:
                 )
             except aiohttp.ClientError as exc:
                 if isinstance(exc.__cause__, PushTooLarge):
-                    raise self._too_large() from exc
+                    raise PushTooLarge from exc
                 raise
             async with answer:
                 passes = answer.status >= 500 or answer.status == 429
@@ -235,5 +254,5 @@ class GitProxy:
         if not self._holds():
             raise LeaseOver("the scheduler was not heard of for long")
 
-    def _too_large(self) -> Refused:
-        return Refused(413, f"a push from this sandbox may hold {self._push_limit_bytes >> 20} MiB; this one is larger")
+    def _too_large(self) -> str:
+        return f"a push from this sandbox may hold {self._push_limit_bytes >> 20} MiB; this one is larger"
