@@ -37,7 +37,7 @@ class Git:
         if finished.exit.timed_out:
             raise GitFailed(f"git {arguments[0]} did not end within {timeout_s:.0f} s")
         if finished.exit.code != 0:
-            raise GitFailed(f"git {arguments[0]}: {_last_words(finished)}")
+            raise GitFailed(f"git {arguments[0]}: {last_words(finished)}")
         return finished
 
     async def attempt(
@@ -59,7 +59,7 @@ def commit_in(said: bytes) -> str:
     return text
 
 
-def _last_words(finished: Finished) -> str:
+def last_words(finished: Finished) -> str:
     """What it said, without what a terminal would show no more."""
     said = (finished.stderr or finished.stdout).decode(errors="replace").strip()
     return "\n".join(line.rpartition("\r")[2] for line in said.split("\n"))[-2000:]

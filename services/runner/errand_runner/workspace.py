@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from errand_runner.checkpoint import Checkpoints, Found
-from errand_runner.git import GIT_S, Git, GitFailed, commit_in
+from errand_runner.git import GIT_S, Git, GitFailed, commit_in, last_words
 from errand_runner.live import Say
 from errand_runner.outage import GitHost
 from errand_runner.sandbox.answers import Taken
@@ -24,6 +24,19 @@ AUTHOR = {"user.name": "Errand", "user.email": "errand@localhost"}
 """Who commits, unless the model says otherwise; the address belongs to nobody."""
 
 GUIDE_BYTES = 64 * 1024
+
+# One command in place of three: beside the clone itself, this is what a person waits for.
+_BEGIN = """
+cd "$1" || exit
+if [ "$5" = bare ]; then
+    if git rev-parse --verify --quiet "refs/remotes/origin/$3" > /dev/null; then
+        git checkout --quiet -b "$3" --track "origin/$3"
+    else
+        git checkout --quiet -b "$3" --no-track "origin/$4"
+    fi || exit
+fi
+mv "$1" "$2"
+"""
 
 
 def mark_of(folder: str) -> str:
@@ -118,11 +131,13 @@ class Workspace:
                 await self._check_start()
             found = await self.checkpoints.found(self._folder)
             if found is None or await self.checkpoints.is_of_this_clone(found):
-                await self._check_out(self._folder)
+                await self._check_out()
                 return Footing(fresh=False, moved=await self._moved())
         restored = await self._clone(say)
         lost = restored is None and bool(self._checkpoint_commit)
-        return Footing(fresh=True, restored=restored, lost=lost, moved=await self._moved())
+        # What nobody worked on before is checked out where its branch is, if anywhere.
+        moved = await self._moved() if self._earlier else None
+        return Footing(fresh=True, restored=restored, lost=lost, moved=moved)
 
     async def take_up(self) -> bool:
         """Go on in the clone just as a process that is gone left it; False where there is none."""
@@ -219,29 +234,28 @@ class Workspace:
             await self._check_start()
             raise
         found = await self._fetched_checkpoint(part) if self._earlier else None
-        if found is None:
-            await self._check_out(part)
-        else:
+        if found is not None:
             await self.checkpoints.lay_out(found, part)
-        moved = await self._supervisor.capture(["mv", part, self._folder], cwd=parent, timeout_s=GIT_S)
-        if moved.exit.code != 0:
-            raise GitFailed(f"mv: {moved.stderr.decode(errors='replace').strip()[-2000:]}")
+        told = [part, self._folder, self._branch, self._default_branch, "laid out" if found else "bare"]
+        begun = await self._supervisor.capture(["sh", "-c", _BEGIN, "sh", *told], cwd=parent, timeout_s=CLONE_S)
+        if begun.exit.code != 0 or begun.exit.timed_out:
+            raise GitFailed(f"the clone could not be checked out: {last_words(begun)}")
         return found
 
     async def _fetched_checkpoint(self, folder: str) -> Found | None:
         await self._git.reach("fetch", "--quiet", "origin", self.checkpoints.fetched, cwd=folder, timeout_s=CLONE_S)
         return await self.checkpoints.found(folder)
 
-    async def _check_out(self, folder: str) -> None:
+    async def _check_out(self) -> None:
         ours, theirs = f"refs/heads/{self._branch}", f"refs/remotes/origin/{self._branch}"
-        known = (await self._git.run("for-each-ref", "--format=%(refname)", ours, theirs, cwd=folder)).stdout.split()
+        known = (await self._git.run("for-each-ref", "--format=%(refname)", ours, theirs)).stdout.split()
         if ours.encode() in known:
             start: tuple[str, ...] = (self._branch,)
         elif theirs.encode() in known:
             start = ("-b", self._branch, "--track", f"origin/{self._branch}")
         else:
             start = ("-b", self._branch, "--no-track", f"origin/{self._default_branch}")
-        await self._git.run("checkout", "--quiet", *start, cwd=folder, timeout_s=CLONE_S)
+        await self._git.run("checkout", "--quiet", *start, timeout_s=CLONE_S)
 
     async def _check_start(self) -> None:
         """Raises NothingToStartFrom if the branch from which work starts is not at the git host."""
