@@ -26,7 +26,7 @@ def save(page):
     return page.get_by_role("button", name="Save")
 
 
-async def test_both_settings_are_changed_and_only_what_was_changed_is_sent(scripted, inside):
+async def test_settings_are_changed_and_only_what_was_changed_is_sent(scripted, inside):
     page = await settings(inside)
     await expect(save(page)).to_be_disabled()
     await page.get_by_label("Image").fill(" node:22 ")
@@ -37,18 +37,24 @@ async def test_both_settings_are_changed_and_only_what_was_changed_is_sent(scrip
     await save(page).click()
     await expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
 
-    first, second = [call.request for call in scripted.scheduler.asked("UpdateProject")]
+    await page.get_by_label("Other repositories to read").fill(" ada/notes\nada/lib ")
+    await save(page).click()
+    await expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
+
+    first, second, third = [call.request for call in scripted.scheduler.asked("UpdateProject")]
     assert (first.image, first.HasField("setup_script")) == ("node:22", False)
     assert (second.setup_script, second.HasField("image")) == ("npm ci\nmake", False)
+    assert (list(third.read_repositories.repositories), third.HasField("image")) == (["ada/notes", "ada/lib"], False)
     assert first.request_id != second.request_id
     await inside.fits()
 
 
 async def test_what_is_set_is_shown_and_can_be_taken_away(scripted, inside):
-    scripted.scheduler.project_settings.update(image="node:22", setup_script="npm ci")
+    scripted.scheduler.project_settings.update(image="node:22", setup_script="npm ci", read_repositories=["ada/notes"])
     page = await settings(inside)
     await expect(page.get_by_label("Image")).to_have_value("node:22")
     await expect(page.get_by_label("Setup script")).to_have_value("npm ci")
+    await expect(page.get_by_label("Other repositories to read")).to_have_value("ada/notes")
     await page.get_by_label("Image").fill("")
     await save(page).click()
     await expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()

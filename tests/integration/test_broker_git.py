@@ -6,10 +6,24 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from errand_common.clock import Clock
 from errand_runner.broker.broker import Broker
+from errand_runner.broker.lent import Lent
+from errand_runner.broker.remote import Remote
 from errand_runner.sandbox.docker import Sandbox
-from tests.integration.brokering import BRANCH, ONE, ZERO, Lender, make_broker, open_sandbox, pkt, unix_http
-from tests.integration.git_backend import OWNER_AND_NAME, GitBackend, git_sh
+from errand_runner.sandbox.profile import GIT_CONFIG
+from tests.integration.brokering import (
+    BRANCH,
+    ONE,
+    ZERO,
+    Lender,
+    make_broker,
+    open_sandbox,
+    own_remote,
+    pkt,
+    unix_http,
+)
+from tests.integration.git_backend import OWNER_AND_NAME, GitBackend, git_sh, make_repository
 
 
 async def sh(sandbox: Sandbox, script: str) -> str:
@@ -123,6 +137,35 @@ async def test_deleting_and_other_repositories_are_refused_with_words(
     assert "(deleting is not allowed from this sandbox)" in said
     assert "remote: git reaches only octo/demo from this sandbox" in said
     assert await head_of(backend, BRANCH) == await head_of(backend, "main")
+
+
+@pytest.fixture
+async def two(state_dir: Path, tmp_path: Path, backend: GitBackend, lender: Lender) -> AsyncGenerator[Broker]:
+    """A broker of two repositories, the second to be read alone."""
+    await make_repository(tmp_path / "octo/lib.git")
+    lib = Remote("octo/lib", backend.url.replace("demo", "lib"), Lent(lender, now_s=Clock().boot_s))
+    remotes = [own_remote(backend.url, lender), lib]
+    async with Broker(socket_dir=state_dir / "s", remotes=remotes, allow=lambda: True, holds=lambda: True) as broker:
+        yield broker
+
+
+async def test_a_listed_repository_is_read_at_its_usual_address_and_never_pushed_to(
+    state_dir: Path, sandbox_image: str, two: Broker, backend: GitBackend, tmp_path: Path
+) -> None:
+    before = (await git_sh(f"git -C {tmp_path}/octo/lib.git for-each-ref")).strip()
+    async with open_sandbox(state_dir, sandbox_image) as sandbox:
+        await sandbox.supervisor.write(GIT_CONFIG, two.git_config.encode())
+        host = backend.url.removesuffix("/octo/demo.git")
+        said = await sh(
+            sandbox,
+            f"""set -e; git clone -q {host}/octo/lib a; git clone -q {host}/octo/lib.git b
+            git clone -q git@127.0.0.1:octo/lib.git c; git clone -q ssh://git@127.0.0.1/octo/demo d
+            git -C d submodule --quiet add ../lib.git lib; wc -l < d/lib/numbers
+            cd a; git checkout -qb {BRANCH}; git commit -qm x --allow-empty; git push origin HEAD:{BRANCH}""",
+        )
+    assert said.startswith("20000\n"), said
+    assert "remote: octo/lib may only be read from this sandbox" in said
+    assert (await git_sh(f"git -C {tmp_path}/octo/lib.git for-each-ref")).strip() == before
 
 
 async def test_an_expired_credential_is_renewed_unseen(

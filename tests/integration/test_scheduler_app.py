@@ -8,6 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from errand.v1 import account_service_pb2 as accounts
 from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import task_pb2
 from errand_common.errors import ErrandError, from_rpc_error
@@ -101,6 +102,32 @@ async def test_the_token_reaches_the_attempts_repository_alone(
             assert await git("ls-remote", f"{reached}/{REPOSITORY}.git", "refs/heads/main")
             with pytest.raises(Exception, match="not found"):
                 await git("ls-remote", f"{reached}/octocat/other.git")
+            await runner.finish(ref)
+
+
+async def test_what_a_project_may_read_is_lent_for_reading_and_only_where_the_person_sees_it(
+    wanted: SchedulerSettings, github: GitHubStandin
+) -> None:
+    names = [REPOSITORY, "octocat/library", "octocat/hidden"]
+    for name in names[1:]:
+        await github.add_repository(name, {"a": b"b"})
+    github.grant("octocat", "octocat/library", "push")
+    for name in names:
+        github.install("errand", name)
+    async with running(wanted, github) as started:
+        person, task = await new_task(started)
+        named = accounts.RepositoryNames(repositories=names[1:])
+        change = accounts.UpdateProjectRequest(project_id=task.project_id, read_repositories=named)
+        await person.accounts.UpdateProject(change, metadata=person.metadata)
+        async with started.runner() as runner:
+            ref = (await runner.take()).attempt
+            lent = await runner.lend(ref, repository="octocat/library")
+            library = github.url.replace("://", f"://x:{lent.password}@") + "/octocat/library.git"
+            assert await git("ls-remote", library, "refs/heads/main")
+            await git("clone", "--quiet", "--bare", library, str(wanted.data / "clone"))
+            with pytest.raises(Exception, match="403"):
+                await git("push", library, "main:refs/heads/more", directory=wanted.data / "clone")
+            assert (await refusal(runner.lend(ref, repository="octocat/hidden"))).reason == "DENIED"
             await runner.finish(ref)
 
 

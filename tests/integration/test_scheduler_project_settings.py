@@ -16,6 +16,10 @@ from tests.integration.scheduling import IDS, REPOSITORY, Person, Stack
 SIXTY_FOUR_KIB = 64 * 1024
 
 
+def read(*repositories: str) -> accounts.RepositoryNames:
+    return accounts.RepositoryNames(repositories=repositories)
+
+
 async def update(person: Person, project_id: str, **fields: Any) -> task_pb2.Project:
     request = accounts.UpdateProjectRequest(project_id=project_id, **fields)
     return (await person.accounts.UpdateProject(request, metadata=person.metadata)).project
@@ -48,13 +52,16 @@ async def test_one_wrong_value_changes_nothing(running: Stack) -> None:
     person = await running.sign_in()
     project_id = (await person.add_project()).project_id
     before = await update(person, project_id, image="node:22", setup_script="npm ci")
-    for wrong in (
+    wrongs: tuple[dict[str, Any], ...] = (
+        {"image": "node:24", "read_repositories": read("octocat/a", "https://github.com/octocat/b")},
+        {"image": "node:24", "read_repositories": read(*(f"octocat/{number}" for number in range(21)))},
         {"image": "node 22", "setup_script": "x"},
         {"image": "--privileged", "setup_script": "x"},
         {"image": "node:24", "setup_script": "é" * (SIXTY_FOUR_KIB // 2) + "x"},
         {"image": "node:24", "setup_script": "a\0b"},
         {"image": "node:24", "request_id": "k" * 129},
-    ):
+    )
+    for wrong in wrongs:
         assert (await refusal(update(person, project_id, **wrong))).reason == "INVALID", wrong
     assert (await refusal(update(person, "prj_1", image="node:24"))).reason == "INVALID"
     assert await listed(person) == [before]
@@ -67,6 +74,28 @@ async def test_nobody_else_may_change_it(running: Stack) -> None:
     assert (await refusal(update(bob, project.project_id, image="evil:1"))).reason == "NOT_FOUND"
     assert (await refusal(update(ann, IDS.new("prj"), image="node:22"))).reason == "NOT_FOUND"
     assert await listed(ann) == [project]
+
+
+async def test_each_repository_to_read_stands_once_and_the_own_one_not_at_all(running: Stack) -> None:
+    person = await running.sign_in()
+    project_id = (await person.add_project()).project_id
+    named = read("octocat/library", "Octocat/Library.git", REPOSITORY.upper(), "octocat/notes")
+    changed = await update(person, project_id, read_repositories=named)
+    assert list(changed.read_repositories) == ["Octocat/Library", "octocat/notes"]
+    assert (await update(person, project_id, image="node:22")).read_repositories == changed.read_repositories
+    assert not (await update(person, project_id, read_repositories=read())).read_repositories
+
+
+async def test_what_is_lent_is_lent_for_what_the_project_names_alone(running: Stack) -> None:
+    person = await running.sign_in()
+    project_id = (await person.add_project()).project_id
+    await update(person, project_id, read_repositories=read("octocat/library"))
+    await person.create(project_id)
+    async with running.runner() as runner:
+        attempt = (await runner.take()).attempt
+        assert (await runner.lend(attempt, repository="octocat/Library")).password
+        refused = await refusal(runner.lend(attempt, repository="octocat/other"))
+    assert refused.reason == "DENIED"
 
 
 async def test_who_changed_it_is_noted(running: Stack) -> None:

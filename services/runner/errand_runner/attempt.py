@@ -1,7 +1,7 @@
 """One attempt, from lease to outcome: open a sandbox, get the repository, talk with Claude, deliver."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -260,6 +260,7 @@ class _Attempt:
             head=self.task.head_commit,
             checkpoint_commit=self.task.checkpoint_commit,
             earlier=self.recorder.began or not is_first(self.assignment.attempt.fence),
+            git_config=broker.git_config,
         )
 
     async def _get_image(self) -> SandboxImage:
@@ -289,6 +290,7 @@ class _Attempt:
         return await restore(stored, model=self.means.model, model_id=self.means.model_id)
 
     async def _turn(self, lodger: Lodger, transcript: Transcript, saving: Saving) -> TurnEnded:
+        guides, uses_lfs = await lodger.through(self._read_up)
         about = Particulars(
             project=self.project.repository,
             branch=self.task.branch,
@@ -297,7 +299,9 @@ class _Attempt:
             day=to_datetime(self.means.clock.now_us()).date(),
             secrets=sorted(self.secrets.agent),
             network=self._rules().told(),
-            guides=await lodger.through(lambda lodged: self._workspace(lodged).guides()),
+            guides=guides,
+            read_repositories=tuple(self.project.read_repositories),
+            uses_lfs=uses_lfs,
         )
         hearing = Hearing(
             inbox=self.inbox,
@@ -328,6 +332,11 @@ class _Attempt:
 
         await until_one_ends(talking(), self.quota.watch(), saving.run())
         return ended[0]
+
+    async def _read_up(self, lodged: Lodged) -> tuple[Mapping[str, str], bool]:
+        """What the repository says of itself."""
+        workspace = self._workspace(lodged)
+        return await asyncio.gather(workspace.guides(), workspace.uses_lfs())
 
     def _toolbox(self, sandbox: Sandbox) -> Toolbox:
         self.quota.watch_over(sandbox.supervisor)

@@ -1,5 +1,6 @@
 """The clone inside a sandbox: made, taken up again, committed and pushed, always by git in the sandbox."""
 
+import asyncio
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -25,6 +26,9 @@ AUTHOR = {"user.name": "Errand", "user.email": "errand@localhost"}
 
 GUIDE_BYTES = 64 * 1024
 
+ATTRIBUTES = ".gitattributes"
+_LFS = re.compile(r"^[^#\n]*\sfilter=lfs(\s|$)", re.MULTILINE)
+
 # One command in place of three: beside the clone itself, this is what a person waits for.
 _BEGIN = """
 cd "$1" || exit
@@ -37,6 +41,11 @@ if [ "$5" = bare ]; then
 fi
 mv "$1" "$2"
 """
+
+
+def config_of(folder: str) -> str:
+    """The file of settings that git reads in the sandbox of this clone (sandbox/profile.py)."""
+    return f"{folder}.gitconfig"
 
 
 def mark_of(folder: str) -> str:
@@ -99,9 +108,11 @@ class Workspace:
         head: str = "",
         checkpoint_commit: str = "",
         earlier: bool = False,
+        git_config: str = "",
         folder: str = REPOSITORY,
     ) -> None:
-        self._supervisor, self._folder = supervisor, folder
+        """`git_config` is what git is told beside what the sandbox tells it."""
+        self._supervisor, self._folder, self._git_config = supervisor, folder, git_config
         self._git = Git(supervisor, folder, host)
         self._remote_url, self._branch, self._default_branch = remote_url, branch, default_branch
         self._head, self._checkpoint_commit, self._earlier = head, checkpoint_commit, earlier
@@ -122,6 +133,7 @@ class Workspace:
         `say` takes git's progress.
         Raises GitFailed, HostAway (then it may be called again) and NothingToStartFrom.
         """
+        await self._supervisor.write(config_of(self._folder), self._git_config.encode())
         if await self._exists(f"{self._folder}/.git/HEAD"):
             await self._unlock()
             await self._git.run("remote", "set-url", "origin", self._remote_url)
@@ -148,14 +160,12 @@ class Workspace:
 
     async def guides(self) -> dict[str, str]:
         """The texts in which the repository speaks to agents, by file name."""
-        found: dict[str, str] = {}
-        for name in GUIDES:
-            try:
-                text = await self._supervisor.read(f"{self._folder}/{name}", limit_bytes=GUIDE_BYTES)
-            except FileError:
-                continue
-            found[name] = text.decode(errors="replace")
-        return found
+        texts = await asyncio.gather(*(self._text(name) for name in GUIDES))
+        return {name: text for name, text in zip(GUIDES, texts, strict=True) if text is not None}
+
+    async def uses_lfs(self) -> bool:
+        """Whether the repository says, in the attributes at its top, that files of it are kept by Git LFS."""
+        return bool(_LFS.search(await self._text(ATTRIBUTES) or ""))
 
     async def commit_rest(self, message: str) -> None:
         """Commit what the model left uncommitted, untracked files too: nothing of a turn is lost. Raises GitFailed."""
@@ -280,6 +290,13 @@ class Workspace:
 
     async def _knows(self, ref: str) -> bool:
         return (await self._git.attempt("rev-parse", "--verify", "--quiet", ref)).exit.code == 0
+
+    async def _text(self, name: str) -> str | None:
+        try:
+            text = await self._supervisor.read(f"{self._folder}/{name}", limit_bytes=GUIDE_BYTES)
+        except FileError:
+            return None
+        return text.decode(errors="replace")
 
     async def _exists(self, path: str) -> bool:
         try:

@@ -52,6 +52,7 @@ def project(row: Project) -> task_pb2.Project:
             hosts=row.egress.hosts,
             allowed_hosts=allowed_hosts(row.egress.presets, row.egress.hosts),
         ),
+        read_repositories=row.read_repositories,
     )
 
 

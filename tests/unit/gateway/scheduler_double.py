@@ -174,9 +174,11 @@ class _Accounts(AccountServiceServicer):
 
     async def UpdateProject(self, request: accounts.UpdateProjectRequest, context: Context) -> Any:
         self._double.user("UpdateProject", request, context)
-        changed = {
+        changed: dict[str, Any] = {
             name: getattr(request, name) for name in ("image", "setup_script", "egress") if request.HasField(name)
         }
+        if request.HasField("read_repositories"):
+            changed["read_repositories"] = list(request.read_repositories.repositories)
         self._double.project_settings |= changed
         return accounts.UpdateProjectResponse(project=_project("ada/engine", self._double.project_settings))
 

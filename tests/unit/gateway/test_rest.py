@@ -40,6 +40,7 @@ async def test_a_project_is_created_and_listed(gateway: Running, scheduler: Sche
         "image": "",
         "setup_script": "",
         "git_host": "",
+        "read_repositories": [],
     }
     assert (created.status_code, created.json()) == (201, {"project": project})
     assert listed.json() == {"projects": [project], "next_page_token": "older"}
@@ -82,15 +83,22 @@ async def test_the_settings_of_a_project_are_changed_one_by_one(gateway: Running
         image = await client.patch("/v1/projects/prj_1", json={"image": "node:22"}, headers={"Idempotency-Key": "k"})
         script = await client.patch("/v1/projects/prj_1", json={"setup_script": "make\n", "image": None})
         none = await client.patch("/v1/projects/prj_1", json={"setup_script": ""})
+        read = await client.patch("/v1/projects/prj_1", json={"read_repositories": ["ada/notes"]})
+        await client.patch("/v1/projects/prj_1", json={"read_repositories": []})
 
     assert (image.status_code, image.json()["project"]["image"]) == (200, "node:22")
     assert script.json()["project"]["setup_script"] == "make\n"
     assert none.status_code == 200
+    assert read.json()["project"]["read_repositories"] == ["ada/notes"]
     asked = [call.request for call in scheduler.asked("UpdateProject")]
     assert asked == [
         accounts.UpdateProjectRequest(project_id="prj_1", request_id="k", image="node:22"),
         accounts.UpdateProjectRequest(project_id="prj_1", setup_script="make\n"),
         accounts.UpdateProjectRequest(project_id="prj_1", setup_script=""),
+        accounts.UpdateProjectRequest(
+            project_id="prj_1", read_repositories=accounts.RepositoryNames(repositories=["ada/notes"])
+        ),
+        accounts.UpdateProjectRequest(project_id="prj_1", read_repositories=accounts.RepositoryNames()),
     ], "what is left out is not named, and empty is named"
 
 

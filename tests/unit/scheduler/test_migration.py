@@ -84,7 +84,8 @@ def test_projects_of_an_older_release_run_in_the_runners_own_image(tmp_path: Pat
     with closing(open_for_writing(tmp_path / "errand.db")) as connection:
         asked = by_id(old_database.PROJECT)
         (row,) = connection.execute(asked.sql, {"project_id": old_database.PROJECT})
-        assert (asked.of(row).image, asked.of(row).setup_script) == ("", "")
+        found = asked.of(row)
+        assert (found.image, found.setup_script, found.read_repositories) == ("", "", ())
 
 
 def without_deadlines(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

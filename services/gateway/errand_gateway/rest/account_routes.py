@@ -54,6 +54,10 @@ class UpdateProject(BaseModel):
         Text | None,
         Field(description="A shell script of at most 64 KiB, run once in a fresh workspace; empty for none"),
     ] = None
+    read_repositories: Annotated[
+        list[Text] | None,
+        Field(description='At most 20 further repositories, "owner/name", that its tasks may fetch and never push'),
+    ] = None
     egress: Annotated[
         EgressWish | None, Field(description="Replaces what its tasks reach; those that are at work go by it at once")
     ] = None
@@ -137,6 +141,7 @@ class AccountRoutes:
             project_id=project_id,
             image=body.image,
             setup_script=body.setup_script,
+            read_repositories=body.read_repositories,
             egress=None if egress is None else Egress(egress.mode, egress.presets, egress.hosts),
         )
 

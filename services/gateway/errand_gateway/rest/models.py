@@ -38,6 +38,7 @@ class Project(BaseModel):
     image: str = Field(description="The container image of its tasks; empty for the runner's own")
     setup_script: str = Field(description="Runs once in a fresh workspace, after the clone; empty for none")
     git_host: str = Field(description="The git host that it lies on; empty for GitHub")
+    read_repositories: list[str] = Field(description="Further repositories that its tasks may fetch and never push")
     egress: Egress | None = None
 
 

@@ -21,6 +21,7 @@ from errand.v1.account_service_pb2 import (
     RedeemSignInLinkRequest,
     RefreshSessionRequest,
     RemoveGitCredentialRequest,
+    RepositoryNames,
     SessionTokens,
     UpdateProjectRequest,
 )
@@ -129,6 +130,7 @@ class Accounts:
         project_id: str,
         image: str | None,
         setup_script: str | None,
+        read_repositories: Sequence[str] | None,
         egress: Egress | None,
     ) -> JsonObject:
         """Change the settings of a project; what is None stays."""
@@ -137,6 +139,7 @@ class Accounts:
             project_id=project_id,
             image=image,
             setup_script=setup_script,
+            read_repositories=None if read_repositories is None else RepositoryNames(repositories=read_repositories),
             egress=None if egress is None else _egress(egress),
         )
         return await self._connection.read(self._connection.accounts.UpdateProject, request, token=token)

@@ -19,6 +19,11 @@ AFTER_WAIT = (
     "While the task waited, the sandbox was closed: what ran in it has ended; files in your working folder are kept."
 )
 
+LFS = (
+    "Files that .gitattributes gives to Git LFS are here as pointers, three lines of text each, and not their content,"
+    " which cannot be had in this sandbox: leave them as they are, and add no file that LFS would take."
+)
+
 # A guide file is meant to be short; a longer one must not crowd out the work.
 _GUIDE_LIMIT = 32_000
 
@@ -39,6 +44,8 @@ class Particulars:
     network: str
     guides: Mapping[str, str] = field(default_factory=dict)
     secrets: Sequence[str] = ()
+    read_repositories: Sequence[str] = ()
+    uses_lfs: bool = False
 
 
 async def settle_prefix(model: Model, model_id: str) -> Prefix:
@@ -64,6 +71,10 @@ def first_message(prompt: str, about: Particulars, redactor: Redactor) -> Sequen
     if about.secrets:
         names = ", ".join(about.secrets)
         lines.append(f"Secrets in your commands' environment: {names}. Use them by name: you read [redacted] for them.")
+    if about.read_repositories:
+        lines.append(f"Repositories that git can fetch here too, and not push: {', '.join(about.read_repositories)}.")
+    if about.uses_lfs:
+        lines.append(LFS)
     guides = [_guide(name, redactor.text(text)) for name, text in sorted(about.guides.items()) if text.strip()]
     return [_text(redactor, "\n".join(lines)), *(_text(redactor, guide) for guide in guides), _text(redactor, prompt)]
 

@@ -22,11 +22,9 @@ from errand_runner.broker.egress.proxy import Bounds, EgressProxy
 from errand_runner.broker.egress.rules import Rules
 from errand_runner.broker.egress.side import Side
 from errand_runner.broker.git_proxy import GitProxy
+from errand_runner.broker.inside import address_of, git_config
 from errand_runner.broker.remote import Remote
 from errand_runner.outage import GitHost
-
-# Where the supervisor inside the sandbox listens and carries to the socket.
-_INSIDE = f"http://127.0.0.1:{doorway.PORT}"
 
 _PUSH_LIMIT_BYTES = 200 * 1024 * 1024
 # At the end of an attempt nothing is waited for.
@@ -93,7 +91,12 @@ class Broker:
     @property
     def remote_url(self) -> str:
         """The repository's address as git inside the sandbox sees it."""
-        return f"{_INSIDE}/git/{self._remotes[0].repository.removesuffix('.git')}.git"
+        return address_of(self._remotes[0])
+
+    @property
+    def git_config(self) -> str:
+        """What git inside must be told, so that the usual addresses of these repositories lead here."""
+        return git_config(self._remotes)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:

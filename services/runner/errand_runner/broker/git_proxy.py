@@ -12,7 +12,7 @@ from errand_common import handshake
 from errand_common.errors import ErrandError, Exhausted, Unavailable
 from errand_runner.broker import pktline, receive
 from errand_runner.broker.ahead import Ahead
-from errand_runner.broker.remote import Remote, key_of, send
+from errand_runner.broker.remote import Remote, bases_of, send
 from errand_runner.outage import GitHost
 
 _UPLOAD, _RECEIVE = "git-upload-pack", "git-receive-pack"
@@ -68,7 +68,8 @@ class GitProxy:
         self._session = session
         self._host = host
         self._own = remotes[0]
-        self._remotes = {remote.key: remote for remote in reversed(remotes)}
+        self._reached = ", ".join(remote.repository for remote in remotes)
+        self._bases = bases_of(remotes)
         self._ahead = ahead
         self._allow, self._holds = allow, holds
         self._push_limit_bytes = push_limit_bytes
@@ -98,13 +99,11 @@ class GitProxy:
     def _find(self, request: web.Request) -> tuple[Remote, str]:
         """Which repository, and what of it. Compared as sent: no decoding, no dots resolved, nothing to be clever
         with."""
-        parts = request.raw_path.split("/", 4)
-        if len(parts) == 5 and parts[:2] == ["", "git"]:
-            remote = self._remotes.get(key_of(f"{parts[2]}/{parts[3]}"))
-            if remote is not None:
-                return remote, f"/{parts[4]}"
-        reached = ", ".join(each.repository for each in reversed(self._remotes.values()))
-        raise Refused(403, f"git reaches only {reached} from this sandbox, and not {request.raw_path[:200]}")
+        path = request.raw_path
+        for base, remote in self._bases:
+            if path[: len(base)].lower() == base:
+                return remote, path[len(base) - 1 :]
+        raise Refused(403, f"git reaches only {self._reached} from this sandbox, and not {request.raw_path[:200]}")
 
     async def _route(self, request: web.Request, remote: Remote, service: str) -> web.StreamResponse:
         if f"={_RECEIVE}" in service or service == f"/{_RECEIVE}":

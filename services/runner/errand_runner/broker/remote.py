@@ -1,6 +1,6 @@
 """A repository that a sandbox may reach, and the way to its git host."""
 
-from collections.abc import AsyncIterator, Mapping, Set
+from collections.abc import AsyncIterator, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 import aiohttp
@@ -25,15 +25,16 @@ class Remote:
     lent: Lent
     push_refs: Set[str] = frozenset()
 
-    @property
-    def key(self) -> str:
-        """What it is known by, however its name is written."""
-        return key_of(self.repository)
 
-
-def key_of(repository: str) -> str:
-    """Git hosts tell neither case apart, nor whether a name ends in .git."""
-    return repository.lower().removesuffix(".git")
+def bases_of(remotes: Iterable[Remote]) -> list[tuple[str, Remote]]:
+    """What the paths of each begin with, in lower case: git hosts tell no case apart. The longest comes first, since a
+    repository may lie below the name of another; of two of one name, the one that was named first."""
+    bases: dict[str, Remote] = {}
+    for remote in remotes:
+        name = remote.repository.lower().removesuffix(".git")
+        for base in (f"/git/{name}.git/", f"/git/{name}/"):
+            bases.setdefault(base, remote)
+    return sorted(bases.items(), key=lambda item: -len(item[0]))
 
 
 async def send(

@@ -34,7 +34,11 @@ _MASKED_PATHS = [
     *("/sys/devices/virtual/powercap", "/sys/firmware"),
 ]
 
+GIT_CONFIG = "/workspace/repo.gitconfig"
+"""What git is told of one task; a sandbox may be made before there is one."""
+
 _GIT_CONFIG = {
+    "include.path": GIT_CONFIG,
     # No helper of the image may store or ask; the broker adds what is needed outside.
     "credential.helper": "",
     "safe.directory": "*",

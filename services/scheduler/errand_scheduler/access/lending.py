@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from errand_common.clock import Clock
-from errand_common.errors import Conflict, Denied, Unavailable
+from errand_common.errors import Conflict, Denied, NotFound, Unavailable
 from errand_scheduler.access.app_tokens import AppTokens
 from errand_scheduler.access.other_hosts import OtherHosts
 from errand_scheduler.access.user_tokens import UserTokens
@@ -29,6 +29,14 @@ class Lent:
     password: str = field(repr=False)
     lent_id: str
     expire_s: float | None = None
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be lent for; `reading`: one of those that the project may only read."""
+
+    repository: str
+    reading: bool
 
 
 class Lending:
@@ -69,10 +77,7 @@ class Lending:
         Raises Denied NO_PUSH_RIGHT where somebody must see to it, Denied for a repository that is not the project's,
         Unavailable where none can be had now.
         """
-        if repository and repository.lower() != project.repository.lower():
-            raise Denied(
-                f"the project {project.repository} may not read {repository[:160]}; its own is lent for, no other"
-            )
+        wanted = _wanted(project, repository)
 
         def refused(secret: str) -> bool:
             return refused_last or hmac.compare_digest(self._name(secret), refused_lent_id)
@@ -80,8 +85,8 @@ class Lending:
         if project.git_host:
             return await self._of_another_host(attempt, project, refused)
         if self._app is not None:
-            return await self._told(self._of_app(self._app, attempt, project, refused))
-        return await self._told(self._of_person(attempt, project, refused))
+            return await self._told(self._of_app(self._app, attempt, wanted, refused))
+        return await self._told(self._of_person(attempt, wanted, refused))
 
     async def open_pull_request(self, attempt: Attempt, project: Project, proposal: Proposal) -> PullRequest:
         """Open it as whoever the attempt pushes as, or find it open. Raises as `lend`, Invalid, and Conflict on a host
@@ -102,8 +107,11 @@ class Lending:
             newer = await app.token(attempt, project.repository, reading=False, refused=token.value.__eq__)
             return await self._github.open_pull_request(newer.value, proposal)
 
-    async def _of_app(self, app: AppTokens, attempt: Attempt, project: Project, refused: Callable[[str], bool]) -> Lent:
-        token = await app.token(attempt, project.repository, reading=False, refused=refused)
+    async def _of_app(self, app: AppTokens, attempt: Attempt, wanted: _Wanted, refused: Callable[[str], bool]) -> Lent:
+        if wanted.reading:
+            # The app may see more than the person does.
+            await self._tokens.using(attempt.user_id, lambda token: self._github.repository(token, wanted.repository))
+        token = await app.token(attempt, wanted.repository, reading=wanted.reading, refused=refused)
         return self._lent(token.value, token.until_s - self._clock.boot_s())
 
     async def _of_another_host(self, attempt: Attempt, project: Project, refused: Callable[[str], bool]) -> Lent:
@@ -115,7 +123,7 @@ class Lending:
             )
         return Lent(credential.username, credential.password, self._name(credential.password))
 
-    async def _of_person(self, attempt: Attempt, project: Project, refused: Callable[[str], bool]) -> Lent:
+    async def _of_person(self, attempt: Attempt, wanted: _Wanted, refused: Callable[[str], bool]) -> Lent:
         token = await self._tokens.current(attempt.user_id)
         if not refused(token):
             return self._lent(token)
@@ -124,7 +132,7 @@ class Lending:
         except TokenRefused:
             await self._github.account(token)
         raise Denied(
-            f"GitHub's API takes your token, but its git server refuses it for {project.repository}; look whether its "
+            f"GitHub's API takes your token, but its git server refuses it for {wanted.repository}; look whether its "
             "organisation asks for single sign-on",
             reason="NO_PUSH_RIGHT",
         )
@@ -140,9 +148,22 @@ class Lending:
             raise Denied(exc.message, reason="NO_PUSH_RIGHT") from exc
         except NotInstalled as exc:
             raise Denied(exc.message, reason="NO_PUSH_RIGHT") from exc
+        except NotFound as exc:
+            raise Denied(exc.message) from exc
 
     def _lent(self, secret: str, expire_s: float | None = None) -> Lent:
         return Lent(username=_GIT_USERNAME, password=secret, lent_id=self._name(secret), expire_s=expire_s)
 
     def _name(self, secret: str) -> str:
         return hmac.digest(self._naming_key, secret.encode(), "sha256").hex()[:32]
+
+
+def _wanted(project: Project, repository: str) -> _Wanted:
+    """Its own where none is named. Raises Denied."""
+    if repository.lower() in ("", project.repository.lower()):
+        return _Wanted(project.repository, reading=False)
+    if repository.lower() not in {name.lower() for name in project.read_repositories}:
+        raise Denied(
+            f"the project {project.repository} may not read {repository[:160]}; add it to what else its tasks may read"
+        )
+    return _Wanted(repository, reading=True)

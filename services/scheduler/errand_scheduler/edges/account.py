@@ -1,6 +1,5 @@
 """AccountService: signing in, and what belongs to a user."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from errand_scheduler.edges.egress import allow_host, list_presets
 from errand_scheduler.edges.git_credentials import GitCredentials
 from errand_scheduler.edges.project_settings import update_project
 from errand_scheduler.edges.requests import (
+    check_repository,
     counted_page_of,
     fitting,
     page_size,
@@ -40,8 +40,6 @@ from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Writer
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
 
 
 class AccountEdge(AccountServiceServicer):
@@ -111,8 +109,7 @@ class AccountEdge(AccountServiceServicer):
             raise Invalid("give either repository, such as octocat/hello-world, or repo_url for another git host")
         if request.repo_url:
             return await self._create_on_another_host(user_id, request.repo_url)
-        if not _REPOSITORY.fullmatch(request.repository):
-            raise Invalid(f'repository "{request.repository[:160]}" is not a name such as octocat/hello-world')
+        check_repository(request.repository)
         with self._refusal_of_the_setting():
             repository = await self._rights.repository(user_id, request.repository)
             if repository.push_refusal:

@@ -1,4 +1,7 @@
-"""What people set for a project: the image of its tasks and the script that prepares their workspace."""
+"""What people set for a project: the image of its tasks, the script that prepares their workspace, what else they may
+fetch."""
+
+from collections.abc import Sequence
 
 from errand.v1 import account_service_pb2 as pb
 from errand_common import images
@@ -8,11 +11,13 @@ from errand_scheduler.access.callers import person
 from errand_scheduler.edges.egress import change_egress, egress_of
 from errand_scheduler.edges.idempotency import once, sent
 from errand_scheduler.edges.own_project import find_project
-from errand_scheduler.edges.requests import TEXT_BYTES, check_id
+from errand_scheduler.edges.requests import TEXT_BYTES, check_id, check_repository
 from errand_scheduler.store import audit, projects
 from errand_scheduler.store.projects import Egress, Project
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Writer
+
+_READ_REPOSITORIES = 20
 
 
 async def update_project(writer: Writer, request: pb.UpdateProjectRequest) -> pb.UpdateProjectResponse:
@@ -21,6 +26,7 @@ async def update_project(writer: Writer, request: pb.UpdateProjectRequest) -> pb
     check_id(request.project_id, "prj", field="project_id")
     _check_image(request.image)
     _check_script(request.setup_script)
+    _check_read(request.read_repositories.repositories)
     egress = egress_of(request.egress) if request.HasField("egress") else None
     asked = sent(request, user_id=user_id, method="UpdateProject", request_id=request.request_id)
     project = await writer.write(
@@ -56,6 +62,13 @@ def _check_script(script: str) -> None:
         raise Invalid("setup_script holds a NUL character, at which no shell reads on; take it out")
 
 
+def _check_read(repositories: Sequence[str]) -> None:
+    if len(repositories) > _READ_REPOSITORIES:
+        raise Invalid(f"read_repositories has {len(repositories)} names; the most is {_READ_REPOSITORIES}")
+    for repository in repositories:
+        check_repository(repository)
+
+
 def _update(tx: Tx, user_id: str, request: pb.UpdateProjectRequest, egress: Egress | None) -> Project:
     known = find_project(tx, user_id, request.project_id)
     projects.set_settings(
@@ -63,8 +76,22 @@ def _update(tx: Tx, user_id: str, request: pb.UpdateProjectRequest, egress: Egre
         known.project_id,
         image=request.image if request.HasField("image") else known.image,
         setup_script=request.setup_script if request.HasField("setup_script") else known.setup_script,
+        read_repositories=_read(request, known),
     )
     if egress is not None:
         change_egress(tx, known, egress)
     audit.record(tx, caller=user_id, action="update_project", subject_id=known.project_id)
     return find_project(tx, user_id, known.project_id)
+
+
+def _read(request: pb.UpdateProjectRequest, known: Project) -> Sequence[str]:
+    """Each once, however it is written; the project's own is reached anyhow."""
+    if not request.HasField("read_repositories"):
+        return known.read_repositories
+    named = {name.lower(): name for name in map(_bare, request.read_repositories.repositories)}
+    named.pop(known.repository.lower(), None)
+    return list(named.values())
+
+
+def _bare(repository: str) -> str:
+    return repository.removesuffix(".git")

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import itertools
+import re
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -20,6 +21,7 @@ MessageT = TypeVar("MessageT", bound=Message)
 TEXT_BYTES = 64 * 1024
 """The longest prompt, input or setup script."""
 _REQUEST_ID_LETTERS = 128
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
 _PAGE_BYTES = 1024 * 1024
 
 
@@ -48,6 +50,13 @@ def check_input_kind(value: "task_pb2.InputKind.ValueType") -> InputKind:
     if not kind:
         raise Invalid(f"kind {value} is unknown; use {' or '.join(InputKind)}")
     return InputKind(kind)
+
+
+def check_repository(value: str) -> str:
+    """The name of a repository as given. Raises Invalid."""
+    if not _REPOSITORY.fullmatch(value):
+        raise Invalid(f'repository "{value[:160]}" is not a name such as octocat/hello-world')
+    return value
 
 
 def check_request_id(value: str) -> str:

@@ -13,7 +13,7 @@ from errand_scheduler.store.transaction import Tx
 
 _SELECT = """
     SELECT project_id, user_id, repo_url, repository, default_branch, created_time, image, setup_script, egress_mode,
-    egress_presets, egress_hosts, git_host
+    egress_presets, egress_hosts, git_host, read_repositories
     FROM projects
 """
 
@@ -41,6 +41,7 @@ class Project:
     setup_script: str = ""
     git_host: str = ""
     egress: Egress = Egress()
+    read_repositories: tuple[str, ...] = ()
 
 
 def by_id(project_id: str) -> Query[Project]:
@@ -116,11 +117,19 @@ def set_default_branch(tx: Tx, project_id: str, default_branch: str) -> None:
     )
 
 
-def set_settings(tx: Tx, project_id: str, *, image: str, setup_script: str) -> None:
+def set_settings(tx: Tx, project_id: str, *, image: str, setup_script: str, read_repositories: Sequence[str]) -> None:
     """What the project's next attempts go by."""
     tx.run(
-        "UPDATE projects SET image = :image, setup_script = :setup_script WHERE project_id = :project_id",
-        {"project_id": project_id, "image": image, "setup_script": setup_script},
+        """
+        UPDATE projects SET image = :image, setup_script = :setup_script, read_repositories = :read_repositories
+        WHERE project_id = :project_id
+        """,
+        {
+            "project_id": project_id,
+            "image": image,
+            "setup_script": setup_script,
+            "read_repositories": json.dumps(list(read_repositories)),
+        },
     )
 
 
@@ -160,4 +169,5 @@ def _project(row: sqlite3.Row) -> Project:
             presets=tuple(json.loads(row["egress_presets"])),
             hosts=tuple(json.loads(row["egress_hosts"])),
         ),
+        read_repositories=tuple(json.loads(row["read_repositories"])),
     )

@@ -63,6 +63,17 @@ def test_the_first_message_holds_what_is_particular_and_ends_with_the_persons_wo
     ]
 
 
+def test_the_first_message_says_what_else_can_be_read_and_what_lfs_keeps() -> None:
+    about = Particulars(
+        "octo/pricing", "b", "main", "/w", DAY, "", read_repositories=("octo/lib", "octo/notes"), uses_lfs=True
+    )
+    (first, _) = first_message("Go", about, Redactor())
+    assert "git can fetch here too, and not push: octo/lib, octo/notes." in str(first["text"])
+    assert "Git LFS" in str(first["text"])
+    plain, _ = first_message("Go", Particulars("octo/pricing", "b", "main", "/w", DAY, ""), Redactor())
+    assert "LFS" not in str(plain["text"])
+
+
 def test_a_long_guide_does_not_crowd_out_the_work() -> None:
     about = Particulars("p", "b", "main", "/w", DAY, "none.", {"AGENTS.md": "x" * 100_000})
     assert len(str(first_message("Go", about, Redactor()))) < 33_000

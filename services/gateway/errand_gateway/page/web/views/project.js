@@ -1,4 +1,4 @@
-/** A project's settings: image, setup script and network of its tasks, its secrets. */
+/** A project's settings: image, setup script and network of its tasks, what else they may fetch, its secrets. */
 
 import { element } from "../dom.js";
 import { newKey } from "../draft.js";
@@ -16,6 +16,9 @@ const IMAGE =
 const SCRIPT =
     "Run by bash in the repository, once it is cloned and before Claude begins; again when it was changed. It reaches " +
     "the same hosts. The first command that fails ends it, and the task says what it printed. Empty: nothing is run.";
+const READ =
+    "Further repositories of the same git host, one a line, such as octocat/library. Tasks can fetch them and never " +
+    "push there.";
 const WHEN = "Tasks go by it the next time they start or are sent on; by the network, at once.";
 
 export class ProjectView {
@@ -47,6 +50,17 @@ export class ProjectView {
         "aria-describedby": "setup-script-hint",
     });
     #network = new NetworkFields(() => this.#typed());
+    #read = element("textarea", {
+        id: "read-repositories",
+        class: "code",
+        rows: "2",
+        autocomplete: "off",
+        autocapitalize: "none",
+        autocorrect: "off",
+        spellcheck: "false",
+        placeholder: "octocat/library",
+        "aria-describedby": "read-repositories-hint",
+    });
     #told = element("p", { class: "hint", role: "status" });
     #error = element("p", { class: "notice bad", role: "alert", hidden: true });
     #save = element("button", { type: "submit", class: "primary wide" }, "Save");
@@ -56,12 +70,12 @@ export class ProjectView {
         this.#app = app;
         this.#projectId = projectId;
         this.node = this.#build();
-        for (const field of [this.#image, this.#script]) {
+        for (const field of [this.#image, this.#script, this.#read]) {
             field.disabled = true;
             field.addEventListener("input", () => this.#typed());
         }
         this.#allow();
-        this.#read();
+        this.#open();
     }
 
     close() {}
@@ -76,6 +90,9 @@ export class ProjectView {
             element("label", { for: "setup-script" }, "Setup script"),
             this.#script,
             element("p", { id: "setup-script-hint", class: "hint" }, SCRIPT),
+            element("label", { for: "read-repositories" }, "Other repositories to read"),
+            this.#read,
+            element("p", { id: "read-repositories-hint", class: "hint" }, READ),
             this.#network.node,
             new SecretsView(new ProjectSecrets(this.#app.api, this.#projectId)).node,
         );
@@ -89,7 +106,7 @@ export class ProjectView {
         return form;
     }
 
-    async #read() {
+    async #open() {
         try {
             const [project, presets] = await Promise.all([
                 this.#app.repositories.readProject(this.#projectId),
@@ -103,8 +120,12 @@ export class ProjectView {
             this.#image.value = project.image;
             this.#script.value = project.setup_script;
             this.#take(project);
-            this.#image.disabled = this.#script.disabled = false;
+            this.#read.value = project.read_repositories.join("\n");
+            for (const field of [this.#image, this.#script, this.#read]) {
+                field.disabled = false;
+            }
             grow(this.#script);
+            grow(this.#read);
         } catch (error) {
             this.#fail(error);
         }
@@ -123,8 +144,13 @@ export class ProjectView {
 
     /** What was changed, and nothing else: another tab may have changed the rest. */
     #changes() {
-        const typed = { image: this.#image.value.trim(), setup_script: this.#script.value };
-        const changed = Object.entries(typed).filter(([name, value]) => this.#known[name] !== value);
+        const typed = {
+            image: this.#image.value.trim(),
+            setup_script: this.#script.value,
+            read_repositories: this.#read.value.split(/[\s,]+/).filter(Boolean),
+        };
+        const text = JSON.stringify;
+        const changed = Object.entries(typed).filter(([name, value]) => text(this.#known[name]) !== text(value));
         if (this.#network.differsFrom(this.#known.egress)) {
             changed.push(["egress", this.#network.value]);
         }
