@@ -35,14 +35,24 @@ from tests.escape.places import ControlMissing, Inside, Outside
 from tests.escape.planting import plant_root_programs
 from tests.escape.trap import OWN, Trap
 from tests.integration.brokering import Lender, make_broker
-from tests.integration.git_backend import GitBackend, serve
+from tests.integration.git_backend import OWNER_AND_NAME, GitBackend, git_sh, make_repository, serve
 
 LIMITS = Limits(memory_bytes=768 << 20, cpus=1.0, pids=128, file_bytes=64 << 20)
 """Small, but the memory more than the sandbox's folders in memory can hold together."""
 
+# Less than a payload makes in a moment.
+_PUSH_LIMIT_BYTES = 8 << 20
 _ALIVE_S = 15
 _NEIGHBOUR = Path(__file__).with_name("neighbour.py")
-_SECRETS = ("model key", "service token", "lent credential", "bystander", "neighbour", "setup secret")
+_SECRETS = (
+    "model key",
+    "service token",
+    "lent credential",
+    "bystander",
+    "neighbour",
+    "setup secret",
+    "other repository",
+)
 _PROJECT = "/workspace/project"
 
 _SETUP = """
@@ -195,7 +205,13 @@ class World:
         """As an attempt does it (errand_runner/lodging.py): the broker on its socket, then the sandbox before it."""
         folder = self.folder / self._ids.new("sbx")
         broker: Broker = await stack.enter_async_context(
-            make_broker(folder, self.backend, Lender([self.canaries["lent credential"]]), egress=self._trap.egress())
+            make_broker(
+                folder,
+                self.backend,
+                Lender([self.canaries["lent credential"]]),
+                egress=self._trap.egress(),
+                push_limit_bytes=_PUSH_LIMIT_BYTES,
+            )
         )
         self.given["remote"] = broker.remote_url
         spec = SandboxSpec(
@@ -263,12 +279,25 @@ async def open_world() -> AsyncIterator[World]:
         async with AsyncExitStack() as stack:
             stack.enter_context(_as_a_runner(folder, canaries))
             backend = await stack.enter_async_context(serve(folder / "git", password=canaries["lent credential"]))
+            await _furnish(backend, canaries["other repository"])
             engine = await stack.enter_async_context(Engine.connect(state_dir=folder))
             world = World(folder, engine, backend, canaries)
             await world.prepare(stack)
             yield world
     finally:
         shutil.rmtree(folder)
+
+
+async def _furnish(backend: GitBackend, secret: str) -> None:
+    """A repository that is nobody's here, with a secret in it and in the name of its branch; and a host that takes all
+    that a push can bring."""
+    other = backend.root / "octo/other.git"
+    await make_repository(other)
+    await git_sh(f"""set -e
+        git clone -q {other} {other}.clone && cd {other}.clone && echo {secret} > secret && git add secret
+        git commit -qm secret && git push -q origin HEAD:main HEAD:refs/heads/{secret}
+        git -C {backend.root}/{OWNER_AND_NAME}.git config receive.advertisePushOptions true
+        git -C {backend.root}/{OWNER_AND_NAME}.git config receive.denyDeletes false""")
 
 
 @contextmanager
