@@ -92,7 +92,7 @@ escape: image ## Try to break out of a sandbox, each way beside a container in w
 	@$(PYTHON) -m tests.escape --only "$(ONLY)"
 
 .PHONY: bench
-bench: image ## Measure, beside a peer or ceiling of the same run; table and bench.json (ONLY=checkpoint,dispatch,egress,events,history,sandboxes)
+bench: image ## Measure, beside a peer or ceiling of the same run; table and bench.json (ONLY=checkpoint,dispatch,egress,events,git,history,sandboxes)
 	@scripts/peers
 	@$(PYTHON) -m tests.bench --only "$(ONLY)"
 

@@ -16,6 +16,7 @@ from tests.bench.checkpoint import measure_checkpoints
 from tests.bench.dispatch.measure import measure_dispatch
 from tests.bench.egress import measure_egress
 from tests.bench.events.measure import measure_events
+from tests.bench.git import measure_git
 from tests.bench.history.measure import measure_history
 from tests.bench.rows import Table
 from tests.bench.sandboxes import measure_sandboxes
@@ -27,6 +28,7 @@ PARTS: dict[str, Callable[[Table, int], Awaitable[None]]] = {
     "dispatch": measure_dispatch,
     "egress": measure_egress,
     "events": measure_events,
+    "git": measure_git,
     "history": measure_history,
     "checkpoint": measure_checkpoints,
 }
