@@ -94,6 +94,13 @@ async def test_a_step_shows_its_last_lines_until_it_ends(page, scripted):
     await expect(page.locator(".steps").last).to_have_text("first word 0.5 simage 12 s")
 
 
+async def test_steps_stand_together_whatever_is_told_between_them(page, scripted):
+    scripted.happen(push_limited=pb.PushLimited(summary="no workflows"))
+    await expect(page.locator(".entry").last).to_contain_text("no workflows")
+    scripted.happen(step_finished=pb.StepFinished(step=pb.STEP_CLONE, duration=duration(1.0)))
+    await expect(page.locator(".steps")).to_have_text("first word 0.5 sclone 1.0 s")
+
+
 async def test_a_setup_that_failed_keeps_its_last_words(page, scripted):
     starting(scripted, "stp_1", pb.STEP_SETUP)
     scripted.murmur("stp_1", "no such tool\n", pb.DELTA_KIND_STEP)

@@ -14,6 +14,11 @@ export class Entries {
         return this.#entries[this.#settledEnd() - 1];
     }
 
+    /** The same, but for those of a kind. */
+    lastSettledBut(kind) {
+        return this.#entries.slice(0, this.#settledEnd()).findLast((entry) => entry.kind !== kind);
+    }
+
     /** The entry of a key; undefined where there is none. */
     find(key) {
         return this.#byKey.get(key);

@@ -1,8 +1,8 @@
 /** Entries of facts that stand for themselves; what repeats itself grows on the one before. */
 
-/** A step ended. */
+/** A step ended; the steps of one start stand together, whatever is worth a line in between. */
 export function addStep(entries, { step, duration }) {
-    const last = entries.lastSettled;
+    const last = entries.lastSettledBut("quiet");
     if (last?.kind === "steps") {
         entries.change(last, { steps: [...last.steps, { step, duration }] });
     } else {
