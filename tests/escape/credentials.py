@@ -32,21 +32,9 @@ CREDENTIALS = (
         "runner-memory",
         "reads the memory of the runner: its keys, and the credential that its broker holds",
         python("""
-            def search(pid):
-                with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
-                    for line in maps:
-                        area, rights, rest = line.split(None, 2)
-                        if not rights.startswith("rw") or "[heap]" not in rest and rest.split()[2] != "0":
-                            continue
-                        first, end = (int(text, 16) for text in area.split("-"))
-                        with contextlib.suppress(OSError, ValueError):
-                            memory.seek(first)
-                            if reveal(memory.read(min(end - first, 64 << 20))):
-                                return True
-                return False
             def is_runner(pid):
                 return pid == GIVEN["runner_pid"] and b"python" in content(f"/proc/{pid}/cmdline")
-            each(list(filter(is_runner, pids())) or pids(), search)
+            each(list(filter(is_runner, pids())) or pids(), search_memory)
         """),
         _ON_THE_HOST,
         timeout_s=30,

@@ -76,6 +76,21 @@ def parent_of(pid: int) -> int:
     return int(content(f"/proc/{pid}/stat").rpartition(b")")[2].split()[1])
 
 
+def search_memory(pid: int) -> bool:
+    """Through, if what a process keeps in its memory holds a secret that was planted."""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            area, rights, rest = line.split(None, 2)
+            if not rights.startswith("rw") or ("[heap]" not in rest and rest.split()[2] != "0"):
+                continue
+            first, end = (int(text, 16) for text in area.split("-"))
+            with contextlib.suppress(OSError, ValueError):
+                memory.seek(first)
+                if reveal(memory.read(min(end - first, 64 << 20))):
+                    return True
+    return False
+
+
 def keepers() -> list[int]:
     """What keeps a container up: its first process, and whoever looks whether its runner is there."""
     # The text of our own commands says this too, but does not end with it.

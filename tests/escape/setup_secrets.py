@@ -7,21 +7,6 @@ _YAMA = {"/proc/sys/kernel/yama/ptrace_scope": "0"}
 _LENT = (*USER, "--env", "SETUP_SECRET={setup_secret}")
 _LEFT = "setsid sh -c 'while sleep 60; do :; done' setup-leftover > /dev/null 2>&1 &"
 
-_SEARCH = """\
-def search(pid):
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
-        for line in maps:
-            area, rights, rest = line.split(None, 2)
-            if not rights.startswith("rw") or "[heap]" not in rest and rest.split()[2] != "0":
-                continue
-            first, end = (int(text, 16) for text in area.split("-"))
-            with contextlib.suppress(OSError, ValueError):
-                memory.seek(first)
-                if reveal(memory.read(min(end - first, 64 << 20))):
-                    return True
-    return False
-"""
-
 SETUP_SECRETS = (
     Attempt(
         "setup-environment",
@@ -61,7 +46,7 @@ SETUP_SECRETS = (
     Attempt(
         "setup-memory",
         "reads the memory of the supervisor and of every other process, through which the setup script was lent it",
-        python(_SEARCH + "each(pids(), search)"),
+        python("each(pids(), search_memory)"),
         Control("where the processes above it are as any others", _LENT, needs=_YAMA),
         timeout_s=30,
     ),
@@ -105,7 +90,7 @@ SETUP_SECRETS = (
     Attempt(
         "neighbour-memory",
         "reads the memory of the other task's processes, which hold what its project marked as readable",
-        python(_SEARCH + "each(pids(), search)"),
+        python("each(pids(), search_memory)"),
         Control("with the neighbour's processes and uid", NEIGHBOUR, needs=_YAMA),
         timeout_s=30,
     ),

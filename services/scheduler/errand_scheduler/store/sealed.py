@@ -10,63 +10,31 @@ from errand_scheduler.store.transaction import Tx
 
 @dataclass(frozen=True)
 class Column:
-    """A column of sealed values, and how to go through it. Its name begins with "sealed_"."""
+    """A column of sealed values. Its name begins with "sealed_"."""
 
     table: str
     name: str
-    select: str
-    update: str
+
+    @property
+    def select(self) -> str:
+        """The values after one row, as `after` asks for them."""
+        return f"""
+            SELECT rowid, {self.name} FROM {self.table}
+            WHERE rowid > :after AND {self.name} IS NOT NULL ORDER BY rowid LIMIT :limit
+        """  # noqa: S608 - the names are those below
+
+    @property
+    def update(self) -> str:
+        """One value for another, where it is still what it was."""
+        return f"UPDATE {self.table} SET {self.name} = :new WHERE rowid = :row AND {self.name} = :old"  # noqa: S608 - as above
 
 
 COLUMNS = (
-    Column(
-        table="users",
-        name="sealed_github_token",
-        select="""
-            SELECT rowid, sealed_github_token FROM users
-            WHERE rowid > :after AND sealed_github_token IS NOT NULL ORDER BY rowid LIMIT :limit
-        """,
-        update="UPDATE users SET sealed_github_token = :new WHERE rowid = :row AND sealed_github_token = :old",
-    ),
-    Column(
-        table="users",
-        name="sealed_github_refresh_token",
-        select="""
-            SELECT rowid, sealed_github_refresh_token FROM users
-            WHERE rowid > :after AND sealed_github_refresh_token IS NOT NULL ORDER BY rowid LIMIT :limit
-        """,
-        update="""
-            UPDATE users SET sealed_github_refresh_token = :new
-            WHERE rowid = :row AND sealed_github_refresh_token = :old
-        """,
-    ),
-    Column(
-        table="installation_tokens",
-        name="sealed_token",
-        select="""
-            SELECT rowid, sealed_token FROM installation_tokens
-            WHERE rowid > :after ORDER BY rowid LIMIT :limit
-        """,
-        update="UPDATE installation_tokens SET sealed_token = :new WHERE rowid = :row AND sealed_token = :old",
-    ),
-    Column(
-        table="git_credentials",
-        name="sealed_password",
-        select="""
-            SELECT rowid, sealed_password FROM git_credentials
-            WHERE rowid > :after ORDER BY rowid LIMIT :limit
-        """,
-        update="UPDATE git_credentials SET sealed_password = :new WHERE rowid = :row AND sealed_password = :old",
-    ),
-    Column(
-        table="project_secrets",
-        name="sealed_value",
-        select="""
-            SELECT rowid, sealed_value FROM project_secrets
-            WHERE rowid > :after ORDER BY rowid LIMIT :limit
-        """,
-        update="UPDATE project_secrets SET sealed_value = :new WHERE rowid = :row AND sealed_value = :old",
-    ),
+    Column("users", "sealed_github_token"),
+    Column("users", "sealed_github_refresh_token"),
+    Column("installation_tokens", "sealed_token"),
+    Column("git_credentials", "sealed_password"),
+    Column("project_secrets", "sealed_value"),
 )
 """A test compares them with the schema."""
 
