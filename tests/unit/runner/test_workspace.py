@@ -72,6 +72,15 @@ async def test_what_was_left_uncommitted_is_committed_and_pushed(workspace, orig
     assert git("log", "-1", "--format=%an <%ae> %s", BRANCH, cwd=origin) == "Errand <errand@localhost> Leave off"
 
 
+async def test_files_that_git_lfs_keeps_are_noticed(workspace, folder):
+    await workspace.prepare()
+    assert not await workspace.uses_lfs()
+    (folder / ".gitattributes").write_text("# *.iso filter=lfs\n*.md text\n")
+    assert not await workspace.uses_lfs()
+    (folder / ".gitattributes").write_text("*.md text\n*.bin filter=lfs diff=lfs merge=lfs -text\n")
+    assert await workspace.uses_lfs()
+
+
 async def test_a_clean_tree_makes_no_commit(workspace):
     await workspace.prepare()
 

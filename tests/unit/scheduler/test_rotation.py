@@ -144,3 +144,15 @@ async def test_the_command_says_what_it_did(tmp_path: Path, capsys: pytest.Captu
     settings = SchedulerSettings.model_validate({"ERRAND_DATA": tmp_path / "data", "ERRAND_GITHUB_CLIENT_ID": "x"})
     assert await rotation.rotate_keys(settings) == 0
     assert f"0 sealed values stand under the key that is first in {settings.keys_file}" in capsys.readouterr().out
+
+
+async def test_a_value_that_has_become_another_meanwhile_stays(world: World, keys: Path) -> None:
+    vault = open_vault(keys)
+    await fill(world, vault)
+    column = sealed.COLUMNS[0]
+    (first, *_) = await world.reader.all(sealed.after(column, 0, limit=1))
+    late = sealed.Resealed(row=first.row, old="what it was before", new="sealed anew")
+
+    await world.writer.write(lambda tx: sealed.replace(tx, column, [late]))
+
+    assert (await world.reader.all(sealed.after(column, 0, limit=1)))[0] == first
