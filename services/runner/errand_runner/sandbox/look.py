@@ -13,6 +13,9 @@ from errand_runner.sandbox.line import Line
 # Of one answer; the sandbox is asked for no more than fits.
 _ANSWER_BYTES = 8 * 1024 * 1024
 
+# The same as in guest/look.py.
+LINE_CHARS = 500
+
 T = TypeVar("T")
 
 
@@ -56,23 +59,35 @@ class Look:
         request: dict[str, object] = {"look": "list", "path": path, "most": limit}
         return await self._look(request, timeout_s, _entry_of)
 
-    async def glob(self, pattern: str, *, path: str, limit: int = 1000, timeout_s: float = 20) -> Found[str]:
-        """The files below a folder whose paths match: `*`, `?`, `[ab]`, and `**` for any folders between.
+    async def glob(
+        self, pattern: str, *, path: str, limit: int = 1000, timeout_s: float = 20, with_ignored: bool = True
+    ) -> Found[str]:
+        """The files below a folder whose paths match: `*`, `?`, `[ab]`, `{one,two}`, and `**` for any folders between.
 
-        A pattern without a slash is about names alone. What lies in `.git` is left out.
+        A pattern without a slash is about names alone. What lies in `.git` is left out, and what git ignores where that
+        is wanted, unless all that lies below is ignored. A folder's own files come before those of its folders.
         """
         request: dict[str, object] = {"look": "glob", "path": path, "pattern": pattern, "most": limit}
-        return await self._look(request, timeout_s, lambda frame: frame.text("path"))
+        return await self._look(request | {"ignored": with_ignored}, timeout_s, lambda frame: frame.text("path"))
 
     async def grep(
-        self, pattern: str, *, path: str, glob: str = "", limit: int = 1000, timeout_s: float = 20
+        self,
+        pattern: str,
+        *,
+        path: str,
+        glob: str = "",
+        limit: int = 1000,
+        timeout_s: float = 20,
+        with_ignored: bool = True,
+        once: bool = False,
     ) -> Found[Match]:
-        """The lines below a folder, or in a file, that a regular expression of Python is found in.
+        """The lines below a folder, or in a file, that a regular expression of Python is found in; `once`: the first
+        of each file.
 
         Binary files and what lies in `.git` are left out, and of large files the end. FileError EINVAL: a bad pattern.
         """
         request: dict[str, object] = {"look": "grep", "path": path, "pattern": pattern, "glob": glob, "most": limit}
-        return await self._look(request, timeout_s, _match_of)
+        return await self._look(request | {"ignored": with_ignored, "once": once}, timeout_s, _match_of)
 
     async def checkpoint(
         self,

@@ -1,4 +1,4 @@
-"""A supervisor whose git knows who commits, as the runner sees to in a sandbox."""
+"""Tools; a supervisor whose git knows who commits, as the runner sees to in a sandbox."""
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from errand_runner.sandbox.supervisor import Supervisor
+from tests.unit.runner.agent.tooling import Tools
 from tests.unit.runner.local_supervisor import local_supervisor
 
 COMMITTER = {
@@ -20,3 +21,8 @@ COMMITTER = {
 async def supervisor(tmp_path: Path) -> AsyncGenerator[Supervisor]:
     async with local_supervisor(tmp_path, **COMMITTER) as connected:
         yield connected
+
+
+@pytest.fixture
+def tools(supervisor: Supervisor, tmp_path: Path) -> Tools:
+    return Tools(supervisor, tmp_path)

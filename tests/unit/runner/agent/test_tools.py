@@ -2,46 +2,15 @@
 
 import json
 import re
-from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
-from errand_runner.agent.redact import MASK, Redactor
-from errand_runner.agent.tools import DEFINITIONS, Outcome, Toolbox
+from errand_runner.agent.redact import MASK
+from errand_runner.agent.tools import DEFINITIONS
 from errand_runner.agent.tools.definitions import INPUTS
 from errand_runner.agent.tools.files import FILE_LIMIT_BYTES
-from errand_runner.agent.transcript import ToolCall
-from errand_runner.sandbox.supervisor import Supervisor
-
-SECRET = "ghs_c0ffeec0ffeec0ffee"
-
-
-class Tools:
-    """A toolbox over a folder of this host."""
-
-    def __init__(self, supervisor: Supervisor, folder: Path) -> None:
-        self.folder = folder / "work"
-        self.folder.mkdir()
-        scratch = folder / "it's scratch"
-        scratch.mkdir()
-        redactor = Redactor([SECRET])
-        self.toolbox = Toolbox(supervisor, workspace=str(self.folder), redactor=redactor, scratch=str(scratch))
-        self.live = ""
-
-    async def __call__(self, name: str, **given: object) -> Outcome:
-        self.live = ""
-        async with aclosing(self.toolbox.run(ToolCall("t1", name, given))) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, Outcome):
-                    return piece
-                self.live += piece
-        raise AssertionError("a tool ends with its outcome")
-
-
-@pytest.fixture
-def tools(supervisor: Supervisor, tmp_path: Path) -> Tools:
-    return Tools(supervisor, tmp_path)
+from tests.unit.runner.agent.tooling import SECRET, Tools
 
 
 def test_schemas_say_what_is_checked() -> None:

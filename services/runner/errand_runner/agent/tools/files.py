@@ -1,21 +1,17 @@
 """The file tools: read, write, edit."""
 
 import hashlib
-import posixpath
 
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools.definitions import EditInput, ReadInput, WriteInput
-from errand_runner.agent.tools.outcome import Outcome
+from errand_runner.agent.tools.outcome import Outcome, Refused
 from errand_runner.agent.tools.output import LINE_CHARS, clean
+from errand_runner.agent.tools.paths import absolute
 from errand_runner.sandbox.supervisor import WRITE_LIMIT_BYTES, FileError, Supervisor
 
 FILE_LIMIT_BYTES = 2 * 1024 * 1024
 _READ_CHARS = 30_000
 _LINES_AROUND = 3
-
-
-class Refused(Exception):
-    """The tool did nothing; the message tells Claude why and what to do instead."""
 
 
 class Files:
@@ -28,7 +24,7 @@ class Files:
 
     async def read(self, given: ReadInput, *, folder: str) -> Outcome:
         """Gives numbered lines; `folder` is what a relative path starts from, here and below."""
-        path = _absolute(given.path, folder)
+        path = absolute(given.path, folder)
         data = await self._load(path)
         self._seen[path] = _digest(data)
         lines = self._shown(_decoded(data, path)).splitlines()
@@ -40,7 +36,7 @@ class Files:
 
     async def write(self, given: WriteInput, *, folder: str) -> Outcome:
         """Replaces a whole file, or makes it."""
-        path = _absolute(given.path, folder)
+        path = absolute(given.path, folder)
         if path in self._seen:
             await self._check_fresh(path, await self._load_if_there(path))
         await self._store(path, given.content)
@@ -48,7 +44,7 @@ class Files:
 
     async def edit(self, given: EditInput, *, folder: str) -> Outcome:
         """Replaces text that occurs exactly once, or everywhere when asked."""
-        path = _absolute(given.path, folder)
+        path = absolute(given.path, folder)
         data = await self._load(path)
         await self._check_fresh(path, data)
         text = _decoded(data, path)
@@ -64,7 +60,7 @@ class Files:
     async def _load(self, path: str) -> bytes:
         stat = await self._supervisor.stat(path)
         if stat.is_dir:
-            raise Refused(f"{path} is a folder; list it with bash.")
+            raise Refused(f"{path} is a folder; list it with bash, or use glob.")
         data = await self._supervisor.read(path, limit_bytes=FILE_LIMIT_BYTES + 1)
         if len(data) > FILE_LIMIT_BYTES:
             raise Refused(f"{path} is larger than {FILE_LIMIT_BYTES:,} bytes; use bash to read or change parts of it.")
@@ -92,10 +88,6 @@ class Files:
 
     def _shown(self, text: str) -> str:
         return clean(self._redactor.text(text))
-
-
-def _absolute(path: str, folder: str) -> str:
-    return posixpath.normpath(posixpath.join(folder, path))
 
 
 def _digest(data: bytes) -> bytes:

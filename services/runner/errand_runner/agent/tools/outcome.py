@@ -17,3 +17,7 @@ class Outcome:
     is_error: bool = False
     dropped_bytes: int = 0
     hits: Sequence[Hit] = ()
+
+
+class Refused(Exception):
+    """The tool did nothing; the message tells Claude why and what to do instead."""

@@ -8,9 +8,19 @@ from pydantic import ValidationError
 
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools.bash import Bash
-from errand_runner.agent.tools.definitions import INPUTS, BashInput, EditInput, Input, ReadInput, WriteInput
-from errand_runner.agent.tools.files import Files, Refused
-from errand_runner.agent.tools.outcome import Outcome
+from errand_runner.agent.tools.definitions import (
+    INPUTS,
+    BashInput,
+    EditInput,
+    GlobInput,
+    GrepInput,
+    Input,
+    ReadInput,
+    WriteInput,
+)
+from errand_runner.agent.tools.files import Files
+from errand_runner.agent.tools.outcome import Outcome, Refused
+from errand_runner.agent.tools.search import Search
 from errand_runner.agent.transcript import ToolCall
 from errand_runner.sandbox.limits import Limits
 from errand_runner.sandbox.strain import Strain
@@ -44,6 +54,7 @@ class Toolbox:
             asides=asides,
         )
         self._files = Files(supervisor, redactor)
+        self._search = Search(supervisor, redactor)
         self._redactor = redactor
 
     async def run(self, call: ToolCall) -> AsyncGenerator[str | Outcome]:
@@ -72,6 +83,10 @@ class Toolbox:
                     return await self._files.write(given, folder=folder)
                 case EditInput():
                     return await self._files.edit(given, folder=folder)
+                case GlobInput():
+                    return await self._search.glob(given, folder=folder)
+                case GrepInput():
+                    return await self._search.grep(given, folder=folder)
                 case _:
                     raise AssertionError(f"no tool takes {type(given).__name__}")
         except (Refused, FileError) as error:

@@ -14,7 +14,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
-from .checkpoint import checkpoint
+from .checkpoint import checkpoint, git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,8 @@ LINE_CHARS = 500
 BINARY_LOOK_BYTES = 8192
 
 DEEPEST = 64
+MOST_ALTERNATIVES = 100
+BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
 
 
 def look(request: dict[str, Any]) -> None:
@@ -41,7 +43,9 @@ def look(request: dict[str, Any]) -> None:
         print(json.dumps({"more": more}))
     except OSError as error:
         refuse(error.errno or errno.EIO, str(error))
-    except (re.error, ValueError, OverflowError) as error:
+    except re.error as error:
+        refuse(errno.EINVAL, f"the pattern is no regular expression of Python's: {error}")
+    except (ValueError, OverflowError) as error:
         refuse(errno.EINVAL, str(error))
     sys.stdout.flush()
 
@@ -60,7 +64,7 @@ def list_folder(request: dict[str, Any]) -> Iterator[object]:
 
 def glob(request: dict[str, Any]) -> Iterator[object]:
     matches = matcher(request["pattern"])
-    for path in walk(request["path"]):
+    for path in files_below(request["path"], ignored=request["ignored"]):
         if matches(path):
             yield {"path": text(path)}
 
@@ -69,13 +73,46 @@ def grep(request: dict[str, Any]) -> Iterator[object]:
     wanted = re.compile(request["pattern"].encode("utf-8", "surrogateescape"))
     matches = matcher(request["glob"]) if request["glob"] else None
     root = request["path"]
-    paths = [""] if os.path.isfile(root) else walk(root)
+    paths = [""] if os.path.isfile(root) else files_below(root, ignored=request["ignored"])
     for path in paths:
         if matches and not matches(path):
             continue
         for number, line in enumerate(lines_of(os.path.join(root, path) if path else root), 1):
             if wanted.search(line):
                 yield {"path": text(path), "line": number, "text": text_of(line)}
+                if request["once"]:
+                    break
+
+
+def files_below(root: str, *, ignored: bool) -> Iterator[str]:
+    """Paths from there, in order: a folder's own files before those of its folders."""
+    listed = [] if ignored else not_ignored(root)
+    # Whoever names a folder that git ignores wants what lies in it.
+    return iter(listed) if listed else walk(root)
+
+
+def not_ignored(root: str) -> list[str]:
+    """What git tracks or would; nothing outside of a repository."""
+    os.environ["GIT_OPTIONAL_LOCKS"] = "0"
+    try:
+        said = git("-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    except OSError:
+        return []
+    found: list[str] = []
+    for name in sorted({os.fsdecode(name) for name in said.split(b"\0") if name}, key=rank):
+        path = os.path.join(root, name)
+        if os.path.isdir(path) and not os.path.islink(path):
+            # A repository within this one, of which git says no more.
+            found.extend(os.path.join(name, below) for below in walk(path))
+        elif os.path.lexists(path):
+            found.append(name)
+    return found
+
+
+def rank(path: str) -> list[tuple[bool, str]]:
+    """Where it stands in the order of `walk`."""
+    *folders, name = path.split("/")
+    return [*((True, folder) for folder in folders), (False, name)]
 
 
 def walk(root: str) -> Iterator[str]:
@@ -103,6 +140,26 @@ def walk(root: str) -> Iterator[str]:
 
 def matcher(pattern: str) -> Any:
     """Whether a path matches: `**` is any number of folders; a pattern without a slash is about the name alone."""
+    several = [single_matcher(each) for each in alternatives(pattern)]
+    return lambda path: any(matches(path) for matches in several)
+
+
+def alternatives(pattern: str) -> list[str]:
+    """The patterns that one with `{one,two}` in it stands for."""
+    done, waiting = [], [pattern]
+    while waiting:
+        each = waiting.pop()
+        braces = BRACES.search(each)
+        if braces is None:
+            done.append(each)
+        else:
+            waiting.extend(each[: braces.start()] + word + each[braces.end() :] for word in braces[1].split(","))
+        if len(done) + len(waiting) > MOST_ALTERNATIVES:
+            raise ValueError(f"the braces of {pattern} stand for more than {MOST_ALTERNATIVES} patterns")
+    return done
+
+
+def single_matcher(pattern: str) -> Any:
     if "/" not in pattern:
         one = re.compile(fnmatch.translate(pattern))
         return lambda path: one.match(os.path.basename(path)) is not None

@@ -1,0 +1,35 @@
+"""The tools as Claude sees them. Their order and wording are part of every task's frozen prefix."""
+
+from errand_runner.agent.tools.definitions.commands import BASH, BashInput
+from errand_runner.agent.tools.definitions.files import EDIT, READ, WRITE, EditInput, ReadInput, WriteInput
+from errand_runner.agent.tools.definitions.person import ASK, ASK_USER, AskUserInput
+from errand_runner.agent.tools.definitions.schema import Input
+from errand_runner.agent.tools.definitions.search import GLOB, GREP, GlobInput, GrepInput
+from errand_runner.agent.transcript import Block
+
+__all__ = [
+    "ASK_USER",
+    "DEFINITIONS",
+    "INPUTS",
+    "AskUserInput",
+    "BashInput",
+    "EditInput",
+    "GlobInput",
+    "GrepInput",
+    "Input",
+    "ReadInput",
+    "WriteInput",
+]
+
+INPUTS: dict[str, type[Input]] = {
+    "bash": BashInput,
+    "read": ReadInput,
+    "write": WriteInput,
+    "edit": EditInput,
+    ASK_USER: AskUserInput,
+    "glob": GlobInput,
+    "grep": GrepInput,
+}
+
+# A task that is at work sends the ones that it began with: an input that any release had stays one.
+DEFINITIONS: tuple[Block, ...] = (BASH, READ, WRITE, EDIT, ASK, GLOB, GREP)
