@@ -7,7 +7,7 @@ import pytest
 from errand.v1.runner_pb2 import AttemptRef
 from errand_common.errors import Conflict, NotFound
 from errand_common.values import FailureReason
-from errand_runner.attempt import stored_transcript
+from errand_runner.attempt.conversation import stored_transcript
 from errand_runner.dispatch import Dispatch
 from errand_runner.ending import AttemptFailed
 from tests.unit.runner.scheduler_double import SchedulerDouble, serving

@@ -1,0 +1,58 @@
+"""What one attempt has to work with from its beginning to its end, beside the runner's means."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from errand.v1 import task_pb2
+from errand.v1.runner_pb2 import Assignment
+from errand_common import wire
+from errand_runner.agent.redact import Redactor
+from errand_runner.attempt.means import Means
+from errand_runner.broker.egress.ledger import Ledger
+from errand_runner.broker.egress.rules import Rules
+from errand_runner.freezer import Freezer
+from errand_runner.inputs import Inbox
+from errand_runner.outage import until_answered
+from errand_runner.outbox import Log
+from errand_runner.record import Recorder
+from errand_runner.remotes import remotes_of
+from errand_runner.sandbox.quota import Quota
+from errand_runner.steps import Steps
+
+Answer = TypeVar("Answer")
+
+
+class Kit:
+    """One attempt's. `clock` stands still while the attempt does."""
+
+    def __init__(self, means: Means, assignment: Assignment, inbox: Inbox, log: Log, runner_id: str) -> None:
+        self.means, self.assignment, self.inbox, self.log = means, assignment, inbox, log
+        self.runner_id = runner_id
+        self.task, self.project = assignment.task, assignment.project
+        self.recorder = Recorder(log, means.deltas, task_id=assignment.task.task_id)
+        self.redactor = Redactor([means.model_key])
+        self.quota = Quota(means.limits.workspace_bytes)
+        self.freezer = Freezer(
+            log.attempt_id, leases=means.leases, brake=means.brake, clock=means.clock, teller=self.recorder
+        )
+        self.clock = self.freezer.clock
+        self.ledger = Ledger(self.recorder.egress_used)
+        self.steps = Steps(recorder=self.recorder, freezer=self.freezer, ids=means.ids)
+        self.remotes = remotes_of(assignment, dispatch=means.dispatch, redactor=self.redactor, now_s=means.clock.boot_s)
+
+    def rules(self) -> Rules:
+        """Of egress, as the project has them now: people may change them while the attempt works."""
+        egress = (self.inbox.project or self.project).egress
+        return Rules.of(wire.word(task_pb2.EgressMode, egress.mode), egress.allowed_hosts)
+
+    async def patiently(self, step: Callable[[], Awaitable[Answer]]) -> Answer:
+        """A step that needs GitHub, tried again while that is away. Raises HostAway when it stays away."""
+
+        async def passed() -> Answer:
+            await self.freezer.gate()
+            return await step()
+
+        async def delayed(reason: str, delay_s: float) -> None:
+            await self.recorder.git_delayed(self.redactor.text(reason), delay_s)
+
+        return await until_answered(passed, patience=self.means.git_patience, clock=self.clock, delayed=delayed)

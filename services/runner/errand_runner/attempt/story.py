@@ -1,0 +1,129 @@
+"""One attempt, as a story: into a sandbox, the repository, the conversation, and what it came to."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+from errand.v1 import event_pb2
+from errand.v1.runner_pb2 import Assignment
+from errand_common import wire
+from errand_common.tasks import beside, until_one_ends
+from errand_common.values import AttemptPhase, FailureReason
+from errand_runner.agent.facts import EndReason, TurnEnded
+from errand_runner.attempt.borrowing import borrow_credential, borrow_secrets
+from errand_runner.attempt.conversation import Conversation, transcript_of
+from errand_runner.attempt.kit import Kit
+from errand_runner.attempt.means import Means
+from errand_runner.attempt.quarters import Quarters
+from errand_runner.delivery import Delivery
+from errand_runner.ending import FAILURES, AttemptFailed, outcome_of_failure, outcome_of_turn
+from errand_runner.footing import tell_footing
+from errand_runner.inputs import Inbox
+from errand_runner.lent_secrets import LentSecrets
+from errand_runner.lodger import Lodger
+from errand_runner.lodging import Lodged
+from errand_runner.outbox import Log
+from errand_runner.saving import Keeper, Saving
+from errand_runner.start import Start
+from errand_runner.worker import Outcome
+
+
+async def run_attempt(means: Means, assignment: Assignment, inbox: Inbox, log: Log, runner_id: str) -> Outcome:
+    """Work on an accepted attempt, and on what comes into its inbox, until it succeeds or fails.
+
+    What it did is in its log; the workspace stays.
+    """
+    kit = Kit(means, assignment, inbox, log, runner_id)
+    try:
+        outcome = outcome_of_turn(await _Attempt(kit).run())
+    except FAILURES as exc:
+        outcome = outcome_of_failure(exc)
+    # It may quote git, or whatever else was heard.
+    return replace(outcome, reason=kit.redactor.text(outcome.reason))
+
+
+class _Attempt:
+    def __init__(self, kit: Kit) -> None:
+        self.kit = kit
+        self.start = Start(
+            kit.project,
+            steps=kit.steps,
+            images=kit.means.engine.images,
+            pull=kit.means.image_pull,
+            redactor=kit.redactor,
+        )
+        self.quarters = Quarters(kit, self.start)
+        self.secrets = LentSecrets()
+        self.notes: Sequence[str] = ()
+        self.ended: TurnEnded | None = None
+
+    async def run(self) -> TurnEnded:
+        """The story, which stands still while the scheduler is out of reach for long."""
+        kit = self.kit
+        # From here and not only once it opens: its workspace is not removed while it waits for GitHub.
+        in_use = kit.means.book.in_use(kit.task.task_id)
+        with in_use, kit.means.brake.carrying(kit.log.attempt_id, kit.task.task_id):
+            try:
+                await until_one_ends(self.work(), kit.freezer.watch(), kit.ledger.watch())
+            finally:
+                await kit.ledger.settle()
+        assert self.ended is not None, "watching never ends by itself"
+        return self.ended
+
+    async def work(self) -> None:
+        """The story. Whatever the turn came to, what it committed is delivered."""
+        kit = self.kit
+        await kit.recorder.phase(AttemptPhase.STARTING)
+        if not kit.recorder.resumed:
+            await kit.recorder.step(event_pb2.STEP_QUEUE, wire.seconds(kit.assignment.queue_duration))
+        async with AsyncExitStack() as stack:
+            with kit.means.pool.starting():
+                await self._check_room()
+                lodger = await self._move_in(stack)
+                async with beside(transcript_of(kit)) as reading:
+                    await lodger.through(self._get_ready)
+                    transcript = await reading
+            await kit.recorder.phase(AttemptPhase.RUNNING)
+            keeper = Keeper(kit.recorder, kit.patiently, kit.redactor)
+            saving = Saving(lodger, keeper, workspace_of=self.quarters.workspace)
+            conversation = Conversation(kit, self.quarters, lodger, secrets=self.secrets, notes=self.notes)
+            ended = await conversation.hold(transcript, saving)
+            if ended.reason is EndReason.PARKED:
+                await saving.last()
+            else:
+                await self._deliver(lodger, ended)
+        self.ended = ended
+
+    async def _check_room(self) -> None:
+        if shortage := await asyncio.to_thread(self.kit.means.room.shortage):
+            raise AttemptFailed(FailureReason.DISK, f"{shortage}, then send the task on")
+
+    async def _move_in(self, stack: AsyncExitStack) -> Lodger:
+        """Into a sandbox, while what is lent is asked for."""
+        async with beside(borrow_credential(self.kit)) as borrowing, beside(borrow_secrets(self.kit)) as secrets:
+            if self.kit.project.image:
+                # Getting it may take minutes, and a missing right is told at once.
+                await borrowing
+            await self.quarters.get_image()
+            lodger = await stack.enter_async_context(self.quarters.lodger().housed())
+            await borrowing
+            self.secrets = await secrets
+        return lodger
+
+    async def _get_ready(self, lodged: Lodged) -> None:
+        kit, workspace = self.kit, self.quarters.workspace(lodged)
+        if kit.recorder.began and await workspace.take_up():
+            return
+        footing = await self.start.clone(workspace, kit.patiently, patience_s=kit.means.git_patience.budget_s)
+        self.notes = await tell_footing(footing, kit.task, kit.recorder)
+        await self.start.set_up(lodged[0].supervisor, self.secrets)
+
+    async def _deliver(self, lodger: Lodger, ended: TurnEnded) -> None:
+        """Push what was committed and see to the pull request. Nothing new: nothing to do."""
+        kit = self.kit
+        delivery = Delivery(kit.assignment, kit.means.dispatch, kit.recorder, kit.clock, kit.patiently, kit.redactor)
+        changes = await lodger.through(lambda lodged: delivery.push(self.quarters.workspace(lodged)))
+        # On another git host there is nothing to open: the scheduler has said so in the task.
+        if changes is not None and not kit.project.git_host:
+            await delivery.open_pull_request(changes, ended)
