@@ -38,7 +38,13 @@ class Inbox:
 
     def take_steers(self) -> list[task_pb2.Input]:
         """What is meant for the running turn."""
-        return self._take([each for each in self._said() if each.kind == task_pb2.INPUT_KIND_STEER])
+        return self._take(self._steers())
+
+    async def steered(self) -> None:
+        """Returns as soon as something is meant for the running turn."""
+        while not self._steers():
+            self._filled.clear()
+            await self._filled.wait()
 
     def begin_question(self) -> None:
         """A question is about to be asked: nobody who wrote before saw it."""
@@ -65,6 +71,9 @@ class Inbox:
             self._filled.clear()
             await self._filled.wait()
         return answer
+
+    def _steers(self) -> list[task_pb2.Input]:
+        return [each for each in self._said() if each.kind == task_pb2.INPUT_KIND_STEER]
 
     def _said(self) -> list[task_pb2.Input]:
         unrelated = self._unrelated

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 
 from errand_runner.agent.redact import Redactor, StreamRedactor
-from errand_runner.agent.tools.output import clean
+from errand_runner.agent.tools.stream import clean
 from errand_runner.sandbox.supervisor import Chunk, Exit, Finished
 
 Say = Callable[[str], None]

@@ -1,7 +1,7 @@
 """Tools that outlive the sandbox in which they run: a call whose sandbox goes is answered, and the next one runs."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from errand_runner.agent.tools import Outcome, Toolbox
 from errand_runner.agent.transcript import INTERRUPTED, ToolCall
@@ -44,6 +44,11 @@ class LodgedTools:
             self._lodger.rest()
         except SandboxGone as exc:
             yield await self._answer(exc)
+
+    async def end_turn(self) -> None:
+        """As `Toolbox.end_turn`; in a sandbox that is gone nothing runs, and whoever needs it next has it replaced."""
+        with suppress(SandboxGone):
+            await self._toolbox.end_turn()
 
     async def _answer(self, gone: SandboxGone) -> Outcome:
         await self._lodger.move(gone)

@@ -81,6 +81,19 @@ def test_nothing_begins_only_to_say_what_became_of_the_working_folder(messages):
     assert texts(heard.with_notes(heard.everything())) == []
 
 
+async def test_a_steer_is_noticed_before_it_is_taken_and_a_queued_word_is_not_one():
+    box = Inbox([queue(1, "a")])
+    noticing = asyncio.ensure_future(box.steered())
+    box.put([queue(1, "a"), queue(2, "b")])
+    await asyncio.sleep(0)
+    assert not noticing.done()
+    box.put([queue(1, "a"), queue(2, "b"), steer(3, "c")])
+    async with asyncio.timeout(5):
+        await noticing
+        await box.steered()
+    assert [each.text for each in box.take_steers()] == ["c"]
+
+
 def test_a_steer_is_marked_as_said_in_mid_work_and_holds_no_secrets():
     heard = hearing(Transcript.restore(PREFIX, [EARLIER]), queue(1, "Then this."), steer(2, f"With {SECRET}."))
 

@@ -22,6 +22,9 @@ class Tools(Protocol):
     def run(self, call: ToolCall) -> AsyncGenerator[str | Outcome]:
         """Gives live pieces of output, and last the outcome. Closing the generator ends the tool."""
 
+    async def end_turn(self) -> None:
+        """The turn is over: ends what still runs."""
+
 
 async def _nobody() -> Answer | None:
     return None

@@ -23,12 +23,13 @@ from errand_runner.agent.facts import (
     WaitOver,
 )
 from errand_runner.agent.judge import CUT_OFF, Action, Streak, judge
-from errand_runner.agent.prompt import AFTER_WAIT
+from errand_runner.agent.prompt import AFTER_WAIT, BACKGROUND_ENDED
 from errand_runner.agent.retry import Tries
 from errand_runner.agent.said import Answer, Said
 from errand_runner.agent.tools import Outcome
 from errand_runner.agent.tools.definitions import AskUserInput
 from errand_runner.agent.transcript import Block, Message, ToolCall, ToolResult, Transcript, encode
+from errand_runner.agent.unattended import counts_on_background
 from errand_runner.agent.waits import question_in, wait_for
 
 
@@ -82,6 +83,8 @@ class _Turn:
             answers.append(self.settled().block())
         if said.answer is not None and self.heard:
             answers.append({"type": "text", "text": AFTER_WAIT})
+        elif (answers or said.blocks) and counts_on_background(self.transcript.messages):
+            answers.append({"type": "text", "text": BACKGROUND_ENDED})
         if answers or said.blocks:
             yield self.append([*answers, *said.blocks], [*self.heard_ids(), *said.input_ids])
         elif (last := self.transcript.last) is not None and last.role is Role.ASSISTANT:
@@ -226,7 +229,8 @@ class _Turn:
         return wait
 
     async def close(self, ending: TurnEnded) -> AsyncGenerator[Fact]:
-        """Says how it ended."""
+        """Ends what still runs, and says how it ended."""
+        await self.agent.tools.end_turn()
         yield ending
 
     def answer(self, content: Sequence[Block]) -> MessageAppended:

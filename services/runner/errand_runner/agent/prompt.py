@@ -19,6 +19,8 @@ AFTER_WAIT = (
     "While the task waited, the sandbox was closed: what ran in it has ended; files in your working folder are kept."
 )
 
+BACKGROUND_ENDED = "What you had started in the background has ended meanwhile."
+
 LFS = (
     "Files that .gitattributes gives to Git LFS are here as pointers, three lines of text each, and not their content,"
     " which cannot be had in this sandbox: leave them as they are, and add no file that LFS would take."

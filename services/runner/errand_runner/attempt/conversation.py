@@ -122,4 +122,5 @@ class Conversation:
             strain=Strain(supervisor, kit.means.limits, kit.quota),
             secrets=self._secrets.agent,
             asides=kit.ledger.take_words,
+            steered=kit.inbox.steered,
         )

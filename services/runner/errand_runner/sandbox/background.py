@@ -87,9 +87,9 @@ class Background:
         except BrokenFrame as exc:
             raise self._line.fail(str(exc)) from exc
 
-    async def wait(self, job: int, *, timeout_s: float) -> JobState:
-        """How it stands at its end, or after the time."""
-        head: dict[str, object] = {"op": "wait", "job": job, "timeout_s": timeout_s}
+    async def wait(self, job: int, *, timeout_s: float, beyond: int | None = None) -> JobState:
+        """How it stands at its end, once it has written more than `beyond` bytes, or after the time."""
+        head: dict[str, object] = {"op": "wait", "job": job, "timeout_s": timeout_s, "beyond": beyond}
         frame = await self._line.ask(head, bound_s=timeout_s + _WAIT_SPARE_S)
         try:
             return _of(job, frame)

@@ -19,7 +19,7 @@ from errand_runner.sandbox.look import Look
 
 __all__ = ["Chunk", "Exit", "FileError", "Finished", "Gap", "Kept", "SandboxGone", "Stat", "Supervisor"]
 
-VERSION = 5
+VERSION = 6
 
 # What one write or one stdin may hold; it travels in a single frame.
 WRITE_LIMIT_BYTES = 16 * 1024 * 1024

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errand_runner.agent.redact import MASK, Redactor
-from errand_runner.agent.tools.output import LIVE_PIECE_CHARS, CommandOutput, Digest, clean
+from errand_runner.agent.tools.output import LIVE_PIECE_CHARS, CommandOutput, Digest
+from errand_runner.agent.tools.stream import clean
 
 SECRET = "s3cret-s3cret-s3cret"
 FRAGMENTS = st.sampled_from(

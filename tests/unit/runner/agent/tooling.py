@@ -1,5 +1,6 @@
 """Tools over a folder of this host."""
 
+import asyncio
 from contextlib import aclosing
 from pathlib import Path
 
@@ -20,14 +21,26 @@ class Tools:
         scratch = folder / "it's scratch"
         scratch.mkdir()
         redactor = Redactor([SECRET])
-        self.toolbox = Toolbox(supervisor, workspace=str(self.folder), redactor=redactor, scratch=str(scratch))
+        self.steered = asyncio.Event()
+        self.toolbox = Toolbox(
+            supervisor,
+            workspace=str(self.folder),
+            redactor=redactor,
+            scratch=str(scratch),
+            steered=self._until_steered,
+        )
         self.live = ""
+        self.calls = 0
 
     async def __call__(self, name: str, **given: object) -> Outcome:
         self.live = ""
-        async with aclosing(self.toolbox.run(ToolCall("t1", name, given))) as pieces:
+        self.calls += 1
+        async with aclosing(self.toolbox.run(ToolCall(f"t{self.calls}", name, given))) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Outcome):
                     return piece
                 self.live += piece
         raise AssertionError("a tool ends with its outcome")
+
+    async def _until_steered(self) -> None:
+        await self.steered.wait()

@@ -43,6 +43,16 @@ async def test_a_job_outlives_its_call_and_is_read_later(supervisor: Supervisor,
     assert await said(supervisor, job, offset=100) == b""
 
 
+async def test_a_wait_for_output_ends_with_the_first_of_it(supervisor: Supervisor, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    job = await start(supervisor, f"echo one; until test -e {go}; do sleep 0.01; done; echo two; sleep 300", tmp_path)
+    assert (await supervisor.background.wait(job, timeout_s=20, beyond=0)).output.size_bytes == 4
+    waiting = asyncio.ensure_future(supervisor.background.wait(job, timeout_s=20, beyond=4))
+    assert (await supervisor.background.wait(job, timeout_s=0, beyond=4)).output.size_bytes == 4
+    go.touch()
+    assert (await waiting).output.size_bytes == 8
+
+
 async def test_a_job_that_cannot_start_is_a_file_error(supervisor: Supervisor, tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot exec no-such in /") as refusal:
         await supervisor.background.start(["no-such"], cwd="/", folder=str(tmp_path))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from errand_runner.agent.redact import Redactor
+from errand_runner.agent.tools.background import Background
 from errand_runner.agent.tools.definitions import BashInput
 from errand_runner.agent.tools.outcome import Outcome
 from errand_runner.agent.tools.output import LIVE_BYTES, CommandOutput
@@ -40,6 +41,7 @@ class Bash:
         strain: Strain,
         secrets: Mapping[str, str],
         asides: Callable[[], Sequence[str]],
+        background: Background,
     ) -> None:
         """`scratch` is a folder of the sandbox for the side channel by which a shell tells where it ended; `secrets`
         are in the environment of every command."""
@@ -49,7 +51,7 @@ class Bash:
         # On the volume, not in memory as `scratch` may be; beside the repository, whose status does not show it.
         self._output_folder = f"{PurePosixPath(workspace).parent}/.errand/output"
         self._redactor = redactor
-        self._strain, self._asides = strain, asides
+        self._strain, self._asides, self._background = strain, asides, background
         self._environment = {**secrets, **_ENVIRONMENT}
         self.folder = workspace
 
@@ -77,8 +79,23 @@ class Bash:
         self._follow(ended)
         result = output.result(ended.kept).rstrip()
         hits = await self._strain.after(ended, result)
-        told = _outcome(result, ended, given.timeout_s, hits, self._asides())
+        asides = [*self._asides(), *await self._background.running()]
+        told = _outcome(result, ended, given.timeout_s, hits, asides)
         yield replace(told, dropped_bytes=output.dropped_bytes)
+
+    async def start(self, given: BashInput, *, tool_use_id: str) -> Outcome:
+        """Starts a command in the background; the working folder stays as it is."""
+        await self._strain.begin()
+        try:
+            return await self._background.start(
+                given.command,
+                tool_use_id=tool_use_id,
+                folder=self.folder,
+                env=self._environment,
+                output_folder=self._output_folder,
+            )
+        except FileError as error:
+            return self._not_started(error)
 
     def _start(self, given: BashInput) -> AsyncGenerator[Chunk | Gap | Exit]:
         # On the command's own first line, so that the line numbers in bash's messages are right.
@@ -105,6 +122,8 @@ class Bash:
             return Outcome(
                 "The command is too long for the shell: write it to a file, then run that file.", is_error=True
             )
+        if error.name == "EAGAIN":
+            return Outcome(f"The command did not start: {error}.", is_error=True)
         was, self.folder = self.folder, self._workspace
         return Outcome(
             f"The command did not start in {was}: {error}. The working folder is {self.folder} now.", is_error=True

@@ -5,8 +5,9 @@ import hashlib
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools.definitions import EditInput, ReadInput, WriteInput
 from errand_runner.agent.tools.outcome import Outcome, Refused
-from errand_runner.agent.tools.output import LINE_CHARS, clean
+from errand_runner.agent.tools.output import LINE_CHARS
 from errand_runner.agent.tools.paths import absolute
+from errand_runner.agent.tools.stream import clean
 from errand_runner.sandbox.supervisor import WRITE_LIMIT_BYTES, FileError, Supervisor
 
 FILE_LIMIT_BYTES = 2 * 1024 * 1024

@@ -8,8 +8,8 @@ from errand_runner.agent.redact import Redactor, StreamRedactor
 from errand_runner.agent.tools.definitions import GlobInput, GrepInput
 from errand_runner.agent.tools.definitions.search import MOST_FILES, MOST_LINES
 from errand_runner.agent.tools.outcome import Outcome
-from errand_runner.agent.tools.output import clean
 from errand_runner.agent.tools.paths import absolute
+from errand_runner.agent.tools.stream import clean
 from errand_runner.sandbox.look import LINE_CHARS, Found, Match
 from errand_runner.sandbox.supervisor import Supervisor
 

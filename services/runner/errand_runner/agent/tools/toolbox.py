@@ -1,21 +1,25 @@
 """Runs what Claude asks for: checks the call, picks the tool, and answers in every case."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
 from pydantic import ValidationError
 
 from errand_runner.agent.redact import Redactor
+from errand_runner.agent.tools.background import Background, nobody_steers
 from errand_runner.agent.tools.bash import Bash
 from errand_runner.agent.tools.definitions import (
     INPUTS,
     BashInput,
+    BashOutputInput,
     EditInput,
     GlobInput,
     GrepInput,
     Input,
+    KillInput,
     ReadInput,
+    WaitInput,
     WriteInput,
 )
 from errand_runner.agent.tools.files import Files
@@ -40,18 +44,23 @@ class Toolbox:
         strain: Strain | None = None,
         secrets: Mapping[str, str] | None = None,
         asides: Callable[[], Sequence[str]] = tuple,
+        steered: Callable[[], Awaitable[None]] = nobody_steers,
     ) -> None:
         """`workspace` is where the repository lies, `scratch` a writable folder; both are paths in the sandbox.
         `asides` gives what else Claude should know once a command has ended, such as a host that was refused to it.
-        `secrets` are the project's that the agent may read, by name."""
+        `secrets` are the project's that the agent may read, by name. `steered` returns once a person has written
+        something for the turn that runs."""
+        strain = strain or Strain(supervisor, Limits())
+        self._background = Background(supervisor, redactor, strain=strain, asides=asides, steered=steered)
         self._bash = Bash(
             supervisor,
             workspace=workspace,
             scratch=scratch,
             redactor=redactor,
-            strain=strain or Strain(supervisor, Limits()),
+            strain=strain,
             secrets=secrets or {},
             asides=asides,
+            background=self._background,
         )
         self._files = Files(supervisor, redactor)
         self._search = Search(supervisor, redactor)
@@ -66,17 +75,29 @@ class Toolbox:
         given = _checked(call)
         if isinstance(given, Outcome):
             yield given
-        elif isinstance(given, BashInput):
+        elif isinstance(given, BashInput) and not given.background:
             async with aclosing(self._bash.run(given)) as pieces:
                 async for piece in pieces:
                     yield self._masked(piece) if isinstance(piece, Outcome) else piece
         else:
-            yield self._masked(await self._on_files(given))
+            yield self._masked(await self._answer(call, given))
 
-    async def _on_files(self, given: Input) -> Outcome:
+    async def end_turn(self) -> None:
+        """Ends what still runs in the background. Raises SandboxGone."""
+        await self._background.end_all()
+
+    async def _answer(self, call: ToolCall, given: Input) -> Outcome:
         folder = self._bash.folder
         try:
             match given:
+                case BashInput():
+                    return await self._bash.start(given, tool_use_id=call.tool_use_id)
+                case BashOutputInput():
+                    return await self._background.output(given)
+                case KillInput():
+                    return await self._background.kill(given)
+                case WaitInput():
+                    return await self._background.wait(given)
                 case ReadInput():
                     return await self._files.read(given, folder=folder)
                 case WriteInput():

@@ -25,11 +25,12 @@ INPUT_LIMIT_BYTES = 1024 * 1024
 
 
 class Waiting(NamedTuple):
-    """A request for a job's end, answered then or at its time."""
+    """A request for a job's end, or for output beyond so many bytes; answered then or at its time."""
 
     request: int
     job: Job
     due_s: float
+    beyond: float
 
 
 class Background:
@@ -105,8 +106,10 @@ class Background:
         self.channel.send({"op": "ok", "id": head["id"], "jobs": jobs})
 
     def wait(self, head: Head, body: bytes) -> None:
-        waiting = Waiting(head["id"], self.job(head), self.jobs.clock.now_s() + head["timeout_s"])
-        if waiting.job.id not in self.jobs.by_id:
+        due_s = self.jobs.clock.now_s() + head["timeout_s"]
+        beyond = math.inf if head["beyond"] is None else head["beyond"]
+        waiting = Waiting(head["id"], self.job(head), due_s, beyond)
+        if waiting.job.id not in self.jobs.by_id or has_more(waiting):
             self.answer(waiting)
         elif len(self.waiting) >= MOST_WAITING:
             raise OSError(errno.EAGAIN, f"{MOST_WAITING} requests wait for the ends of commands already")
@@ -124,14 +127,18 @@ class Background:
         return self.by_id[head["job"]]
 
     def tick(self) -> float | None:
-        """Answers those whose time to wait is over; returns the seconds until the next is."""
+        """Answers those that have what they wait for, or no more time; returns the seconds until the next has none."""
         if self.jobs.clock.since_s is not None:
             return None
         now_s = self.jobs.clock.now_s()
-        for waiting in [each for each in self.waiting if each.due_s <= now_s]:
+        for waiting in [each for each in self.waiting if each.due_s <= now_s or has_more(each)]:
             self.answer(waiting)
         next_s = min((each.due_s for each in self.waiting), default=math.inf)
         return None if next_s == math.inf else max(0.0, next_s - now_s)
+
+
+def has_more(waiting: Waiting) -> bool:
+    return waiting.job.kept is not None and waiting.job.kept.size > waiting.beyond
 
 
 def state(job: Job) -> dict[str, object]:

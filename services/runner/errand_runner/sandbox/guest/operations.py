@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .loop import Loop
     from .oom import OomScore
 
-VERSION = 5
+VERSION = 6
 
 
 class Operations:

@@ -1,6 +1,15 @@
 """The tools as Claude sees them. Their order and wording are part of every task's frozen prefix."""
 
-from errand_runner.agent.tools.definitions.commands import BASH, BashInput
+from errand_runner.agent.tools.definitions.commands import (
+    BASH,
+    BASH_OUTPUT,
+    KILL,
+    WAIT,
+    BashInput,
+    BashOutputInput,
+    KillInput,
+    WaitInput,
+)
 from errand_runner.agent.tools.definitions.files import EDIT, READ, WRITE, EditInput, ReadInput, WriteInput
 from errand_runner.agent.tools.definitions.person import ASK, ASK_USER, AskUserInput
 from errand_runner.agent.tools.definitions.schema import Input
@@ -13,11 +22,14 @@ __all__ = [
     "INPUTS",
     "AskUserInput",
     "BashInput",
+    "BashOutputInput",
     "EditInput",
     "GlobInput",
     "GrepInput",
     "Input",
+    "KillInput",
     "ReadInput",
+    "WaitInput",
     "WriteInput",
 ]
 
@@ -29,7 +41,10 @@ INPUTS: dict[str, type[Input]] = {
     ASK_USER: AskUserInput,
     "glob": GlobInput,
     "grep": GrepInput,
+    "bash_output": BashOutputInput,
+    "kill": KillInput,
+    "wait": WaitInput,
 }
 
 # A task that is at work sends the ones that it began with: an input that any release had stays one.
-DEFINITIONS: tuple[Block, ...] = (BASH, READ, WRITE, EDIT, ASK, GLOB, GREP)
+DEFINITIONS: tuple[Block, ...] = (BASH, READ, WRITE, EDIT, ASK, GLOB, GREP, BASH_OUTPUT, KILL, WAIT)
