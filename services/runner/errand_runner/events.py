@@ -27,7 +27,7 @@ LARGE_BYTES = 64 * 1024
 """Behind a smaller request the next one waits for its answer, and grows meanwhile: requests cost, not events."""
 
 DELTA_PAUSE_S = 0.05
-"""Transient pieces alone are sent at most so often: messages cost, not events."""
+"""Transient pieces alone are sent at most so often: messages cost, not events. No event waits for it."""
 
 DELTA_BYTES = 256 * 1024
 """Transient text that one batch carries beside its events."""
@@ -51,6 +51,7 @@ class EventStream:
         suspicion: Suspicion,
         on_superseded: Callable[[str], None],
         on_taken: Callable[[], None],
+        delta_pause_s: float = DELTA_PAUSE_S,
     ) -> None:
         """`suspicion` outlives the stream; `on_taken` hears each time that events were stored."""
         self._on_taken = on_taken
@@ -70,6 +71,8 @@ class EventStream:
         self._last_was_large = False
         self._kinds = deque([self._next_ordinary, self._next_trial])
         self._pace_s = 0.0
+        self._delta_pause_s = delta_pause_s
+        self._delta_pause: asyncio.TimerHandle | None = None
         self._on_trial = False
 
     async def run(self) -> None:
@@ -88,6 +91,8 @@ class EventStream:
             raise
         finally:
             self._refusals.close()
+            if self._delta_pause is not None:
+                self._delta_pause.cancel()
 
     async def _write_batches(self, call: _Call) -> None:
         self._outbox.changed.set()
@@ -102,7 +107,7 @@ class EventStream:
                 except asyncio.InvalidStateError:
                     # The stream has ended; the reader learns how, and ends this too.
                     await asyncio.get_running_loop().create_future()
-                await asyncio.sleep(max(self._pace_s, 0 if request.batches else DELTA_PAUSE_S))
+                await asyncio.sleep(self._pace_s)
 
     async def _read_acks(self, call: _Call) -> None:
         async for response in _responses(call):
@@ -161,8 +166,16 @@ class EventStream:
 
     def _next_ordinary(self) -> StreamEventsRequest | None:
         batches = self._batches.next([each for each in self._outbox.logs if self._may_go(each)])
+        if not batches and self._delta_pause is not None:
+            return None
         deltas = self._deltas.take(limit_bytes=DELTA_BYTES)
+        if not batches and deltas:
+            self._delta_pause = asyncio.get_running_loop().call_later(self._delta_pause_s, self._end_delta_pause)
         return StreamEventsRequest(batches=batches, deltas=deltas) if batches or deltas else None
+
+    def _end_delta_pause(self) -> None:
+        self._delta_pause = None
+        self._outbox.changed.set()
 
     def _may_go(self, attempt_id: str) -> bool:
         return not (self._refusals.rests(attempt_id) or self._suspicion.suspects(attempt_id))

@@ -12,7 +12,7 @@ from errand_common.errors import ErrandError
 from errand_runner.bisection import Suspicion
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
-from errand_runner.events import EventStream
+from errand_runner.events import DELTA_PAUSE_S, EventStream
 from errand_runner.outbox import Log, Outbox
 from tests.unit.runner.scheduler_double import SchedulerDouble, serving
 
@@ -50,7 +50,11 @@ class Line:
 
 @asynccontextmanager
 async def sending(
-    double: SchedulerDouble | None, box: Outbox, *, connect: Callable[..., Any] = serving
+    double: SchedulerDouble | None,
+    box: Outbox,
+    *,
+    connect: Callable[..., Any] = serving,
+    delta_pause_s: float = DELTA_PAUSE_S,
 ) -> AsyncGenerator[Line]:
     """The line, open; `cut` breaks it once. `connect` gives the stub."""
     suspicion = Suspicion()
@@ -65,6 +69,7 @@ async def sending(
                 suspicion=suspicion,
                 on_taken=lambda: None,
                 on_superseded=line.superseded.append,
+                delta_pause_s=delta_pause_s,
             )
             running = asyncio.ensure_future(stream.run())
             cut = asyncio.ensure_future(line.cut.wait())

@@ -284,6 +284,32 @@ async def test_words_that_come_together_travel_together(box):
     assert len(double.deltas) < 4
 
 
+async def test_words_pause_and_events_do_not_wait_for_that(box):
+    double = SchedulerDouble()
+    log = box.hold(ATTEMPT, 1)
+    answered: list[Directives] = []
+    async with sending(double, box, delta_pause_s=3600) as line:
+        line.dispatch.on_directives = answered.append
+        line.deltas.add(event_pb2.Delta(subject_id="msg_1", text="I "))
+        await until(lambda: answered)
+        line.deltas.add(event_pb2.Delta(subject_id="msg_2", text="will "))
+        await until(lambda: not box.changed.is_set())
+        await append(log, 1)
+        await drained(log)
+
+    assert [(len(request.deltas), len(request.batches)) for request in double.requests] == [(1, 0), (1, 1)]
+
+
+async def test_words_go_on_after_their_pause(box):
+    double = SchedulerDouble()
+    async with sending(double, box, delta_pause_s=0.01) as line:
+        for number in range(3):
+            line.deltas.add(event_pb2.Delta(subject_id=f"msg_{number}", text="I "))
+            await double.until(lambda: len(double.deltas) == number + 1)  # noqa: B023 - read at once
+
+    assert len(double.requests) == 3
+
+
 async def test_a_flood_of_words_never_makes_a_message_that_nobody_takes(box):
     double = SchedulerDouble()
     async with sending(double, box) as line:

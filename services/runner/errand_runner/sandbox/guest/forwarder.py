@@ -21,6 +21,9 @@ class Forwarder:
         self.path = path
         self.listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # For every connection: an answer comes in pieces, and the next would wait for the last one's acknowledgement,
+        # which git's side holds back for 40 ms.
+        self.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.listener.bind(("127.0.0.1", port))
         self.listener.listen(128)
         self.listener.setblocking(False)
