@@ -233,9 +233,9 @@ async def test_a_scheduler_that_knows_no_such_stream_is_final(box):
     log = box.hold(ATTEMPT, 1)
     await append(log, 1)
     async with sending(None, box) as line:
-        await until(lambda: len(line.errors) > LIMIT)
+        # On a busy host a first connection may fail, which is another error.
+        await until(lambda: sum(isinstance(error, Unimplemented) for error in line.errors) > LIMIT)
 
-    assert all(isinstance(error, Unimplemented) for error in line.errors)
     assert log.broken is None
 
 
