@@ -86,6 +86,10 @@ class Screen:
                 self._line("step", f"{_STEPS.get(detail['step'], detail['step'])} {detail['duration']:.2f} s", "dim")
             case "message_appended" if detail["role"] == "assistant" and detail["message_id"] not in self._spoken:
                 self._line("claude", detail["summary"], "magenta")
+            case "todo_changed":
+                self._todo(detail["items"])
+            case "tool_call_started" | "tool_call_finished" if detail["tool_name"] == "todo":
+                pass
             case "tool_call_started":
                 sign = "$ " if detail["tool_name"] == "bash" else ""
                 self._line(detail["tool_name"], f"{sign}{detail['summary']}", "bold yellow")
@@ -119,6 +123,11 @@ class Screen:
                 self._line("pushed", f"{detail['branch']} at {detail['commit'][:10]}", "bold green")
             case "pull_request_opened":
                 self._line("pull request", detail["url"], "bold green")
+
+    def _todo(self, items: list[Json]) -> None:
+        marks = {"done": "x", "in_progress": ">"}
+        for item in items:
+            self._line("todo", f"[{marks.get(item['state'], ' ')}] {item['text']}", "bold blue")
 
     def _finished(self, detail: Json) -> None:
         lines = detail["summary"].strip("\n").splitlines()

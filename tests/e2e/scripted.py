@@ -104,9 +104,10 @@ class Scripted:
         started = pb.ToolCallStarted(tool_call_id=call_id, tool_name=tool_name, summary=command)
         self.happen(tool_call_started=started)
 
-    def end_tool(self, call_id: str, output: str) -> None:
+    def end_tool(self, call_id: str, output: str, tool_name: str = "bash") -> None:
         """It ends."""
-        finished = pb.ToolCallFinished(tool_call_id=call_id, tool_name="bash", summary=output, duration=duration(0.25))
+        took = duration(0.25)
+        finished = pb.ToolCallFinished(tool_call_id=call_id, tool_name=tool_name, summary=output, duration=took)
         self.happen(tool_call_finished=finished)
 
     async def asked(self, method: str) -> None:

@@ -179,6 +179,29 @@ async def test_everything_that_happens_is_told(page, scripted, inside):
     await inside.fits()
 
 
+def todo(*states):
+    items = [pb.TodoItem(text=f"Point {number}", state=state) for number, state in enumerate(states, 1)]
+    return pb.TodoChanged(tool_call_id="toolu_todo", items=items)
+
+
+async def test_what_claude_has_to_do_stands_where_it_last_changed(page, scripted, inside):
+    pending, in_progress, done = pb.TODO_STATE_PENDING, pb.TODO_STATE_IN_PROGRESS, pb.TODO_STATE_DONE
+    scripted.begin_tool("toolu_todo", "{}", "todo")
+    scripted.happen(todo_changed=todo(in_progress, pending))
+    scripted.end_tool("toolu_todo", "Written down", "todo")
+    scripted.say("msg_1", "I will look.")
+    scripted.happen(todo_changed=todo(done, in_progress))
+
+    points = page.locator(".todo li")
+    await expect(points).to_have_text(["Point 1, done", "Point 2, under way"])
+    await expect(page.locator(".entries > *").last).to_contain_text("To do: 1 of 2 done")
+    await expect(tools(page)).to_have_count(0)
+    await inside.fits()
+
+    scripted.happen(todo_changed=pb.TodoChanged(tool_call_id="toolu_2"))
+    await expect(points).to_have_count(0)
+
+
 async def test_kinds_that_are_not_known_are_passed_over(page, scripted):
     scripted.happen()
     scripted.happen(sandbox_opened=pb.SandboxOpened(sandbox_id="sbx_1"))

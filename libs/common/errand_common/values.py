@@ -101,6 +101,14 @@ class SandboxLimit(StrEnum):
     WORKSPACE = "workspace"
 
 
+class TodoState(StrEnum):
+    """How far a point of Claude's list is."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+
+
 class EgressMode(StrEnum):
     """What a project's tasks reach beside their repository."""
 

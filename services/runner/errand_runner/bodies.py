@@ -79,6 +79,12 @@ def tool_finished(fact: facts.ToolFinished) -> AttemptEvent:
     return AttemptEvent(body=pb.EventBody(tool_call_finished=finished), tool_call=call)
 
 
+def todo_changed(fact: facts.TodoChanged) -> pb.EventBody:
+    """Claude's list for the person."""
+    items = [pb.TodoItem(text=summarise(item.text), state=wire.number(pb.TodoState, item.state)) for item in fact.items]
+    return pb.EventBody(todo_changed=pb.TodoChanged(tool_call_id=fact.tool_use_id, items=items))
+
+
 def wait_started(
     reason: WaitReason, summary: str, *, tool_call_id: str, resume_s: float | None, choices: Sequence[str]
 ) -> pb.EventBody:
@@ -112,9 +118,9 @@ def _text(content: bytes) -> str:
 
 
 def _input_summary(input_json: bytes) -> str:
-    """What a person wants to see of a tool's input: the command, else the path, else all of it."""
+    """What a person wants to see of a tool's input: what it is about, else all of it."""
     value = json.loads(input_json)
-    for key in ("command", "path"):
+    for key in ("command", "pattern", "path", "id"):
         if isinstance(value, dict) and isinstance(value.get(key), str):
             return summarise(value[key])
     return summarise(input_json.decode(errors="replace"))

@@ -184,6 +184,8 @@ class Recorder:
                     await self.log_gap(tool_use_id, fact.dropped_bytes)
             case facts.LimitHit(tool_use_id, limit, summary):
                 await self.limit_hit(limit, summary, tool_call_id=tool_use_id)
+            case facts.TodoChanged():
+                await self._write(bodies.todo_changed(fact))
             case facts.ModelDelayed(cause, delay_s):
                 self._pieces.end_messages()
                 delayed = pb.ModelDelayed(reason=summarise(cause), delay=wire.duration(delay_s))

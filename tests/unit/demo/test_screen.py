@@ -71,3 +71,13 @@ def test_a_limit_of_the_sandbox_is_told_in_its_words() -> None:
     assert "the command was killed" in shown(
         event("sandbox_limit_hit", limit="memory", summary="the command was killed")
     )
+
+
+def test_claudes_list_is_shown_instead_of_its_call() -> None:
+    items = [{"text": "Look", "state": "done"}, {"text": "Mend", "state": "in_progress"}]
+    output = shown(
+        event("tool_call_started", tool_name="todo", summary="{}"),
+        event("todo_changed", items=items),
+        event("tool_call_finished", tool_name="todo", summary="Written down", is_error=False, duration=0.0),
+    )
+    assert output.splitlines() == ["    todo  [x] Look", "    todo  [>] Mend"]

@@ -6,8 +6,9 @@ import pytest
 
 from errand.v1 import event_pb2, task_pb2
 from errand.v1.runner_pb2 import AttemptEvent
-from errand_common.values import SUMMARY_BYTES, AttemptPhase, Role, SandboxLimit, WaitReason
+from errand_common.values import SUMMARY_BYTES, AttemptPhase, Role, SandboxLimit, TodoState, WaitReason
 from errand_runner.agent import facts
+from errand_runner.agent.tools.outcome import Todo
 from errand_runner.deltas import Deltas
 from errand_runner.outbox import Outbox
 from errand_runner.record import Recorder
@@ -217,4 +218,17 @@ async def test_pieces_say_how_much_came_before_them(deltas, recorder):
         (event_pb2.DELTA_KIND_THINKING, 4),
         (event_pb2.DELTA_KIND_OUTPUT, 0),
         (event_pb2.DELTA_KIND_OUTPUT, 4096),
+    ]
+
+
+async def test_claudes_list_is_told_whole(box, recorder):
+    items = (Todo("Look", TodoState.DONE), Todo("Mend", TodoState.IN_PROGRESS))
+    await recorder.fact(facts.TodoChanged("toolu_1", items))
+
+    (event,) = written(box)
+    told = event.body.todo_changed
+    assert told.tool_call_id == "toolu_1"
+    assert [(item.text, item.state) for item in told.items] == [
+        ("Look", event_pb2.TODO_STATE_DONE),
+        ("Mend", event_pb2.TODO_STATE_IN_PROGRESS),
     ]

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from errand_common.values import FailureReason, Role, SandboxLimit, WaitReason
+from errand_runner.agent.tools.outcome import Todo
 from errand_runner.agent.transcript import Prefix
 
 
@@ -116,6 +117,14 @@ class LimitHit:
 
 
 @dataclass(frozen=True)
+class TodoChanged:
+    """Claude wrote down what it has to do: all of it."""
+
+    tool_use_id: str
+    items: Sequence[Todo]
+
+
+@dataclass(frozen=True)
 class ModelDelayed:
     """The model's service asked for patience; the request is repeated after `delay_s`.
 
@@ -161,6 +170,7 @@ Fact = (
     | OutputDelta
     | ToolFinished
     | LimitHit
+    | TodoChanged
     | ModelDelayed
     | Waiting
     | WaitOver

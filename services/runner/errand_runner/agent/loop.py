@@ -15,6 +15,7 @@ from errand_runner.agent.facts import (
     OutputDelta,
     PrefixFrozen,
     TextDelta,
+    TodoChanged,
     ToolFinished,
     ToolStarted,
     TurnEnded,
@@ -193,6 +194,8 @@ class _Turn:
         assert outcome is not None, "a tool ends with its outcome"
         for hit in outcome.hits:
             yield LimitHit(call.tool_use_id, hit.limit, hit.words)
+        if outcome.todo is not None:
+            yield TodoChanged(call.tool_use_id, outcome.todo)
         self.result = ToolResult.of_text(
             call.tool_use_id, outcome.text, is_error=outcome.is_error, dropped_bytes=outcome.dropped_bytes
         )

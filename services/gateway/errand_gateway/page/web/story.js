@@ -17,6 +17,8 @@ const DELIVERY = ["push", "pull_request"];
 const TOLD_PHASES = ["lost", "timed_out"];
 /** The tool by which Claude asks: what it asks is an entry of its own. */
 const ASK = "ask_user";
+/** The tool by which Claude writes down what it has to do: the list is an entry of its own. */
+const TODO = "todo";
 
 /** Whether only a follow-up moves a task on from this status. */
 export function isFinal(status) {
@@ -146,6 +148,8 @@ export class Story {
                 return addQuiet(this.#entries, kind, detail, time);
             case "egress_used":
                 return this.#egress(detail, time);
+            case "todo_changed":
+                return this.#todo(detail, time);
         }
         return undefined;
     }
@@ -245,7 +249,7 @@ export class Story {
     }
 
     #toolStarted({ tool_call_id: key, tool_name: name, summary }, time) {
-        if (name === ASK) {
+        if (name === ASK || name === TODO) {
             return;
         }
         const heard = this.#goingOn.earlyOutput(key);
@@ -259,7 +263,7 @@ export class Story {
             this.#wait.end();
         } else if (known) {
             this.#entries.change(known, ended);
-        } else {
+        } else if (name !== TODO || isError) {
             this.#entries.add(key, { kind: "tool", name, summary: "", heard: NOTHING_HEARD, time, ...ended });
         }
     }
@@ -272,6 +276,14 @@ export class Story {
     #pull({ url, number }) {
         this.pullRequest = { url, number };
         this.#entries.add(null, { kind: "pull_request", url, number });
+    }
+
+    /** The list stands where it was last changed. */
+    #todo({ items }, time) {
+        this.#entries.remove(TODO);
+        if (items.length) {
+            this.#entries.add(TODO, { kind: "todo", items, time });
+        }
     }
 
     #egress({ uses }, time) {

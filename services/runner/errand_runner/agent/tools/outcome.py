@@ -3,20 +3,31 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from errand_common.values import TodoState
 from errand_runner.sandbox.hits import Hit
+
+
+@dataclass(frozen=True)
+class Todo:
+    """A point of what Claude has to do."""
+
+    text: str
+    state: TodoState
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What Claude is told: never empty, clean, without secrets; so much more was too much to keep.
 
-    `hits` are limits of the sandbox that it ran into; the text tells of them.
+    `hits` are limits of the sandbox that it ran into; the text tells of them. `todo` is Claude's new list for the
+    person.
     """
 
     text: str
     is_error: bool = False
     dropped_bytes: int = 0
     hits: Sequence[Hit] = ()
+    todo: Sequence[Todo] | None = None
 
 
 class Refused(Exception):

@@ -19,12 +19,14 @@ from errand_runner.agent.tools.definitions import (
     Input,
     KillInput,
     ReadInput,
+    TodoInput,
     WaitInput,
     WriteInput,
 )
 from errand_runner.agent.tools.files import Files
 from errand_runner.agent.tools.outcome import Outcome, Refused
 from errand_runner.agent.tools.search import Search
+from errand_runner.agent.tools.todo import written_down
 from errand_runner.agent.transcript import ToolCall
 from errand_runner.sandbox.limits import Limits
 from errand_runner.sandbox.strain import Strain
@@ -108,6 +110,8 @@ class Toolbox:
                     return await self._search.glob(given, folder=folder)
                 case GrepInput():
                     return await self._search.grep(given, folder=folder)
+                case TodoInput():
+                    return written_down(given, self._redactor)
                 case _:
                     raise AssertionError(f"no tool takes {type(given).__name__}")
         except (Refused, FileError) as error:

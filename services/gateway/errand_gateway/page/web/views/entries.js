@@ -8,6 +8,7 @@ import { EndingEntry } from "./ending.js";
 import { quietWords } from "./quiet.js";
 import { SaidEntry } from "./said.js";
 import { StepEntry } from "./step.js";
+import { todo } from "./todo.js";
 import { ToolEntry } from "./tool.js";
 import { WaitEntry } from "./wait.js";
 import { WrittenEntry } from "./written.js";
@@ -21,7 +22,7 @@ const OWN = {
     blocked: (entry, { hosts }) => new BlockedEntry(entry, hosts),
     ending: (entry, { hosts }) => new EndingEntry(entry, hosts),
 };
-const SIMPLE = { steps, note, quiet, delay, pushed, pull_request: pullRequest };
+const SIMPLE = { steps, note, quiet, delay, pushed, pull_request: pullRequest, todo };
 
 /**
  * A `node` with a `redraw()` for an entry. Of the `ways`, `whole` reads what entries only summarise, `answer` answers a

@@ -9,6 +9,8 @@ import { inputNodes } from "./tool_input.js";
 
 const TAIL_LINES = 8;
 const SHOWN_CHARACTERS = 50_000;
+/** The tools whose output is what happened. */
+const TELLING = ["bash", "bash_output", "kill", "wait"];
 /** What the runner's bash gives for a command that gave nothing. */
 const NOTHING = /^\(no output\)\s*$/;
 /** How it ends what it gives: a code other than 0 is an answer, not an error of the tool. */
@@ -45,7 +47,7 @@ export class ToolEntry {
 
     /** Of files that were read or written the output is no news. */
     #showsTail() {
-        return this.#entry.name === "bash" || this.#entry.state !== "done";
+        return TELLING.includes(this.#entry.name) || this.#entry.state !== "done";
     }
 
     #outcome() {

@@ -7,6 +7,8 @@ const READERS = {
     read: ({ path, first_line: first, line_count: lines }) => [block([path, place(first, lines)].join(""))],
     write: ({ path, content }) => [block(path), block(content, "added")],
     edit: ({ path, old_text: old, new_text: fresh }) => [block(path), block(old, "removed"), block(fresh, "added")],
+    glob: ({ pattern, path }) => [block([pattern, within(path)].join(""))],
+    grep: ({ pattern, path, glob }) => [block([pattern, within(path), glob ? `, ${glob}` : ""].join(""))],
 };
 
 /** The nodes of an input, given as JSON; one of a shape that is not known is shown as it is. */
@@ -27,6 +29,10 @@ function block(text, kind = "") {
         throw new TypeError("not the input that this tool takes");
     }
     return element("pre", { class: kind, tabindex: "0" }, text);
+}
+
+function within(path) {
+    return path ? ` in ${path}` : "";
 }
 
 function place(first, lines) {

@@ -11,7 +11,7 @@ from errand_runner.agent.tools.definitions.commands import (
     WaitInput,
 )
 from errand_runner.agent.tools.definitions.files import EDIT, READ, WRITE, EditInput, ReadInput, WriteInput
-from errand_runner.agent.tools.definitions.person import ASK, ASK_USER, AskUserInput
+from errand_runner.agent.tools.definitions.person import ASK, ASK_USER, TODO, AskUserInput, TodoInput
 from errand_runner.agent.tools.definitions.schema import Input
 from errand_runner.agent.tools.definitions.search import GLOB, GREP, GlobInput, GrepInput
 from errand_runner.agent.transcript import Block
@@ -29,6 +29,7 @@ __all__ = [
     "Input",
     "KillInput",
     "ReadInput",
+    "TodoInput",
     "WaitInput",
     "WriteInput",
 ]
@@ -44,7 +45,8 @@ INPUTS: dict[str, type[Input]] = {
     "bash_output": BashOutputInput,
     "kill": KillInput,
     "wait": WaitInput,
+    "todo": TodoInput,
 }
 
 # A task that is at work sends the ones that it began with: an input that any release had stays one.
-DEFINITIONS: tuple[Block, ...] = (BASH, READ, WRITE, EDIT, ASK, GLOB, GREP, BASH_OUTPUT, KILL, WAIT)
+DEFINITIONS: tuple[Block, ...] = (BASH, READ, WRITE, EDIT, ASK, GLOB, GREP, BASH_OUTPUT, KILL, WAIT, TODO)

@@ -1,10 +1,11 @@
-"""What Claude may want of the person."""
+"""What Claude may want of the person, and show them."""
 
 from typing import Annotated
 
 from pydantic import Field
 
-from errand_runner.agent.tools.definitions.schema import Input, Words, tool
+from errand_common.values import TodoState
+from errand_runner.agent.tools.definitions.schema import Input, Words, shape, tool
 
 ASK_USER = "ask_user"
 
@@ -16,6 +17,19 @@ class AskUserInput(Input):
     choices: Annotated[tuple[Annotated[Words, Field(max_length=100)], ...], Field(max_length=10, strict=False)] = ()
 
 
+class TodoItem(Input):
+    """A point of the list."""
+
+    text: Annotated[Words, Field(max_length=200)]
+    state: Annotated[TodoState, Field(strict=False)]
+
+
+class TodoInput(Input):
+    """For `todo`."""
+
+    items: Annotated[tuple[TodoItem, ...], Field(max_length=50, strict=False)]
+
+
 ASK = tool(
     ASK_USER,
     "Asks the person and waits for the answer, which may take days. Ask only what you cannot find out yourself and "
@@ -23,4 +37,16 @@ ASK = tool(
     "the sandbox is closed meanwhile: processes end, files are kept.",
     question=("string", "The question, in Markdown, at most 2000 characters."),
     choices=("strings?", "Answers to choose from, at most 10, each at most 100 characters; any other may come."),
+)
+
+_ITEM = shape(
+    text=("string", "What is to be done, in a few plain words; at most 200 characters."),
+    state=({"type": "string", "enum": [state.value for state in TodoState]}, "How far it is."),
+)
+
+TODO = tool(
+    "todo",
+    "Writes down what there is to do, as the person sees it on their phone. Use it for an errand of three steps or "
+    "more, and write it anew as soon as one is begun or done. Give the whole list each time.",
+    items=({"type": "array", "items": _ITEM}, "All points in order, at most 50; one of them in progress at a time."),
 )

@@ -33,26 +33,26 @@ class Input(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-def tool(name: str, description: str, **properties: tuple[str, str]) -> Block:
-    """Writes a schema that strict mode accepts; a property is its JSON type (`s`: a list of it; `?`: optional) and its
-    meaning."""
+def tool(name: str, description: str, **properties: tuple[str | Block, str]) -> Block:
+    """Writes a schema that strict mode accepts; a property is its JSON type (`s`: a list of it; `?`: optional), or its
+    own schema, and its meaning."""
+    return {"name": name, "description": description, "strict": True, "input_schema": shape(**properties)}
+
+
+def shape(**properties: tuple[str | Block, str]) -> Block:
+    """The schema of an object, from properties as for `tool`."""
     return {
-        "name": name,
-        "description": description,
-        "strict": True,
-        "input_schema": {
-            "type": "object",
-            "properties": {
-                key: _type(kind.removesuffix("?")) | {"description": meaning}
-                for key, (kind, meaning) in properties.items()
-            },
-            "required": [key for key, (kind, _) in properties.items() if not kind.endswith("?")],
-            "additionalProperties": False,
-        },
+        "type": "object",
+        "properties": {key: _type(kind) | {"description": meaning} for key, (kind, meaning) in properties.items()},
+        "required": [key for key, (kind, _) in properties.items() if not (isinstance(kind, str) and kind[-1] == "?")],
+        "additionalProperties": False,
     }
 
 
-def _type(kind: str) -> dict[str, object]:
-    if kind.endswith("s"):
-        return {"type": "array", "items": {"type": kind.removesuffix("s")}}
-    return {"type": kind}
+def _type(kind: str | Block) -> dict[str, object]:
+    if not isinstance(kind, str):
+        return dict(kind)
+    name = kind.removesuffix("?")
+    if name.endswith("s"):
+        return {"type": "array", "items": {"type": name.removesuffix("s")}}
+    return {"type": name}
