@@ -5,10 +5,11 @@ from contextlib import aclosing
 
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools.output import CommandOutput
+from errand_runner.clone import mark_of
 from errand_runner.lent_secrets import LentSecrets
 from errand_runner.live import Say
 from errand_runner.sandbox.supervisor import Exit, FileError, Supervisor
-from errand_runner.workspace import REPOSITORY, mark_of
+from errand_runner.workspace import REPOSITORY
 
 # Nothing may wait for a person.
 _ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "GIT_EDITOR": "true"}

@@ -8,6 +8,7 @@ from errand.v1.task_pb2 import Project
 from errand_common import images
 from errand_common.values import FailureReason
 from errand_runner.agent.redact import Redactor
+from errand_runner.clone import CLONE_S, NothingToStartFrom
 from errand_runner.ending import AttemptFailed
 from errand_runner.git import GitFailed
 from errand_runner.lent_secrets import LentSecrets
@@ -17,7 +18,7 @@ from errand_runner.sandbox.docker import ImageMissing, Images, SandboxSpec
 from errand_runner.sandbox.supervisor import Supervisor
 from errand_runner.setup import Setup, SetupFailed
 from errand_runner.steps import PULL_S, SETUP_S, StepLate, Steps
-from errand_runner.workspace import CLONE_S, Footing, NothingToStartFrom, Workspace
+from errand_runner.workspace import Footing, Workspace
 
 Patiently = Callable[[Callable[[], Awaitable[Footing]]], Awaitable[Footing]]
 

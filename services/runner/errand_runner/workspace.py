@@ -3,10 +3,10 @@
 import asyncio
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from errand_runner.checkpoint import Checkpoints, Found
-from errand_runner.git import GIT_S, Git, GitFailed, commit_in, last_words
+from errand_runner.clone import Clone
+from errand_runner.git import GIT_S, Git, commit_in
 from errand_runner.live import Say
 from errand_runner.outage import GitHost
 from errand_runner.sandbox.answers import Taken
@@ -15,46 +15,20 @@ from errand_runner.sandbox.supervisor import FileError, Supervisor
 REPOSITORY = "/workspace/repo"
 """Where the clone stands in every sandbox."""
 
-CLONE_S = 600.0
 PUSH_S = 300.0
 
 GUIDES = ("AGENTS.md", "CLAUDE.md")
 """Files in which a repository speaks to agents."""
-
-AUTHOR = {"user.name": "Errand", "user.email": "errand@localhost"}
-"""Who commits, unless the model says otherwise; the address belongs to nobody."""
 
 GUIDE_BYTES = 64 * 1024
 
 ATTRIBUTES = ".gitattributes"
 _LFS = re.compile(r"^[^#\n]*\sfilter=lfs(\s|$)", re.MULTILINE)
 
-# One command in place of three: beside the clone itself, this is what a person waits for.
-_BEGIN = """
-cd "$1" || exit
-if [ "$5" = bare ]; then
-    if git rev-parse --verify --quiet "refs/remotes/origin/$3" > /dev/null; then
-        git checkout --quiet -b "$3" --track "origin/$3"
-    else
-        git checkout --quiet -b "$3" --no-track "origin/$4"
-    fi || exit
-fi
-mv "$1" "$2"
-"""
-
 
 def config_of(folder: str) -> str:
     """The file of settings that git reads in the sandbox of this clone (sandbox/profile.py)."""
     return f"{folder}.gitconfig"
-
-
-def mark_of(folder: str) -> str:
-    """Where it is written down that a clone is set up: beside it, and not in it."""
-    return f"{folder}.setup"
-
-
-class NothingToStartFrom(Exception):
-    """The repository has no commit, or not the branch that work starts from; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +88,7 @@ class Workspace:
         """`git_config` is what git is told beside what the sandbox tells it."""
         self._supervisor, self._folder, self._git_config = supervisor, folder, git_config
         self._git = Git(supervisor, folder, host)
-        self._remote_url, self._branch, self._default_branch = remote_url, branch, default_branch
+        self._branch, self._default_branch = branch, default_branch
         self._head, self._checkpoint_commit, self._earlier = head, checkpoint_commit, earlier
         self.checkpoints = Checkpoints(
             supervisor,
@@ -125,6 +99,15 @@ class Workspace:
             default_branch=default_branch,
             workspace_id=workspace_id,
         )
+        self._clone = Clone(
+            supervisor,
+            self._git,
+            self.checkpoints,
+            folder=folder,
+            remote_url=remote_url,
+            branch=branch,
+            default_branch=default_branch,
+        )
 
     async def prepare(self, say: Say = lambda text: None) -> Footing:
         """Take up the clone of an earlier attempt, where it is not older than the task's checkpoint; else clone, and
@@ -134,18 +117,14 @@ class Workspace:
         Raises GitFailed, HostAway (then it may be called again) and NothingToStartFrom.
         """
         await self._supervisor.write(config_of(self._folder), self._git_config.encode())
-        if await self._exists(f"{self._folder}/.git/HEAD"):
+        if await self._clone.is_there():
             await self._unlock()
-            await self._git.run("remote", "set-url", "origin", self._remote_url)
-            refs = ("+refs/heads/*:refs/remotes/origin/*", self.checkpoints.fetched)
-            await self._git.reach("fetch", "--progress", "--prune", "origin", *refs, timeout_s=CLONE_S, say=say)
-            if not await self._knows(f"refs/remotes/origin/{self._default_branch}"):
-                await self._check_start()
+            await self._clone.renew(say)
             found = await self.checkpoints.found(self._folder)
             if found is None or await self.checkpoints.is_of_this_clone(found):
-                await self._check_out()
+                await self._clone.check_out()
                 return Footing(fresh=False, moved=await self._moved())
-        restored = await self._clone(say)
+        restored = await self._clone.make(say, restore=self._earlier)
         lost = restored is None and bool(self._checkpoint_commit)
         # What nobody worked on before is checked out where its branch is, if anywhere.
         moved = await self._moved() if self._earlier else None
@@ -153,7 +132,7 @@ class Workspace:
 
     async def take_up(self) -> bool:
         """Go on in the clone just as a process that is gone left it; False where there is none."""
-        found = await self._exists(f"{self._folder}/.git/HEAD")
+        found = await self._clone.is_there()
         if found:
             await self._unlock()
         return found
@@ -225,85 +204,12 @@ class Workspace:
         behind = _count((await self._git.run("rev-list", "--count", f"HEAD..{theirs}")).stdout, r"^(\d{1,9})$")
         return Moved(theirs, behind) if behind else None
 
-    async def _clone(self, say: Say) -> Found | None:
-        """Beside its place, then moved there: what stands there is whole, however an earlier attempt ended. The
-        checkpoint that it was laid out from.
-
-        A person waits for it, and each command costs a process or three: as few as there can be.
-        """
-        part, parent = f"{self._folder}.part", str(PurePosixPath(self._folder).parent)
-        # What was set up in a clone goes with it.
-        gone = [path for path in (part, self._folder, mark_of(self._folder)) if await self._exists(path)]
-        if gone:
-            await self._supervisor.capture(["rm", "-rf", *gone], cwd=parent, timeout_s=GIT_S)
-        author = [f"--config={key}={value}" for key, value in AUTHOR.items()]
-        what = ("--no-tags", "--no-checkout", "--branch", self._default_branch, self._remote_url, part)
-        try:
-            await self._git.reach("clone", "--progress", *author, *what, cwd=parent, timeout_s=CLONE_S, say=say)
-        except GitFailed:
-            await self._check_start()
-            raise
-        found = await self._fetched_checkpoint(part) if self._earlier else None
-        if found is not None:
-            await self.checkpoints.lay_out(found, part)
-        told = [part, self._folder, self._branch, self._default_branch, "laid out" if found else "bare"]
-        begun = await self._supervisor.capture(["sh", "-c", _BEGIN, "sh", *told], cwd=parent, timeout_s=CLONE_S)
-        if begun.exit.code != 0 or begun.exit.timed_out:
-            raise GitFailed(f"the clone could not be checked out: {last_words(begun)}")
-        return found
-
-    async def _fetched_checkpoint(self, folder: str) -> Found | None:
-        await self._git.reach("fetch", "--quiet", "origin", self.checkpoints.fetched, cwd=folder, timeout_s=CLONE_S)
-        return await self.checkpoints.found(folder)
-
-    async def _check_out(self) -> None:
-        ours, theirs = f"refs/heads/{self._branch}", f"refs/remotes/origin/{self._branch}"
-        known = (await self._git.run("for-each-ref", "--format=%(refname)", ours, theirs)).stdout.split()
-        if ours.encode() in known:
-            start: tuple[str, ...] = (self._branch,)
-        elif theirs.encode() in known:
-            start = ("-b", self._branch, "--track", f"origin/{self._branch}")
-        else:
-            start = ("-b", self._branch, "--no-track", f"origin/{self._default_branch}")
-        await self._git.run("checkout", "--quiet", *start, timeout_s=CLONE_S)
-
-    async def _check_start(self) -> None:
-        """Raises NothingToStartFrom if the branch from which work starts is not at the git host."""
-        parent = str(PurePosixPath(self._folder).parent)
-        try:
-            listed = (await self._git.reach("ls-remote", "--symref", self._remote_url, cwd=parent)).stdout
-        except GitFailed:
-            return
-        refs = [line.split("\t") for line in listed.decode(errors="replace").splitlines()]
-        heads = {ref[-1] for ref in refs if ref[-1].startswith("refs/heads/")}
-        if not heads:
-            raise NothingToStartFrom(
-                "it has no commit yet, so there is nothing to start from; push a first commit, then send the task on"
-            )
-        if f"refs/heads/{self._default_branch}" not in heads:
-            now = next((ref[0].removeprefix("ref: refs/heads/") for ref in refs if ref[0].startswith("ref: ")), "")
-            raise NothingToStartFrom(
-                f"its branch {self._default_branch}, from which work starts, is gone"
-                f"{f', and its default branch is now {now}' if now else ''};"
-                " add the repository again, so that its default branch is taken up, then send the task on"
-            )
-
-    async def _knows(self, ref: str) -> bool:
-        return (await self._git.attempt("rev-parse", "--verify", "--quiet", ref)).exit.code == 0
-
     async def _text(self, name: str) -> str | None:
         try:
             text = await self._supervisor.read(f"{self._folder}/{name}", limit_bytes=GUIDE_BYTES)
         except FileError:
             return None
         return text.decode(errors="replace")
-
-    async def _exists(self, path: str) -> bool:
-        try:
-            await self._supervisor.stat(path)
-        except FileError:
-            return False
-        return True
 
 
 def _count(said: bytes, pattern: str) -> int:

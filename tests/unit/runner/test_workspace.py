@@ -4,9 +4,10 @@ import subprocess
 
 import pytest
 
+from errand_runner.clone import NothingToStartFrom
 from errand_runner.git import GitFailed
 from errand_runner.outage import GitHost
-from errand_runner.workspace import NothingToStartFrom, Workspace
+from errand_runner.workspace import Workspace
 
 BRANCH = "errand/tsk_1"
 
