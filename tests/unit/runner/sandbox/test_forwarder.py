@@ -1,10 +1,100 @@
-"""The sandbox's way out."""
+"""The sandbox's way out: every byte of either direction, whoever is slow, and each end when it comes."""
 
+import asyncio
+import random
 import socket
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from errand_runner.sandbox.guest.forwarder import Forwarder
+from errand_runner.sandbox.guest.forwarder import PIECE_BYTES, Forwarder
 from errand_runner.sandbox.guest.loop import Loop
+
+SIZE_BYTES = 20 * PIECE_BYTES + 7
+
+Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Ended(Exception):
+    """Ends a loop that runs for ever."""
+
+
+@asynccontextmanager
+async def forwarding(folder: Path) -> AsyncIterator[tuple[int, asyncio.Queue[Line]]]:
+    """The port inside, and the connections as they come out at the socket."""
+    outside = asyncio.Queue[Line]()
+    server = await asyncio.start_unix_server(lambda *line: outside.put_nowait(line), folder / "s")
+    loop, over = Loop(), threading.Event()
+    forwarder = Forwarder(loop, 0, str(folder / "s"))
+
+    def tick() -> float:
+        # Of its links none is left.
+        if over.is_set() and len(loop.selector.get_map()) == 1:
+            raise Ended
+        return 0.05
+
+    def run() -> None:
+        try:
+            loop.run(tick)
+        except Ended:
+            forwarder.listener.close()
+            loop.selector.close()
+
+    async with server, asyncio.timeout(20), asyncio.TaskGroup() as group:
+        group.create_task(asyncio.to_thread(run))
+        try:
+            yield forwarder.listener.getsockname()[1], outside
+        finally:
+            over.set()
+
+
+async def send(writer: asyncio.StreamWriter, data: bytes) -> None:
+    writer.write(data)
+    await writer.drain()
+    writer.write_eof()
+
+
+async def take(reader: asyncio.StreamReader, seed: int) -> bytes:
+    """In pieces of all sizes, so that what is sent is often not taken at once."""
+    sizes, taken = random.Random(seed), bytearray()
+    while piece := await reader.read(sizes.randint(1, PIECE_BYTES)):
+        taken += piece
+    return bytes(taken)
+
+
+async def carry(near: Line, far: Line, seed: int) -> bool:
+    """Both ways at once, each to its own end."""
+    there, back = random.Random(seed).randbytes(SIZE_BYTES), random.Random(-1 - seed).randbytes(SIZE_BYTES)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(send(near[1], there))
+        group.create_task(send(far[1], back))
+        came = [group.create_task(take(line[0], seed)) for line in (far, near)]
+    for _, writer in (near, far):
+        writer.close()
+        await writer.wait_closed()
+    return [each.result() for each in came] == [there, back]
+
+
+async def test_links_beside_one_another_carry_both_directions_whole(tmp_path: Path) -> None:
+    async with forwarding(tmp_path) as (port, outside):
+        lines = [(await asyncio.open_connection("127.0.0.1", port), await outside.get()) for _ in range(3)]
+        async with asyncio.TaskGroup() as group:
+            carried = [group.create_task(carry(near, far, seed)) for seed, (near, far) in enumerate(lines)]
+    assert [each.result() for each in carried] == [True, True, True]
+
+
+async def test_one_direction_goes_on_after_the_end_of_the_other(tmp_path: Path) -> None:
+    async with forwarding(tmp_path) as (port, outside):
+        near = await asyncio.open_connection("127.0.0.1", port)
+        far = await outside.get()
+        await send(near[1], b"asked")
+        assert await far[0].read() == b"asked"
+        await send(far[1], b"x" * SIZE_BYTES)
+        assert len(await near[0].read()) == SIZE_BYTES
+        for _, writer in (near, far):
+            writer.close()
+            await writer.wait_closed()
 
 
 def test_what_comes_in_pieces_waits_for_no_acknowledgement(tmp_path: Path) -> None:

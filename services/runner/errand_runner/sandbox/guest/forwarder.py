@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .loop import Loop
 
-LINK_BUFFER_BYTES = 256 * 1024
+PIECE_BYTES = 256 * 1024
 
 
 class Forwarder:
@@ -19,6 +19,8 @@ class Forwarder:
     def __init__(self, loop: Loop, port: int, path: str) -> None:
         self.loop = loop
         self.path = path
+        # Of all links: what one reads is gone, or put aside, before another reads.
+        self.space = memoryview(bytearray(PIECE_BYTES))
         self.listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # For every connection: an answer comes in pieces, and the next would wait for the last one's acknowledgement,
@@ -43,30 +45,33 @@ class Forwarder:
             client.close()
             broker.close()
             return
-        Link(self.loop, client, broker)
+        Link(self.loop, self.space, client, broker)
 
 
 class Link:
-    """Two joined sockets. Each has a buffer of what is still to be written to it."""
+    """Two joined sockets. What one does not take at once waits, and until it is taken nothing more is read for it."""
 
-    def __init__(self, loop: Loop, one: socket.socket, other: socket.socket) -> None:
+    def __init__(self, loop: Loop, space: memoryview, one: socket.socket, other: socket.socket) -> None:
         self.loop = loop
+        self.space = space
         self.peer = {one: other, other: one}
-        self.buffer = {one: bytearray(), other: bytearray()}
+        self.waits = {one: b"", other: b""}
         self.at_end: set[socket.socket] = set()
+        # The same ones each time, so that the loop sees where nothing changed.
+        self.callbacks = {side: functools.partial(self.move, side) for side in self.peer}
         self.watch()
 
     def watch(self) -> None:
         for side, peer in self.peer.items():
-            events = selectors.EVENT_WRITE if self.buffer[side] else 0
-            if side not in self.at_end and len(self.buffer[peer]) < LINK_BUFFER_BYTES:
+            events = selectors.EVENT_WRITE if self.waits[side] else 0
+            if side not in self.at_end and not self.waits[peer]:
                 events |= selectors.EVENT_READ
-            self.loop.watch(side.fileno(), events, functools.partial(self.move, side))
+            self.loop.watch(side.fileno(), events, self.callbacks[side])
 
     def move(self, side: socket.socket, ready: int) -> None:
         try:
             if ready & selectors.EVENT_WRITE:
-                self.push(side)
+                self.push(side, self.waits[side])
             if ready & selectors.EVENT_READ:
                 self.pull(side)
         except BlockingIOError:
@@ -74,24 +79,24 @@ class Link:
         except OSError:
             self.close()
             return
-        if len(self.at_end) == 2 and not any(self.buffer.values()):
+        if len(self.at_end) == 2 and not any(self.waits.values()):
             self.close()
         else:
             self.watch()
 
     def pull(self, side: socket.socket) -> None:
-        data = side.recv(LINK_BUFFER_BYTES)
-        peer = self.peer[side]
-        if not data:
+        size = side.recv_into(self.space)
+        if not size:
             self.at_end.add(side)
-        self.buffer[peer] += data
-        self.push(peer)
+        self.push(self.peer[side], self.space[:size])
 
-    def push(self, side: socket.socket) -> None:
-        buffer = self.buffer[side]
-        if buffer:
-            del buffer[: side.send(bytes(buffer))]
-        if not buffer and self.peer[side] in self.at_end:
+    def push(self, side: socket.socket, data: bytes | memoryview) -> None:
+        try:
+            left = data[side.send(data) :] if data else b""
+        except BlockingIOError:
+            left = data
+        self.waits[side] = bytes(left)
+        if not left and self.peer[side] in self.at_end:
             side.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
