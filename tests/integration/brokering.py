@@ -12,6 +12,7 @@ from errand_common.clock import Clock
 from errand_common.ids import Ids
 from errand_runner.broker.broker import Broker, Egress
 from errand_runner.broker.lent import Credential, Lent
+from errand_runner.broker.patience import USUAL, Patience
 from errand_runner.broker.remote import Remote
 from errand_runner.sandbox.docker import Engine, Sandbox, SandboxSpec
 from errand_runner.sandbox.limits import Limits
@@ -51,6 +52,7 @@ def make_broker(
     allowed: bool = True,
     holds: Callable[[], bool] = lambda: True,
     push_limit_bytes: int = 200 << 20,
+    patience: Patience = USUAL,
     egress: Egress | None = None,
     fetches: bool = False,
 ) -> Broker:
@@ -60,6 +62,7 @@ def make_broker(
         allow=lambda: allowed,
         holds=holds,
         push_limit_bytes=push_limit_bytes,
+        patience=patience,
         egress=egress,
         fetches=fetches,
     )

@@ -1,6 +1,7 @@
 """One attempt's broker: the listener on the unix socket that its sandbox sees."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -22,7 +23,9 @@ from errand_runner.broker.egress.proxy import Bounds, EgressProxy
 from errand_runner.broker.egress.rules import Rules
 from errand_runner.broker.egress.side import Side
 from errand_runner.broker.git_proxy import GitProxy
+from errand_runner.broker.http_log import HttpLog
 from errand_runner.broker.inside import address_of, git_config
+from errand_runner.broker.patience import USUAL, Patience
 from errand_runner.broker.remote import Remote
 from errand_runner.outage import GitHost
 
@@ -67,6 +70,7 @@ class Broker:
         holds: Callable[[], bool],
         egress: Egress | None = None,
         push_limit_bytes: int = _PUSH_LIMIT_BYTES,
+        patience: Patience = USUAL,
         fetches: bool = False,
     ) -> None:
         self._path = socket_dir / doorway.SOCKET_NAME
@@ -74,7 +78,7 @@ class Broker:
             raise ValueError(f"{self._path} is too long for a socket; choose a shorter state folder")
         self._remotes, self._fetches = tuple(remotes), fetches
         self._allow, self._holds = allow, holds
-        self._push_limit_bytes = push_limit_bytes
+        self._push_limit_bytes, self._patience = push_limit_bytes, patience
         egress = egress or Egress(rules=Rules, internet=PublicInternet(), ledger=Ledger(_tell_nobody))
         self._egress = EgressProxy(
             rules=egress.rules, internet=egress.internet, ledger=egress.ledger, holds=holds, bounds=egress.bounds
@@ -137,6 +141,7 @@ class Broker:
             allow=self._allow,
             holds=self._holds,
             push_limit_bytes=self._push_limit_bytes,
+            patience=self._patience,
             host=self.host,
         )
 
@@ -155,7 +160,10 @@ class Broker:
             auto_decompress=False,
             handler_cancellation=True,
             access_log=None,
+            logger=HttpLog(logging.getLogger(__name__)),
             shutdown_timeout=_SHUTDOWN_S,
+            # It runs while a connection waits for a request's whole head, the first one's too, whatever trickles in.
+            keepalive_timeout=self._patience.head_s,
         )
         stack.push_async_callback(runner.cleanup)
         await runner.setup()

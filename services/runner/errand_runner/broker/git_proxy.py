@@ -12,6 +12,7 @@ from errand_common import handshake
 from errand_common.errors import ErrandError, Exhausted, Unavailable
 from errand_runner.broker import pktline, receive
 from errand_runner.broker.ahead import Ahead
+from errand_runner.broker.patience import Patience
 from errand_runner.broker.remote import Remote, bases_of, send
 from errand_runner.outage import GitHost
 
@@ -63,6 +64,7 @@ class GitProxy:
         allow: Callable[[], bool],
         holds: Callable[[], bool],
         push_limit_bytes: int,
+        patience: Patience,
         host: GitHost,
     ) -> None:
         self._session = session
@@ -73,6 +75,7 @@ class GitProxy:
         self._ahead = ahead
         self._allow, self._holds = allow, holds
         self._push_limit_bytes = push_limit_bytes
+        self._patience = patience
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         remote = self._own
@@ -193,8 +196,9 @@ class GitProxy:
                     body=body,
                 )
             except aiohttp.ClientError as exc:
-                if isinstance(exc.__cause__, PushTooLarge):
-                    raise PushTooLarge from exc
+                if isinstance(exc.__cause__, PushTooLarge | Refused):
+                    # It ended what was sent; nothing is wrong with the git host.
+                    raise exc.__cause__ from exc
                 raise
             async with answer:
                 passes = answer.status >= 500 or answer.status == 429
@@ -242,12 +246,20 @@ class GitProxy:
         size = len(head)
         if head:
             yield head
-        async for chunk in request.content.iter_chunked(_CHUNK_BYTES):
+        while chunk := await self._piece(request):
             size += len(chunk)
             if size > self._push_limit_bytes:
                 raise PushTooLarge
             self._check_lease()
             yield chunk
+
+    async def _piece(self, request: web.Request) -> bytes:
+        """The next of its body; empty at its end."""
+        try:
+            async with asyncio.timeout(self._patience.body_s):
+                return await request.content.read(_CHUNK_BYTES)
+        except TimeoutError as exc:
+            raise Refused(408, f"for {self._patience.body_s:g} s nothing more of this request came") from exc
 
     def _check_lease(self) -> None:
         if not self._holds():
