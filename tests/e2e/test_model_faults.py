@@ -39,6 +39,14 @@ async def test_a_key_that_is_refused_under_way_fails_the_task_at_once_and_it_can
     assert "again" in (await phone.messages(task))[-1]["content"]
 
 
+async def test_what_was_done_before_the_model_failed_is_at_the_git_host(phone, project):
+    task = await run(phone, project, "Then fault: 401 Run: echo mine > left")
+
+    assert (task["status"], task["failure_reason"]) == ("failed", "model_auth")
+    kinds = [each["kind"] for each in await phone.events(task)]
+    assert {"checkpoint_saved", "branch_pushed", "pull_request_opened"} <= set(kinds)
+
+
 async def test_a_model_that_is_gone_fails_the_task_with_the_setting_to_change(phone, project):
     task = await run(phone, project, "Fault: 404 Run: echo here")
 

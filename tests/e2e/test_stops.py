@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from errand_runner.sandbox.docker import Engine
 from tests.demo.phone import is_final
 from tests.demo.stack import REPOSITORY
 from tests.e2e.watching import no_container, printed, run, send_on, started, until
@@ -36,6 +37,21 @@ async def test_a_stopped_task_can_be_sent_on(phone, project):
     assert task["status"] == "completed"
     messages = await phone.messages(task)
     assert "kept" in messages[-1]["content"]
+
+
+async def test_what_a_stopped_turn_wrote_is_there_without_its_workspace(stack, phone, project):
+    task = await phone.create_task(project, "Run: echo kept > note; echo written; sleep 600")
+    await until(phone, task, printed("written"))
+    await phone.stop(task)
+    await until(phone, task, is_final)
+    await no_container(task)
+    await lose_workspaces(stack)
+
+    task = await send_on(phone, task, "Run: cat note")
+
+    assert "kept" in (await phone.messages(task))[-1]["content"]
+    kinds = [each["kind"] for each in await phone.events(task)]
+    assert kinds.index("checkpoint_saved") < kinds.index("workspace_restored") < kinds.index("pull_request_opened")
 
 
 async def test_stopping_what_is_over_changes_nothing(phone, project):
@@ -97,3 +113,10 @@ async def test_a_failed_clone_says_what_happened_and_the_prompt_is_not_lost(stac
     messages = await phone.messages(task)
     assert "echo here" in messages[0]["content"]
     assert "echo again" in messages[0]["content"]
+
+
+async def lose_workspaces(stack):
+    """Those that no container has."""
+    async with Engine.connect(state_dir=stack.folder / "runner") as engine:
+        for runner_id in stack.runner_ids():
+            await engine.sweep_workspaces(runner_id, lambda workspace_id: False, most=100)

@@ -124,6 +124,18 @@ async def test_a_push_over_its_limit_is_refused(
     assert (answer.status, f"ng refs/heads/{branch} {words}" in said) == (200, True)
 
 
+@pytest.mark.parametrize(("ref", "requests"), [(f"refs/heads/{BRANCH}", 0), ("refs/errand/tsk_1", 1)])
+async def test_where_one_ref_alone_may_still_be_pushed_no_other_is(
+    state_dir: Path, backend: GitBackend, lender: Lender, ref: str, requests: int
+) -> None:
+    body = pkt(f"{ZERO} {ONE} {ref}\0report-status") + b"0000"
+    broker = make_broker(state_dir, backend, lender, only_ref=lambda: "refs/errand/tsk_1")
+    async with broker, unix_http(state_dir) as http:
+        said = await (await http.post("/git/octo/demo.git/git-receive-pack", data=body)).text()
+    assert ("only refs/errand/tsk_1 may be pushed" in said) is (requests == 0)
+    assert len(backend.requests) == requests
+
+
 async def test_a_push_far_over_its_limit_is_not_read_to_its_end(
     state_dir: Path, backend: GitBackend, lender: Lender
 ) -> None:

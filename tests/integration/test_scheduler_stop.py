@@ -1,5 +1,7 @@
 """A stop works in every phase, with a runner and without one."""
 
+from typing import Any
+
 import pytest
 
 from errand.v1 import dispatch_service_pb2 as dispatch
@@ -57,14 +59,35 @@ async def test_a_running_task_is_stopped_by_its_runner(running: Stack) -> None:
     assert stopped.HasField("completed_time")
 
 
-async def test_nothing_is_lent_to_an_attempt_that_is_being_stopped(running: Stack) -> None:
+async def test_what_is_being_stopped_is_lent_what_its_last_checkpoint_needs_and_no_more(running: Stack) -> None:
     person, task = await new_task(running)
     async with running.runner() as runner:
         ref = (await runner.take()).attempt
-        request = dispatch.LendCredentialRequest(session_id=runner.session_id, attempt=ref)
-        await runner.stub.LendCredential(request, metadata=runner.metadata)
         await person.stop(task.task_id)
-        with pytest.raises(Exception, match="may not act"):
+        named: dict[str, Any] = {"session_id": runner.session_id, "attempt": ref}
+
+        lent = await runner.stub.LendCredential(dispatch.LendCredentialRequest(**named), metadata=runner.metadata)
+
+        assert lent.password
+        other = dispatch.LendCredentialRequest(**named, repository="octo/other")
+        refused: tuple[Any, ...] = (
+            runner.stub.LendCredential(other, metadata=runner.metadata),
+            runner.stub.LendSecrets(dispatch.LendSecretsRequest(**named), metadata=runner.metadata),
+            runner.stub.OpenPullRequest(dispatch.OpenPullRequestRequest(**named, title="t"), metadata=runner.metadata),
+        )
+        for call in refused:
+            with pytest.raises(Exception, match="may not act"):
+                await call
+
+
+async def test_once_it_is_stopped_nothing_is_lent(running: Stack) -> None:
+    person, task = await new_task(running)
+    async with running.runner() as runner:
+        ref = (await runner.take()).attempt
+        await person.stop(task.task_id)
+        await runner.finish(ref, task_pb2.ATTEMPT_PHASE_CANCELLED)
+        request = dispatch.LendCredentialRequest(session_id=runner.session_id, attempt=ref)
+        with pytest.raises(Exception, match="is over"):
             await runner.stub.LendCredential(request, metadata=runner.metadata)
 
 

@@ -9,11 +9,13 @@ from errand.v1 import task_pb2
 class Inbox:
     """One attempt's inputs that no message carries yet, oldest first. What was taken once does not come back.
 
-    `project` is the project as the scheduler told of it since the attempt began, none where it did not.
+    `project` is the project as the scheduler told of it since the attempt began, none where it did not. `stopped`: a
+    person, or its time, ends the attempt; noted before its work is cancelled, which other causes do too.
     """
 
     def __init__(self, given: Iterable[task_pb2.Input] = ()) -> None:
         self.project: task_pb2.Project | None = None
+        self.stopped = False
         self._taken: set[str] = set()
         self._waiting: list[task_pb2.Input] = []
         self._unrelated: set[str] | None = None

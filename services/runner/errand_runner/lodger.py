@@ -64,6 +64,11 @@ class Lodger:
         assert self._lodged is not None, "who is housed has a sandbox"
         return self._lodged
 
+    @property
+    def home(self) -> Lodged | None:
+        """The same, where there is one: between two sandboxes there is none."""
+        return self._lodged
+
     async def through(self, step: Callable[[Lodged], Awaitable[Answer]]) -> Answer:
         """The step's result; where the sandbox goes meanwhile, the step is done again in the next one.
 

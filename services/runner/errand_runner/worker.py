@@ -149,7 +149,7 @@ class Worker:
         """A person stopped it: its work ends at once, its end is still told."""
         run = self._runs.get(attempt_id)
         if run is not None and not run.stopped:
-            run.stopped = True
+            run.stopped = run.inbox.stopped = True
             if run.work is not None:
                 run.work.cancel()
 

@@ -41,7 +41,10 @@ class Kit:
         self.remotes = remotes_of(assignment, dispatch=means.dispatch, redactor=self.redactor, now_s=means.clock.boot_s)
 
     def rules(self) -> Rules:
-        """Of egress, as the project has them now: people may change them while the attempt works."""
+        """Of egress, as the project has them now: people may change them while the attempt works. Nothing is reached
+        once it is stopped."""
+        if self.inbox.stopped:
+            return Rules()
         egress = (self.inbox.project or self.project).egress
         return Rules.of(wire.word(task_pb2.EgressMode, egress.mode), egress.allowed_hosts)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from errand_runner.attempt.kit import Kit
 from errand_runner.broker.broker import Broker, Egress
+from errand_runner.checkpoint import ref_of
 from errand_runner.engine_outage import until_engine_answers
 from errand_runner.footing import is_first
 from errand_runner.lodger import Lodger
@@ -92,6 +93,7 @@ class Quarters:
             remotes=kit.remotes,
             allow=lambda: leases.fresh(attempt_id),
             holds=lambda: leases.holds(attempt_id),
+            only_ref=lambda: ref_of(kit.task.task_id) if kit.inbox.stopped else "",
             egress=Egress(rules=kit.rules, internet=kit.means.internet, ledger=kit.ledger),
             fetches=not kit.recorder.began,
         )

@@ -24,6 +24,7 @@ from errand_runner.lent_secrets import LentSecrets
 from errand_runner.lodger import Lodger
 from errand_runner.lodging import Lodged
 from errand_runner.outbox import Log
+from errand_runner.rescue import RESCUE_BEATS, Rescue, at_once
 from errand_runner.saving import Keeper, Saving
 from errand_runner.start import Start
 from errand_runner.worker import Outcome
@@ -88,11 +89,12 @@ class _Attempt:
             keeper = Keeper(kit.recorder, kit.patiently, kit.redactor)
             saving = Saving(lodger, keeper, workspace_of=self.quarters.workspace)
             conversation = Conversation(kit, self.quarters, lodger, secrets=self.secrets, notes=self.notes)
-            ended = await conversation.hold(transcript, saving)
-            if ended.reason is EndReason.PARKED:
-                await saving.last()
-            else:
-                await self._deliver(lodger, ended)
+            async with self._rescue(lodger).of_what_breaks_off():
+                ended = await conversation.hold(transcript, saving)
+                if ended.reason is EndReason.PARKED:
+                    await saving.last()
+                else:
+                    await self._deliver(lodger, ended)
         self.ended = ended
 
     async def _check_room(self) -> None:
@@ -118,6 +120,16 @@ class _Attempt:
         footing = await self.start.clone(workspace, kit.patiently, patience_s=kit.means.git_patience.budget_s)
         self.notes = await tell_footing(footing, kit.task, kit.recorder)
         await self.start.set_up(lodged[0].supervisor, self.secrets)
+
+    def _rescue(self, lodger: Lodger) -> Rescue:
+        kit = self.kit
+        return Rescue(
+            lambda: lodger.home,
+            Keeper(kit.recorder, at_once, kit.redactor),
+            workspace_of=self.quarters.workspace,
+            stopped=lambda: kit.inbox.stopped,
+            save_s=RESCUE_BEATS * kit.means.leases.beat_s,
+        )
 
     async def _deliver(self, lodger: Lodger, ended: TurnEnded) -> None:
         """Push what was committed and see to the pull request. Nothing new: nothing to do."""

@@ -58,7 +58,8 @@ class Broker:
     Whoever reaches the socket is taken for the sandbox, so its folder is bound into one container alone. The first of
     `remotes` is the task's own repository, which the sandbox will fetch soon if `fetches` says so. `allow` is asked for
     every request of git's; while it says no, nothing passes and nothing is lent. `holds` is asked for every piece of
-    what passes, to whatever host; once it says no, the rest does not. Without `egress` no other host is reached.
+    what passes, to whatever host; once it says no, the rest does not. `only_ref` is asked for every push: the one ref
+    of those that may be pushed that still may, empty while all may. Without `egress` no other host is reached.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Broker:
         remotes: Sequence[Remote],
         allow: Callable[[], bool],
         holds: Callable[[], bool],
+        only_ref: Callable[[], str] = str,
         egress: Egress | None = None,
         push_limit_bytes: int = _PUSH_LIMIT_BYTES,
         patience: Patience = USUAL,
@@ -77,7 +79,7 @@ class Broker:
         if len(bytes(self._path)) > doorway.SOCKET_PATH_BYTES:
             raise ValueError(f"{self._path} is too long for a socket; choose a shorter state folder")
         self._remotes, self._fetches = tuple(remotes), fetches
-        self._allow, self._holds = allow, holds
+        self._allow, self._holds, self._only_ref = allow, holds, only_ref
         self._push_limit_bytes, self._patience = push_limit_bytes, patience
         egress = egress or Egress(rules=Rules, internet=PublicInternet(), ledger=Ledger(_tell_nobody))
         self._egress = EgressProxy(
@@ -140,6 +142,7 @@ class Broker:
             ahead=ahead,
             allow=self._allow,
             holds=self._holds,
+            only_ref=self._only_ref,
             push_limit_bytes=self._push_limit_bytes,
             patience=self._patience,
             host=self.host,

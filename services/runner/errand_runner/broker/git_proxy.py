@@ -63,6 +63,7 @@ class GitProxy:
         ahead: Ahead,
         allow: Callable[[], bool],
         holds: Callable[[], bool],
+        only_ref: Callable[[], str],
         push_limit_bytes: int,
         patience: Patience,
         host: GitHost,
@@ -73,7 +74,7 @@ class GitProxy:
         self._reached = ", ".join(remote.repository for remote in remotes)
         self._bases = bases_of(remotes)
         self._ahead = ahead
-        self._allow, self._holds = allow, holds
+        self._allow, self._holds, self._only_ref = allow, holds, only_ref
         self._push_limit_bytes = push_limit_bytes
         self._patience = patience
 
@@ -152,7 +153,9 @@ class GitProxy:
         try:
             async with asyncio.timeout(_COMMANDS_S):
                 lines, head = await pktline.read_section(request.content.readexactly, limit_bytes=_COMMANDS_LIMIT_BYTES)
-            return receive.judge(lines, allowed=remote.push_refs), head
+            only = self._only_ref()
+            allowed = remote.push_refs & {only} if only else remote.push_refs
+            return receive.judge(lines, allowed=allowed), head
         except (pktline.Malformed, asyncio.IncompleteReadError) as exc:
             raise Refused(400, f"this is no push that can be checked: {exc}") from exc
 

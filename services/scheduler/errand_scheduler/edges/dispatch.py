@@ -11,6 +11,7 @@ from errand.v1 import runner_pb2
 from errand.v1.dispatch_service_pb2_grpc import DispatchServiceServicer
 from errand_common.clock import Clock
 from errand_common.errors import Conflict, Invalid, Unavailable
+from errand_common.values import AttemptPhase
 from errand_common.wire import duration
 from errand_scheduler.access.callers import runner_id
 from errand_scheduler.access.lending import Lending
@@ -137,7 +138,9 @@ class DispatchEdge(DispatchServiceServicer):
             yield piece
 
     async def LendCredential(self, request: pb.LendCredentialRequest, context: Context) -> pb.LendCredentialResponse:
-        attempt = self._leased(request.session_id, request.attempt)
+        # For the last checkpoint of one that is being stopped; of what else there is it needs nothing any more.
+        phases = AT_WORK if request.repository else (*AT_WORK, AttemptPhase.STOPPING)
+        attempt = self._leased(request.session_id, request.attempt, phases)
         _, project = await self._task_and_project(attempt.task_id)
         lent = await self._lending.lend(
             attempt,
@@ -188,20 +191,22 @@ class DispatchEdge(DispatchServiceServicer):
     def _session(self, session_id: str) -> RunnerSession:
         return self._sessions.current(runner_id(), session_id)
 
-    def _at_work(self, session_id: str, ref: runner_pb2.AttemptRef) -> Attempt:
-        """The session's attempt that may act. Raises Conflict: LEASE_SUPERSEDED, or WRONG_STATE where it only is
-        offered or is being stopped."""
+    def _at_work(
+        self, session_id: str, ref: runner_pb2.AttemptRef, phases: Sequence[AttemptPhase] = AT_WORK
+    ) -> Attempt:
+        """The session's attempt that may act, in one of these phases. Raises Conflict: LEASE_SUPERSEDED, or WRONG_STATE
+        in another, such as where it only is offered."""
         holder = incoming.holder(ref, self._session(session_id).runner_id)
         attempt = self._board.held(holder)
         if attempt is None:
             raise turns.superseded(holder)
-        if attempt.phase not in AT_WORK:
+        if attempt.phase not in phases:
             raise Conflict(f"attempt {attempt.attempt_id} is {attempt.phase}; it may not act")
         return attempt
 
-    def _leased(self, session_id: str, ref: runner_pb2.AttemptRef) -> Attempt:
+    def _leased(self, session_id: str, ref: runner_pb2.AttemptRef, phases: Sequence[AttemptPhase] = AT_WORK) -> Attempt:
         """The same under a lease that was renewed lately. Raises Unavailable where it was not."""
-        attempt = self._at_work(session_id, ref)
+        attempt = self._at_work(session_id, ref, phases)
         if not self._board.lease_renewed(attempt.attempt_id):
             raise Unavailable(f"the lease of attempt {attempt.attempt_id} was not renewed lately; beat, then try again")
         return attempt

@@ -25,15 +25,17 @@ FAULTS: Mapping[str, Answer] = {
 
 
 class Faults:
-    """`Fault: <name> Run: <command>`: a request that comes for the first time fails, the same again is answered."""
+    """`Fault: <name> Run: <command>`: a request that comes for the first time fails, the same again is answered.
+
+    `Then fault: <name> Run: <command>`: not the first one fails, but that which brings the command's output."""
 
     def __init__(self) -> None:
         self._failed: set[str] = set()
 
     def __call__(self, request: Request) -> Answer:
-        wanted = re.search(r"Fault: (\S+)", request.said)
+        wanted = re.search(r"(Then f|F)ault: (\S+)", request.said)
         conversation = json.dumps(request.messages)
-        if wanted and not request.runs and conversation not in self._failed:
+        if wanted and bool(request.runs) is (wanted[1] != "F") and conversation not in self._failed:
             self._failed.add(conversation)
-            return FAULTS[wanted[1]]
+            return FAULTS[wanted[2]]
         return run_command.script(request)
