@@ -1,5 +1,6 @@
 """An errand from a phone's browser: signed in, sent, watched, steered, stopped and sent on."""
 
+import base64
 import re
 
 import pytest
@@ -10,6 +11,7 @@ from tests.demo.stack import REPOSITORY
 from tests.e2e.browser import open_phone_without_cookies
 from tests.e2e.scripted import queued
 from tests.e2e.watching import event, run, until
+from tests.unit.runner.agent.drawings import png
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -128,6 +130,31 @@ async def test_all_of_a_commands_output_can_be_read(signed_in, phone, project):
     await expect(tool(page).locator(".body pre").last).to_contain_text(
         re.compile(r"^1\n2\n3\n4\n.*400\n.*exit code 0", re.DOTALL)
     )
+    await signed_in.fits()
+
+
+async def test_a_picture_that_claude_reads_is_seen_and_a_command_in_the_background_followed(signed_in, phone, project):
+    steps = (
+        f"echo {base64.b64encode(png(40, 20)).decode()} | base64 -d > shot.png",
+        '!read {"path": "shot.png"}',
+        '!bash {"command": "echo up && exec sleep 300", "background": true}',
+        "pgrep -x sleep",
+        '!bash_output {"id": "$bg", "wait_s": 0}',
+        "rm shot.png",
+    )
+    task = await run(phone, project, f"Steps: {'; '.join(steps)}")
+    page = await opened(signed_in, task)
+
+    reading = page.get_by_role("article", name="Tool read")
+    await reading.get_by_role("button").click()
+    picture = reading.get_by_role("img", name="What Claude was shown")
+    await expect(picture).to_be_visible()
+    size = "async image => (await image.decode(), `${image.naturalWidth} × ${image.naturalHeight}`)"
+    assert await picture.evaluate(size) == "40 × 20"
+    await expect(tool(page).nth(1).locator(".tail")).to_contain_text("has run in the background")
+    await expect(tool(page).nth(2).locator(".tail")).to_contain_text("background processes still running: 1")
+    looked = page.get_by_role("article", name="Tool bash_output")
+    await expect(looked.locator(".tail")).to_contain_text("(no new output)")
     await signed_in.fits()
 
 

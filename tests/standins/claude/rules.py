@@ -1,5 +1,6 @@
 """What the API refuses, strictly: a request that passes here passes there."""
 
+import base64
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,6 +29,10 @@ _BLOCKS_BY_ROLE = {
     "user": {"text", "image", "tool_result"},
     "assistant": {"text", "thinking", "redacted_thinking", "tool_use", "server_tool_use"},
 }
+_MAGIC = {
+    "image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "image/gif": b"GIF8", "image/webp": b"RIFF",
+}  # fmt: skip
+_MOST_IMAGE_BYTES = 5 * 1024 * 1024
 _NAME = re.compile(r"^[a-zA-Z0-9_-]{1,128}$")
 _MOST_OUTPUT_TOKENS = 128_000
 
@@ -111,9 +116,23 @@ def _check_block(block: Mapping[str, Any], role: str, where: str) -> None:
     if kind == "tool_use":
         _require(isinstance(block["input"], dict), f"{where}.input: Input should be a valid dictionary")
         _require(bool(_NAME.match(str(block["id"]))), f"{where}.id: String should match {_NAME.pattern}")
+    if kind == "image":
+        _check_image(block["source"], where)
     if kind == "tool_result" and isinstance(block.get("content"), list):
         for place, part in enumerate(block["content"]):
             _check_block(part, "user", f"{where}.content.{place}")
+
+
+def _check_image(source: Mapping[str, Any], where: str) -> None:
+    _require(source.keys() == {"type", "media_type", "data"} and source["type"] == "base64", f"{where}.source: base64")
+    media_type, sent = source["media_type"], source["data"]
+    _require(media_type in _MAGIC, f"{where}.source.media_type: {media_type!r} is not supported")
+    _require(len(sent) <= _MOST_IMAGE_BYTES, f"{where}: image exceeds 5 MB maximum: {len(sent)} bytes")
+    try:
+        data = base64.b64decode(sent, validate=True)
+    except ValueError:
+        raise Refused(invalid(f"{where}.source.data: not base64")) from None
+    _require(data.startswith(_MAGIC[media_type]), f"{where}: Could not process image")
 
 
 def _merged(messages: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:

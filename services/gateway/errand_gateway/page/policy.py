@@ -8,7 +8,8 @@ PAGE_HEADERS: Mapping[str, str] = {
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            "img-src 'self'",
+            # What Claude was shown is made an image of by a script of ours.
+            "img-src 'self' blob:",
             # Takes in the WebSocket of the same host.
             "connect-src 'self'",
             "base-uri 'none'",

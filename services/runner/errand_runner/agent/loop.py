@@ -23,6 +23,7 @@ from errand_runner.agent.facts import (
     Waiting,
     WaitOver,
 )
+from errand_runner.agent.gallery import Gallery
 from errand_runner.agent.judge import CUT_OFF, Action, Streak, judge
 from errand_runner.agent.prompt import AFTER_WAIT, BACKGROUND_ENDED
 from errand_runner.agent.retry import Tries
@@ -59,6 +60,7 @@ class _Turn:
         self.ending: TurnEnded | None = None
         self.result: ToolResult | None = None
         self.heard: list[str] = []
+        self.gallery = Gallery()
 
     def steps(self, said: Said) -> Iterator[AsyncGenerator[Fact]]:
         """The story: each step runs to its end before the next is asked for."""
@@ -82,6 +84,9 @@ class _Turn:
             if self.ending is not None:
                 return
             answers.append(self.settled().block())
+        self.gallery.take(answers)
+        for message in self.transcript.messages:
+            self.gallery.take(message.blocks)
         if said.answer is not None and self.heard:
             answers.append({"type": "text", "text": AFTER_WAIT})
         elif (answers or said.blocks) and counts_on_background(self.transcript.messages):
@@ -196,7 +201,18 @@ class _Turn:
             yield LimitHit(call.tool_use_id, hit.limit, hit.words)
         if outcome.todo is not None:
             yield TodoChanged(call.tool_use_id, outcome.todo)
-        self.result = ToolResult.of_text(
+        self.result = self.result_of(call, outcome)
+
+    def result_of(self, call: ToolCall, outcome: Outcome) -> ToolResult:
+        """What Claude is told; a picture that its API would refuse is told of instead."""
+        picture = outcome.picture
+        if picture is not None and (refusal := self.gallery.refusal(picture)):
+            return ToolResult.of_text(call.tool_use_id, f"{outcome.text} It is not shown: {refusal}.", is_error=True)
+        if picture is not None:
+            self.gallery.hang(picture)
+            words = {"type": "text", "text": outcome.text}
+            return ToolResult.of_blocks(call.tool_use_id, [words, picture.block()])
+        return ToolResult.of_text(
             call.tool_use_id, outcome.text, is_error=outcome.is_error, dropped_bytes=outcome.dropped_bytes
         )
 

@@ -97,6 +97,11 @@ class ToolResult:
         """Makes a result of plain text."""
         return cls(tool_use_id, encode(text), is_error, dropped_bytes)
 
+    @classmethod
+    def of_blocks(cls, tool_use_id: str, blocks: Sequence[Block]) -> "ToolResult":
+        """Makes a result of content blocks."""
+        return cls(tool_use_id, encode(blocks), is_error=False)
+
     def block(self) -> Block:
         """The content block that carries it."""
         block = {"type": "tool_result", "tool_use_id": self.tool_use_id, "content": json.loads(self.output)}

@@ -1,5 +1,11 @@
-"""A Claude that works in steps: it runs the commands that it is given, one a turn, and reports what the person said."""
+"""A Claude that works in steps: it runs the commands that it is given, one a turn, and reports what the person said.
 
+A step `!read {"path": "file"}` is a call of that tool; `$bg` in it is the name of the command that it put into the
+background last.
+"""
+
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,11 +32,20 @@ def script(request: Request) -> Reply:
         return Reply([Text(f"I only know steps: write “{ORDER}true; true”.")])
     if now.ran < len(now.commands):
         words = f"Step {now.ran + 1} of {len(now.commands)}."
-        return Reply([Text(words), ToolUse("bash", {"command": now.commands[now.ran]})])
+        return Reply([Text(words), call(now.commands[now.ran], request)])
     if not now.heard:
         return Reply([Text(f"Done: {now.ran} steps. Nobody said anything meanwhile.")])
     said = "\n\n".join(now.heard)
     return Reply([Text(f"Done: {now.ran} steps. I was told meanwhile:\n\n{said}")])
+
+
+def call(step: str, request: Request) -> ToolUse:
+    """What a step does."""
+    if not step.startswith("!"):
+        return ToolUse("bash", {"command": step})
+    name, _, given = step.removeprefix("!").partition(" ")
+    names = [found for run in request.runs for found in re.findall(r"\[(bg_\w+) ", run.output)]
+    return ToolUse(name, json.loads(given.replace("$bg", names[-1] if names else "none")))
 
 
 def progress(request: Request) -> Progress:

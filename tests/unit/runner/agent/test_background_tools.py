@@ -64,7 +64,7 @@ async def test_a_wait_for_time_alone_takes_it(tools: Tools) -> None:
 
 
 async def test_a_wait_ends_when_the_person_writes(tools: Tools) -> None:
-    job = await start(tools, "sleep 300")
+    job = await start(tools, "echo up; sleep 300")
     tools.steered.set()
     assert "[The person wrote meanwhile.]" in (await tools("wait", id=job, seconds=600)).text
     assert "The person wrote meanwhile." in (await tools("wait", seconds=600)).text
@@ -72,7 +72,7 @@ async def test_a_wait_ends_when_the_person_writes(tools: Tools) -> None:
 
 
 async def test_what_still_runs_is_named_after_other_commands(tools: Tools) -> None:
-    jobs = [await start(tools, "sleep 300") for _ in range(2)]
+    jobs = [await start(tools, "echo up; sleep 300") for _ in range(2)]
     aside = f"[background processes still running: 2 ({jobs[0]}, {jobs[1]})]"
     assert (await tools("bash", command="true")).text.endswith(aside)
     assert (await tools("wait", seconds=1)).text.endswith(aside)
@@ -106,7 +106,7 @@ async def test_the_end_of_the_turn_ends_all(tools: Tools) -> None:
 
 
 async def test_a_name_from_before_is_answered_honestly(tools: Tools) -> None:
-    job = await start(tools, "sleep 300")
+    job = await start(tools, "echo up; sleep 300")
     unknown = await tools("bash_output", id="bg_before")
     assert unknown.is_error
     assert "has ended if your turn did, the sandbox was opened anew or the runner restarted since;" in unknown.text

@@ -47,6 +47,14 @@ def test_steps_may_be_ordered_again() -> None:
     assert "And now?" in words(told)
 
 
+def test_a_step_may_be_a_call_of_any_tool() -> None:
+    order = ("user", [text('Steps: sleep 9; !kill {"id": "$bg"}')])
+    asked, (role, (result,)) = ran("1")
+    started = (role, [result | {"content": "up\n[bg_ab12 has run in the background for 1.0 s]"}])
+    (call,) = [block for block in steps.script(request(order, asked, started)).blocks if isinstance(block, ToolUse)]
+    assert (call.name, call.input) == ("kill", {"id": "bg_ab12"})
+
+
 def test_a_fault_comes_once_for_each_request() -> None:
     script = faults.Faults()
     first = request(("user", [text("Fault: 529 Run: echo a")]))

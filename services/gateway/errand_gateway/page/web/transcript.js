@@ -1,5 +1,8 @@
 /** A task's messages and tool calls whole, page by page as somebody wants to see one. */
 
+/** What Claude can see, and a browser shows without running anything. */
+const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+
 export class Transcript {
     #api;
     #path;
@@ -55,6 +58,21 @@ export function outputOf(call) {
     }
     const output = JSON.parse(call.output);
     return typeof output === "string" ? output : wordsIn(output);
+}
+
+/** The pictures in a tool's output, each as a file that the browser can show. */
+export function picturesOf(call) {
+    const output = call.output === "" ? "" : JSON.parse(call.output);
+    return Array.isArray(output) ? output.filter(isPicture).map(({ source }) => fileOf(source)) : [];
+}
+
+/** Nothing else is made a file of, whatever a record says. */
+function isPicture({ type, source }) {
+    return type === "image" && source?.type === "base64" && PICTURES.includes(source.media_type);
+}
+
+function fileOf({ data, media_type: type }) {
+    return new Blob([Uint8Array.from(atob(data), (character) => character.charCodeAt(0))], { type });
 }
 
 class Pages {

@@ -2,6 +2,8 @@
 
 import hashlib
 
+from errand_runner.agent.gallery import PICTURE_BYTES
+from errand_runner.agent.pictures import BrokenPicture, media_type_of, picture_of
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools.definitions import EditInput, ReadInput, WriteInput
 from errand_runner.agent.tools.outcome import Outcome, Refused
@@ -11,6 +13,7 @@ from errand_runner.agent.tools.stream import clean
 from errand_runner.sandbox.supervisor import WRITE_LIMIT_BYTES, FileError, Supervisor
 
 FILE_LIMIT_BYTES = 2 * 1024 * 1024
+MOST_WRITTEN_BYTES = 1024 * 1024
 _READ_CHARS = 30_000
 _LINES_AROUND = 3
 
@@ -24,9 +27,12 @@ class Files:
         self._seen: dict[str, bytes] = {}
 
     async def read(self, given: ReadInput, *, folder: str) -> Outcome:
-        """Gives numbered lines; `folder` is what a relative path starts from, here and below."""
+        """Gives numbered lines, or a picture; `folder` is what a relative path starts from, here and below."""
         path = absolute(given.path, folder)
-        data = await self._load(path)
+        data = await self._begin(path)
+        if (media_type := media_type_of(data)) is not None:
+            return await self._picture(path, media_type)
+        _check_size(path, data)
         self._seen[path] = _digest(data)
         lines = self._shown(_decoded(data, path)).splitlines()
         if not lines:
@@ -38,6 +44,8 @@ class Files:
     async def write(self, given: WriteInput, *, folder: str) -> Outcome:
         """Replaces a whole file, or makes it."""
         path = absolute(given.path, folder)
+        if (size := len(given.content.encode())) > MOST_WRITTEN_BYTES:
+            raise Refused(f"The content is {size:,} bytes and {MOST_WRITTEN_BYTES:,} are the most; write it in parts.")
         if path in self._seen:
             await self._check_fresh(path, await self._load_if_there(path))
         await self._store(path, given.content)
@@ -58,14 +66,29 @@ class Files:
         around = _around(self._shown(changed).splitlines(), text.count("\n", 0, start), given.new_text.count("\n") + 1)
         return Outcome(f"Changed {path} in {places}:\n{around}")
 
+    async def _picture(self, path: str, media_type: str) -> Outcome:
+        most = PICTURE_BYTES // 4 * 3
+        data = await self._supervisor.read(path, limit_bytes=most + 1)
+        if len(data) > most:
+            raise Refused(f"{path} is a picture of more than {most:,} bytes; make a smaller copy and read that.")
+        try:
+            picture = picture_of(data, media_type)
+        except BrokenPicture as error:
+            raise Refused(f"{path} begins as {media_type} and cannot be shown: {error}.") from error
+        size = f"{picture.width} × {picture.height} pixels, {len(data):,} bytes"
+        return Outcome(f"{path}: {media_type}, {size}.", picture=picture)
+
     async def _load(self, path: str) -> bytes:
+        data = await self._begin(path)
+        _check_size(path, data)
+        return data
+
+    async def _begin(self, path: str) -> bytes:
+        """All of a file that may be read as text, and of a larger one more than that."""
         stat = await self._supervisor.stat(path)
         if stat.is_dir:
             raise Refused(f"{path} is a folder; list it with bash, or use glob.")
-        data = await self._supervisor.read(path, limit_bytes=FILE_LIMIT_BYTES + 1)
-        if len(data) > FILE_LIMIT_BYTES:
-            raise Refused(f"{path} is larger than {FILE_LIMIT_BYTES:,} bytes; use bash to read or change parts of it.")
-        return data
+        return await self._supervisor.read(path, limit_bytes=FILE_LIMIT_BYTES + 1)
 
     async def _load_if_there(self, path: str) -> bytes | None:
         try:
@@ -89,6 +112,11 @@ class Files:
 
     def _shown(self, text: str) -> str:
         return clean(self._redactor.text(text))
+
+
+def _check_size(path: str, data: bytes) -> None:
+    if len(data) > FILE_LIMIT_BYTES:
+        raise Refused(f"{path} is larger than {FILE_LIMIT_BYTES:,} bytes; use bash to read or change parts of it.")
 
 
 def _digest(data: bytes) -> bytes:

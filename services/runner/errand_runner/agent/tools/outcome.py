@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from errand_common.values import TodoState
+from errand_runner.agent.pictures import Picture
 from errand_runner.sandbox.hits import Hit
 
 
@@ -20,7 +21,7 @@ class Outcome:
     """What Claude is told: never empty, clean, without secrets; so much more was too much to keep.
 
     `hits` are limits of the sandbox that it ran into; the text tells of them. `todo` is Claude's new list for the
-    person.
+    person, `picture` what Claude is shown beside the text.
     """
 
     text: str
@@ -28,6 +29,7 @@ class Outcome:
     dropped_bytes: int = 0
     hits: Sequence[Hit] = ()
     todo: Sequence[Todo] | None = None
+    picture: Picture | None = None
 
 
 class Refused(Exception):

@@ -4,7 +4,7 @@ import { button, element, icon, unseen } from "../dom.js";
 import { duration } from "../format.js";
 import { wordsOf } from "../problem.js";
 import { masked } from "../shapes.js";
-import { outputOf } from "../transcript.js";
+import { outputOf, picturesOf } from "../transcript.js";
 import { inputNodes } from "./tool_input.js";
 
 const TAIL_LINES = 8;
@@ -101,7 +101,17 @@ function wholeNodes(call) {
         element("p", { class: "label" }, "Output"),
         // Before it is cut: half of a token has no shape.
         output ? long(masked(output)) : element("p", { class: "faint" }, "Still running: what it gives is stored at its end."),
+        ...picturesOf(call).map(shown),
     ];
+}
+
+function shown(picture) {
+    const address = URL.createObjectURL(picture);
+    const image = element("img", { class: "picture", src: address, alt: "What Claude was shown" });
+    for (const end of ["load", "error"]) {
+        image.addEventListener(end, () => URL.revokeObjectURL(address), { once: true });
+    }
+    return image;
 }
 
 /** All of a text, a piece at a time. */

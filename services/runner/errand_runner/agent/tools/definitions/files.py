@@ -33,7 +33,8 @@ class EditInput(Input):
 
 READ = tool(
     "read",
-    "Reads a text file and gives its lines with their numbers. Use it before you edit a file.",
+    "Reads a text file and gives its lines with their numbers, or shows you a picture (PNG, JPEG, GIF, WebP). Use it "
+    "before you edit a file.",
     path=PATH,
     first_line=("integer?", "The first line to give; 1 unless given."),
     line_count=("integer?", "How many lines to give at most; 2000 unless given."),
