@@ -52,7 +52,7 @@ async def test_a_model_that_is_gone_fails_the_task_with_the_setting_to_change(ph
 
     assert (task["status"], task["failure_reason"]) == ("failed", "model_request")
     assert "does not have claude-sonnet-5-5" in task["status_reason"]
-    assert "Set ERRAND_MODEL" in task["status_reason"]
+    assert "Choose one that it has" in task["status_reason"]
 
 
 async def test_a_rate_limit_is_waited_for_until_it_resets(phone, project):

@@ -64,6 +64,20 @@ async def test_what_is_set_is_shown_and_can_be_taken_away(scripted, inside):
     assert sent.image == ""
 
 
+async def test_a_model_is_chosen_for_the_project(scripted, inside):
+    page = await settings(inside)
+    await page.get_by_label("Model").fill("claude-opus-5-5")
+    await page.get_by_label("Effort").select_option("High")
+    await save(page).click()
+    await expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
+    await expect(save(page)).to_be_disabled()
+
+    (sent,) = [call.request for call in scripted.scheduler.asked("UpdateProject")]
+    assert (sent.model_choice.model, sent.model_choice.effort) == ("claude-opus-5-5", task_pb2.EFFORT_HIGH)
+    assert not sent.HasField("image")
+    await inside.fits()
+
+
 async def test_a_refusal_is_told_and_nothing_typed_is_lost(scripted, inside):
     page = await settings(inside)
     scripted.scheduler.refusals["UpdateProject"] = Invalid('image "no de" is no name of an image')

@@ -59,6 +59,10 @@ async def test_one_wrong_value_changes_nothing(running: Stack) -> None:
         {"image": "--privileged", "setup_script": "x"},
         {"image": "node:24", "setup_script": "é" * (SIXTY_FOUR_KIB // 2) + "x"},
         {"image": "node:24", "setup_script": "a\0b"},
+        {"image": "node:24", "model_choice": task_pb2.ModelChoice(model="claude opus")},
+        {"image": "node:24", "model_choice": task_pb2.ModelChoice(model="m" * 129)},
+        {"image": "node:24", "model_choice": task_pb2.ModelChoice(effort=99)},  # type: ignore[arg-type]  # none has it
+        {"image": "node:24", "model_choice": task_pb2.ModelChoice(thinking_display=99)},  # type: ignore[arg-type]
         {"image": "node:24", "request_id": "k" * 129},
     )
     for wrong in wrongs:
@@ -66,6 +70,18 @@ async def test_one_wrong_value_changes_nothing(running: Stack) -> None:
     assert (await refusal(update(person, "prj_1", image="node:24"))).reason == "INVALID"
     assert await listed(person) == [before]
     assert (await update(person, project_id, setup_script="é" * (SIXTY_FOUR_KIB // 2))).image == "node:22"
+
+
+async def test_a_model_is_chosen_with_its_effort_and_given_up_again(running: Stack) -> None:
+    person = await running.sign_in()
+    project_id = (await person.add_project()).project_id
+    choice = task_pb2.ModelChoice(
+        model="claude-opus-5-5", effort=task_pb2.EFFORT_HIGH, thinking_display=task_pb2.THINKING_DISPLAY_OMITTED
+    )
+    assert (await update(person, project_id, model_choice=choice)).model_choice == choice
+    assert (await update(person, project_id, image="node:22")).model_choice == choice
+    assert (await listed(person))[0].model_choice == choice
+    assert (await update(person, project_id, model_choice=task_pb2.ModelChoice())).model_choice.model == ""
 
 
 async def test_nobody_else_may_change_it(running: Stack) -> None:

@@ -109,6 +109,23 @@ class TodoState(StrEnum):
     DONE = "done"
 
 
+class Effort(StrEnum):
+    """How much effort a model puts into its work."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    XHIGH = "xhigh"
+    MAX = "max"
+
+
+class ThinkingDisplay(StrEnum):
+    """What is shown of a model's thoughts."""
+
+    SUMMARIZED = "summarized"
+    OMITTED = "omitted"
+
+
 class EgressMode(StrEnum):
     """What a project's tasks reach beside their repository."""
 

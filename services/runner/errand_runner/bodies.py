@@ -9,11 +9,22 @@ from errand.v1.runner_pb2 import AttemptEvent
 from errand_common import wire
 from errand_common.values import Role, WaitReason, summarise
 from errand_runner.agent import facts
+from errand_runner.agent.transcript import Prefix
 from errand_runner.broker.egress.ledger import Use
 
 MOST_CHOICES = 10
 CHOICE_BYTES = 200
 """What a wait may suggest as answers (contract: WaitStarted.choices)."""
+
+
+def prefix_frozen(prefix: Prefix) -> AttemptEvent:
+    """A conversation's fixed beginning: the document is for runners, the event for people."""
+    body = pb.PrefixFrozen(
+        model=prefix.model,
+        effort=wire.number(task_pb2.Effort, prefix.effort or None),
+        thinking_display=wire.number(task_pb2.ThinkingDisplay, prefix.thinking_display or None),
+    )
+    return AttemptEvent(body=pb.EventBody(prefix_frozen=body), prefix=prefix.to_bytes())
 
 
 def message_appended(fact: facts.MessageAppended) -> AttemptEvent:

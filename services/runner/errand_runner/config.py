@@ -144,7 +144,7 @@ class RunnerSettings(HostSettings):
     model: str = Field(
         "claude-sonnet-5-5",
         alias="ERRAND_MODEL",
-        description="the model that works on the tasks",
+        description="the model that works on the tasks of projects that choose none",
         min_length=1,
         examples=["claude-sonnet-5-5"],
     )

@@ -170,8 +170,7 @@ class Recorder:
             case facts.OutputDelta(tool_use_id, text):
                 self._pieces.add(tool_use_id, pb.DELTA_KIND_OUTPUT, text)
             case facts.PrefixFrozen(prefix):
-                body = pb.EventBody(prefix_frozen=pb.PrefixFrozen(model=prefix.model))
-                await self._log.append(AttemptEvent(body=body, prefix=prefix.to_bytes()))
+                await self._log.append(bodies.prefix_frozen(prefix))
             case facts.MessageAppended(message_id):
                 self._pieces.end(message_id)
                 await self._log.append(bodies.message_appended(fact))

@@ -11,10 +11,11 @@ from errand_common import wire
 from errand_common.clock import Clock
 from errand_common.values import Role
 from errand_runner.agent.agent import Agent
+from errand_runner.agent.choice import Choice, settle_prefix
 from errand_runner.agent.facts import EndReason, TextDelta, TurnEnded
 from errand_runner.agent.loop import run_turn
 from errand_runner.agent.model import Model
-from errand_runner.agent.prompt import Particulars, first_message, follow_up, settle_prefix, steer
+from errand_runner.agent.prompt import Particulars, first_message, follow_up, steer
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.said import Answer, Said
 from errand_runner.agent.transcript import Block, CallRecord, Message, Prefix, ToolResult, Transcript
@@ -23,11 +24,11 @@ from errand_runner.inputs import Inbox
 from errand_runner.record import Recorder
 
 
-async def restore(stored: Sequence[pb.GetTranscriptResponse], *, model: Model, model_id: str) -> Transcript:
-    """The task's transcript: from the scheduler's record, or a new one whose prefix suits what the model can."""
+async def restore(stored: Sequence[pb.GetTranscriptResponse], *, model: Model, choice: Choice) -> Transcript:
+    """The task's transcript: from the scheduler's record, or a new one for the model of choice. Raises NoSuchModel."""
     prefix = next((item.prefix for item in stored if item.HasField("prefix")), None)
     if prefix is None:
-        return Transcript(await settle_prefix(model, model_id))
+        return Transcript(await settle_prefix(model, choice))
     messages = [_message(item.message) for item in stored if item.HasField("message")]
     calls = [_call(item.tool_call) for item in stored if item.HasField("tool_call")]
     return Transcript.restore(Prefix.from_bytes(prefix), messages, calls)

@@ -53,6 +53,11 @@ def project(row: Project) -> task_pb2.Project:
             allowed_hosts=allowed_hosts(row.egress.presets, row.egress.hosts),
         ),
         read_repositories=row.read_repositories,
+        model_choice=task_pb2.ModelChoice(
+            model=row.model_choice.model,
+            effort=number(task_pb2.Effort, row.model_choice.effort),
+            thinking_display=number(task_pb2.ThinkingDisplay, row.model_choice.thinking_display),
+        ),
     )
 
 

@@ -175,7 +175,9 @@ class _Accounts(AccountServiceServicer):
     async def UpdateProject(self, request: accounts.UpdateProjectRequest, context: Context) -> Any:
         self._double.user("UpdateProject", request, context)
         changed: dict[str, Any] = {
-            name: getattr(request, name) for name in ("image", "setup_script", "egress") if request.HasField(name)
+            name: getattr(request, name)
+            for name in ("image", "setup_script", "egress", "model_choice")
+            if request.HasField(name)
         }
         if request.HasField("read_repositories"):
             changed["read_repositories"] = list(request.read_repositories.repositories)

@@ -128,6 +128,25 @@ async def test_a_secret_is_set_listed_and_removed_and_never_given_back(
     assert removed == accounts.RemoveProjectSecretRequest(project_id="prj_1", request_id="g", name="KEY")
 
 
+async def test_a_model_is_chosen_in_the_words_of_its_api(gateway: Running, scheduler: SchedulerDouble) -> None:
+    async with gateway.client(scheduler.new_session()) as client:
+        choice = {"model": "claude-opus-5-5", "effort": "xhigh", "thinking_display": "omitted"}
+        changed = await client.patch("/v1/projects/prj_1", json={"model_choice": choice})
+        odd = await client.patch("/v1/projects/prj_1", json={"model_choice": {"effort": "heroic"}})
+
+    assert changed.json()["project"]["model_choice"] == choice
+    assert odd.status_code == 400
+    assert odd.json()["detail"].startswith('effort "heroic" is unknown; use one of low, medium, high, xhigh, max')
+    asked = nouns.ModelChoice(
+        model="claude-opus-5-5",
+        effort=nouns.EFFORT_XHIGH,
+        thinking_display=nouns.THINKING_DISPLAY_OMITTED,
+    )
+    assert [call.request for call in scheduler.asked("UpdateProject")] == [
+        accounts.UpdateProjectRequest(project_id="prj_1", model_choice=asked)
+    ]
+
+
 async def test_what_a_project_reaches_is_replaced_and_a_host_is_allowed(
     gateway: Running, scheduler: SchedulerDouble
 ) -> None:

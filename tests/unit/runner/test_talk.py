@@ -13,6 +13,7 @@ from errand.v1.runner_pb2 import AttemptEvent
 from errand_common import wire
 from errand_common.clock import Clock
 from errand_common.values import Role
+from errand_runner.agent.choice import Choice
 from errand_runner.agent.facts import EndReason
 from errand_runner.agent.prompt import MID_WORK, Particulars
 from errand_runner.agent.redact import Redactor
@@ -27,6 +28,7 @@ from tests.unit.runner.agent.harness import NOON, errand
 from tests.unit.runner.local_supervisor import local_supervisor
 
 PREFIX = Prefix.freeze(model="claude-x", max_tokens=1, system="", tools=())
+CHOICE = Choice("claude-x")
 ATTEMPT = "att_" + "0" * 26
 SECRET = "sk-ant-secret"
 ABOUT = Particulars("octo/pricing", "errand/tsk_1", "trunk", "/workspace", NOON.date(), "none.", {"AGENTS.md": "Test."})
@@ -238,7 +240,7 @@ async def test_a_restarted_runner_steers_its_turn_and_keeps_the_queue_for_after_
             await interrupted(first.talk(), asked)
         first.outbox.close()
         second = Attempt(first.task, tmp_path, Inbox(inputs))
-        second.task.transcript = await restore(second.stored(), model=second.task.agent.model, model_id="claude-x")
+        second.task.transcript = await restore(second.stored(), model=second.task.agent.model, choice=CHOICE)
         await second.talk()
 
     before = [["inp_1"], []] if is_over else [["inp_1"], [], []]
@@ -310,7 +312,7 @@ async def parked(script, folder, *inputs, call_us):
         assert (await first.talk()).reason is EndReason.PARKED
         second = Attempt(first.task, folder, Inbox(inputs))
         second.task.transcript = await restore(
-            first.stored(call_us=call_us), model=first.task.agent.model, model_id="claude-x"
+            first.stored(call_us=call_us), model=first.task.agent.model, choice=CHOICE
         )
         yield second
         second.outbox.close()
@@ -363,7 +365,7 @@ async def test_an_answer_to_the_second_question_of_a_message_waits_for_its_turn(
         for each in stored:
             if each.HasField("tool_call"):
                 each.tool_call.created_time.FromMicroseconds(1 if each.tool_call.tool_call_id == "t1" else 10)
-        again.task.transcript = await restore(stored, model=run.task.agent.model, model_id="claude-x")
+        again.task.transcript = await restore(stored, model=run.task.agent.model, choice=CHOICE)
         await again.talk()
         assert results(again.task) == {"t1": "Tabs.", "t2": "No."}
 
@@ -382,7 +384,7 @@ async def test_a_restarted_runner_says_that_the_wait_for_the_model_is_over_befor
         assert first.waits() == ["began"]
         first.outbox.close()
         second = Attempt(first.task, tmp_path, Inbox())
-        second.task.transcript = await restore(second.stored(), model=second.task.agent.model, model_id="claude-x")
+        second.task.transcript = await restore(second.stored(), model=second.task.agent.model, choice=CHOICE)
         await second.talk()
 
     assert told == ["began", ""]
@@ -398,9 +400,7 @@ async def test_a_restarted_runner_says_that_an_answered_question_waits_no_more(t
         talking.cancel()
         first.outbox.close()
         second = Attempt(first.task, tmp_path, Inbox([said_at(2, "Tabs.", 11)]))
-        second.task.transcript = await restore(
-            second.stored(call_us=10), model=second.task.agent.model, model_id="claude-x"
-        )
+        second.task.transcript = await restore(second.stored(call_us=10), model=second.task.agent.model, choice=CHOICE)
         await second.talk()
 
     assert second.waits() == ["began", "inp_2"]

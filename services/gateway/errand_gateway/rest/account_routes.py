@@ -18,6 +18,7 @@ from errand_gateway.rest.models import (
 from errand_gateway.rest.parameters import IdempotencyKey, PageSize, PageToken, SessionToken
 from errand_gateway.scheduler.accounts import Accounts, Egress
 from errand_gateway.scheduler.connection import JsonObject
+from errand_gateway.scheduler.model_choice import ModelChoice
 from errand_gateway.text import Text
 
 
@@ -36,6 +37,14 @@ class EgressWish(BaseModel):
     mode: Annotated[Text, Field(description="none, allow_list or open")]
     presets: list[Text] = []
     hosts: list[Text] = []
+
+
+class ModelWish(BaseModel):
+    """Which model is to work, and how it is asked."""
+
+    model: Annotated[Text, Field(description="Such as claude-opus-5-5; empty: the runner's own")] = ""
+    effort: Annotated[Text, Field(description="low, medium, high, xhigh or max; empty: the model's own measure")] = ""
+    thinking_display: Annotated[Text, Field(description="summarized or omitted; empty: a summary")] = ""
 
 
 class AllowHost(BaseModel):
@@ -60,6 +69,10 @@ class UpdateProject(BaseModel):
     ] = None
     egress: Annotated[
         EgressWish | None, Field(description="Replaces what its tasks reach; those that are at work go by it at once")
+    ] = None
+    model_choice: Annotated[
+        ModelWish | None,
+        Field(description="Replaces the model of its new tasks; those that have begun keep theirs"),
     ] = None
 
 
@@ -134,7 +147,7 @@ class AccountRoutes:
         self, token: SessionToken, project_id: str, body: UpdateProject, key: IdempotencyKey = ""
     ) -> JsonObject:
         """Changes the settings of a project; tasks go by them from their next attempt on."""
-        egress = body.egress
+        egress, choice = body.egress, body.model_choice
         return await self._accounts.update_project(
             token,
             request_id=key,
@@ -143,6 +156,7 @@ class AccountRoutes:
             setup_script=body.setup_script,
             read_repositories=body.read_repositories,
             egress=None if egress is None else Egress(egress.mode, egress.presets, egress.hosts),
+            model_choice=None if choice is None else ModelChoice(choice.model, choice.effort, choice.thinking_display),
         )
 
     async def allow_host(self, token: SessionToken, project_id: str, body: AllowHost) -> JsonObject:

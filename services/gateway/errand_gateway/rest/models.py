@@ -27,6 +27,14 @@ class Egress(BaseModel):
     allowed_hosts: list[str] = Field(description="What presets and hosts come to")
 
 
+class ModelChoice(BaseModel):
+    """Which model works, and how it is asked; a task goes on to its end as it began."""
+
+    model: str = Field(description="As the model's service calls it; empty: the runner's own")
+    effort: str = Field(description="low, medium, high, xhigh or max; empty: the model's own measure")
+    thinking_display: str = Field(description="What is shown of its thoughts: summarized or omitted; empty: a summary")
+
+
 class Project(BaseModel):
     """A repository that a user works on."""
 
@@ -40,6 +48,7 @@ class Project(BaseModel):
     git_host: str = Field(description="The git host that it lies on; empty for GitHub")
     read_repositories: list[str] = Field(description="Further repositories that its tasks may fetch and never push")
     egress: Egress | None = None
+    model_choice: ModelChoice | None = None
 
 
 class ProjectSecret(BaseModel):

@@ -111,8 +111,9 @@ class UnknownModel(RequestRefused):
 
     def __init__(self, model: str, *, said: str) -> None:
         super().__init__(
-            f"The model's service does not have {model}, which this task works with (404): {said}. Set ERRAND_MODEL to"
-            " one that it has, restart the runner and start a new task."
+            f"The model's service does not have {model}, which this task works with (404): {said}. Choose one"
+            " that it has in the project's settings, or set ERRAND_MODEL to it and restart the runner; then start a new"
+            " task."
         )
 
 

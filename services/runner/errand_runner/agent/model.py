@@ -44,10 +44,13 @@ def _utcnow() -> datetime:
 
 @dataclass(frozen=True)
 class Abilities:
-    """What a model can, as far as its service tells: the longest reply, and whether it summarises its thoughts."""
+    """What a model can, as far as its service tells: the longest reply, whether it summarises its thoughts, and which
+    efforts it can be asked for. `known` says whether the service told anything of it."""
 
     max_tokens: int
     thinking: Block | None
+    efforts: frozenset[str] = frozenset()
+    known: bool = True
 
 
 class Model:
@@ -85,10 +88,10 @@ class Model:
         except (anthropic.APIError, httpx2.HTTPError, ValueError, AttributeError) as error:
             # The SDK passes on whatever came: a page of HTML is text, a part that is missing is None.
             _log.info("model_abilities_unknown", model=model, error=type(error).__name__)
-            return Abilities(_MAX_TOKENS, None)
+            return Abilities(_MAX_TOKENS, None, known=False)
         # Newer models put what they say between tools into thoughts, and hide those unless asked for a summary.
         thinking = {"type": "adaptive", "display": "summarized"} if summarises else None
-        return Abilities(min(_MAX_TOKENS, info.max_tokens or _MAX_TOKENS), thinking)
+        return Abilities(min(_MAX_TOKENS, info.max_tokens or _MAX_TOKENS), thinking, _efforts(info))
 
     async def has(self, model: str) -> bool:
         """Asks whether a model can be asked for. Raises ModelError where the service does not say."""
@@ -171,6 +174,14 @@ def _address(base_url: str) -> str:
 
 def _is_active(info: object) -> bool:
     return isinstance(info, ModelInfo) and info.lifecycle != "retired"
+
+
+def _efforts(info: ModelInfo) -> frozenset[str]:
+    if info.capabilities is None:
+        return frozenset()
+    # By name, since a level that is new to the SDK is passed on by it all the same.
+    told = info.capabilities.effort.to_dict()
+    return frozenset(level for level, able in told.items() if isinstance(able, dict) and able.get("supported") is True)
 
 
 def _arguments(request: Request) -> dict[str, Any]:

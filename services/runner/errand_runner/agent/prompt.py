@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from importlib.resources import files
 
-from errand_runner.agent.model import Model
 from errand_runner.agent.redact import Redactor
-from errand_runner.agent.tools import DEFINITIONS
-from errand_runner.agent.transcript import Block, Prefix
+from errand_runner.agent.transcript import Block
 
 # Nothing in it may change from day to day or task to task: every cache entry begins with it.
 SYSTEM = files(__package__).joinpath("system.md").read_text("utf-8")
@@ -48,18 +46,6 @@ class Particulars:
     secrets: Sequence[str] = ()
     read_repositories: Sequence[str] = ()
     uses_lfs: bool = False
-
-
-async def settle_prefix(model: Model, model_id: str) -> Prefix:
-    """Makes a new task's prefix: today's prompt and tools, and the settings that the model can take."""
-    abilities = await model.abilities(model_id)
-    return Prefix.freeze(
-        model=model_id,
-        max_tokens=abilities.max_tokens,
-        system=SYSTEM,
-        tools=DEFINITIONS,
-        thinking=abilities.thinking,
-    )
 
 
 def first_message(prompt: str, about: Particulars, redactor: Redactor) -> Sequence[Block]:

@@ -41,11 +41,14 @@ class Prefix:
         system: str,
         tools: Sequence[Block],
         thinking: Block | None = None,
+        effort: str = "",
     ) -> "Prefix":
-        """Settles a prefix; `thinking` left out means the model's own default."""
+        """Settles a prefix; `thinking` and `effort` left out mean the model's own default."""
         params: dict[str, object] = {"model": model, "max_tokens": max_tokens, "system": system, "tools": list(tools)}
         if thinking is not None:
             params["thinking"] = thinking
+        if effort:
+            params["output_config"] = {"effort": effort}
         return cls(encode(params))
 
     @classmethod
@@ -72,6 +75,16 @@ class Prefix:
     def model(self) -> str:
         """The model's id."""
         return cast(str, self.params["model"])
+
+    @property
+    def effort(self) -> str:
+        """What effort the model is asked for; empty for its own."""
+        return _setting(self.params, "output_config", "effort")
+
+    @property
+    def thinking_display(self) -> str:
+        """How it is asked to show its thoughts; empty for its own way."""
+        return _setting(self.params, "thinking", "display")
 
 
 @dataclass(frozen=True)
@@ -143,6 +156,11 @@ class Message:
     def text(self) -> str:
         """Its words, without thoughts and tools."""
         return "\n\n".join(str(block["text"]) for block in self.blocks if block.get("type") == "text")
+
+
+def _setting(params: Mapping[str, object], group: str, name: str) -> str:
+    found = params.get(group)
+    return str(found.get(name, "")) if isinstance(found, Mapping) else ""
 
 
 def calls_in(blocks: Iterable[Block]) -> tuple[ToolCall, ...]:

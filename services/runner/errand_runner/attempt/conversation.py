@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from errand.v1 import task_pb2
 from errand.v1.dispatch_service_pb2 import GetTranscriptResponse
 from errand.v1.runner_pb2 import AttemptRef
+from errand_common import wire
 from errand_common.clock import to_datetime
 from errand_common.errors import Conflict, NotFound
 from errand_common.tasks import until_one_ends
 from errand_common.values import FailureReason
 from errand_runner.agent.agent import Agent
+from errand_runner.agent.choice import Choice, NoSuchModel
 from errand_runner.agent.facts import TurnEnded
 from errand_runner.agent.prompt import Particulars
 from errand_runner.agent.tools import Toolbox
@@ -36,7 +39,20 @@ async def transcript_of(kit: Kit) -> Transcript:
     """The task's, up to what this attempt has said. Raises AttemptFailed."""
     await kit.log.drained()
     stored = await stored_transcript(kit.means.dispatch, kit.assignment.attempt)
-    return await restore(stored, model=kit.means.model, model_id=kit.means.model_id)
+    try:
+        return await restore(stored, model=kit.means.model, choice=_choice(kit))
+    except NoSuchModel as exc:
+        raise AttemptFailed(FailureReason.MODEL_REQUEST, str(exc)) from exc
+
+
+def _choice(kit: Kit) -> Choice:
+    """The project's, where it has one."""
+    chosen = kit.project.model_choice
+    return Choice(
+        chosen.model or kit.means.model_id,
+        wire.word(task_pb2.Effort, chosen.effort),
+        wire.word(task_pb2.ThinkingDisplay, chosen.thinking_display),
+    )
 
 
 async def stored_transcript(dispatch: Dispatch, attempt: AttemptRef) -> list[GetTranscriptResponse]:

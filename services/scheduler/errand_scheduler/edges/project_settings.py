@@ -1,5 +1,5 @@
 """What people set for a project: the image of its tasks, the script that prepares their workspace, what else they may
-fetch."""
+fetch, the model."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,11 @@ from errand_scheduler import wire
 from errand_scheduler.access.callers import person
 from errand_scheduler.edges.egress import change_egress, egress_of
 from errand_scheduler.edges.idempotency import once, sent
+from errand_scheduler.edges.model_choice import model_choice_of
 from errand_scheduler.edges.own_project import find_project
 from errand_scheduler.edges.requests import TEXT_BYTES, check_id, check_repository
 from errand_scheduler.store import audit, projects
-from errand_scheduler.store.projects import Egress, Project
+from errand_scheduler.store.projects import Egress, ModelChoice, Project
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Writer
 
@@ -28,12 +29,13 @@ async def update_project(writer: Writer, request: pb.UpdateProjectRequest) -> pb
     _check_script(request.setup_script)
     _check_read(request.read_repositories.repositories)
     egress = egress_of(request.egress) if request.HasField("egress") else None
+    choice = model_choice_of(request.model_choice) if request.HasField("model_choice") else None
     asked = sent(request, user_id=user_id, method="UpdateProject", request_id=request.request_id)
     project = await writer.write(
         lambda tx: once(
             tx,
             asked,
-            do=lambda: _update(tx, user_id, request, egress),
+            do=lambda: _update(tx, user_id, request, egress, choice),
             again=lambda known_id: find_project(tx, user_id, known_id),
             id_of=lambda changed: changed.project_id,
         ),
@@ -69,7 +71,9 @@ def _check_read(repositories: Sequence[str]) -> None:
         check_repository(repository)
 
 
-def _update(tx: Tx, user_id: str, request: pb.UpdateProjectRequest, egress: Egress | None) -> Project:
+def _update(
+    tx: Tx, user_id: str, request: pb.UpdateProjectRequest, egress: Egress | None, choice: ModelChoice | None
+) -> Project:
     known = find_project(tx, user_id, request.project_id)
     projects.set_settings(
         tx,
@@ -80,6 +84,8 @@ def _update(tx: Tx, user_id: str, request: pb.UpdateProjectRequest, egress: Egre
     )
     if egress is not None:
         change_egress(tx, known, egress)
+    if choice is not None:
+        projects.set_model_choice(tx, known.project_id, choice)
     audit.record(tx, caller=user_id, action="update_project", subject_id=known.project_id)
     return find_project(tx, user_id, known.project_id)
 

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from errand_common.values import EgressMode
+from errand_common.values import Effort, EgressMode, ThinkingDisplay
 from errand_scheduler.presets import DEFAULT
 from errand_scheduler.store.paging import Place
 from errand_scheduler.store.query import Query
@@ -13,7 +13,7 @@ from errand_scheduler.store.transaction import Tx
 
 _SELECT = """
     SELECT project_id, user_id, repo_url, repository, default_branch, created_time, image, setup_script, egress_mode,
-    egress_presets, egress_hosts, git_host, read_repositories
+    egress_presets, egress_hosts, git_host, read_repositories, model, effort, thinking_display
     FROM projects
 """
 
@@ -25,6 +25,15 @@ class Egress:
     mode: EgressMode = EgressMode.ALLOW_LIST
     presets: tuple[str, ...] = DEFAULT
     hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model works, and how it is asked; what is empty is as the runner is set up, or the model's own."""
+
+    model: str = ""
+    effort: Effort | None = None
+    thinking_display: ThinkingDisplay | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,7 @@ class Project:
     git_host: str = ""
     egress: Egress = Egress()
     read_repositories: tuple[str, ...] = ()
+    model_choice: ModelChoice = ModelChoice()
 
 
 def by_id(project_id: str) -> Query[Project]:
@@ -145,6 +155,22 @@ def set_egress(tx: Tx, project_id: str, egress: Egress) -> None:
     )
 
 
+def set_model_choice(tx: Tx, project_id: str, choice: ModelChoice) -> None:
+    """Which model the project's new tasks are for."""
+    tx.run(
+        """
+        UPDATE projects SET model = :model, effort = :effort, thinking_display = :thinking_display
+        WHERE project_id = :project_id
+        """,
+        {
+            "project_id": project_id,
+            "model": choice.model,
+            "effort": choice.effort or "",
+            "thinking_display": choice.thinking_display or "",
+        },
+    )
+
+
 def _columns(egress: Egress) -> dict[str, str]:
     return {
         "egress_mode": egress.mode,
@@ -170,4 +196,9 @@ def _project(row: sqlite3.Row) -> Project:
             hosts=tuple(json.loads(row["egress_hosts"])),
         ),
         read_repositories=tuple(json.loads(row["read_repositories"])),
+        model_choice=ModelChoice(
+            row["model"],
+            Effort(row["effort"]) if row["effort"] else None,
+            ThinkingDisplay(row["thinking_display"]) if row["thinking_display"] else None,
+        ),
     )

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from errand_runner.agent.agent import Agent
+from errand_runner.agent.choice import Choice, settle_prefix
 from errand_runner.agent.facts import Fact, MessageAppended, PrefixFrozen, ToolFinished, ToolStarted, TurnEnded
 from errand_runner.agent.loop import run_turn
 from errand_runner.agent.model import Model
 from errand_runner.agent.prices import PriceList
-from errand_runner.agent.prompt import follow_up, settle_prefix
+from errand_runner.agent.prompt import follow_up
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.retry import Patience
 from errand_runner.agent.said import Answer, Said
@@ -181,7 +182,7 @@ async def errand(
             sleep=time.sleep,
             chance=lambda: 0.5,
         )
-        transcript = Transcript(await settle_prefix(model, MODEL))
+        transcript = Transcript(await settle_prefix(model, Choice(MODEL)))
         yield Errand(claude, agent, transcript, time, folder / "work", steers=steers, answers=answers)
 
 

@@ -114,7 +114,7 @@ async def test_a_service_that_stays_away_ends_the_turn_with_words_and_can_be_sen
     [
         (Failure(401, "authentication_error", "invalid"), EndReason.MODEL_AUTH, "Set a valid ANTHROPIC_API_KEY"),
         (Failure(403, "permission_error", "not yours"), EndReason.MODEL_AUTH, "Set a valid ANTHROPIC_API_KEY"),
-        (Failure(404, "not_found_error", "model: x"), EndReason.MODEL_REQUEST, "Set ERRAND_MODEL to one that it has"),
+        (Failure(404, "not_found_error", "model: x"), EndReason.MODEL_REQUEST, "Choose one that it has"),
         (Failure(404, "", "nothing here"), EndReason.MODEL_REQUEST, "Correct ANTHROPIC_BASE_URL"),
         (Failure(400, "invalid_request_error", "no"), EndReason.MODEL_REQUEST, "refused the request (400): no"),
         (Failure(402, "billing_error", "no credit"), EndReason.PARKED, "Raise it, then send the task on"),

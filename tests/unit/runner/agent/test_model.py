@@ -246,9 +246,13 @@ async def test_the_environment_decides_nothing(monkeypatch: pytest.MonkeyPatch) 
 
 async def test_a_known_model_is_asked_for_summaries_of_its_thoughts() -> None:
     async with serving(in_turn()) as model:
-        assert await model.abilities(MODEL) == Abilities(32_000, {"type": "adaptive", "display": "summarized"})
+        assert await model.abilities(MODEL) == Abilities(
+            32_000,
+            {"type": "adaptive", "display": "summarized"},
+            frozenset({"low", "medium", "high", "xhigh", "max"}),
+        )
 
 
 async def test_a_service_that_knows_no_models_gets_the_plainest_request() -> None:
     async with serving(in_turn()) as model:
-        assert await model.abilities("someone-elses-model") == Abilities(32_000, None)
+        assert await model.abilities("someone-elses-model") == Abilities(32_000, None, known=False)

@@ -1,4 +1,4 @@
-/** A project's settings: image, setup script and network of its tasks, what else they may fetch, its secrets. */
+/** A project's settings: model, image, setup script and network of its tasks, what else they may fetch, its secrets. */
 
 import { element } from "../dom.js";
 import { newKey } from "../draft.js";
@@ -7,6 +7,7 @@ import { ProjectSecrets } from "../project_secrets.js";
 import { TASKS } from "../route.js";
 import { bar, heading } from "./bar.js";
 import { grow } from "./grow.js";
+import { ModelFields } from "./model_fields.js";
 import { NetworkFields } from "./network_fields.js";
 import { SecretsView } from "./secrets.js";
 
@@ -19,7 +20,7 @@ const SCRIPT =
 const READ =
     "Further repositories of the same git host, one a line, such as octocat/library. Tasks can fetch them and never " +
     "push there.";
-const WHEN = "Tasks go by it the next time they start or are sent on; by the network, at once.";
+const WHEN = "Tasks go by it the next time they start or are sent on; by the network, at once; by the model, new tasks alone.";
 
 export class ProjectView {
     title = "Project settings";
@@ -49,6 +50,7 @@ export class ProjectView {
         placeholder: "npm ci",
         "aria-describedby": "setup-script-hint",
     });
+    #model = new ModelFields(() => this.#typed());
     #network = new NetworkFields(() => this.#typed());
     #read = element("textarea", {
         id: "read-repositories",
@@ -84,6 +86,7 @@ export class ProjectView {
         const fields = element(
             "main",
             { class: "fields" },
+            this.#model.node,
             element("label", { for: "image" }, "Image"),
             this.#image,
             element("p", { id: "image-hint", class: "hint" }, IMAGE),
@@ -116,6 +119,7 @@ export class ProjectView {
                 this.#fail("There is no such project of yours; go back and choose another.");
                 return;
             }
+            this.#model.show(project.model_choice);
             this.#network.show(project.egress, presets);
             this.#image.value = project.image;
             this.#script.value = project.setup_script;
@@ -153,6 +157,9 @@ export class ProjectView {
         const changed = Object.entries(typed).filter(([name, value]) => text(this.#known[name]) !== text(value));
         if (this.#network.differsFrom(this.#known.egress)) {
             changed.push(["egress", this.#network.value]);
+        }
+        if (this.#model.differsFrom(this.#known.model_choice)) {
+            changed.push(["model_choice", this.#model.value]);
         }
         return Object.fromEntries(changed);
     }

@@ -1,0 +1,58 @@
+"""Which model a task is for, and how it is asked: what people chose, as far as the model's service has it."""
+
+from dataclasses import dataclass
+
+from errand_runner.agent.exchange import ModelError
+from errand_runner.agent.model import Model
+from errand_runner.agent.prompt import SYSTEM
+from errand_runner.agent.tools import DEFINITIONS
+from errand_runner.agent.transcript import Prefix
+
+# A sentence for people names no more.
+_NAMED = 8
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model's id; effort and display of its thoughts in the words of its API, empty for the model's own."""
+
+    model: str
+    effort: str = ""
+    thinking_display: str = ""
+
+
+class NoSuchModel(Exception):
+    """The service does not have the model that was chosen; the message says which it has and what to do."""
+
+
+async def settle_prefix(model: Model, choice: Choice) -> Prefix:
+    """Makes a new task's prefix: today's prompt and tools, and of what was chosen all that the model can take.
+
+    Raises NoSuchModel while there is still another to be chosen: a task's prefix never changes.
+    """
+    abilities = await model.abilities(choice.model)
+    if not abilities.known and (listed := await _listed(model)) and choice.model not in listed:
+        names = ", ".join(listed[:_NAMED])
+        raise NoSuchModel(
+            f"the model's service at {model.address} has no {choice.model}; it has {names}: choose one of them in the"
+            " project's settings, then send the task on"
+        )
+    thinking = abilities.thinking
+    if thinking is not None and choice.thinking_display:
+        thinking = {**thinking, "display": choice.thinking_display}
+    return Prefix.freeze(
+        model=choice.model,
+        max_tokens=abilities.max_tokens,
+        system=SYSTEM,
+        tools=DEFINITIONS,
+        thinking=thinking,
+        effort=choice.effort if choice.effort in abilities.efforts else "",
+    )
+
+
+async def _listed(model: Model) -> tuple[str, ...]:
+    try:
+        return tuple(await model.models())
+    except ModelError:
+        # What is the matter is told by the first request, which can wait for it.
+        return ()
