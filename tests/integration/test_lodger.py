@@ -155,6 +155,19 @@ async def test_a_tool_whose_container_dies_is_answered_and_the_next_one_runs_on_
     assert containers(client, host.runner_id) == []
 
 
+async def test_calls_that_lose_one_sandbox_together_move_once(host: Host, client: docker.DockerClient) -> None:
+    async with housed(host) as lodger:
+        tools = tools_of(lodger)
+        several = [Running(tools) for _ in range(3)]
+        for running in several:
+            await running.up()
+        client.containers.get(lodger.lodged[0].container_id).kill()
+        answers = await asyncio.gather(*(running.outcome() for running in several))
+        assert (await outcome(tools, "echo usable")).text.startswith("usable")
+    assert all(answer.is_interrupted for answer in answers)
+    assert sum(body.HasField("sandbox_replaced") for body in host.events()) == 1
+
+
 async def test_a_supervisor_that_is_killed_in_its_container_costs_the_container(
     host: Host, client: docker.DockerClient
 ) -> None:

@@ -1,7 +1,7 @@
 """Waiting for tasks so that neither an end, an error nor a cancellation is lost on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -38,6 +38,25 @@ async def beside(work: Coroutine[object, object, T]) -> AsyncIterator[asyncio.Fu
     finally:
         task.cancel()
         await to_the_end(asyncio.wait([task]))
+
+
+async def side_by_side(parts: Sequence[Callable[[], Awaitable[T]]], *, at_once: int) -> list[T]:
+    """Runs the parts, so many at once; gives their results in order. An error of one, or a cancellation, ends all."""
+    room = asyncio.Semaphore(at_once)
+
+    async def one(part: Callable[[], Awaitable[T]]) -> T:
+        async with room:
+            return await part()
+
+    tasks = [asyncio.ensure_future(one(part)) for part in parts]
+    for task in tasks:
+        task.add_done_callback(_failure)
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await to_the_end(asyncio.wait(tasks))
 
 
 def _failure(task: asyncio.Task[object]) -> BaseException | None:

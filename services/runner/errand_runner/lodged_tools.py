@@ -1,5 +1,6 @@
 """Tools that outlive the sandbox in which they run: a call whose sandbox goes is answered, and the next one runs."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 
@@ -33,24 +34,30 @@ class LodgedTools:
         """`ready` returns when a tool may change the working tree."""
         self._lodger, self._workspace, self._new_toolbox, self._ready = lodger, workspace, new_toolbox, ready
         self._toolbox = new_toolbox(lodger.lodged[0])
+        self._moving = asyncio.Lock()
 
     async def run(self, call: ToolCall) -> AsyncGenerator[str | Outcome]:
         """As `Toolbox.run`, but a sandbox that goes is an outcome too. Raises what `Lodger.move` does."""
         await self._ready()
+        toolbox = self._toolbox
         try:
-            async with aclosing(self._toolbox.run(call)) as pieces:
+            async with aclosing(toolbox.run(call)) as pieces:
                 async for piece in pieces:
                     yield piece
             self._lodger.rest()
         except SandboxGone as exc:
-            yield await self._answer(exc)
+            yield await self._answer(exc, toolbox)
 
     async def end_turn(self) -> None:
         """As `Toolbox.end_turn`; in a sandbox that is gone nothing runs, and whoever needs it next has it replaced."""
         with suppress(SandboxGone):
             await self._toolbox.end_turn()
 
-    async def _answer(self, gone: SandboxGone) -> Outcome:
-        await self._lodger.move(gone)
-        self._toolbox = self._new_toolbox(self._lodger.lodged[0])
-        return Outcome(f"{INTERRUPTED}\n{OPENED_ANEW.format(folder=self._workspace)}", is_error=True)
+    async def _answer(self, gone: SandboxGone, toolbox: Toolbox) -> Outcome:
+        """Of several calls that lose the same sandbox, the first moves."""
+        async with self._moving:
+            if toolbox is self._toolbox:
+                await self._lodger.move(gone)
+                self._toolbox = self._new_toolbox(self._lodger.lodged[0])
+        words = f"{INTERRUPTED}\n{OPENED_ANEW.format(folder=self._workspace)}"
+        return Outcome(words, is_error=True, is_interrupted=True)

@@ -1,11 +1,12 @@
 """Of tasks that belong together, the first to end ends all; errors and cancellations arrive as they are."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
 from errand_common.errors import Unavailable
-from errand_common.tasks import beside, until_one_ends
+from errand_common.tasks import beside, side_by_side, until_one_ends
 
 
 async def for_ever(cancelled):
@@ -100,3 +101,45 @@ async def test_what_fails_beside_is_told_to_who_awaits_it():
         await asyncio.sleep(0)
         with pytest.raises(Unavailable, match="away"):
             await running
+
+
+async def test_what_runs_side_by_side_is_answered_in_order_and_never_more_at_once():
+    at_work: set[int] = set()
+    most: list[int] = []
+
+    async def part(number):
+        at_work.add(number)
+        most.append(len(at_work))
+        for _ in range(10 - number):
+            await asyncio.sleep(0)
+        at_work.remove(number)
+        return number
+
+    found = await side_by_side([partial(part, number) for number in range(9)], at_once=3)
+
+    assert found == list(range(9))
+    assert max(most) == 3
+
+
+async def test_side_by_side_an_error_ends_the_others():
+    gate = asyncio.Event()
+    cancelled: list[bool] = []
+    gate.set()
+    parts = [partial(for_ever, cancelled), partial(fail_when, gate)]
+
+    with pytest.raises(Unavailable, match="away"):
+        await side_by_side(parts, at_once=2)
+
+    assert cancelled == [True]
+
+
+async def test_side_by_side_a_cancellation_ends_all():
+    cancelled: list[bool] = []
+    task = asyncio.ensure_future(side_by_side([partial(for_ever, cancelled)] * 2, at_once=2))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert task.cancelled()
+    assert cancelled == [True, True]

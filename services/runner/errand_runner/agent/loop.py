@@ -5,34 +5,26 @@ from contextlib import aclosing
 
 from errand_common.values import Role, WaitReason
 from errand_runner.agent.agent import Agent
+from errand_runner.agent.answering import Answering
 from errand_runner.agent.exchange import ModelError, Piece, Reply, Request
 from errand_runner.agent.facts import (
     EndReason,
     Fact,
-    LimitHit,
     MessageAppended,
     ModelDelayed,
-    OutputDelta,
     PrefixFrozen,
     TextDelta,
-    TodoChanged,
-    ToolFinished,
-    ToolStarted,
     TurnEnded,
     Usage,
     Waiting,
-    WaitOver,
 )
-from errand_runner.agent.gallery import Gallery
 from errand_runner.agent.judge import CUT_OFF, Action, Streak, judge
 from errand_runner.agent.prompt import AFTER_WAIT, BACKGROUND_ENDED
 from errand_runner.agent.retry import Tries
-from errand_runner.agent.said import Answer, Said
-from errand_runner.agent.tools import Outcome
-from errand_runner.agent.tools.definitions import AskUserInput
+from errand_runner.agent.said import Said
 from errand_runner.agent.transcript import Block, Message, ToolCall, ToolResult, Transcript, encode
 from errand_runner.agent.unattended import counts_on_background
-from errand_runner.agent.waits import question_in, wait_for
+from errand_runner.agent.waits import wait_for
 
 
 async def run_turn(agent: Agent, transcript: Transcript, said: Said) -> AsyncGenerator[Fact]:
@@ -58,9 +50,7 @@ class _Turn:
         self.message_id = ""
         self.reply: Reply | None = None
         self.ending: TurnEnded | None = None
-        self.result: ToolResult | None = None
-        self.heard: list[str] = []
-        self.gallery = Gallery()
+        self.answering = Answering(agent, transcript)
 
     def steps(self, said: Said) -> Iterator[AsyncGenerator[Fact]]:
         """The story: each step runs to its end before the next is asked for."""
@@ -76,46 +66,21 @@ class _Turn:
         if not self.transcript.is_recorded:
             yield PrefixFrozen(self.transcript.prefix)
             self.transcript.is_recorded = True
-        answers: list[Block] = []
-        for call in self.transcript.open_calls:
-            async with aclosing(self.settle(call, said.answer if not self.heard else None)) as facts:
-                async for fact in facts:
-                    yield fact
-            if self.ending is not None:
-                return
-            answers.append(self.settled().block())
-        self.gallery.take(answers)
-        for message in self.transcript.messages:
-            self.gallery.take(message.blocks)
-        if said.answer is not None and self.heard:
+        async with aclosing(self.answering.take_up(said.answer)) as facts:
+            async for fact in facts:
+                yield fact
+        if self.answering.parked is not None:
+            self.ending = self.answering.parked
+            return
+        answers = self.answering.blocks
+        if said.answer is not None and self.answering.has_heard:
             answers.append({"type": "text", "text": AFTER_WAIT})
         elif (answers or said.blocks) and counts_on_background(self.transcript.messages):
             answers.append({"type": "text", "text": BACKGROUND_ENDED})
         if answers or said.blocks:
-            yield self.append([*answers, *said.blocks], [*self.heard_ids(), *said.input_ids])
+            yield self.append([*answers, *said.blocks], [*self.answering.heard_ids(), *said.input_ids])
         elif (last := self.transcript.last) is not None and last.role is Role.ASSISTANT:
             self.ending = TurnEnded(EndReason.COMPLETED, last.text)
-
-    async def settle(self, call: ToolCall, answer: Answer | None) -> AsyncGenerator[Fact]:
-        """Sets the result of a call that an interruption left open; a question that waits still is waited for again."""
-        question = question_in(call)
-        unfinished = self.transcript.started(call)
-        asked = self.transcript.record(call.tool_use_id) is not None
-        if question is not None and asked and answer is not None:
-            # What the person says now wins over what is recorded: no message carries that yet.
-            self.hear(call, answer)
-            if unfinished:
-                yield WaitOver(answer.input_id)
-        elif question is not None and unfinished:
-            async with aclosing(self.ask_person(call, question)) as facts:
-                async for fact in facts:
-                    yield fact
-            if self.ending is not None:
-                return
-        else:
-            self.result = self.transcript.recall(call)
-        if unfinished:
-            yield _finished(call, self.settled(), duration_s=0.0)
 
     async def ask(self) -> AsyncGenerator[Fact]:
         """Asks Claude until there is a whole reply. What came of a broken one is void, and nothing of it is kept."""
@@ -171,76 +136,14 @@ class _Turn:
                 self.ending = TurnEnded(verdict.reason, verdict.text)
 
     async def run_tools(self, calls: Sequence[ToolCall]) -> AsyncGenerator[Fact]:
-        """Runs the calls one after the other and gives Claude all results in one message."""
-        answers = []
-        for call in calls:
-            yield ToolStarted(call.tool_use_id, call.name, encode(call.input))
-            started_s, question = self.agent.now_s(), question_in(call)
-            step = self.run_tool(call) if question is None else self.ask_person(call, question)
-            async with aclosing(step) as facts:
-                async for fact in facts:
-                    yield fact
-            if self.ending is not None:
-                return
-            yield _finished(call, self.settled(), duration_s=self.agent.now_s() - started_s)
-            answers.append(self.settled().block())
-        yield self.answer(answers)
-
-    async def run_tool(self, call: ToolCall) -> AsyncGenerator[Fact]:
-        """Runs one call in the sandbox and sets its result."""
-        await self.agent.gate()
-        outcome = None
-        async with aclosing(self.agent.tools.run(call)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, Outcome):
-                    outcome = piece
-                else:
-                    yield OutputDelta(call.tool_use_id, piece)
-        assert outcome is not None, "a tool ends with its outcome"
-        for hit in outcome.hits:
-            yield LimitHit(call.tool_use_id, hit.limit, hit.words)
-        if outcome.todo is not None:
-            yield TodoChanged(call.tool_use_id, outcome.todo)
-        self.result = self.result_of(call, outcome)
-
-    def result_of(self, call: ToolCall, outcome: Outcome) -> ToolResult:
-        """What Claude is told; a picture that its API would refuse is told of instead."""
-        picture = outcome.picture
-        if picture is not None and (refusal := self.gallery.refusal(picture)):
-            return ToolResult.of_text(call.tool_use_id, f"{outcome.text} It is not shown: {refusal}.", is_error=True)
-        if picture is not None:
-            self.gallery.hang(picture)
-            words = {"type": "text", "text": outcome.text}
-            return ToolResult.of_blocks(call.tool_use_id, [words, picture.block()])
-        return ToolResult.of_text(
-            call.tool_use_id, outcome.text, is_error=outcome.is_error, dropped_bytes=outcome.dropped_bytes
-        )
-
-    async def ask_person(self, call: ToolCall, question: AskUserInput) -> AsyncGenerator[Fact]:
-        """Waits while the sandbox is kept, and sets the person's answer as the result, or parks."""
-        self.agent.asks(call.tool_use_id)
-        yield Waiting(WaitReason.QUESTION, question.question, call.tool_use_id, choices=question.choices)
-        answer = await self.agent.answered()
-        if answer is None:
-            self.ending = TurnEnded(EndReason.PARKED, question.question)
+        """Runs the calls and gives Claude all results in one message."""
+        async with aclosing(self.answering.run(calls)) as facts:
+            async for fact in facts:
+                yield fact
+        if self.answering.parked is not None:
+            self.ending = self.answering.parked
             return
-        self.hear(call, answer)
-        yield WaitOver(answer.input_id)
-
-    def hear(self, call: ToolCall, answer: Answer) -> None:
-        """Takes a person's answer for the result of the call that asked."""
-        self.heard.append(answer.input_id)
-        self.result = ToolResult.of_text(call.tool_use_id, answer.text)
-
-    def heard_ids(self) -> Sequence[str]:
-        """The inputs that answered since the last message: the next one carries them."""
-        heard, self.heard = self.heard, []
-        return heard
-
-    def settled(self) -> ToolResult:
-        """The result of the call that was dealt with last."""
-        assert self.result is not None, "a call that is dealt with has a result"
-        return self.result
+        yield self.answer(self.answering.blocks)
 
     def park(self, wait: Waiting) -> Waiting:
         """Ends the turn until what it waits for is there."""
@@ -255,7 +158,7 @@ class _Turn:
     def answer(self, content: Sequence[Block]) -> MessageAppended:
         """Adds what Claude is told in mid-work; what a person says there comes last, as the API wants it."""
         said = self.agent.steers()
-        return self.append([*content, *said.blocks], [*self.heard_ids(), *said.input_ids])
+        return self.append([*content, *said.blocks], [*self.answering.heard_ids(), *said.input_ids])
 
     def append(self, content: Sequence[Block], input_ids: Sequence[str]) -> MessageAppended:
         """Adds a message of ours; the transcript refuses what the API would, before anything is stored."""
@@ -286,18 +189,6 @@ class _Turn:
             output_tokens=tokens.output,
             cost_nanodollars=self.agent.prices.cost_nanodollars(reply.model, tokens, day=self.agent.utcnow().date()),
         )
-
-
-def _finished(call: ToolCall, result: ToolResult, *, duration_s: float) -> ToolFinished:
-    return ToolFinished(
-        call.tool_use_id,
-        call.name,
-        encode(call.input),
-        result.output,
-        result.is_error,
-        duration_s,
-        dropped_bytes=result.dropped_bytes,
-    )
 
 
 def _cut_off(call: ToolCall) -> ToolResult:

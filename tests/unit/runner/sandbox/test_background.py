@@ -77,14 +77,20 @@ async def test_without_input_it_reads_nothing(supervisor: Supervisor, tmp_path: 
     assert await said(supervisor, job) == b"done\n"
 
 
+async def give_for_ever(supervisor: Supervisor, job: int) -> None:
+    """Its leader has an end of the pipe, too, and closes it in its own time."""
+    async with asyncio.timeout(20):
+        while True:
+            await supervisor.background.give(job, b"one")
+
+
 async def test_a_job_that_closed_its_stdin_takes_no_more(supervisor: Supervisor, tmp_path: Path) -> None:
     job = await start(supervisor, "exec <&-; echo closed; exec sleep 300", tmp_path, with_input=True)
     async with asyncio.timeout(20):
         while await said(supervisor, job) != b"closed\n":
             await asyncio.sleep(0.01)
-    await supervisor.background.give(job, b"one")
     with pytest.raises(FileError) as refusal:
-        await supervisor.background.give(job, b"two")
+        await give_for_ever(supervisor, job)
     assert refusal.value.name == "EPIPE"
 
 

@@ -21,7 +21,8 @@ class Outcome:
     """What Claude is told: never empty, clean, without secrets; so much more was too much to keep.
 
     `hits` are limits of the sandbox that it ran into; the text tells of them. `todo` is Claude's new list for the
-    person, `picture` what Claude is shown beside the text.
+    person, `picture` what Claude is shown beside the text. `is_interrupted`: it did not come to its end,
+    and what stands behind it is not to be run.
     """
 
     text: str
@@ -30,6 +31,7 @@ class Outcome:
     hits: Sequence[Hit] = ()
     todo: Sequence[Todo] | None = None
     picture: Picture | None = None
+    is_interrupted: bool = False
 
 
 class Refused(Exception):
