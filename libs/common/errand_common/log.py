@@ -3,7 +3,9 @@
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import structlog
 
@@ -30,12 +32,53 @@ def configure(*, service: str, log_format: LogFormat = "json", level: str = "inf
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: _LINES,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[_drop_meta, *last]))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def together() -> AbstractContextManager[None]:
+    """Have what is logged meanwhile written at once at the end: another thread that waits for the interpreter gets it
+    at every write, and gives it back only after a while. For work that waits for nothing."""
+    return _LINES.held()
+
+
+class _Lines:
+    """Standard error as structlog writes to it, from any thread."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[str] = deque()
+        self._held = False
+
+    def msg(self, line: str) -> None:
+        self._waiting.append(line)
+        if not self._held:
+            self._write()
+
+    debug = info = warning = error = critical = msg
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            self._write()
+
+    def _write(self) -> None:
+        lines = []
+        with suppress(IndexError):
+            while True:
+                lines.append(self._waiting.popleft() + "\n")
+        sys.stderr.write("".join(lines))
+        sys.stderr.flush()
+
+
+_LINES = _Lines()
 
 
 def _named(service: str) -> structlog.typing.Processor:

@@ -104,3 +104,33 @@ def test_what_has_the_shape_of_a_token_is_masked_whatever_brought_it(log_format)
     assert TOKEN not in written
     assert written.count("[masked]") >= 3
     assert "push_refused" in written
+
+
+TOGETHER = """
+import sys
+import structlog
+from errand_common import log
+log.configure(service="scheduler")
+written = []
+class Recorded:
+    def write(self, text):
+        written.append(text.count("\\n"))
+    def flush(self):
+        pass
+sys.stderr = Recorded()
+structlog.get_logger().info("alone")
+try:
+    with log.together():
+        structlog.get_logger().info("first")
+        structlog.get_logger().warning("second")
+        raise ValueError
+except ValueError:
+    structlog.get_logger().info("after")
+print(written)
+"""
+
+
+def test_lines_are_written_at_once_but_those_that_are_held_together():
+    result = subprocess.run([sys.executable, "-c", TOGETHER], capture_output=True, text=True, check=True)
+
+    assert result.stdout == "[1, 2, 1]\n"

@@ -13,6 +13,7 @@ import structlog
 
 from errand_common.clock import Clock
 from errand_common.errors import ErrandError, Unavailable
+from errand_common.log import together
 from errand_scheduler.store import wal
 from errand_scheduler.store.committer import Committer
 from errand_scheduler.store.connection import open_for_writing
@@ -184,9 +185,10 @@ class WriterThread(Writer):
             return False
 
     def _settle(self, group: Sequence[Op[object]], outcomes: Sequence[Outcome], full: DiskFull | None) -> None:
-        for op, outcome in zip(group, outcomes, strict=True):
-            if outcome.notices:
-                op.context.run(self._tell, outcome.notices)
+        with together():
+            for op, outcome in zip(group, outcomes, strict=True):
+                if outcome.notices:
+                    op.context.run(self._tell, outcome.notices)
         self._follow(full)
         refused = next((outcome.error for outcome in outcomes if isinstance(outcome.error, Unavailable)), None)
         if refused is not None and full is None:
