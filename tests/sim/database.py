@@ -6,6 +6,7 @@ from functools import cache
 from errand_common.clock import Instant
 from errand_common.credentials import hash_token
 from errand_scheduler.store import meta, projects, runners, service_tokens, sessions, users
+from errand_scheduler.store.appends import Appends
 from errand_scheduler.store.meta import Meta
 from errand_scheduler.store.migration import migrate, steps
 from errand_scheduler.store.projects import Project
@@ -54,7 +55,7 @@ def _template() -> bytes:
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     migrate(connection, steps())
     connection.execute("BEGIN IMMEDIATE")
-    tx = Tx(connection, Instant(START_US, 0))
+    tx = Tx(connection, Instant(START_US, 0), Appends(connection))
     meta.insert(tx, Meta(epoch="e0", generation=0))
     for number in range(USERS):
         _add_person(tx, number)

@@ -23,6 +23,7 @@ from errand_scheduler.keeping.blob_files import BlobFiles
 from errand_scheduler.keeping.mending import Mending
 from errand_scheduler.server import Scheduler
 from errand_scheduler.store import meta
+from errand_scheduler.store.appends import Appends
 from errand_scheduler.store.meta import Meta
 from errand_scheduler.store.notices import Notice
 from errand_scheduler.store.transaction import Tx
@@ -115,7 +116,7 @@ class SchedulerHost:
         self.killed()
 
     def _history(self) -> Meta:
-        history = Tx(self.connection, Instant(0, 0)).one(meta.get())
+        history = Tx(self.connection, Instant(0, 0), Appends(self.connection)).one(meta.get())
         assert history is not None
         return history
 

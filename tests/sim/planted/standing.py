@@ -12,6 +12,7 @@ from errand_scheduler.placing import placement
 from errand_scheduler.placing.declines import Declines
 from errand_scheduler.runners import RunnerSessions
 from errand_scheduler.store import committer
+from errand_scheduler.store.appends import Appends
 from errand_scheduler.store.group import DiskBroken, Outcome
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.sweeper import Sweeper
@@ -108,7 +109,7 @@ def _broken_disk_is_not_noticed() -> Undo:
         if not any(isinstance(each.error, DiskBroken) for each in outcomes):
             return outcomes
         connection.execute("BEGIN")
-        answered = [Outcome(fn(Tx(connection, now))) for fn in fns]
+        answered = [Outcome(fn(Tx(connection, now, Appends(connection)))) for fn in fns]
         connection.execute("ROLLBACK")
         return answered
 

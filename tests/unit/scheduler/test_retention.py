@@ -83,6 +83,7 @@ def _record(tx: Tx, task_id: str, attempt_id: str, rows: int, blob: Blob | None)
     }
     for _ in range(rows):
         event_id = events.append(tx, fact)
+        tx.settle()
     tx.run(
         """
         INSERT INTO messages (

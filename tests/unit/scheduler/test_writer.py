@@ -216,6 +216,7 @@ async def test_a_database_that_cannot_be_written_changes_nothing_and_says_so(wor
         tx.run("PRAGMA query_only = ON", {})
         try:
             note(tx)
+            tx.settle()
         finally:
             tx.run("PRAGMA query_only = OFF", {})
 

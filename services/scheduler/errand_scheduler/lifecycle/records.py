@@ -92,7 +92,7 @@ def note_push_limits(tx: Tx, attempt: Attempt, *, summary: str) -> None:
     """Tell, once in a task, what the credential that it is lent may not push."""
     task = tx.one(tasks.by_id(attempt.task_id))
     assert task is not None  # foreign key
-    if tx.one(events.any_of_kind(task.task_id, "push_limited")) is None:
+    if not events.any_of_kind(tx, task.task_id, "push_limited"):
         tell(tx, task, facts.push_limited(summary), attempt_id=attempt.attempt_id)
 
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from errand_common.clock import Instant
 from errand_common.errors import Exhausted, Unavailable
 from errand_scheduler.store import audit, meta
+from errand_scheduler.store.appends import Appends
 from errand_scheduler.store.blobs import Blob
 from errand_scheduler.store.connection import open_for_writing
 from errand_scheduler.store.meta import Meta
@@ -40,7 +41,7 @@ def contents(database: Path) -> tuple[Meta, list[Blob]]:
     """Which history it is, and every blob that it knows. Raises NotADatabase."""
     try:
         with closing(_open(database)) as connection:
-            tx = Tx(connection, _NEVER)
+            tx = Tx(connection, _NEVER, Appends(connection))
             history = tx.one(meta.get())
             if history is None:
                 raise NotADatabase("it has no history: no scheduler has served from it")
@@ -68,9 +69,10 @@ def begin_anew(database: Path, history: Meta, *, now_us: int) -> None:
     try:
         with closing(open_for_writing(database)) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            tx = Tx(connection, Instant(now_us, boot_s=0))
+            tx = Tx(connection, Instant(now_us, boot_s=0), Appends(connection))
             meta.rename(tx, history)
             audit.record(tx, caller="operator", action="restore", subject_id=history.epoch)
+            tx.settle()
             connection.execute("COMMIT")
     except sqlite3.Error as exc:
         raise NotADatabase(str(exc)) from exc

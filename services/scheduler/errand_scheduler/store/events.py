@@ -2,13 +2,14 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from errand_scheduler.store.appends import Append
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.notices import EventsStored
-from errand_scheduler.store.query import Query, number
+from errand_scheduler.store.query import Params, Query, number
 from errand_scheduler.store.transaction import Tx
 
 _SELECT = "SELECT event_id, task_id, attempt_id, body, created_time FROM events"
@@ -67,13 +68,15 @@ def of_task(task_id: str, *, after: int, limit: int) -> Query[Event]:
     )
 
 
-def any_of_kind(task_id: str, kind: str) -> Query[int]:
-    """The number of an event of the task that is of this kind, if there is one."""
-    return Query(
+def any_of_kind(tx: Tx, task_id: str, kind: str) -> bool:
+    """Whether an event of the task is of this kind."""
+    tx.settle()
+    found = Query(
         "SELECT event_id FROM events WHERE task_id = :task_id AND kind = :kind LIMIT 1",
         number,
         {"task_id": task_id, "kind": kind},
     )
+    return tx.one(found) is not None
 
 
 def of_user(user_id: str, *, after: int, limit: int) -> Query[Event]:
@@ -91,29 +94,21 @@ def of_user(user_id: str, *, after: int, limit: int) -> Query[Event]:
 
 
 def append(tx: Tx, event: NewEvent) -> int:
-    """Store a fact, have watchers told, and return its number."""
-    event_id = tx.insert(
-        """
-        INSERT INTO events (task_id, user_id, attempt_id, kind, body, created_time)
-        VALUES (:task_id, :user_id, :attempt_id, :kind, :body, :now)
-        """,
-        {
-            "task_id": event.task_id,
-            "user_id": event.user_id,
-            "attempt_id": event.attempt_id,
-            "kind": event.kind,
-            "body": event.body,
-            "now": tx.now_us,
-        },
-    )
-    stored = Event(event_id, event.task_id, event.attempt_id, event.body, tx.now_us)
+    """Store a fact, with others of the transaction, have watchers told, and return its number."""
+    waiting = tx.waiting(_APPEND)
+    last = waiting[-1][0].event_id if waiting else tx.one(head()) or 0
+    stored = Event(last + 1, event.task_id, event.attempt_id, event.body, tx.now_us)
+    waiting.append((stored, event))
     tx.notice(EventsStored(user_id=event.user_id, task_id=event.task_id, events=(stored,)))
-    return event_id
+    return stored.event_id
 
 
 def append_all(tx: Tx, attempt: Attempt, told: Sequence[Told]) -> int:
     """Store consecutive facts of an attempt under consecutive numbers, have watchers told once, and return the first
     number."""
+    # What was appended before is numbered already.
+    tx.settle()
+    bodies = [each.body for each in told]
     # One statement with the bodies end to end: measured a sixth cheaper than a statement for each row. A piece of no
     # bytes at all is NULL to SQLite.
     last = tx.insert(
@@ -128,8 +123,8 @@ def append_all(tx: Tx, attempt: Attempt, told: Sequence[Told]) -> int:
             "user_id": attempt.user_id,
             "attempt_id": attempt.attempt_id,
             "first_sequence": told[0].sequence,
-            "bodies": b"".join([each.body for each in told]),
-            "places": json.dumps(_places(told)),
+            "bodies": b"".join(bodies),
+            "places": json.dumps([(each.kind, *place) for each, place in zip(told, _places(bodies), strict=True)]),
             "now": tx.now_us,
         },
     )
@@ -154,13 +149,32 @@ def bodies_of_attempt(attempt_id: str, sequences: Sequence[int]) -> Query[tuple[
     )
 
 
-def _places(told: Sequence[Told]) -> list[tuple[str, int, int]]:
-    """The kind of each fact, and where its body lies in all of them end to end, from 1."""
-    places, start = [], 1
-    for each in told:
-        places.append((each.kind, start, len(each.body)))
-        start += len(each.body)
-    return places
+def _appended(rows: Sequence[tuple[Event, NewEvent]]) -> Params:
+    bodies = [stored.body for stored, _ in rows]
+    told = [
+        (stored.event_id, stored.task_id, new.user_id, stored.attempt_id, new.kind, stored.created_time, *place)
+        for (stored, new), place in zip(rows, _places(bodies), strict=True)
+    ]
+    return {"bodies": b"".join(bodies), "rows": json.dumps(told)}
+
+
+_APPEND = Append(
+    """
+    INSERT INTO events (event_id, task_id, user_id, attempt_id, kind, created_time, body)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+        COALESCE(substr(:bodies, value ->> 6, value ->> 7), x'')
+    FROM json_each(:rows)
+    """,
+    _appended,
+)
+
+
+def _places(bodies: Sequence[bytes]) -> Iterator[tuple[int, int]]:
+    """Where each lies in all of them end to end, from 1, and how long it is."""
+    start = 1
+    for body in bodies:
+        yield start, len(body)
+        start += len(body)
 
 
 def _event(row: sqlite3.Row) -> Event:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from errand_common.clock import Instant
 from errand_common.errors import Unavailable
+from errand_scheduler.store.appends import Appends
 from errand_scheduler.store.notices import Notice
 from errand_scheduler.store.transaction import Tx
 
@@ -66,7 +67,9 @@ def refusal(error: Exception) -> Unavailable:
 
 def _together(connection: sqlite3.Connection, fns: Sequence[Fn], now: Instant) -> list[Outcome]:
     connection.execute("BEGIN IMMEDIATE")
-    outcomes = [_done(connection, fn, now) for fn in fns]
+    appends = Appends(connection)
+    outcomes = [_done(Tx(connection, now, appends), fn) for fn in fns]
+    appends.settle()
     connection.execute("COMMIT")
     return outcomes
 
@@ -77,7 +80,10 @@ def _one_by_one(connection: sqlite3.Connection, fns: Sequence[Fn], now: Instant)
     for fn in fns:
         connection.execute("SAVEPOINT operation")
         try:
-            outcomes.append(_done(connection, fn, now))
+            appends = Appends(connection)
+            outcome = _done(Tx(connection, now, appends), fn)
+            appends.settle()
+            outcomes.append(outcome)
         except Exception as exc:
             # A full disk rolls the whole transaction back by itself: then nobody's operation was done.
             if _disk_refuses(exc) or not connection.in_transaction:
@@ -89,8 +95,7 @@ def _one_by_one(connection: sqlite3.Connection, fns: Sequence[Fn], now: Instant)
     return outcomes
 
 
-def _done(connection: sqlite3.Connection, fn: Fn, now: Instant) -> Outcome:
-    tx = Tx(connection, now)
+def _done(tx: Tx, fn: Fn) -> Outcome:
     return Outcome(fn(tx), notices=tx.notices)
 
 
