@@ -216,8 +216,9 @@ async def test_an_offer_that_could_not_be_written_is_made_later(office: Office) 
 
 async def test_a_slot_that_falls_free_goes_to_the_next(office: Office) -> None:
     office.arrives(slots=1)
-    first, second = await office.create(), await office.create()
+    first = await office.create()
     attempt = await office.offered(first)
+    second = await office.create()
     await office.told(second, "every runner is busy")
     await office.writer.write(lambda tx: turns.accept(tx, holder(attempt), DURATIONS))
     await office.writer.write(

@@ -21,7 +21,7 @@ from errand_scheduler.lifecycle.moves import (
     tell,
 )
 from errand_scheduler.lifecycle.revivals import stood_of
-from errand_scheduler.store import attempts, inputs, projects, retention, tasks
+from errand_scheduler.store import attempts, inputs, retention, tasks
 from errand_scheduler.store.attempts import Attempt, StopCause
 from errand_scheduler.store.inputs import Input
 from errand_scheduler.store.notices import InputsMoved
@@ -51,10 +51,11 @@ def create_task(
 ) -> Task:
     """Store a pending task. Raises NotFound unless the project is the user's, Exhausted where `most_pending` of the
     user's tasks are pending."""
-    project = tx.one(projects.by_id(project_id))
-    if project is None or project.user_id != user_id:
+    intake = tx.one(tasks.intake(user_id, project_id))
+    assert intake is not None  # always one row
+    if not intake.owned:
         raise NotFound(f"you have no project {project_id}; add the repository first")
-    check_pending(tx, user_id, most_pending)
+    _check_pending(intake.pending, most_pending)
     task = Task(
         task_id=task_id,
         user_id=user_id,
@@ -154,7 +155,10 @@ def check_record(tx: Tx, task: Task) -> None:
 
 def check_pending(tx: Tx, user_id: str, most_pending: int) -> None:
     """Raises Exhausted where no other task of the user's may become pending."""
-    pending = tx.one(tasks.count_pending(user_id)) or 0
+    _check_pending(tx.one(tasks.count_pending(user_id)) or 0, most_pending)
+
+
+def _check_pending(pending: int, most_pending: int) -> None:
     if pending >= most_pending:
         raise Exhausted(
             f"{pending} tasks of yours wait for a runner, which is the most; wait until one begins, or stop one",

@@ -34,7 +34,20 @@ def end_both(
     failure: FailureReason | None = None,
 ) -> Task:
     """Make a live attempt final and move its task to where that leaves it; `phase` and `failure` as reported."""
-    task = task_of(tx, attempt)
+    return end_with(tx, task_of(tx, attempt), attempt, phase, durations, reason=reason, failure=failure)
+
+
+def end_with(
+    tx: Tx,
+    task: Task,
+    attempt: Attempt,
+    phase: AttemptPhase,
+    durations: Durations,
+    *,
+    reason: str,
+    failure: FailureReason | None = None,
+) -> Task:
+    """The same for who has the attempt's task at hand."""
     left = _left(tx, task, attempt)
     phase = ended_as(attempt, phase)
     if attempt.stop_cause is StopCause.DEADLINE and phase is AttemptPhase.TIMED_OUT:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from errand_common.errors import Conflict
 from errand_common.values import AttemptPhase, FailureReason, TaskStatus
 from errand_scheduler.durations import Durations
-from errand_scheduler.lifecycle.decisions import ended_as, follows, holds, next_fence, owns, precedes
-from errand_scheduler.lifecycle.endings import end_both
-from errand_scheduler.lifecycle.moves import begin_attempt, follow_attempt, later, move_attempt, run_task, task_of
-from errand_scheduler.store import attempts, meta, tasks
+from errand_scheduler.lifecycle.decisions import ended_as, follows, next_fence, owns, precedes
+from errand_scheduler.lifecycle.endings import end_with
+from errand_scheduler.lifecycle.moves import begin_attempt, follow_attempt, later, move_attempt, run_task
+from errand_scheduler.store import attempts, carried, tasks
 from errand_scheduler.store.attempts import Attempt
-from errand_scheduler.store.meta import Meta
+from errand_scheduler.store.carried import Carried
 from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
 
@@ -43,7 +43,7 @@ def offer(tx: Tx, *, task_id: str, runner_id: str, attempt_id: str, durations: D
     assert before is not None  # always one row
     if before.live:
         return None
-    fence = next_fence(before.last_fence, _history(tx).generation)
+    fence = next_fence(before.last_fence, before.generation)
     within_s = durations.offer_s
     attempt = _new_attempt(tx, task, runner_id=runner_id, attempt_id=attempt_id, fence=fence, within_s=within_s)
     begin_attempt(tx, attempt)
@@ -53,15 +53,16 @@ def offer(tx: Tx, *, task_id: str, runner_id: str, attempt_id: str, durations: D
 def accept(tx: Tx, holder: Holder, durations: Durations) -> None:
     """Take an offer; again changes nothing. Raises Conflict LEASE_SUPERSEDED when it is gone, or comes from a restored
     backup: in the history that followed the backup it may have been taken, and run."""
-    attempt = load(tx, holder)
-    if not holds(attempt, runner_id=holder.runner_id, fence=holder.fence):
+    found = _load_carried(tx, holder)
+    attempt = found.attempt
+    if attempt.phase.final:
         raise superseded(holder)
     if attempt.phase is not AttemptPhase.OFFERED:
         return
-    if precedes(attempt.fence, _history(tx).generation):
+    if precedes(attempt.fence, found.generation):
         raise superseded(holder)
     move_attempt(tx, attempt, AttemptPhase.ACCEPTED, within_s=durations.accepted_s)
-    run_task(tx, task_of(tx, attempt))
+    run_task(tx, found.task)
 
 
 def advance(tx: Tx, attempt: Attempt, phase: AttemptPhase, durations: Durations) -> Attempt:
@@ -81,7 +82,8 @@ def finish(tx: Tx, holder: Holder, end: AttemptEnd, durations: Durations) -> Non
     """End an attempt; again changes nothing. A stop that its runner carried out is over without the last events: it
     ends also while they cannot be stored. Raises Conflict LEASE_SUPERSEDED when it is over already, EVENT_GAP while
     events are missing, WRONG_STATE when it was never accepted."""
-    attempt = load(tx, holder)
+    found = _load_carried(tx, holder)
+    attempt = found.attempt
     if attempt.phase.final:
         if attempt.phase is ended_as(attempt, end.phase):
             return
@@ -95,7 +97,7 @@ def finish(tx: Tx, holder: Holder, end: AttemptEnd, durations: Durations) -> Non
             f" {end.last_sequence}; send the rest, then finish it again",
             reason="EVENT_GAP",
         )
-    end_both(tx, attempt, end.phase, durations, reason=end.reason, failure=end.failure)
+    end_with(tx, found.task, attempt, end.phase, durations, reason=end.reason, failure=end.failure)
 
 
 def load(tx: Tx, holder: Holder) -> Attempt:
@@ -114,10 +116,12 @@ def superseded(holder: Holder) -> Conflict:
     )
 
 
-def _history(tx: Tx) -> Meta:
-    history = tx.one(meta.get())
-    assert history is not None  # written at first start
-    return history
+def _load_carried(tx: Tx, holder: Holder) -> Carried:
+    """The same with its task."""
+    found = tx.one(carried.by_id(holder.attempt_id))
+    if found is None or not owns(found.attempt, runner_id=holder.runner_id, fence=holder.fence):
+        raise superseded(holder)
+    return found
 
 
 def _new_attempt(tx: Tx, task: Task, *, runner_id: str, attempt_id: str, fence: int, within_s: float) -> Attempt:

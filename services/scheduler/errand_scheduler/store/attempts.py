@@ -1,20 +1,23 @@
 """Attempts: one row for each runner's go at a task."""
 
 import json
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from errand_common.values import AttemptPhase, FailureReason
 from errand_scheduler.store.query import Query
 from errand_scheduler.store.transaction import Tx
 
-_SELECT = """
+SELECT = """
     SELECT attempt_id, task_id, user_id, runner_id, fence, phase, reason, failure_reason, stop_cause, disconnected,
     deadline_time, acked_sequence, created_time, accepted_time, completed_time
     FROM attempts
 """
+"""An attempt's columns, for `of_row`."""
+WIDTH = 15
+"""How many they are."""
 _LIVE = "phase IN ('offered', 'accepted', 'starting', 'running', 'stopping')"
 _PROJECT = "(SELECT project_id FROM tasks WHERE tasks.task_id = attempts.task_id)"
 
@@ -52,32 +55,34 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Before:
-    """The highest fence that a task has had, 0 before the first, and whether an attempt of it is not final."""
+    """The highest fence that a task has had, 0 before the first, whether an attempt of it is not final, and the
+    history's generation."""
 
     last_fence: int
     live: bool
+    generation: int
 
 
 def by_id(attempt_id: str) -> Query[Attempt]:
     """The attempt."""
-    return Query(f"{_SELECT} WHERE attempt_id = :id", _attempt, {"id": attempt_id})
+    return Query(f"{SELECT} WHERE attempt_id = :id", of_row, {"id": attempt_id})
 
 
 def live() -> Query[Attempt]:
     """Every attempt that is not final."""
-    return Query(f"{_SELECT} WHERE {_LIVE}", _attempt)
+    return Query(f"{SELECT} WHERE {_LIVE}", of_row)
 
 
 def live_of_task(task_id: str) -> Query[Attempt]:
     """The task's attempt that is not final: at most one."""
-    return Query(f"{_SELECT} WHERE task_id = :task_id AND {_LIVE}", _attempt, {"task_id": task_id})
+    return Query(f"{SELECT} WHERE task_id = :task_id AND {_LIVE}", of_row, {"task_id": task_id})
 
 
 def live_of_runner(runner_id: str) -> Query[Attempt]:
     """The runner's attempts that are not final, oldest first."""
     return Query(
-        f"{_SELECT} WHERE runner_id = :runner_id AND {_LIVE} ORDER BY created_time, attempt_id",
-        _attempt,
+        f"{SELECT} WHERE runner_id = :runner_id AND {_LIVE} ORDER BY created_time, attempt_id",
+        of_row,
         {"runner_id": runner_id},
     )
 
@@ -85,18 +90,18 @@ def live_of_runner(runner_id: str) -> Query[Attempt]:
 def live_of_project(project_id: str) -> Query[Attempt]:
     """The attempts at the project's tasks that are not final."""
     # Of the few that live: a project's finished tasks may be a hundred thousand.
-    return Query(f"{_SELECT} WHERE {_LIVE} AND {_PROJECT} = :project_id", _attempt, {"project_id": project_id})
+    return Query(f"{SELECT} WHERE {_LIVE} AND {_PROJECT} = :project_id", of_row, {"project_id": project_id})
 
 
 def live_among(attempt_ids: Sequence[str]) -> Query[Attempt]:
     """Those of these attempts that are not final, oldest first."""
     return Query(
         f"""
-        {_SELECT} JOIN json_each(:ids) AS asked ON asked.value = attempt_id
+        {SELECT} JOIN json_each(:ids) AS asked ON asked.value = attempt_id
         WHERE {_LIVE}
         ORDER BY created_time, attempt_id
         """,
-        _attempt,
+        of_row,
         {"ids": json.dumps(list(attempt_ids))},
     )
 
@@ -119,10 +124,12 @@ def before(task_id: str) -> Query[Before]:
     """What the task's attempts so far leave to the next."""
     return Query(
         """
-        SELECT COALESCE(MAX(fence), 0) AS last_fence, COALESCE(MAX(completed_time IS NULL), 0) AS live FROM attempts
+        SELECT COALESCE(MAX(fence), 0) AS last_fence, COALESCE(MAX(completed_time IS NULL), 0) AS live,
+            (SELECT generation FROM meta) AS generation
+        FROM attempts
         WHERE task_id = :task_id
         """,
-        lambda row: Before(last_fence=row["last_fence"], live=bool(row["live"])),
+        lambda row: Before(last_fence=row["last_fence"], live=bool(row["live"]), generation=row["generation"]),
         {"task_id": task_id},
     )
 
@@ -198,7 +205,8 @@ def set_acked(tx: Tx, attempt_id: str, sequence: int) -> None:
     )
 
 
-def _attempt(row: sqlite3.Row) -> Attempt:
+def of_row(row: Iterable[Any]) -> Attempt:
+    """A row of SELECT."""
     # By place: by name SQLite's rows look through all their columns for each.
     (
         attempt_id,

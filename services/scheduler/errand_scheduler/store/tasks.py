@@ -1,9 +1,9 @@
 """Tasks: one row for each conversation about a project."""
 
 import json
-import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from errand_common.values import FailureReason, TaskStatus, WaitReason
 from errand_scheduler.store.paging import Place
@@ -12,7 +12,7 @@ from errand_scheduler.store.revivals import Revival, from_text, to_text
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.usage import Usage
 
-_SELECT = """
+SELECT = """
     SELECT task_id, user_id, project_id, status, status_reason, failure_reason, branch, pull_request_url, container_id,
     input_tokens, cache_write_tokens, cache_read_tokens, output_tokens, cost_nanodollars, diff_files, diff_insertions,
     diff_deletions, wait_reason, resume_time, deadline_time, required_labels, retry_count, resume_after_stop,
@@ -20,6 +20,7 @@ _SELECT = """
     checkpoint_commit
     FROM tasks
 """
+"""A task's columns, for `of_row`."""
 
 
 @dataclass(frozen=True)
@@ -78,23 +79,31 @@ class Clocked:
     deadline_time: int | None
 
 
+@dataclass(frozen=True)
+class Intake:
+    """Whether a project is the user's, and how many of the user's tasks are pending."""
+
+    owned: bool
+    pending: int
+
+
 def by_id(task_id: str) -> Query[Task]:
     """The task, whoever's it is."""
-    return Query(f"{_SELECT} WHERE task_id = :task_id", _task, {"task_id": task_id})
+    return Query(f"{SELECT} WHERE task_id = :task_id", of_row, {"task_id": task_id})
 
 
 def among(task_ids: Sequence[str]) -> Query[Task]:
     """These tasks."""
     return Query(
-        f"{_SELECT} JOIN json_each(:ids) AS asked ON asked.value = task_id", _task, {"ids": json.dumps(list(task_ids))}
+        f"{SELECT} JOIN json_each(:ids) AS asked ON asked.value = task_id", of_row, {"ids": json.dumps(list(task_ids))}
     )
 
 
 def of_user(task_id: str, user_id: str) -> Query[Task]:
     """The user's task."""
     return Query(
-        f"{_SELECT} WHERE task_id = :task_id AND user_id = :user_id",
-        _task,
+        f"{SELECT} WHERE task_id = :task_id AND user_id = :user_id",
+        of_row,
         {"task_id": task_id, "user_id": user_id},
     )
 
@@ -103,19 +112,19 @@ def page(user_id: str, *, after: Place, limit: int) -> Query[Task]:
     """The user's tasks after a place, newest first."""
     return Query(
         f"""
-        {_SELECT}
+        {SELECT}
         WHERE user_id = :user_id AND (created_time, task_id) < (:after_time, :after_id)
         ORDER BY created_time DESC, task_id DESC
         LIMIT :limit
         """,
-        _task,
+        of_row,
         {"user_id": user_id, "after_time": after.time_us, "after_id": after.key, "limit": limit},
     )
 
 
 def pending_of_project(project_id: str) -> Query[Task]:
     """The project's pending tasks."""
-    return Query(f"{_SELECT} WHERE project_id = :project_id AND status = 'pending'", _task, {"project_id": project_id})
+    return Query(f"{SELECT} WHERE project_id = :project_id AND status = 'pending'", of_row, {"project_id": project_id})
 
 
 def waits(task_id: str) -> Query[bool]:
@@ -134,6 +143,20 @@ def count_pending(user_id: str) -> Query[int]:
         "SELECT COUNT(*) FROM tasks INDEXED BY tasks_pending_by_user WHERE status = 'pending' AND user_id = :user_id",
         number,
         {"user_id": user_id},
+    )
+
+
+def intake(user_id: str, project_id: str) -> Query[Intake]:
+    """What another task of the user's at the project is judged by."""
+    return Query(
+        """
+        SELECT EXISTS (SELECT 1 FROM projects WHERE project_id = :project_id AND user_id = :user_id) AS owned,
+            COUNT(*) AS pending
+        FROM tasks INDEXED BY tasks_pending_by_user
+        WHERE status = 'pending' AND user_id = :user_id
+        """,
+        lambda row: Intake(owned=bool(row["owned"]), pending=row["pending"]),
+        {"user_id": user_id, "project_id": project_id},
     )
 
 
@@ -239,7 +262,8 @@ def set_prompt(tx: Tx, task_id: str, prompt: str) -> None:
     tx.run("UPDATE tasks SET prompt = :prompt WHERE task_id = :task_id", {"task_id": task_id, "prompt": prompt})
 
 
-def _task(row: sqlite3.Row) -> Task:
+def of_row(row: Iterable[Any]) -> Task:
+    """A row of SELECT."""
     # By place: by name SQLite's rows look through all their columns for each.
     (
         task_id,
