@@ -1,6 +1,7 @@
 """Facts in the form that events carry them."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from errand.v1 import event_pb2, task_pb2
 from errand_common.values import AttemptPhase, FailureReason, InputKind, TaskStatus, summarise
@@ -20,6 +21,8 @@ def fact_of(body: event_pb2.EventBody) -> Fact:
     return Fact(kind=body.WhichOneof("kind") or "unknown", body=body.SerializeToString())
 
 
+# Of few words, again and again: what it says is put together once.
+@lru_cache(maxsize=512)
 def task_moved(status: TaskStatus, reason: str, failure: FailureReason | None) -> Fact:
     """The task's status, or the reason for it, changed."""
     return fact_of(
@@ -33,6 +36,7 @@ def task_moved(status: TaskStatus, reason: str, failure: FailureReason | None) -
     )
 
 
+@lru_cache(maxsize=512)
 def attempt_moved(phase: AttemptPhase, reason: str, runner_id: str) -> Fact:
     """The attempt's phase changed."""
     return fact_of(

@@ -41,7 +41,7 @@ def _stop_completes_after_all() -> Undo:
 
     def end_both(tx: Any, attempt: Any, phase: Any, *args: Any, **more: Any) -> Any:
         if attempt.phase is AttemptPhase.STOPPING and phase is AttemptPhase.SUCCEEDED:
-            attempt = replace(attempt, phase=AttemptPhase.RUNNING, stop_cause=None)
+            attempt = attempt._replace(phase=AttemptPhase.RUNNING, stop_cause=None)
         return real(tx, attempt, phase, *args, **more)
 
     return put(turns, end_both=end_both)
@@ -54,7 +54,7 @@ def _no_fence_check() -> Undo:
 
     def load(tx: Any, holder: Any) -> Any:
         attempt = real(tx, holder)
-        return replace(attempt, phase=AttemptPhase.RUNNING) if attempt.phase.final else attempt
+        return attempt._replace(phase=AttemptPhase.RUNNING) if attempt.phase.final else attempt
 
     return put(records, load=load)
 

@@ -1,7 +1,6 @@
 """What was written may be changed and taken back, until a message carries it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 import pytest
 
@@ -200,7 +199,7 @@ async def test_a_task_that_an_input_alone_sent_on_stands_again_where_it_stood(
     assert (await world.task(task_id)).status is TaskStatus.PENDING
     await change(world, remove, second.input_id)
     again = await world.task(task_id)
-    assert replace(again, queue_time=stood.queue_time) == stood
+    assert again._replace(queue_time=stood.queue_time) == stood
     assert holder is None or (await world.attempt(holder.attempt_id)).phase is AttemptPhase.WITHDRAWN
     await world.input(task_id)
     assert (await world.task(task_id)).status is TaskStatus.PENDING

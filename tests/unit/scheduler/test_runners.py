@@ -1,7 +1,5 @@
 """Runner sessions: the last one wins, two that fight are stopped, a host on which nothing begins is left alone."""
 
-import dataclasses
-
 import pytest
 
 from errand_common.errors import Conflict
@@ -72,7 +70,7 @@ def attempt(
 def lets_pass(door: Door, *task_ids: str) -> str:
     """Offers that the runner lets expire; returns what keeps it from work then."""
     for task_id in task_ids:
-        expired = dataclasses.replace(attempt(task_id, AttemptPhase.WITHDRAWN), reason=NOT_ACCEPTED)
+        expired = attempt(task_id, AttemptPhase.WITHDRAWN)._replace(reason=NOT_ACCEPTED)
         assert not door.sessions.moved(expired, AttemptPhase.OFFERED)
     return door.condition()
 
@@ -280,7 +278,7 @@ def test_a_mark_on_a_running_attempt_clears_nothing() -> None:
     door.session("one")
     fails(door.sessions, "a")
     fails(door.sessions, "b")
-    away = dataclasses.replace(attempt("c", AttemptPhase.RUNNING), disconnected=True)
+    away = attempt("c", AttemptPhase.RUNNING)._replace(disconnected=True)
     door.sessions.moved(away, AttemptPhase.RUNNING)
     assert fails(door.sessions, "d")
 
@@ -300,7 +298,7 @@ def test_ends_that_are_not_the_hosts_fault_make_nobody_ill(ended: Attempt, old: 
     door = Door()
     door.session("one")
     for number in range(9):
-        assert not door.sessions.moved(dataclasses.replace(ended, task_id=f"tsk_{number}"), old)
+        assert not door.sessions.moved(ended._replace(task_id=f"tsk_{number}"), old)
 
 
 @pytest.mark.parametrize(
@@ -314,7 +312,7 @@ def test_ends_that_are_not_the_hosts_fault_make_nobody_ill(ended: Attempt, old: 
 def test_every_end_that_is_the_hosts_fault_counts(ended: Attempt, old: AttemptPhase) -> None:
     door = Door()
     door.session("one")
-    ill = [door.sessions.moved(dataclasses.replace(ended, task_id=f"tsk_{number}"), old) for number in range(3)]
+    ill = [door.sessions.moved(ended._replace(task_id=f"tsk_{number}"), old) for number in range(3)]
     assert ill == [False, False, True]
 
 

@@ -14,7 +14,6 @@ from errand_scheduler.edges.told import Told, to_tell
 from errand_scheduler.runners import RunnerSession
 from errand_scheduler.store import attempts, projects, tasks
 from errand_scheduler.store.attempts import Attempt
-from errand_scheduler.store.projects import Project
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.tasks import Task
 
@@ -99,7 +98,7 @@ async def _assignments(
 ) -> list[runner_pb2.Assignment]:
     found = {task.task_id: task for task in await reader.all(tasks.among([each.task_id for each in some]))}
     project_ids = list(dict.fromkeys(task.project_id for task in found.values()))
-    of = {project.project_id: project for project in await reader.all(projects.among(project_ids))}
+    of = {project.project_id: wire.project(project) for project in await reader.all(projects.among(project_ids))}
     return [
         _assignment(clock, attempt, now[attempt.attempt_id], task, of[task.project_id])
         for attempt in some
@@ -107,13 +106,15 @@ async def _assignments(
     ]
 
 
-def _assignment(clock: Clock, attempt: Attempt, told: Told, task: Task, project: Project) -> runner_pb2.Assignment:
+def _assignment(
+    clock: Clock, attempt: Attempt, told: Told, task: Task, project: task_pb2.Project
+) -> runner_pb2.Assignment:
     return runner_pb2.Assignment(
         attempt=runner_pb2.AttemptRef(attempt_id=attempt.attempt_id, fence=attempt.fence),
         desired_state=runner_pb2.DESIRED_STATE_STOP if told.stopping else runner_pb2.DESIRED_STATE_RUN,
         phase=number(task_pb2.AttemptPhase, attempt.phase),
         task=wire.task(task),
-        project=wire.project(project),
+        project=project,
         inputs=[wire.input_(each) for each in told.inputs],
         queue_duration=duration(max(clock.now_us() - task.queue_time, 0) / 1e6),
     )

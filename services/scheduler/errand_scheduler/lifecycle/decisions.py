@@ -198,7 +198,7 @@ def after_end(task: Task, before: Attempt, ended: Attempt, left: Left) -> Next:
 def without_inputs(task: Task, before: Attempt, ended: Attempt, left: Left) -> Next:
     """Where the task would stand then if no input waited: in a stop, it is inputs alone that have it go on."""
     if before.phase is AttemptPhase.STOPPING:
-        task = replace(task, resume_after_stop=False)
+        task = task._replace(resume_after_stop=False)
     return after_end(task, before, ended, replace(left, inputs_wait=False, newer_wait=False, answer_waits=False))
 
 

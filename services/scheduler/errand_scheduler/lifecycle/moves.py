@@ -1,6 +1,5 @@
 """Writes a move: the row and its event together."""
 
-from dataclasses import replace
 from typing import Any
 
 from errand_common.values import AttemptPhase, FailureReason, TaskStatus
@@ -117,7 +116,7 @@ def put_back(tx: Tx, task: Task, stood: Stood) -> Task:
 
 def say_of_task(tx: Tx, task: Task, reason: str) -> Task:
     """Change why the task stands where it does."""
-    return _store(tx, task, replace(task, status_reason=reason))
+    return _store(tx, task, task._replace(status_reason=reason))
 
 
 def extend_task(tx: Tx, task: Task, *, within_s: float) -> None:
@@ -177,8 +176,7 @@ def end_attempt(
     tx: Tx, attempt: Attempt, phase: AttemptPhase, *, reason: str = "", failure: FailureReason | None = None
 ) -> Attempt:
     """Make an attempt final, with its event."""
-    ended = replace(
-        attempt,
+    ended = attempt._replace(
         phase=phase,
         reason=reason,
         failure_reason=failure,
@@ -194,7 +192,7 @@ def end_attempt(
 def set_disconnected(tx: Tx, attempt: Attempt, *, disconnected: bool) -> None:
     """Mark a live attempt whose runner is away, or take the mark away."""
     attempts.set_disconnected(tx, attempt.attempt_id, disconnected=disconnected)
-    tx.notice(AttemptMoved(attempt=replace(attempt, disconnected=disconnected), old_phase=attempt.phase))
+    tx.notice(AttemptMoved(attempt=attempt._replace(disconnected=disconnected), old_phase=attempt.phase))
 
 
 def task_of(tx: Tx, attempt: Attempt) -> Task:
@@ -211,7 +209,7 @@ def later(tx: Tx, seconds: float) -> int:
 
 def _moved(task: Task, status: TaskStatus, **has: Any) -> Task:
     """The task in another status: of what only its old one had, it `has` this."""
-    return replace(task, status=status, **_BARE | has)
+    return task._replace(status=status, **_BARE | has)
 
 
 def _store(tx: Tx, task: Task, moved: Task) -> Task:
@@ -248,7 +246,7 @@ def _in_our_words(task: Task) -> str:
 
 
 def _in_phase(tx: Tx, attempt: Attempt, phase: AttemptPhase, **has: Any) -> Attempt:
-    return replace(attempt, phase=phase, accepted_time=attempt.accepted_time or tx.now_us, **{"reason": ""} | has)
+    return attempt._replace(phase=phase, accepted_time=attempt.accepted_time or tx.now_us, **{"reason": ""} | has)
 
 
 def _store_attempt(tx: Tx, attempt: Attempt, moved: Attempt) -> Attempt:

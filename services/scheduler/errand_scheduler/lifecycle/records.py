@@ -1,7 +1,6 @@
 """What happened in an attempt, as its runner tells it: stored once, in order, with all that follows from it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from errand_common.errors import Conflict, Invalid
@@ -73,7 +72,7 @@ def store_events(tx: Tx, holder: Holder, batch: Sequence[RunnerEvent], durations
     if moved.phase is attempt.phase:
         attempts.set_acked(tx, attempt.attempt_id, last)
     else:
-        attempts.set_phase(tx, replace(moved, acked_sequence=last))
+        attempts.set_phase(tx, moved._replace(acked_sequence=last))
     return last
 
 

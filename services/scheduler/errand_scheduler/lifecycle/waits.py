@@ -1,6 +1,6 @@
 """Waiting for a person or a quota: it begins, and it ends."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from errand_common.values import AttemptPhase, TaskStatus, WaitReason, summarise
 from errand_scheduler.durations import Durations
@@ -41,8 +41,7 @@ def begin_wait(tx: Tx, attempt: Attempt, wait: Wait, durations: Durations) -> No
     resume_time = None
     if wait.resume_in_s is not None:
         resume_time = later(tx, min(max(wait.resume_in_s, 0.0), durations.waiting_s))
-    held = replace(
-        task,
+    held = task._replace(
         status_reason=summarise(wait.summary),
         wait_reason=wait.reason,
         resume_time=resume_time,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from errand_common.values import AttemptPhase, FailureReason
 from errand_scheduler.store.query import Query
@@ -29,8 +29,7 @@ class StopCause(StrEnum):
     DEADLINE = "deadline"
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(NamedTuple):
     """An attempt's row. `deadline_time` only re-arms a timer at start; it decides nothing while the process runs.
 
     One that a deadline had stopped has its `failure_reason` from then on, and keeps `stop_cause` when it is final.

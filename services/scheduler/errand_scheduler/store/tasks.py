@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from errand_common.values import FailureReason, TaskStatus, WaitReason
 from errand_scheduler.store.paging import Place
@@ -32,8 +32,7 @@ class DiffStat:
     deletions: int
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(NamedTuple):
     """A task's row.
 
     `deadline_time` only re-arms a timer at start. `retry_count` counts the attempts in a row that failed through the
@@ -41,6 +40,8 @@ class Task:
     over. `revived_from` has where it goes back to when nothing is left of the inputs that alone sent it on. The commits
     are where it last pushed its branch, and its last checkpoint; empty before.
     """
+
+    # A tuple, as an attempt is: to change one field of 31 takes a frozen dataclass four times as long.
 
     task_id: str
     user_id: str
