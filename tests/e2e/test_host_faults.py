@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.demo.phone import is_final
+from tests.demo.stack import REPOSITORY
 from tests.e2e.engine_proxy import engine_proxy
 from tests.e2e.watching import containers, event, no_container, printed, ready, run, send_on, until
 
@@ -56,6 +57,37 @@ async def test_a_docker_that_is_started_anew_costs_a_task_one_command(proxy, pho
     (call,) = await phone.tool_calls(task)
     assert "may or may not have run" in call["output"]
     await no_container(task)
+
+
+async def test_a_workspace_that_is_lost_with_its_sandbox_is_laid_out_from_the_checkpoint(stack, proxy, phone, project):
+    task = await phone.create_task(project, "Run: echo mine > left; echo begun; sleep 1")
+    await until(phone, task, printed("begun"))
+    await phone.add_input(task, "Run: echo written; sleep 600")
+    await until(phone, task, printed("written"))
+    await until(phone, task, event("checkpoint_saved"))
+    (lost,) = containers(task)
+
+    await proxy.take_away()
+    await until(phone, task, event("engine_away"))
+    await lose(lost)
+    await proxy.bring_back()
+    await until(phone, task, is_final)
+
+    assert (await phone.task(task))["status"] == "completed"
+    (_, call) = await phone.tool_calls(task)
+    assert "made anew from the last checkpoint" in call["output"]
+    bare = str(stack.folder / "github" / f"{REPOSITORY}.git")
+    pushed = subprocess.run(["git", "show", f"{task['branch']}:left"], cwd=bare, check=True, capture_output=True)
+    assert pushed.stdout == b"mine\n"
+
+
+async def lose(container):
+    """With its volume."""
+    form = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}'
+    command = ["docker", "inspect", "--format", form, container]
+    volumes = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    subprocess.run(["docker", "rm", "--force", container], check=True, capture_output=True)
+    subprocess.run(["docker", "volume", "rm", *volumes], check=True, capture_output=True)
 
 
 async def test_when_docker_stays_away_the_task_fails_and_goes_on_once_it_is_back(proxy, stack, phone, project):

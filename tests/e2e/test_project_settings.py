@@ -96,6 +96,19 @@ async def test_a_setup_that_fails_says_so_and_is_mended(phone, project):
     assert "mended" in calls[0]["output"]
 
 
+async def test_a_secret_that_was_replaced_stays_masked_where_its_task_has_it_in_a_file(phone, project):
+    await phone.update_project(project, setup_script='echo "$TOKEN" >> ../tokens')
+    await phone.set_secret(project, "TOKEN", "the-value-of-before")
+    task = await run(phone, project, "Run: true")
+    await phone.set_secret(project, "TOKEN", "the-value-of-now")
+
+    await send_on(phone, task, "Run: cat ../tokens")
+
+    (_, call) = await phone.tool_calls(task)
+    assert call["output"].count("[redacted]") == 2
+    assert "the-value" not in call["output"]
+
+
 async def test_an_image_that_cannot_be_got_is_told_in_words(phone, project):
     await phone.update_project(project, image="127.0.0.1:9/team/ci:1")
     task = await run(phone, project, "Run: true")

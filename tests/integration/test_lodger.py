@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
@@ -58,11 +58,12 @@ async def behind(
 
 
 @asynccontextmanager
-async def housed(host: Host, *, patience_s: float = 20.0) -> AsyncIterator[Lodger]:
+async def housed(host: Host, *, patience_s: float = 20.0, notes: Sequence[str] = ()) -> AsyncIterator[Lodger]:
     recorder = host.recorder()
 
-    async def settle(lodged: Lodged) -> object:
-        return await workspace(lodged).take_up()
+    async def settle(lodged: Lodged) -> Sequence[str]:
+        await workspace(lodged).take_up()
+        return notes
 
     async def gate() -> None:
         """Open."""
@@ -124,6 +125,15 @@ class Running:
     async def outcome(self) -> Outcome:
         async with aclosing(self._pieces) as pieces:
             return [piece async for piece in pieces if isinstance(piece, Outcome)][-1]
+
+
+async def test_claude_is_told_where_the_files_are_not_as_they_were(host: Host, client: docker.DockerClient) -> None:
+    async with housed(host, notes=["The folder was made anew."]) as lodger:
+        running = Running(tools_of(lodger))
+        await running.up()
+        client.containers.get(lodger.lodged[0].container_id).kill()
+        answered = await running.outcome()
+    assert answered.text == f"{INTERRUPTED}\nThe folder was made anew. The working folder is {WORKSPACE} again."
 
 
 async def test_a_tool_whose_container_dies_is_answered_and_the_next_one_runs_on_the_same_files(

@@ -1,7 +1,7 @@
 """Tools that outlive the sandbox in which they run: a call whose sandbox goes is answered, and the next one runs."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 
 from errand_runner.agent.tools import Outcome, Toolbox
@@ -12,8 +12,9 @@ from errand_runner.sandbox.supervisor import SandboxGone
 
 OPENED_ANEW = (
     "The sandbox was lost and opened anew: what ran in it has ended, background jobs too. The files in your working"
-    " folder are kept; others, in /tmp for one, may be gone. The working folder is {folder} again."
+    " folder are kept; others, in /tmp for one, may be gone."
 )
+WHERE = "The working folder is {folder} again."
 
 
 async def _at_once() -> None:
@@ -35,6 +36,7 @@ class LodgedTools:
         self._lodger, self._workspace, self._new_toolbox, self._ready = lodger, workspace, new_toolbox, ready
         self._toolbox = new_toolbox(lodger.lodged[0])
         self._moving = asyncio.Lock()
+        self._notes: Sequence[str] = ()
 
     async def run(self, call: ToolCall) -> AsyncGenerator[str | Outcome]:
         """As `Toolbox.run`, but a sandbox that goes is an outcome too. Raises what `Lodger.move` does."""
@@ -57,7 +59,7 @@ class LodgedTools:
         """Of several calls that lose the same sandbox, the first moves."""
         async with self._moving:
             if toolbox is self._toolbox:
-                await self._lodger.move(gone)
+                self._notes = await self._lodger.move(gone)
                 self._toolbox = self._new_toolbox(self._lodger.lodged[0])
-        words = f"{INTERRUPTED}\n{OPENED_ANEW.format(folder=self._workspace)}"
-        return Outcome(words, is_error=True, is_interrupted=True)
+            told = " ".join([*(self._notes or [OPENED_ANEW]), WHERE.format(folder=self._workspace)])
+        return Outcome(f"{INTERRUPTED}\n{told}", is_error=True, is_interrupted=True)

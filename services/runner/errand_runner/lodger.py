@@ -1,7 +1,7 @@
 """An attempt as the lodger of its sandbox: where that goes, it moves to another one on the same workspace."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Self, TypeVar
@@ -16,6 +16,9 @@ from errand_runner.sandbox.docker import Engine, SandboxFailed
 from errand_runner.sandbox.supervisor import SandboxGone
 
 Answer = TypeVar("Answer")
+
+Settle = Callable[[Lodged], Awaitable[Sequence[str]]]
+"""Makes the workspace fit for use in a new sandbox; says what Claude should know where it is not the same any more."""
 
 MOST_LOSSES = 3
 """So many sandboxes in a row, with nothing finished in between, and the attempt is given up."""
@@ -36,10 +39,9 @@ class Lodger:
         gate: Callable[[], Awaitable[None]],
         clock: Clock,
         recorder: Recorder,
-        settle: Callable[[Lodged], Awaitable[object]],
+        settle: Settle,
         between_s: float = _BETWEEN_LOSSES_S,
     ) -> None:
-        """`settle` makes the workspace fit for use after a sandbox was lost in the midst of something."""
         self._lodging, self._engine, self._patience_s, self._gate = lodging, engine, patience_s, gate
         self._clock, self._recorder, self._settle, self._between_s = clock, recorder, settle, between_s
         self._stack = AsyncExitStack()
@@ -87,10 +89,11 @@ class Lodger:
         """Something was finished in the sandbox: it serves."""
         self._losses = 0
 
-    async def move(self, gone: SandboxGone) -> None:
-        """Into the same container where only the engine was away, else into a new sandbox on the same workspace.
+    async def move(self, gone: SandboxGone) -> Sequence[str]:
+        """Into the same container where only the engine was away, else into a new sandbox on the same workspace; what
+        `settle` said.
 
-        Raises SandboxFailed where sandboxes keep dying, JournalFailed, and what `Engine.open` raises.
+        Raises SandboxFailed where sandboxes keep dying, JournalFailed, and what `Engine.open` and `settle` raise.
         """
         loss: SandboxGone | SandboxFailed = gone
         while True:
@@ -100,8 +103,7 @@ class Lodger:
                 raise SandboxFailed(f"it was lost {self._losses} times in a row, at last because {loss}") from loss
             try:
                 await self._renew(str(loss))
-                await self._settle(self.lodged)
-                return
+                return await self._settle(self.lodged)
             except (SandboxGone, SandboxFailed) as exc:
                 loss = exc
             await asyncio.sleep(self._between_s)

@@ -33,6 +33,7 @@ from errand_runner.housekeeping import Housekeeping
 from errand_runner.journal import Journal
 from errand_runner.lease import Leases
 from errand_runner.leftovers import Leftovers
+from errand_runner.lent_before import LentBefore
 from errand_runner.lifelines import Lifelines
 from errand_runner.outage import GitPatience
 from errand_runner.outbox import Outbox
@@ -171,6 +172,7 @@ def _means(
         journal=Journal(settings.data / "sandboxes"),
         book=Book(settings.data / "workspaces", clock),
         pool=pool,
+        lent_before=LentBefore(),
     )
 
 

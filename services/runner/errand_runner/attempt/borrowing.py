@@ -27,6 +27,9 @@ async def borrow_secrets(kit: Kit) -> LentSecrets:
     except ErrandError as exc:
         message = f"the secrets of {kit.project.repository} cannot be had: {exc}"
         raise AttemptFailed(FailureReason.REPOSITORY, message) from exc
-    for value in secrets.setup.values():
+    lent_before, task_id = kit.means.lent_before, kit.task.task_id
+    lent_before.note(task_id, secrets.setup.values())
+    # Those of earlier attempts too: what they left in files is there still.
+    for value in lent_before.of(task_id):
         kit.redactor.add(value)
     return secrets

@@ -1,7 +1,7 @@
 """An attempt's conversation with Claude, put together: what is on record of it, what Claude is told, and the tools."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from errand.v1 import task_pb2
 from errand.v1.dispatch_service_pb2 import GetTranscriptResponse
@@ -17,11 +17,11 @@ from errand_runner.agent.facts import TurnEnded
 from errand_runner.agent.prompt import Particulars
 from errand_runner.agent.tools import Toolbox
 from errand_runner.agent.transcript import Transcript
+from errand_runner.attempt.ground import Ground
 from errand_runner.attempt.kit import Kit
 from errand_runner.attempt.quarters import Quarters
 from errand_runner.dispatch import Dispatch
 from errand_runner.ending import AttemptFailed
-from errand_runner.lent_secrets import LentSecrets
 from errand_runner.lodged_tools import LodgedTools
 from errand_runner.lodger import Lodger
 from errand_runner.lodging import Lodged
@@ -64,13 +64,10 @@ async def stored_transcript(dispatch: Dispatch, attempt: AttemptRef) -> list[Get
 
 
 class Conversation:
-    """One attempt's, in the sandbox of `lodger`; `notes` say what became of the working folder."""
+    """One attempt's, in the sandbox of `lodger`, on ground that is ready."""
 
-    def __init__(
-        self, kit: Kit, quarters: Quarters, lodger: Lodger, *, secrets: LentSecrets, notes: Sequence[str]
-    ) -> None:
-        self._kit, self._quarters, self._lodger = kit, quarters, lodger
-        self._secrets, self._notes = secrets, notes
+    def __init__(self, kit: Kit, quarters: Quarters, ground: Ground, lodger: Lodger) -> None:
+        self._kit, self._quarters, self._ground, self._lodger = kit, quarters, ground, lodger
 
     async def hold(self, transcript: Transcript, saving: Saving) -> TurnEnded:
         """To the end of its last turn. Raises what `Lodger.through` does, and OutboxError."""
@@ -93,7 +90,7 @@ class Conversation:
             base_branch=kit.project.default_branch,
             workspace=REPOSITORY,
             day=to_datetime(kit.means.clock.now_us()).date(),
-            secrets=sorted(self._secrets.agent),
+            secrets=sorted(self._ground.secrets.agent),
             network=kit.rules().told(),
             guides=guides,
             read_repositories=tuple(kit.project.read_repositories),
@@ -105,7 +102,7 @@ class Conversation:
             about=about,
             redactor=kit.redactor,
             answer_s=PARK_BEATS * kit.means.leases.beat_s,
-            notes=self._notes,
+            notes=self._ground.notes,
         )
 
     def _agent(self, hearing: Hearing, saving: Saving) -> Agent:
@@ -136,7 +133,7 @@ class Conversation:
             workspace=REPOSITORY,
             redactor=kit.redactor,
             strain=Strain(supervisor, kit.means.limits, kit.quota),
-            secrets=self._secrets.agent,
+            secrets=self._ground.secrets.agent,
             asides=kit.ledger.take_words,
             steered=kit.inbox.steered,
         )

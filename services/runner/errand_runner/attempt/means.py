@@ -15,6 +15,7 @@ from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
 from errand_runner.journal import Journal
 from errand_runner.lease import Leases
+from errand_runner.lent_before import LentBefore
 from errand_runner.outage import GitPatience
 from errand_runner.pool import Pool
 from errand_runner.sandbox.docker import Engine
@@ -48,3 +49,4 @@ class Means:
     journal: Journal
     book: Book
     pool: Pool
+    lent_before: LentBefore

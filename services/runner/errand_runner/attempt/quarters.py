@@ -9,7 +9,7 @@ from errand_runner.broker.broker import Broker, Egress
 from errand_runner.checkpoint import ref_of
 from errand_runner.engine_outage import until_engine_answers
 from errand_runner.footing import is_first
-from errand_runner.lodger import Lodger
+from errand_runner.lodger import Lodger, Settle
 from errand_runner.lodging import Lodged, Lodging
 from errand_runner.sandbox.docker import SandboxSpec
 from errand_runner.start import SandboxImage, Start
@@ -17,11 +17,13 @@ from errand_runner.workspace import Workspace
 
 
 class Quarters:
-    """One attempt's; `image` is what its sandboxes are made of, once it was got."""
+    """One attempt's; `image` is what its sandboxes are made of, once it was got. `lived_in`: it worked there, and there
+    may be a checkpoint of that."""
 
     def __init__(self, kit: Kit, start: Start) -> None:
         self._kit, self._start = kit, start
         self.image = SandboxImage(kit.means.image)
+        self.lived_in = False
 
     async def get_image(self) -> None:
         """Have the project's image on this host. Raises AttemptFailed and EngineUnavailable."""
@@ -39,8 +41,8 @@ class Quarters:
         patience_s, away = means.engine_patience_s, kit.recorder.engine_away
         self.image = await until_engine_answers(get, patience_s=patience_s, clock=kit.clock, away=away)
 
-    def lodger(self) -> Lodger:
-        """Of the image that was got."""
+    def lodger(self, settle: Settle) -> Lodger:
+        """Of the image that was got; `settle` as in Lodger."""
         kit, means = self._kit, self._kit.means
         lodging = Lodging(
             kit.log.attempt_id,
@@ -64,7 +66,7 @@ class Quarters:
             gate=kit.freezer.gate,
             clock=kit.clock,
             recorder=kit.recorder,
-            settle=lambda lodged: self.workspace(lodged).take_up(),
+            settle=settle,
         )
 
     def workspace(self, lodged: Lodged) -> Workspace:
@@ -82,7 +84,7 @@ class Quarters:
             workspace_id=holding.workspace_id,
             head=kit.task.head_commit,
             checkpoint_commit=kit.task.checkpoint_commit,
-            earlier=kit.recorder.began or not is_first(kit.assignment.attempt.fence),
+            earlier=self.lived_in or kit.recorder.began or not is_first(kit.assignment.attempt.fence),
             git_config=broker.git_config,
         )
 

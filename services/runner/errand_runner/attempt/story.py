@@ -1,7 +1,6 @@
 """One attempt, as a story: into a sandbox, the repository, the conversation, and what it came to."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -13,16 +12,14 @@ from errand_common.values import AttemptPhase, FailureReason
 from errand_runner.agent.facts import EndReason, TurnEnded
 from errand_runner.attempt.borrowing import borrow_credential, borrow_secrets
 from errand_runner.attempt.conversation import Conversation, transcript_of
+from errand_runner.attempt.ground import Ground
 from errand_runner.attempt.kit import Kit
 from errand_runner.attempt.means import Means
 from errand_runner.attempt.quarters import Quarters
 from errand_runner.delivery import Delivery
 from errand_runner.ending import FAILURES, AttemptFailed, outcome_of_failure, outcome_of_turn
-from errand_runner.footing import tell_footing
 from errand_runner.inputs import Inbox
-from errand_runner.lent_secrets import LentSecrets
 from errand_runner.lodger import Lodger
-from errand_runner.lodging import Lodged
 from errand_runner.outbox import Log
 from errand_runner.rescue import RESCUE_BEATS, Rescue, at_once
 from errand_runner.saving import Keeper, Saving
@@ -47,16 +44,15 @@ async def run_attempt(means: Means, assignment: Assignment, inbox: Inbox, log: L
 class _Attempt:
     def __init__(self, kit: Kit) -> None:
         self.kit = kit
-        self.start = Start(
+        start = Start(
             kit.project,
             steps=kit.steps,
             images=kit.means.engine.images,
             pull=kit.means.image_pull,
             redactor=kit.redactor,
         )
-        self.quarters = Quarters(kit, self.start)
-        self.secrets = LentSecrets()
-        self.notes: Sequence[str] = ()
+        self.quarters = Quarters(kit, start)
+        self.ground = Ground(kit, self.quarters, start)
         self.ended: TurnEnded | None = None
 
     async def run(self) -> TurnEnded:
@@ -83,12 +79,12 @@ class _Attempt:
                 await self._check_room()
                 lodger = await self._move_in(stack)
                 async with beside(transcript_of(kit)) as reading:
-                    await lodger.through(self._get_ready)
+                    await lodger.through(self.ground.get_ready)
                     transcript = await reading
             await kit.recorder.phase(AttemptPhase.RUNNING)
             keeper = Keeper(kit.recorder, kit.patiently, kit.redactor)
             saving = Saving(lodger, keeper, workspace_of=self.quarters.workspace)
-            conversation = Conversation(kit, self.quarters, lodger, secrets=self.secrets, notes=self.notes)
+            conversation = Conversation(kit, self.quarters, self.ground, lodger)
             async with self._rescue(lodger).of_what_breaks_off():
                 ended = await conversation.hold(transcript, saving)
                 if ended.reason is EndReason.PARKED:
@@ -108,18 +104,10 @@ class _Attempt:
                 # Getting it may take minutes, and a missing right is told at once.
                 await borrowing
             await self.quarters.get_image()
-            lodger = await stack.enter_async_context(self.quarters.lodger().housed())
+            lodger = await stack.enter_async_context(self.quarters.lodger(self.ground.settle).housed())
             await borrowing
-            self.secrets = await secrets
+            self.ground.secrets = await secrets
         return lodger
-
-    async def _get_ready(self, lodged: Lodged) -> None:
-        kit, workspace = self.kit, self.quarters.workspace(lodged)
-        if kit.recorder.began and await workspace.take_up():
-            return
-        footing = await self.start.clone(workspace, kit.patiently, patience_s=kit.means.git_patience.budget_s)
-        self.notes = await tell_footing(footing, kit.task, kit.recorder)
-        await self.start.set_up(lodged[0].supervisor, self.secrets)
 
     def _rescue(self, lodger: Lodger) -> Rescue:
         kit = self.kit
