@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.demo.phone import Json, Phone, is_final
-from tests.e2e.watching import event, until
+from tests.e2e.watching import event, run, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -120,3 +120,22 @@ async def test_a_steer_survives_a_runner_that_is_killed(stack, phone, project):
     assert [ids for ids in carrying(events) if added["input_id"] in ids] == [[added["input_id"]]]
     assert "Still there?" in messages[-1]["content"]
     assert (await phone.task(task))["status"] == "completed"
+
+
+async def test_claude_proposes_its_work_in_mid_turn_and_the_end_adds_to_it(phone, project):
+    steps = (
+        "echo one > NEWS.md && git add NEWS.md && git commit -qm News",
+        '!create_pull_request {"title": "Tell the news", "body": "They were asked for."}',
+        "echo two > NEWS.md && git commit -qa --amend -m News",
+    )
+    task = await run(phone, project, f"Steps: {'; '.join(steps)}")
+
+    assert task["status"] == "completed", task
+    events = await phone.events(task)
+    calls = [each["detail"]["summary"] for each in events if each["kind"] == "tool_call_finished"]
+    assert f"its pull request is {task['pull_request_url']}." in calls[1]
+    kinds = [each["kind"] for each in events]
+    assert kinds.index("pull_request_opened") < kinds.index("tool_call_finished", kinds.index("branch_pushed"))
+    assert kinds.count("pull_request_opened") == 1
+    first, last = (each["detail"]["commit"] for each in events if each["kind"] == "branch_pushed")
+    assert first != last

@@ -2,15 +2,18 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from errand.v1 import event_pb2, task_pb2
+from errand.v1.dispatch_service_pb2 import OpenPullRequestResponse
 from errand.v1.runner_pb2 import Assignment
 from errand_common.clock import Clock
 from errand_common.errors import ErrandError
 from errand_common.values import FailureReason
 from errand_runner.agent.facts import TurnEnded
 from errand_runner.agent.redact import Redactor
+from errand_runner.agent.tools.outcome import Refused
 from errand_runner.dispatch import Dispatch
 from errand_runner.ending import AttemptFailed
 from errand_runner.git import GitFailed
@@ -53,20 +56,52 @@ class Delivery:
             message = f"{task.branch} could not be pushed: {exc}; the work is kept in the workspace, send the task on"
             raise AttemptFailed(FailureReason.PUSH, message) from exc
 
+    async def propose(self, workspace: Workspace, title: str, body: str) -> str:
+        """Push what is committed and see that there is a pull request, at Claude's wish; tells it where.
+
+        Raises Refused in words for Claude, and SandboxGone.
+        """
+        branch = self.assignment.task.branch
+        try:
+            changes = await workspace.changes()
+            if not changes.commits:
+                raise Refused(f"{branch} has no commit of its own yet: commit what belongs to the change first.")
+            if changes.commit != await workspace.pushed_commit():
+                await self.patiently(workspace.push)
+                await self._tell_pushed(changes)
+            opened = await self._opened(title, body, changes)
+        except (GitFailed, HostAway, ErrandError) as exc:
+            raise Refused(f"The pull request could not be opened: {exc}. It is tried again when you stop.") from exc
+        return (
+            f"{branch} is pushed; its pull request is {opened.url}. If it was open before, its words are as they were."
+        )
+
     async def open_pull_request(self, changes: Changes, ended: TurnEnded) -> None:
         """See that there is one for what was pushed. Raises AttemptFailed."""
         task, started_s = self.assignment.task, self.clock.boot_s()
-        # Others read it. Before it is cut to size: half a secret is not recognised.
-        told = task_pb2.Task(task_id=task.task_id, prompt=self.redactor.text(task.prompt))
-        title, body = title_of(told.prompt), body_of(told, changes, self.redactor.text(ended.text))
+        title = title_of(self.redactor.text(task.prompt))
         try:
-            await self.patiently(
-                lambda: self.dispatch.open_pull_request(self.assignment.attempt, title=title, body=body)
-            )
+            await self._opened(title, ended.text, changes)
         except (ErrandError, HostAway) as exc:
             message = f"{task.branch} is pushed, but its pull request could not be opened: {exc}; send the task on"
             raise AttemptFailed(FailureReason.PULL_REQUEST, message) from exc
         await self.recorder.step(event_pb2.STEP_PULL_REQUEST, self.clock.boot_s() - started_s)
+
+    async def _opened(self, title: str, words: str, changes: Changes) -> OpenPullRequestResponse:
+        """Others read it, so secrets go before it is cut to size: half of one is not recognised."""
+        task = self.assignment.task
+        told = task_pb2.Task(task_id=task.task_id, prompt=self.redactor.text(task.prompt))
+        title, body = self.redactor.text(title), body_of(told, changes, self.redactor.text(words))
+        opening = partial(self.dispatch.open_pull_request, self.assignment.attempt, title=title, body=body)
+        opened: OpenPullRequestResponse = await self.patiently(opening)
+        return opened
+
+    async def _tell_pushed(self, changes: Changes) -> None:
+        task = self.assignment.task
+        diff_stat = task_pb2.DiffStat(files=changes.files, insertions=changes.insertions, deletions=changes.deletions)
+        await self.recorder.branch_pushed(task.branch, commit=changes.commit, diff_stat=diff_stat)
+        # What is pushed from here on may take the place of this, and of nothing else.
+        task.head_commit = changes.commit
 
     @property
     def _keeper(self) -> Keeper:
@@ -81,5 +116,4 @@ class Delivery:
             await self.recorder.step(event_pb2.STEP_PUSH, self.clock.boot_s() - started_s)
         elif taken is not None:
             await self._keeper.push(workspace, taken)
-        diff_stat = task_pb2.DiffStat(files=changes.files, insertions=changes.insertions, deletions=changes.deletions)
-        await self.recorder.branch_pushed(self.assignment.task.branch, commit=changes.commit, diff_stat=diff_stat)
+        await self._tell_pushed(changes)

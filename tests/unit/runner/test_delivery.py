@@ -1,29 +1,68 @@
 """What is delivered holds no secret, whoever wrote it there."""
 
+import pytest
+
 from errand.v1.dispatch_service_pb2 import OpenPullRequestRequest, OpenPullRequestResponse
 from errand.v1.runner_pb2 import Assignment, AttemptRef
 from errand.v1.task_pb2 import Task
 from errand_common.clock import Clock
+from errand_common.errors import Denied, ErrandError
 from errand_runner.agent.facts import EndReason, TurnEnded
 from errand_runner.agent.redact import Redactor
+from errand_runner.agent.tools.outcome import Refused
 from errand_runner.delivery import Delivery
+from errand_runner.git import GitFailed
 from errand_runner.workspace import Changes
 
 SECRET = "the-secret-of-the-project-which-is-longer-than-what-a-title-may-have"
 
 
+PUSHED = Changes("c0ffee", commits=1, files=1, insertions=1, deletions=0)
+
+
 class Asked:
     """Stands for the scheduler and for the record."""
 
-    def __init__(self) -> None:
+    def __init__(self, refusal: ErrandError | None = None) -> None:
         self.requests: list[OpenPullRequestRequest] = []
+        self.refusal = refusal
+        self.told: list[str] = []
 
     async def open_pull_request(self, attempt, *, title, body):
         self.requests.append(OpenPullRequestRequest(attempt=attempt, title=title, body=body))
-        return OpenPullRequestResponse()
+        if self.refusal is not None:
+            raise self.refusal
+        return OpenPullRequestResponse(url="https://github.com/octo/pricing/pull/7", number=7)
+
+    async def branch_pushed(self, branch, *, commit, diff_stat):
+        self.told.append(commit)
 
     async def step(self, step, duration_s):
         pass
+
+
+class Work:
+    """Stands for the workspace: what is committed in it, and what of that the git host has."""
+
+    def __init__(self, changes: Changes = PUSHED, *, pushed: str = "", refusal: GitFailed | None = None) -> None:
+        self.committed, self.pushed, self.refusal = changes, pushed, refusal
+
+    async def changes(self):
+        return self.committed
+
+    async def pushed_commit(self):
+        return self.pushed
+
+    async def push(self):
+        if self.refusal is not None:
+            raise self.refusal
+        self.pushed = self.committed.commit
+
+
+def delivery_of(asked: Asked) -> Delivery:
+    task = Task(task_id="tsk_1", prompt="Mend it", branch="errand/tsk_1")
+    assignment = Assignment(attempt=AttemptRef(attempt_id="att_1"), task=task)
+    return Delivery(assignment, asked, asked, Clock(), at_once, Redactor([SECRET]))  # type: ignore[arg-type]
 
 
 async def at_once(step):
@@ -44,3 +83,37 @@ async def test_a_pull_request_shows_no_secret_that_stood_in_the_prompt_or_in_the
     assert "> Log in with [redacted]\n> and mend it" in request.body
     assert "It works with [redacted]." in request.body
     assert SECRET[:12] not in request.body + request.title
+
+
+async def test_at_claudes_wish_what_is_committed_is_pushed_and_proposed_in_its_words():
+    asked, work = Asked(), Work()
+    delivery = delivery_of(asked)
+
+    told = await delivery.propose(work, f"Mend {SECRET}", "It was broken.")  # type: ignore[arg-type]
+
+    assert "errand/tsk_1 is pushed; its pull request is https://github.com/octo/pricing/pull/7." in told
+    (request,) = asked.requests
+    assert request.title == "Mend [redacted]"
+    assert request.body.startswith("It was broken.\n\n---\n> Mend it\n")
+    assert (work.pushed, asked.told) == ("c0ffee", ["c0ffee"])
+    # A rebase may take the place of what was pushed here.
+    assert delivery.assignment.task.head_commit == "c0ffee"
+
+
+async def test_what_the_git_host_has_is_not_pushed_again():
+    asked = Asked()
+    await delivery_of(asked).propose(Work(pushed="c0ffee"), "Mend it", "It was broken.")  # type: ignore[arg-type]
+    assert (len(asked.requests), asked.told) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("work", "refusal", "words"),
+    [
+        (Work(Changes("c0ffee", commits=0, files=0, insertions=0, deletions=0)), None, "has no commit of its own yet"),
+        (Work(refusal=GitFailed("the branch is protected")), None, "could not be opened: the branch is protected"),
+        (Work(), Denied("you may not open one"), "could not be opened: you may not open one"),
+    ],
+)
+async def test_why_there_is_no_pull_request_is_told_to_claude(work, refusal, words):
+    with pytest.raises(Refused, match=words):
+        await delivery_of(Asked(refusal)).propose(work, "Mend it", "It was broken.")

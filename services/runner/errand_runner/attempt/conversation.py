@@ -20,6 +20,7 @@ from errand_runner.agent.transcript import Transcript
 from errand_runner.attempt.ground import Ground
 from errand_runner.attempt.kit import Kit
 from errand_runner.attempt.quarters import Quarters
+from errand_runner.delivery import Delivery
 from errand_runner.dispatch import Dispatch
 from errand_runner.ending import AttemptFailed
 from errand_runner.lodged_tools import LodgedTools
@@ -136,4 +137,10 @@ class Conversation:
             secrets=self._ground.secrets.agent,
             asides=kit.ledger.take_words,
             steered=kit.inbox.steered,
+            propose=self._propose,
         )
+
+    async def _propose(self, title: str, body: str) -> str:
+        kit = self._kit
+        delivery = Delivery(kit.assignment, kit.means.dispatch, kit.recorder, kit.clock, kit.patiently, kit.redactor)
+        return await delivery.propose(self._quarters.workspace(self._lodger.lodged), title, body)

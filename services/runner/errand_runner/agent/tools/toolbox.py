@@ -13,6 +13,7 @@ from errand_runner.agent.tools.definitions import (
     INPUTS,
     BashInput,
     BashOutputInput,
+    CreatePullRequestInput,
     EditInput,
     GlobInput,
     GrepInput,
@@ -33,6 +34,11 @@ from errand_runner.sandbox.strain import Strain
 from errand_runner.sandbox.supervisor import FileError, Supervisor
 
 
+async def nowhere(title: str, body: str) -> str:
+    """There is nobody to open a pull request."""
+    raise Refused("No pull request can be opened here.")
+
+
 class Toolbox:
     """One task's tools over one sandbox."""
 
@@ -47,11 +53,13 @@ class Toolbox:
         secrets: Mapping[str, str] | None = None,
         asides: Callable[[], Sequence[str]] = tuple,
         steered: Callable[[], Awaitable[None]] = nobody_steers,
+        propose: Callable[[str, str], Awaitable[str]] = nowhere,
     ) -> None:
         """`workspace` is where the repository lies, `scratch` a writable folder; both are paths in the sandbox.
         `asides` gives what else Claude should know once a command has ended, such as a host that was refused to it.
         `secrets` are the project's that the agent may read, by name. `steered` returns once a person has written
-        something for the turn that runs."""
+        something for the turn that runs. `propose` pushes, and opens a pull request of a title and a body; it tells of
+        it in words, and raises Refused."""
         strain = strain or Strain(supervisor, Limits())
         self._background = Background(supervisor, redactor, strain=strain, asides=asides, steered=steered)
         self._bash = Bash(
@@ -66,7 +74,7 @@ class Toolbox:
         )
         self._files = Files(supervisor, redactor)
         self._search = Search(supervisor, redactor)
-        self._redactor = redactor
+        self._redactor, self._propose = redactor, propose
 
     async def run(self, call: ToolCall) -> AsyncGenerator[str | Outcome]:
         """Gives live pieces of output, at most 4,000 characters each, and last the outcome.
@@ -112,6 +120,8 @@ class Toolbox:
                     return await self._search.grep(given, folder=folder)
                 case TodoInput():
                     return written_down(given, self._redactor)
+                case CreatePullRequestInput():
+                    return Outcome(await self._propose(given.title, given.body))
                 case _:
                     raise AssertionError(f"no tool takes {type(given).__name__}")
         except (Refused, FileError) as error:

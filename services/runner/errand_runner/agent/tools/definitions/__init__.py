@@ -11,7 +11,15 @@ from errand_runner.agent.tools.definitions.commands import (
     WaitInput,
 )
 from errand_runner.agent.tools.definitions.files import EDIT, READ, WRITE, EditInput, ReadInput, WriteInput
-from errand_runner.agent.tools.definitions.person import ASK, ASK_USER, TODO, AskUserInput, TodoInput
+from errand_runner.agent.tools.definitions.person import (
+    ASK,
+    ASK_USER,
+    CREATE_PULL_REQUEST,
+    TODO,
+    AskUserInput,
+    CreatePullRequestInput,
+    TodoInput,
+)
 from errand_runner.agent.tools.definitions.schema import Input
 from errand_runner.agent.tools.definitions.search import GLOB, GREP, GlobInput, GrepInput
 from errand_runner.agent.transcript import Block
@@ -23,6 +31,7 @@ __all__ = [
     "AskUserInput",
     "BashInput",
     "BashOutputInput",
+    "CreatePullRequestInput",
     "EditInput",
     "GlobInput",
     "GrepInput",
@@ -46,7 +55,21 @@ INPUTS: dict[str, type[Input]] = {
     "kill": KillInput,
     "wait": WaitInput,
     "todo": TodoInput,
+    "create_pull_request": CreatePullRequestInput,
 }
 
 # A task that is at work sends the ones that it began with: an input that any release had stays one.
-DEFINITIONS: tuple[Block, ...] = (BASH, READ, WRITE, EDIT, ASK, GLOB, GREP, BASH_OUTPUT, KILL, WAIT, TODO)
+DEFINITIONS: tuple[Block, ...] = (
+    BASH,
+    READ,
+    WRITE,
+    EDIT,
+    ASK,
+    GLOB,
+    GREP,
+    BASH_OUTPUT,
+    KILL,
+    WAIT,
+    TODO,
+    CREATE_PULL_REQUEST,
+)

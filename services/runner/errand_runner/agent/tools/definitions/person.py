@@ -30,6 +30,13 @@ class TodoInput(Input):
     items: Annotated[tuple[TodoItem, ...], Field(max_length=50, strict=False)]
 
 
+class CreatePullRequestInput(Input):
+    """For `create_pull_request`."""
+
+    title: Annotated[Words, Field(max_length=200)]
+    body: Annotated[Words, Field(max_length=20_000)]
+
+
 ASK = tool(
     ASK_USER,
     "Asks the person and waits for the answer, which may take days. Ask only what you cannot find out yourself and "
@@ -49,4 +56,12 @@ TODO = tool(
     "Writes down what there is to do, as the person sees it on their phone. Use it for an errand of three steps or "
     "more, and write it anew as soon as one is begun or done. Give the whole list each time.",
     items=({"type": "array", "items": _ITEM}, "All points in order, at most 50; one of them in progress at a time."),
+)
+
+CREATE_PULL_REQUEST = tool(
+    "create_pull_request",
+    "Pushes what is committed on this branch and opens its pull request, with your title and body. Commit first. Later "
+    "commits are added to it when you stop. Without it one is opened then, with the person's words for a title.",
+    title=("string", "In the project's manner, at most 200 characters."),
+    body=("string", "What changes and why, and how you checked it, in Markdown; at most 20000 characters."),
 )
