@@ -57,3 +57,13 @@ async def test_work_at_another_git_host_comes_back_as_a_branch(stack, phone, git
 
     assert (task["status"], task.get("pull_request_url", "")) == ("completed", "")
     assert check_out_branch(stack.folder / "github" / f"{REPOSITORY}.git", task["branch"], tmp_path / "clone")
+
+
+async def test_a_push_that_brings_a_workflow_ends_with_githubs_words_and_was_warned_of_before(phone, project):
+    task = await run(phone, project, "Run: mkdir -p .github/workflows && echo 'on: push' > .github/workflows/ci.yml")
+
+    assert task["status"] == "failed"
+    words = "a GitHub App is not allowed to create or change the workflow `.github/workflows/ci.yml`"
+    assert words in task["status_reason"]
+    kinds = [each["kind"] for each in await phone.events(task)]
+    assert kinds.index("push_limited") < kinds.index("tool_call_started")

@@ -9,6 +9,7 @@ from aiohttp.streams import StreamReader as RequestReader
 
 from tests.standins.github.git import isolated_environment, reap
 from tests.standins.github.repositories import Repository
+from tests.standins.github.workflows import HOOKS
 
 log = structlog.get_logger()
 
@@ -44,11 +45,14 @@ async def advertise(request: web.Request, repository: Repository, service: Servi
     return response
 
 
-async def serve(request: web.Request, repository: Repository, service: Service) -> web.StreamResponse:
-    """Answers one fetch or push. What the caller leaves unfinished changes nothing."""
+async def serve(
+    request: web.Request, repository: Repository, service: Service, *, workflows_refused: str
+) -> web.StreamResponse:
+    """Answers one fetch or push. What the caller leaves unfinished changes nothing. A push that brings a workflow is
+    refused with these words, if there are any; see `workflows.refusal`."""
     response = _response(service, "result")
     async with asyncio.timeout(_EXCHANGE_TIMEOUT_S):
-        process = await _started(request, repository, service)
+        process = await _started(request, repository, service, workflows_refused=workflows_refused)
         await _converse(request, response, process, start=b"")
     return response
 
@@ -60,11 +64,16 @@ def _response(service: Service, part: str) -> web.StreamResponse:
 
 
 async def _started(
-    request: web.Request, repository: Repository, service: Service, *options: str
+    request: web.Request, repository: Repository, service: Service, *options: str, workflows_refused: str = ""
 ) -> asyncio.subprocess.Process:
+    hooks = (f"core.hooksPath={HOOKS}",) if workflows_refused else ()
+    environment = {
+        "GIT_PROTOCOL": request.headers.get("Git-Protocol", ""),
+        "WORKFLOWS_REFUSED": workflows_refused,
+    }
     return await asyncio.create_subprocess_exec(
         "git",
-        *(part for setting in _SETTINGS for part in ("-c", setting)),
+        *(part for setting in (*_SETTINGS, *hooks) for part in ("-c", setting)),
         service.removeprefix("git-"),
         "--stateless-rpc",
         *options,
@@ -72,7 +81,7 @@ async def _started(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=isolated_environment() | {"GIT_PROTOCOL": request.headers.get("Git-Protocol", "")},
+        env=isolated_environment() | environment,
     )
 
 

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from tests.standins.github import workflows
 from tests.standins.github.access import Access
 from tests.standins.github.accounts import Accounts, Token
 from tests.standins.github.authorization import basic_credentials
@@ -38,7 +39,7 @@ class SmartHttp:
         repository = self._admitted(request, service)
         if request.content_type != f"application/x-{service}-request":
             raise web.HTTPUnsupportedMediaType(text=f"A {service} request is expected.")
-        return await serve(request, repository, service)
+        return await serve(request, repository, service, workflows_refused=self._workflows_refused(request, repository))
 
     def _admitted(self, request: web.Request, service: Service) -> Repository:
         """The repository in the path. Raises 401 for no or bad credentials, 404 unless it can be read, 403 for a push
@@ -56,6 +57,10 @@ class SmartHttp:
         if repository.archived and service is Service.RECEIVE_PACK:
             raise web.HTTPForbidden(text="This repository was archived so it is read-only.")
         return repository
+
+    def _workflows_refused(self, request: web.Request, repository: Repository) -> str:
+        token = self._token(request)
+        return workflows.refusal(token, self._access.behind(token, repository)) if token else ""
 
     def _token(self, request: web.Request) -> Token | None:
         header = request.headers.get("Authorization", "")

@@ -100,6 +100,24 @@ async def test_a_token_for_reading_does_not_push(app: App, github: GitHubStandin
         assert (await rest.post("/repos/octo/demo/pulls", json=pull)).status_code == 403
 
 
+@pytest.mark.parametrize("allowed", [False, True])
+async def test_a_workflow_is_pushed_with_a_permission_of_its_own(
+    app: App, github: GitHubStandin, tmp_path: Path, allowed: bool
+) -> None:
+    permissions = {"contents": "write", **({"workflows": "write"} if allowed else {})}
+    github.grant_app("errand", "octo/demo", {**permissions, "metadata": "read"})
+    token = (await app.mint(permissions=permissions)).json()["token"]
+    checkout = await cloned(github, token, tmp_path / "clone")
+    (checkout.folder / ".github/workflows").mkdir(parents=True)
+    await checkout.commit(".github/workflows/ci.yml", b"on: push\n", branch="errand/x")
+    if allowed:
+        await checkout.run("push", "--quiet", "origin", "errand/x")
+    else:
+        words = r"a GitHub App is not allowed .*`\.github/workflows/ci\.yml` without `workflows` permission"
+        with pytest.raises(GitError, match=words):
+            await checkout.run("push", "--quiet", "origin", "errand/x")
+
+
 @pytest.mark.parametrize(
     "wanted",
     [
