@@ -83,6 +83,26 @@ async def test_a_task_there_is_lent_what_its_person_brought_and_opens_no_pull_re
     ]
 
 
+async def test_for_what_its_tasks_may_read_there_the_same_is_lent_and_for_nothing_else(
+    started: Stack, host: GitBackend
+) -> None:
+    person = await started.sign_in()
+    await bring(person, name_of(host))
+    project = await add(person, host.url)
+    request = accounts.UpdateProjectRequest(project_id=project.project_id)
+    request.read_repositories.repositories.append("octo/lib")
+    changed = await person.accounts.UpdateProject(request, metadata=person.metadata, timeout=DEADLINE_S)
+    assert changed.project.read_repositories == ["octo/lib"]
+    await person.create(project.project_id)
+    async with started.runner() as runner, runner.beating():
+        ref = (await runner.take()).attempt
+        lent = await runner.lend(ref, repository="octo/lib")
+        assert (lent.username, lent.password) == ("ada", PASSWORD)
+        refused = await refusal(runner.lend(ref, repository="octo/other"))
+        assert (refused.reason, "may not read octo/other" in refused.message) == ("DENIED", True)
+        await runner.finish(ref)
+
+
 async def test_what_was_brought_is_sealed_shown_without_its_secret_replaced_and_removed(
     started: Stack, host: GitBackend
 ) -> None:
