@@ -56,7 +56,7 @@ service-images: image ## Build the services' images of compose.yaml
 test check: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: test
-test: check image browser service-images ## Prove every promise once; ten minutes on 2 cores beyond the first image build
+test: check image npm-image browser service-images ## Prove every promise once; ten minutes on 2 cores beyond the first image build
 	$(PYTHON) -m pytest tests/sim
 # The longest modules first, and one more at a time than there are cores: they wait more than they compute.
 	$(PYTHON) -m pytest tests/chaos tests/e2e tests/escape tests/integration -n 3 --dist loadfile --no-loadscope-reorder
@@ -111,6 +111,10 @@ engine: venv ## See to a Docker engine: installs and starts docker.io where none
 image: engine ## Build the sandbox image, once
 	@services/runner/image/build
 
+.PHONY: npm-image
+npm-image: image ## Build the sandbox image with node and npm, in which `make test` tries npm; a minute, once
+	@tests/integration/npm_image/build
+
 .PHONY: tools-image
 tools-image: engine ## Build the image with compilers and node, in which `make test` then tries them too; two minutes
 	@tests/integration/tools_image/build
@@ -124,7 +128,8 @@ format: venv ## Put the code into the shape that `make check` wants
 lock: ## Lock the dependencies anew, with hashes and without naming a host
 	python3 -m venv .cache/lock
 	.cache/lock/bin/pip install --quiet uv
-	for name in requirements requirements-dev tests/bench/peers/celery tests/bench/peers/arq; do \
+	for name in requirements requirements-dev tests/bench/peers/celery tests/bench/peers/arq \
+			tests/integration/npm_image/requirements; do \
 		.cache/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-emit-index-url --no-emit-find-links --upgrade $$name.in --output-file $$name.txt; \
 	done

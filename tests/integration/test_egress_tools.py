@@ -1,5 +1,6 @@
 """pip, npm, curl and git work in a sandbox as people expect, with the hosts that the project allows."""
 
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -17,9 +18,8 @@ from tests.integration.git_backend import GitBackend
 from tests.integration.internet import Mirror, Way, at
 from tests.integration.registry import NAME, SAYS, serving_packages
 from tests.integration.sandboxing import sh
-from tests.integration.test_compilers_and_node import tools_image
 
-__all__ = ["tools_image"]
+BUILD_NPM = Path(__file__).with_name("npm_image") / "build"
 
 # As an owner whose registry has an authority of its own would set it in the project's image.
 TRUST = (
@@ -74,14 +74,20 @@ async def test_curl_and_git_reach_an_allowed_host_and_the_sandbox_itself_directl
     assert set(way.internet.resolved) == {NAME}
 
 
+@pytest.fixture(scope="session")
+def npm_image() -> str:
+    """The tag of what `make npm-image` built."""
+    return subprocess.run([BUILD_NPM, "--print-tag"], check=True, capture_output=True, text=True).stdout.strip()
+
+
 async def test_npm_installs_from_an_allowed_host(
-    state_dir: Path, tools_image: str, network: None, mirror: Mirror, way: Way
+    state_dir: Path, npm_image: str, network: None, mirror: Mirror, way: Way
 ) -> None:
     script = f"""{TRUST}
         npm install --silent --no-audit --no-fund --prefix . --registry https://{NAME}/ errand-probe
         node -p 'require("errand-probe")'
     """
-    async with open_sandbox(state_dir, tools_image) as box:
+    async with open_sandbox(state_dir, npm_image) as box:
         await box.supervisor.write("/workspace/ca.pem", mirror.identity.ca)
         assert (await sh(box, script, timeout_s=50)).splitlines()[-1] == SAYS
         way.rules = Rules()
