@@ -103,7 +103,7 @@ class Phone:
         """Add `owner/name`, or find it added."""
         return dict((await self.post("/v1/projects", {"repository": repository}))["project"])
 
-    async def update_project(self, project: Json, **settings: str) -> Json:
+    async def update_project(self, project: Json, **settings: object) -> Json:
         """Change the image or the setup script of a project."""
         path = f"{self.gateway_url}/v1/projects/{project['project_id']}"
         return dict(self._body(await self.http.patch(path, json=settings, headers=self._headers()))["project"])

@@ -1,20 +1,34 @@
-"""What is lent occurs nowhere: not in container, volume, database, blobs, the runner's files, logs or event stream.
+"""What is lent occurs nowhere: not in container, volume, database, blobs, the runner's files, logs or event stream, nor
+in what came to the git host.
 
 Every place is searched for the secrets, and for a word that must be found there, so that the search is known to see.
 """
 
 import json
 import secrets as random
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
 import pytest
 import pytest_asyncio
 
 from tests.demo.processes import from_nothing
-from tests.e2e.watching import event, until
+from tests.demo.stack import REPOSITORY
+from tests.e2e.places import (
+    BLOBS,
+    DATABASE,
+    GIT_HOST,
+    LOGS,
+    OUTBOX,
+    RUNNER,
+    holds,
+    output_of,
+    places,
+    processes,
+    volume,
+)
+from tests.e2e.watching import event, run, until
+from tests.standins.github.remote import RemoteGitHub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -84,27 +98,12 @@ async def task(watched):
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def canaries(stack, phone, own):
     """What must not be found."""
-    async with httpx2.AsyncClient() as http:
-        headers = {"Authorization": f"Bearer {stack.github['control_key']}"}
-        answer = await http.get(f"{stack.github['url']}/_standin/tokens", headers=headers)
-    tokens = answer.json()["tokens"]
+    tokens = await RemoteGitHub(stack.github).tokens()
     assert tokens
     service_tokens = [path.read_text().strip() for path in (stack.folder / "scheduler" / "credentials").rglob("token")]
     people = [phone.access_token, phone.refresh_token]
     lent = [*tokens, *service_tokens, *people, stack.claude.key, stack.client_secret, own["FOR_SETUP"]]
     return Canaries(lent, own["FOR_AGENT"])
-
-
-def output_of(*command):
-    return subprocess.run(command, check=True, capture_output=True).stdout
-
-
-def holds(data, secrets):
-    return [secret[:8] for secret in secrets if secret.encode() in data]
-
-
-def tree(*roots):
-    return b"".join(path.read_bytes() for root in roots for path in sorted(root.rglob("*")) if path.is_file())
 
 
 def shown_text(shown):
@@ -124,47 +123,30 @@ async def test_each_gets_what_it_was_set_for_and_shows_none_of_it(watched, canar
 async def test_not_in_the_container(task, canaries):
     container = task["container_id"]
     inspected = output_of("docker", "inspect", container)
-    # As the user of the task: root has no power there to read the environment of another's process.
-    uid = (
-        output_of("docker", "inspect", "--format", '{{index .Config.Labels "errand.uid"}}', container).decode().strip()
-    )
-    look = ("docker", "exec", "--user", f"{uid}:{uid}", container, "sh", "-c")
-    processes = output_of(*look, "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null; true")
+    running = processes(task)
     files = output_of("docker", "export", container)
 
-    assert KNOWN.encode() in processes
-    assert canaries.marked.encode() in processes, "what is marked is in the command's environment"
+    assert KNOWN.encode() in running
+    assert canaries.marked.encode() in running, "what is marked is in the command's environment"
     assert b"errand/packages.txt" in files
     assert b"errand.task" in inspected
-    assert holds(inspected + processes + files, canaries.lent) == []
+    assert holds(inspected + running + files, canaries.lent) == []
     assert holds(inspected + files, [canaries.marked]) == []
 
 
 async def test_not_in_the_volume(stack, task, canaries):
-    template = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}'
-    (name,) = output_of("docker", "inspect", "--format", template, task["container_id"]).decode().split()
-    mount = f"{name}:/v:ro"
-    data = output_of("docker", "run", "--rm", "--network", "none", "-v", mount, stack.image, "tar", "-c", "/v")
+    data = volume(stack, task)
 
     assert KNOWN.encode() in data
     assert holds(data, canaries.lent) == []
 
 
-async def test_not_in_the_database_nor_beside_it(stack, task, canaries):
-    database = b"".join(path.read_bytes() for path in stack.database.parent.glob("errand.db*"))
-    blobs = tree(stack.folder / "scheduler" / "blobs")
+@pytest.mark.parametrize("place", [DATABASE, BLOBS, OUTBOX, RUNNER])
+async def test_not_in_what_is_kept(stack, task, canaries, place):
+    data = places(stack)[place]
 
-    assert KNOWN.encode() in database
-    assert KNOWN.encode() in blobs
-    assert holds(database + blobs, canaries.all()) == []
-
-
-async def test_not_in_any_file_of_the_runner(stack, task, canaries):
-    data = stack.folder / "runner"
-
-    assert KNOWN.encode() in tree(data / "outbox")
-    assert task["task_id"].encode() in tree(data)
-    assert holds(tree(data), canaries.all()) == []
+    assert (KNOWN if place != RUNNER else task["task_id"]).encode() in data
+    assert holds(data, canaries.all()) == []
 
 
 async def test_not_in_the_list_of_processes(stack, canaries):
@@ -177,7 +159,7 @@ async def test_not_in_the_list_of_processes(stack, canaries):
 
 
 async def test_not_in_any_log_and_no_prompt_either(stack, task, canaries):
-    logs = b"".join(path.read_bytes() for path in stack.folder.glob("*.log"))
+    logs = places(stack)[LOGS]
 
     assert task["task_id"].encode() in logs
     assert holds(logs, [*canaries.all(), KNOWN]) == []
@@ -199,3 +181,14 @@ async def test_not_in_the_event_stream(phone, watched, canaries):
 
     assert KNOWN.encode() in data
     assert holds(data, canaries.all()) == []
+
+
+async def test_not_in_what_is_pushed_nor_in_its_pull_request(stack, phone, project, canaries):
+    look = "env; git config --list; cat /proc/[0-9]*/environ 2>/dev/null"
+    task = await run(phone, project, f"Steps: ({look}) | grep -av ^FOR_AGENT= > seen; echo {KNOWN} >> seen")
+    texts = "\n".join(await RemoteGitHub(stack.github).pull_request_texts(REPOSITORY))
+    pushed = places(stack)[GIT_HOST]
+
+    assert task["branch"].encode() in pushed
+    assert (KNOWN.encode() in pushed, KNOWN in texts) == (True, True)
+    assert holds(pushed + texts.encode(), canaries.lent) == []

@@ -1,19 +1,23 @@
 """What is lent to a task: a token of the App that dies with it; at another git host, what its person brought."""
 
 import asyncio
+import json
 
 import pytest
 import pytest_asyncio
 
 from tests.demo.outside import check_out_branch
 from tests.demo.stack import REPOSITORY, USER
-from tests.e2e.watching import ready, run
+from tests.e2e.places import BLOBS, holds, output_of, places, processes, volume
+from tests.e2e.watching import ready, run, started
 from tests.standins.github.remote import RemoteGitHub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCRIPT = "run-command"
 CHANGE = "Run: echo new > NEWS.md"
+LOOK = "env; git config --list --show-origin; git fetch; cat /proc/[0-9]*/environ /run/broker/* 2>/dev/null"
+LIBRARY = "octo/library"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
@@ -48,13 +52,23 @@ async def test_work_is_pushed_and_proposed_as_the_app_whose_token_is_dead_afterw
             await asyncio.sleep(0.05)
 
 
-async def test_work_at_another_git_host_comes_back_as_a_branch(stack, phone, github, tmp_path):
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def elsewhere(stack, phone, github):
+    """A project at another git host, whose tasks may read a second repository there."""
     host = stack.github["url"].removeprefix("http://")
+    await github.add_repository(LIBRARY, {"README.md": "a library"}, login=USER)
     brought = {"username": USER, "password": await github.issue_token(USER)}
     await phone.put(f"/v1/git-credentials/{host}", brought)
     project = (await phone.post("/v1/projects", {"repo_url": f"{stack.github['url']}/{REPOSITORY}.git"}))["project"]
-    task = await run(phone, project, CHANGE)
+    return await phone.update_project(project, read_repositories=[LIBRARY])
 
+
+async def test_work_at_another_git_host_comes_back_as_a_branch(stack, phone, elsewhere, tmp_path):
+    library = f"{stack.github['url']}/{LIBRARY}.git"
+    task = await run(phone, elsewhere, f"{CHANGE}; git clone -q {library} /tmp/library && cat /tmp/library/README.md")
+
+    said = json.dumps(await phone.messages(task))
+    assert "a library" in said, "what the project may read beside its own is there too"
     assert (task["status"], task.get("pull_request_url", "")) == ("completed", "")
     assert check_out_branch(stack.folder / "github" / f"{REPOSITORY}.git", task["branch"], tmp_path / "clone")
 
@@ -67,3 +81,25 @@ async def test_a_push_that_brings_a_workflow_ends_with_githubs_words_and_was_war
     assert words in task["status_reason"]
     kinds = [each["kind"] for each in await phone.events(task)]
     assert kinds.index("push_limited") < kinds.index("tool_call_started")
+
+
+@pytest.mark.parametrize("lent", ["a token of the app", "what its person brought"])
+async def test_what_is_lent_is_found_nowhere(stack, phone, project, elsewhere, github, lent):
+    theirs = project if lent == "a token of the app" else elsewhere
+    task = await phone.task(await started(phone, theirs, f"({LOOK}) | tee seen; echo all was seen; sleep 600"))
+    canaries = [*await github.tokens(), (stack.folder / "app.pem").read_text().splitlines()[9]]
+    container = task["container_id"]
+    files = output_of("docker", "inspect", container) + output_of("docker", "export", container)
+    told = [[await phone.events(each), await phone.messages(each)] for each in (await phone.get("/v1/tasks"))["tasks"]]
+    found = {
+        **places(stack),
+        "container": files + processes(task),
+        "volume": volume(stack, task),
+        "event stream": json.dumps(told).encode(),
+        "pull requests": "".join(await github.pull_request_texts(REPOSITORY)).encode(),
+    }
+    await phone.stop(task)
+
+    # Nothing in it was long enough for a blob.
+    assert [place for place, data in found.items() if not data] == [BLOBS]
+    assert {place: kept for place, data in found.items() if (kept := holds(data, canaries))} == {}

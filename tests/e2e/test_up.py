@@ -17,7 +17,9 @@ from tests.demo.stack import REPOSITORY, USER
 from tests.demo.story import PROMPT
 from tests.e2e.composing import plain_environment
 from tests.e2e.hosting import WITHIN_S, healthy, link_in, open_host, until
+from tests.e2e.places import BLOBS, GIT_HOST, holds, places, tree
 from tests.e2e.watching import run
+from tests.standins.github.remote import RemoteGitHub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -50,6 +52,24 @@ async def test_a_task_completes_after_one_command(up, phone):
 
     assert task["status"] == "completed", task
     assert (await phone.me())["github_username"] == USER
+
+
+async def test_the_owners_token_is_where_it_was_written_and_nowhere_else(up, phone, host):
+    project = await phone.add_project(REPOSITORY)
+    task = await run(phone, project, PROMPT)
+    told = json.dumps([await phone.events(task), await phone.messages(task)]).encode()
+    texts = "".join(await RemoteGitHub(host.stack.github).pull_request_texts(REPOSITORY)).encode()
+    found = {
+        **places(host.stack),
+        "scheduler": tree(host.layout.scheduler),
+        "logs": tree(host.layout.root / "log"),
+        "told": told + texts,
+    }
+
+    assert task["branch"].encode() in found[GIT_HOST]
+    assert [place for place, data in found.items() if task["task_id"].encode() not in data] == [BLOBS]
+    token, key = host.stack.github["token"], host.stack.claude.key
+    assert {place: kept for place, data in found.items() if (kept := holds(data, [token, key]))} == {}
 
 
 async def test_up_prints_a_link_once_more_and_changes_nothing(up, phone, host):

@@ -71,11 +71,12 @@ class Control:
         return web.json_response({})
 
     async def pulls(self, request: web.Request) -> web.Response:
-        """Into which branches its pull requests go, and who opened them."""
+        """Into which branches its pull requests go, who opened them, and what they say."""
         self._admit(request)
         pulls = self._github.pull_requests(_full_name(request))
         authors = [pull.author.login for pull in pulls]
-        return web.json_response({"bases": [pull.base for pull in pulls], "authors": authors})
+        texts = [f"{pull.title}\n\n{pull.body or ''}" for pull in pulls]
+        return web.json_response({"bases": [pull.base for pull in pulls], "authors": authors, "texts": texts})
 
     def _admit(self, request: web.Request) -> None:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")

@@ -53,6 +53,14 @@ class RemoteGitHub:
         """Who opened its pull requests, the newest first."""
         return await self._get(f"repositories/{full_name}/pulls", "authors")
 
+    async def pull_request_texts(self, full_name: str) -> list[str]:
+        """Title and body of its pull requests, the newest first."""
+        return await self._get(f"repositories/{full_name}/pulls", "texts")
+
+    async def tokens(self) -> list[str]:
+        """Every token that was handed out, of people and of installations."""
+        return await self._get("tokens", "tokens")
+
     async def _get(self, path: str, field: str) -> list[str]:
         async with httpx2.AsyncClient(trust_env=False) as client:
             found = await client.get(f"{self._url}/{path}", headers=self._headers)
