@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 from errand_common import addresses, images, labels
 from errand_common.config import Settings
 from errand_common.disk import GIB
+from errand_runner import model_headers
 from errand_runner.sandbox.limits import Limits
 
 _LIMITS = Limits()
@@ -141,6 +142,12 @@ class RunnerSettings(HostSettings):
         pattern=r"^https?://.+",
         examples=["https://api.anthropic.com"],
     )
+    model_headers: SecretStr = Field(
+        SecretStr(""),
+        alias="ANTHROPIC_CUSTOM_HEADERS",
+        description="further headers for that service, a line each",
+        examples=["x-api-key: sk-..."],
+    )
     model: str = Field(
         "claude-sonnet-5-5",
         alias="ERRAND_MODEL",
@@ -212,6 +219,12 @@ class RunnerSettings(HostSettings):
         labels.check({**own, labels.MODEL_KEY: labels.YES})
         return value
 
+    @field_validator("model_headers")
+    @classmethod
+    def _are_headers(cls, value: SecretStr) -> SecretStr:
+        model_headers.parse(value.get_secret_value())
+        return value
+
     @field_validator("warm_sandboxes")
     @classmethod
     def _is_a_number_of_images(cls, value: str) -> str:
@@ -222,6 +235,11 @@ class RunnerSettings(HostSettings):
     def warm(self) -> dict[str, int]:
         """How many sandboxes of which image are made ahead."""
         return _numbers(self.warm_sandboxes, usual=self.image)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What goes with every request to the model's service."""
+        return model_headers.parse(self.model_headers.get_secret_value())
 
     @property
     def offered_labels(self) -> dict[str, str]:

@@ -49,7 +49,7 @@ from errand_runner.worker import Worker
 
 async def serve(settings: RunnerSettings, host: Host) -> None:
     """Works until it is cancelled; what is at work then is taken up by the next start. Raises StartError."""
-    model = Model(api_key=settings.model_key.get_secret_value(), base_url=settings.model_url)
+    model = Model(api_key=settings.model_key.get_secret_value(), base_url=settings.model_url, headers=settings.headers)
     try:
         # Before anything is waited for: a wrong key is told at once.
         await probe(model, settings.model)

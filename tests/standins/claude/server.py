@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import inspect
 import secrets
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -29,7 +30,8 @@ _LARGEST_REQUEST_BYTES = 32 * 1024 * 1024
 
 
 class ClaudeStandin:
-    """Serves the Messages and Models API; used as a context. `requests` keeps every body that came in."""
+    """Serves the Messages and Models API; used as a context. `requests` keeps every body that came in, `headers` what
+    came with it."""
 
     def __init__(
         self,
@@ -46,6 +48,7 @@ class ClaudeStandin:
         it speaks the Messages API alone, as services of others may."""
         self.key = key or f"sk-ant-standin-{secrets.token_urlsafe(24)}"
         self.requests: list[dict[str, Any]] = []
+        self.headers: list[Mapping[str, str]] = []
         self._script = script
         self._host = host
         self._port = port
@@ -79,6 +82,7 @@ class ClaudeStandin:
             self._admit(http)
             body = await http.json()
             self.requests.append(body)
+            self.headers.append(http.headers)
             check(body)
             chain = chain_of(body)
             check_length(chain.tokens, self._context_tokens)

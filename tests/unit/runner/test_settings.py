@@ -26,6 +26,21 @@ def test_every_runner_offers_its_model_key_beside_its_own_labels() -> None:
     assert named.offered_labels == {"region": "eu", "gpu": "no", "model-key": "yes"}
 
 
+def test_headers_are_written_as_the_sdk_writes_them() -> None:
+    given = "x-api-key: sk-1\n\n x-tenant:blue team "
+    settings = config.load(RunnerSettings, **REQUIRED, ANTHROPIC_CUSTOM_HEADERS=given)
+    assert settings.headers == {"x-api-key": "sk-1", "x-tenant": "blue team"}
+
+
+@pytest.mark.parametrize("line", ["sk-secret", "x tenant: sk-secret", ": sk-secret", "x:", "x: sk-secreté"])
+def test_what_is_no_header_stops_the_start_and_is_not_repeated(line: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        config.load(RunnerSettings, **REQUIRED, ANTHROPIC_CUSTOM_HEADERS=f"x-first: 1\n{line}")
+    assert str(refused.value).startswith("ANTHROPIC_CUSTOM_HEADERS is ")
+    assert "line 2 is no header" in str(refused.value)
+    assert "sk-secret" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("labels", "words"),
     [

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,18 +61,25 @@ class Model:
         *,
         api_key: str,
         base_url: str,
+        headers: Mapping[str, str] | None = None,
         request_limit_s: float = _REQUEST_LIMIT_S,
         silence_s: float = _SILENCE_S,
         utcnow: Callable[[], datetime] = _utcnow,
     ) -> None:
-        """Takes all by argument, so that the environment decides nothing."""
+        """Takes all by argument. `headers` go with every request: some services that speak Claude's API want theirs."""
         timeout = httpx2.Timeout(connect=10.0, read=silence_s, write=60.0, pool=10.0)
         # Retries are ours: the SDK's would be invisible to people and obey any retry-after.
-        self._client = anthropic.AsyncAnthropic(api_key=api_key, base_url=base_url, timeout=timeout, max_retries=0)
+        self._client = anthropic.AsyncAnthropic(
+            api_key=api_key,
+            base_url=base_url,
+            default_headers=dict(headers or {}),
+            timeout=timeout,
+            max_retries=0,
+        )
         self._request_limit_s, self._utcnow = request_limit_s, utcnow
         self._base_url = base_url
         # Some services repeat the key in what they say of it.
-        self._redactor = Redactor([api_key])
+        self._redactor = Redactor([api_key, *(headers or {}).values()])
         self.address = _address(base_url)
         """Where the service is, for people to read."""
 

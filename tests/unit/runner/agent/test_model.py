@@ -244,6 +244,15 @@ async def test_the_environment_decides_nothing(monkeypatch: pytest.MonkeyPatch) 
     assert reply.blocks == [{"type": "text", "text": "Hi."}]
 
 
+async def test_a_service_may_want_headers_of_its_own() -> None:
+    async with (
+        ClaudeStandin(in_turn(Scripted([Text("Hi.")]))) as claude,
+        closing(Model(api_key=claude.key, base_url=claude.url, headers={"x-tenant": "blue"})) as model,
+    ):
+        await ask(model)
+    assert [headers["x-tenant"] for headers in claude.headers] == ["blue"]
+
+
 async def test_a_known_model_is_asked_for_summaries_of_its_thoughts() -> None:
     async with serving(in_turn()) as model:
         assert await model.abilities(MODEL) == Abilities(
