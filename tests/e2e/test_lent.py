@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 import pytest_asyncio
 
 from tests.demo.outside import check_out_branch
+from tests.demo.phone import is_final
 from tests.demo.stack import REPOSITORY, USER
 from tests.e2e.places import BLOBS, holds, output_of, places, processes, volume
-from tests.e2e.watching import ready, run, started
+from tests.e2e.watching import ready, run, started, until
 from tests.standins.github.remote import RemoteGitHub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -20,26 +23,40 @@ LOOK = "env; git config --list --show-origin; git fetch; cat /proc/[0-9]*/enviro
 LIBRARY = "octo/library"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
-async def github(stack):
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def settings(stack):
     """GitHub knows the app, and the scheduler has its key; the same server is another git host as well."""
-    remote = RemoteGitHub(stack.github)
-    app = await remote.add_app("errand", REPOSITORY)
+    app = await RemoteGitHub(stack.github).add_app("errand", REPOSITORY)
     key = stack.folder / "app.pem"
     key.write_text(app["key"])
-    await stack.processes.stop("scheduler")
-    await stack.start_scheduler(
-        ERRAND_GITHUB_APP_ID=app["id"],
-        ERRAND_GITHUB_APP_KEY_FILE=str(key),
-        ERRAND_GIT_HOSTS=stack.github["url"],
-    )
+    return {
+        "ERRAND_GITHUB_APP_ID": app["id"],
+        "ERRAND_GITHUB_APP_KEY_FILE": str(key),
+        "ERRAND_GIT_HOSTS": stack.github["url"],
+    }
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+async def github(stack, settings):
+    """With a scheduler that works as the app, and a runner that asks again before long."""
+    for service in ("runner", "scheduler"):
+        await stack.processes.stop(service)
+    await stack.start_scheduler(**settings)
+    await stack.start_runner(ERRAND_GIT_PATIENCE_SECONDS="60")
     await ready(stack)
-    return remote
+    return RemoteGitHub(stack.github)
+
+
+def copies(stack):
+    """How many sealed tokens wait to be revoked."""
+    with closing(sqlite3.connect(f"file:{stack.database}?mode=ro", uri=True)) as connection:
+        return connection.execute("SELECT count(*) FROM installation_tokens").fetchone()[0]
 
 
 async def test_work_is_pushed_and_proposed_as_the_app_whose_token_is_dead_afterwards(
     stack, phone, project, github, tmp_path
 ):
+    before = set(await github.live_app_tokens())
     task = await run(phone, project, CHANGE)
 
     assert task["status"] == "completed"
@@ -48,8 +65,42 @@ async def test_work_is_pushed_and_proposed_as_the_app_whose_token_is_dead_afterw
     limits = [each["detail"]["summary"] for each in await phone.events(task) if each["kind"] == "push_limited"]
     assert [".github/workflows" in words for words in limits] == [True]
     async with asyncio.timeout(10):
-        while await github.live_app_tokens():
+        while set(await github.live_app_tokens()) - before:
             await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("only", "after", "never_lent"),
+    [
+        ("/access_tokens", False, 0),
+        ("/access_tokens", True, 1),
+        ("service=git-upload-pack", False, 0),
+        ("/installation/token", False, 0),
+        ("/installation/token", True, 0),
+    ],
+    ids=["not made yet", "made, and nobody has it", "lent, and about to be used", "not revoked yet", "revoked"],
+)
+async def test_what_was_lent_is_revoked_wherever_the_scheduler_is_killed(
+    stack, phone, project, github, settings, only, after, never_lent
+):
+    before = set(await github.live_app_tokens())
+    scheduler = stack.processes.running["scheduler"]
+    await github.kill_at(scheduler.pid, only=only, after=after)
+    task = await phone.create_task(project, CHANGE)
+
+    async with asyncio.timeout(30):
+        await scheduler.wait()
+    await stack.processes.kill("scheduler")
+    await stack.start_scheduler(**settings)
+    await ready(stack)
+    await until(phone, task, is_final)
+
+    assert (await phone.task(task))["status"] == "completed"
+    async with asyncio.timeout(10):
+        while copies(stack):
+            await asyncio.sleep(0.05)
+    # One that GitHub made as the scheduler died is known to nobody, and ends by itself within the hour.
+    assert len(set(await github.live_app_tokens()) - before) == never_lent
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

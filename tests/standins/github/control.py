@@ -26,6 +26,7 @@ class Control:
             web.get(f"{CONTROL}app-tokens", self.app_tokens),
             web.put(f"{CONTROL}apps/{{slug}}", self.new_app),
             web.put(f"{CONTROL}outage", self.outage),
+            web.put(f"{CONTROL}death", self.death),
             web.put(f"{CONTROL}repositories/{{owner}}/{{name}}", self.repository),
             web.get(f"{CONTROL}repositories/{{owner}}/{{name}}/pulls", self.pulls),
         ]
@@ -58,6 +59,13 @@ class Control:
         self._admit(request)
         wanted = await request.json()
         self._github.outage(wanted["on"], only=wanted.get("only", ""))
+        return web.json_response({})
+
+    async def death(self, request: web.Request) -> web.Response:
+        """Which process is to be killed, at which call."""
+        self._admit(request)
+        wanted = await request.json()
+        self._github.kill_at(wanted["pid"], only=wanted["only"], after=wanted["after"])
         return web.json_response({})
 
     async def repository(self, request: web.Request) -> web.Response:

@@ -26,6 +26,10 @@ class RemoteGitHub:
         """Idempotent."""
         await self._put("outage", {"on": False})
 
+    async def kill_at(self, pid: int, *, only: str, after: bool) -> None:
+        """Kills a process at its next call that has `only` in its address: before that has an effect, or `after`."""
+        await self._put("death", {"pid": pid, "only": only, "after": after})
+
     async def add_repository(
         self, full_name: str, files: Mapping[str, str], *, login: str, default_branch: str = "main"
     ) -> None:

@@ -15,7 +15,7 @@ from tests.standins.github.apps_api import AppsApi
 from tests.standins.github.clock import Clock, utc_now
 from tests.standins.github.content import Content
 from tests.standins.github.control import Control
-from tests.standins.github.faults import Faults
+from tests.standins.github.faults import Death, Faults
 from tests.standins.github.pulls import PullRequest, PullRequests
 from tests.standins.github.pulls_api import PullsApi
 from tests.standins.github.rate import RateLimit
@@ -172,6 +172,10 @@ class GitHubStandin:
         """While on, everything answers 502; or only what has this in its address, such as git-receive-pack."""
         self._faults.outage = only if on else None
 
+    def kill_at(self, pid: int, *, only: str, after: bool) -> None:
+        """Kills a process at its next call, or whosoever's, with this in its address; `after` it had its effect."""
+        self._faults.death = Death(pid, only, after)
+
     def deny_next(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         """Refuses one REST call to come; each call of this adds one more."""
         self._faults.deny_next(status, message, headers or {})
@@ -187,7 +191,7 @@ class GitHubStandin:
         rest.add_routes(RepositoriesApi(self._repositories, access).routes())
         rest.add_routes(AppsApi(self._apps, self._accounts, self._repositories, self._now).routes())
         rest.add_routes(PullsApi(self._pulls, access).routes())
-        application = web.Application(middlewares=[self._faults.outage_middleware])
+        application = web.Application(middlewares=[self._faults.middleware])
         application.add_routes(self._sign_in.routes())
         application.add_routes(TokenExchange(self._accounts, self._now).routes())
         application.add_routes(Control(self, self.control_key).routes())
