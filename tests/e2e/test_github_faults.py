@@ -8,7 +8,7 @@ import pytest_asyncio
 from tests.demo.outside import check_out_branch
 from tests.demo.phone import is_final
 from tests.demo.stack import REPOSITORY, USER
-from tests.e2e.watching import event, no_container, ready, run, send_on, until
+from tests.e2e.watching import containers, event, no_container, ready, run, send_on, until
 from tests.standins.github.remote import RemoteGitHub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -76,6 +76,7 @@ async def test_a_step_waits_for_github_and_says_so(stack, patient, phone, projec
         seen = await until(phone, task, event("git_delayed"))
         assert words in seen[-1]["event"]["detail"]["reason"], step
         assert seen[-1]["event"]["detail"]["delay"] > 0
+        assert containers(task), "it is kept until GitHub has what is in it"
     await until(phone, task, is_final)
 
     task = await phone.task(task)

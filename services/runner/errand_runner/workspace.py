@@ -149,8 +149,12 @@ class Workspace:
     async def commit_rest(self, message: str) -> None:
         """Commit what the model left uncommitted, untracked files too: nothing of a turn is lost. Raises GitFailed."""
         await self._unlock()
-        if (await self._git.run("status", "--porcelain")).stdout:
-            await self._git.run("add", "--all")
+        said = (await self._git.run("status", "--porcelain", "-z", "--untracked-files=all")).stdout
+        left = [entry for entry in said.split(b"\0") if entry]
+        # A repository of its own: committed it would be a link that leads nowhere. The checkpoint has its files.
+        within = [entry[3:-1].decode(errors="replace") for entry in left if entry[:2] == b"??" and entry[-1:] == b"/"]
+        if len(within) < len(left):
+            await self._git.run("add", "--all", "--", ":/", *(f":(top,exclude,literal){name}" for name in within))
             await self._git.run("commit", "--quiet", "--no-verify", "--message", message)
 
     async def changes(self) -> Changes:

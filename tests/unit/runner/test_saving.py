@@ -183,7 +183,7 @@ async def test_what_is_told_of_files_and_failures_holds_no_secrets(saving, house
 
     records = b"".join(record.data for record in box.logs[ATTEMPT].after(0, limit_bytes=1 << 20))
     assert told(box) == ["checkpoint_saved", "checkpoint_failed"]
-    assert b"[redacted]/ (a repository of its own)" in records
+    assert b"[redacted]/ (a repository of its own: its files alone)" in records
     assert SECRET.encode() not in records
 
 

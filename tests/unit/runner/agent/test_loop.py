@@ -205,6 +205,13 @@ async def test_no_secret_reaches_a_fact_or_the_model(supervisor: Supervisor, tmp
     assert SECRET not in "".join(fact.text for fact in task.facts if isinstance(fact, OutputDelta))
 
 
+async def test_what_claude_says_stays_as_it_came(supervisor: Supervisor, tmp_path: Path) -> None:
+    async with errand(lambda request: Reply([Text(f"It is {SECRET}.")]), supervisor, tmp_path) as task:
+        await task.turn("Go")
+    (said,) = [each for each in task.facts if isinstance(each, MessageAppended) and each.role is Role.ASSISTANT]
+    assert json.loads(said.content)[0]["text"] == f"It is {SECRET}."
+
+
 def crashing_script(request: Request) -> Reply:
     """Three steps and a closing word, each chosen by what the tools answered, interrupted or not."""
     commands = [str(run.input["command"]) for run in request.runs]

@@ -10,6 +10,8 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
+from .nested import files_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
@@ -28,6 +30,7 @@ NAMES_TOLD = 5
 # Each is a pattern that git compares every path with.
 MOST_LEFT_OUT = 1000
 OWN_REPOSITORY = "a repository of its own"
+FILES_ALONE = "a repository of its own: its files alone"
 
 
 def checkpoint(request: dict[str, Any]) -> Iterator[object]:
@@ -104,7 +107,13 @@ def add_all(request: dict[str, Any], lacks: Lacks) -> None:
     """Into the index: what changed, is new or is gone, small things first."""
     listed = git("ls-files", "-z", "--modified", "--others", "--exclude-standard").split(b"\0")
     changed = dict.fromkeys(name for name in listed if name)
-    sizes = {name: weigh(name, request["file_bytes"], lacks) for name in changed}
+    sizes = {name: weigh(name, request["file_bytes"], lacks) for name in changed if not name.endswith(b"/")}
+    within = {name: files_of(name, git, most_bytes=request["file_bytes"]) for name in changed if name.endswith(b"/")}
+    for name, held in within.items():
+        if held is None:
+            lacks.why[name] = OWN_REPOSITORY
+        else:
+            sizes[name] = held[1]
     total = 0
     for name in sorted(sizes, key=sizes.__getitem__):
         total += sizes[name]
@@ -113,9 +122,13 @@ def add_all(request: dict[str, Any], lacks: Lacks) -> None:
     if len(lacks.why) > MOST_LEFT_OUT:
         size = f"{sum(sizes.values()) >> 20} MiB in {len(sizes)} files"
         raise OSError(errno.EFBIG, f"{size} are neither committed nor ignored; commit what is of use, ignore the rest")
-    if len(lacks.why) < len(changed):
-        spared = [b":(top,exclude,literal)" + name.rstrip(b"/") for name in lacks.why]
+    kept = {name: held[0] for name, held in within.items() if held is not None and name not in lacks.why}
+    if len(lacks.why) + len(kept) < len(changed):
+        spared = [b":(top,exclude,literal)" + name.rstrip(b"/") for name in (*lacks.why, *kept)]
         git("add", "--all", "--", b":/", *spared)
+    if paths := [path for paths in kept.values() for path in paths]:
+        git("update-index", "--add", "-z", "--stdin", stdin=b"".join(path + b"\0" for path in paths))
+    lacks.why.update(dict.fromkeys(kept, FILES_ALONE))
     if os.path.exists(".gitmodules"):
         # Of a submodule the tree has the commit alone.
         dirty = git("diff-files", "-z", "--name-only", "--ignore-submodules=none").split(b"\0")
@@ -128,9 +141,7 @@ def weigh(name: bytes, most: int, lacks: Lacks) -> int:
         found = os.lstat(name)
     except OSError:
         return 0
-    if name.endswith(b"/"):
-        lacks.why[name] = OWN_REPOSITORY
-    elif stat.S_ISREG(found.st_mode):
+    if stat.S_ISREG(found.st_mode):
         if found.st_size > most:
             lacks.why[name] = f"{found.st_size >> 20} MiB"
         elif not os.access(name, os.R_OK):
@@ -179,14 +190,18 @@ def write_commit(message: str, tree: bytes, parents: tuple[bytes, ...], told: di
     return git("commit-tree", tree, *arguments, stdin=said).strip()
 
 
-def git(*arguments: str | bytes, stdin: bytes = b"") -> bytes:
-    """What a git command says. Raises OSError with its last words where it fails."""
+def git(*arguments: str | bytes, stdin: bytes = b"", own_index: bool = False) -> bytes:
+    """What a git command says; by the repository's `own_index` it goes where another repository is asked.
+
+    Raises OSError with its last words where it fails.
+    """
+    environment = {name: value for name, value in os.environ.items() if not own_index or name != "GIT_INDEX_FILE"}
     given, out, err = (os.memfd_create(name) for name in ("stdin", "stdout", "stderr"))
     try:
         os.write(given, stdin)
         os.lseek(given, 0, os.SEEK_SET)
         actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((given, out, err))]
-        pid = os.posix_spawnp("git", ["git", *SETTINGS, *arguments], os.environ, file_actions=actions)
+        pid = os.posix_spawnp("git", ["git", *SETTINGS, *arguments], environment, file_actions=actions)
         status = os.waitpid(pid, 0)[1]
         if status:
             words = whole(err).strip() or f"it ended with status {status}".encode()
