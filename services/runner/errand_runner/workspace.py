@@ -20,7 +20,8 @@ PUSH_S = 300.0
 GUIDES = ("AGENTS.md", "CLAUDE.md")
 """Files in which a repository speaks to agents."""
 
-GUIDE_BYTES = 64 * 1024
+GUIDE_BYTES = 128 * 1024
+"""More than Claude is given of one, whatever its letters: what is left out is told."""
 
 ATTRIBUTES = ".gitattributes"
 _LFS = re.compile(r"^[^#\n]*\sfilter=lfs(\s|$)", re.MULTILINE)

@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from errand_runner.agent.prompt import GUIDE_CHARS
 from errand_runner.clone import NothingToStartFrom
 from errand_runner.git import GitFailed
 from errand_runner.outage import GitHost
@@ -57,6 +58,12 @@ async def test_a_clone_starts_the_tasks_branch_from_the_default_branch(workspace
     assert await workspace.guides() == {"AGENTS.md": "Run make test.\n"}
     changes = await workspace.changes()
     assert (changes.commits, changes.files, changes.insertions) == (0, 0, 0)
+
+
+async def test_of_a_long_guide_more_is_read_than_claude_is_given_whatever_its_letters(workspace, folder):
+    await workspace.prepare()
+    (folder / "AGENTS.md").write_text("\N{GLOBE WITH MERIDIANS}" * 40_000)
+    assert GUIDE_CHARS < len((await workspace.guides())["AGENTS.md"]) < 40_000
 
 
 async def test_what_was_left_uncommitted_is_committed_and_pushed(workspace, origin, folder):

@@ -25,7 +25,7 @@ LFS = (
 )
 
 # A guide file is meant to be short; a longer one must not crowd out the work.
-_GUIDE_LIMIT = 32_000
+GUIDE_CHARS = 32_000
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def first_message(prompt: str, about: Particulars, redactor: Redactor) -> Sequen
         lines.append(f"Repositories that git can fetch here too, and not push: {', '.join(about.read_repositories)}.")
     if about.uses_lfs:
         lines.append(LFS)
-    guides = [_guide(name, redactor.text(text)) for name, text in sorted(about.guides.items()) if text.strip()]
+    guides = [_guide(name, redactor.text(text)) for name, text in _each_once(about.guides)]
     return [_text(redactor, "\n".join(lines)), *(_text(redactor, guide) for guide in guides), _text(redactor, prompt)]
 
 
@@ -77,9 +77,18 @@ def steer(words: str, redactor: Redactor) -> Sequence[Block]:
     return [_text(redactor, f"{MID_WORK}\n\n{words}")]
 
 
+def _each_once(guides: Mapping[str, str]) -> Sequence[tuple[str, str]]:
+    """Names and text of those that say something. One is often a link to another: then it has both names."""
+    names: dict[str, list[str]] = {}
+    for name, text in sorted(guides.items()):
+        if text.strip():
+            names.setdefault(text, []).append(name)
+    return [(", ".join(found), text) for text, found in names.items()]
+
+
 def _guide(name: str, text: str) -> str:
-    if len(text) > _GUIDE_LIMIT:
-        text = f"{text[:_GUIDE_LIMIT]}\n[The rest of {name} is left out here; read the file.]"
+    if len(text) > GUIDE_CHARS:
+        text = f"{text[:GUIDE_CHARS]}\n[The rest of {name} is left out here; read the file.]"
     return f'<guide file="{name}">\n{text.strip()}\n</guide>'
 
 

@@ -74,6 +74,13 @@ def test_the_first_message_says_what_else_can_be_read_and_what_lfs_keeps() -> No
     assert "LFS" not in str(plain["text"])
 
 
+def test_a_guide_that_goes_by_two_names_is_given_once() -> None:
+    guides = {"CLAUDE.md": "Run make.\n", "AGENTS.md": "Run make.\n"}
+    about = Particulars("octo/pricing", "errand/tsk_1", "main", "/workspace", DAY, "none.", guides)
+    _, *found, _ = [block["text"] for block in first_message("Fix it", about, Redactor())]
+    assert found == ['<guide file="AGENTS.md, CLAUDE.md">\nRun make.\n</guide>']
+
+
 def test_a_long_guide_does_not_crowd_out_the_work() -> None:
     about = Particulars("p", "b", "main", "/w", DAY, "none.", {"AGENTS.md": "x" * 100_000})
     assert len(str(first_message("Go", about, Redactor()))) < 33_000
