@@ -1,9 +1,12 @@
 """The readers: nobody's question holds up the others, or the write-ahead log."""
 
 import asyncio
+import sqlite3
+import threading
 from contextlib import suppress
 from pathlib import Path
 
+import aiosqlite
 import pytest
 
 from errand_common.errors import Unavailable
@@ -12,7 +15,7 @@ from errand_scheduler.store.connection import open_for_writing
 from errand_scheduler.store.database import prepare
 from errand_scheduler.store.query import Query, number
 from errand_scheduler.store.reader import Reader
-from errand_scheduler.store.reader_pool import open_reader
+from errand_scheduler.store.reader_pool import ReaderPool, open_reader
 
 LONG = Query(
     "WITH RECURSIVE n (x) AS (SELECT 1 FROM meta UNION ALL SELECT x + 1 FROM n LIMIT 300000000) SELECT COUNT(*) FROM n",
@@ -55,6 +58,26 @@ async def test_a_question_whose_asker_went_away_is_given_up(database: Path) -> N
             asked.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await asked
+        assert await reader.one(EASY) == 7
+
+
+async def test_a_question_that_had_not_begun_is_given_up_too(database: Path) -> None:
+    """Its connection's thread is held up: the first interruption comes before there is anything to interrupt."""
+    go = threading.Event()
+    async with aiosqlite.connect(database, isolation_level=None) as connection, asyncio.timeout(10):
+        connection.row_factory = sqlite3.Row
+        await connection.create_function("held_up", 0, go.wait)
+        holding = asyncio.ensure_future(connection.execute_fetchall("SELECT held_up()"))
+        reader = ReaderPool([connection])
+        asked = asyncio.ensure_future(reader.one(LONG))
+        await asyncio.sleep(0.05)
+        asked.cancel()
+        await asyncio.wait([asked], timeout=0.1)
+        go.set()
+        with suppress(sqlite3.OperationalError):
+            await holding
+        with pytest.raises(asyncio.CancelledError):
+            await asked
         assert await reader.one(EASY) == 7
 
 

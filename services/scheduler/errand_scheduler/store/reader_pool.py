@@ -11,6 +11,7 @@ from urllib.parse import quote
 import aiosqlite
 
 from errand_common.errors import Unavailable
+from errand_common.tasks import to_the_end
 from errand_scheduler.store.connection import READER_PRAGMAS
 from errand_scheduler.store.query import Query
 from errand_scheduler.store.reader import Reader
@@ -19,6 +20,7 @@ T = TypeVar("T")
 
 _CONNECTIONS = 3
 _LONGEST_S = 5.0
+_AGAIN_S = 0.01
 
 
 class ReaderPool(Reader):
@@ -32,18 +34,30 @@ class ReaderPool(Reader):
 
     async def _rows(self, query: Query[T]) -> list[sqlite3.Row]:
         connection = await self._free.get()
+        answer = asyncio.ensure_future(_rows_of(connection, query))
         try:
             async with asyncio.timeout(self._longest_s):
-                return list(await connection.execute_fetchall(query.sql, query.params))
+                return await asyncio.shield(answer)
         except TimeoutError as exc:
-            # A statement that is at work holds its place in the write-ahead log, which grows meanwhile.
-            await connection.interrupt()
             raise Unavailable(f"the answer took longer than {self._longest_s:g} s; ask for less, or later") from exc
-        except asyncio.CancelledError:
-            await connection.interrupt()
-            raise
         finally:
+            if not answer.done():
+                await to_the_end(_give_up(connection, answer))
             self._free.put_nowait(connection)
+
+
+async def _rows_of(connection: aiosqlite.Connection, query: Query[T]) -> list[sqlite3.Row]:
+    return list(await connection.execute_fetchall(query.sql, query.params))
+
+
+async def _give_up(connection: aiosqlite.Connection, answer: asyncio.Future[list[sqlite3.Row]]) -> None:
+    """Return once the connection is free. A statement that is at work holds its place in the write-ahead log, which
+    grows meanwhile; one that has not begun in the connection's thread hears of no interruption, and is told again."""
+    while not answer.done():
+        await connection.interrupt()
+        await asyncio.wait([answer], timeout=_AGAIN_S)
+    # Whoever asked is gone, and so is whatever was answered.
+    answer.exception()
 
 
 @asynccontextmanager
