@@ -25,12 +25,12 @@ async def forwarding(folder: Path) -> AsyncIterator[tuple[int, asyncio.Queue[Lin
     """The port inside, and the connections as they come out at the socket."""
     outside = asyncio.Queue[Line]()
     server = await asyncio.start_unix_server(lambda *line: outside.put_nowait(line), folder / "s")
-    loop, over = Loop(), threading.Event()
+    loop, over, failed = Loop(), threading.Event(), threading.Event()
     forwarder = Forwarder(loop, 0, str(folder / "s"))
 
     def tick() -> float:
         # Of its links none is left.
-        if over.is_set() and len(loop.selector.get_map()) == 1:
+        if failed.is_set() or (over.is_set() and len(loop.selector.get_map()) == 1):
             raise Ended
         return 0.05
 
@@ -45,6 +45,9 @@ async def forwarding(folder: Path) -> AsyncIterator[tuple[int, asyncio.Queue[Lin
         group.create_task(asyncio.to_thread(run))
         try:
             yield forwarder.listener.getsockname()[1], outside
+        except BaseException:
+            failed.set()
+            raise
         finally:
             over.set()
 
@@ -90,8 +93,10 @@ async def test_one_direction_goes_on_after_the_end_of_the_other(tmp_path: Path) 
         far = await outside.get()
         await send(near[1], b"asked")
         assert await far[0].read() == b"asked"
-        await send(far[1], b"x" * SIZE_BYTES)
-        assert len(await near[0].read()) == SIZE_BYTES
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send(far[1], b"x" * SIZE_BYTES))
+            came = group.create_task(take(near[0], seed=1))
+        assert len(came.result()) == SIZE_BYTES
         for _, writer in (near, far):
             writer.close()
             await writer.wait_closed()
