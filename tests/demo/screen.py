@@ -72,9 +72,14 @@ class Screen:
     def _event(self, event: Json) -> None:
         detail = event["detail"]
         self._end_words()
+        void = self._unfinished if event["kind"] == "reply_dropped" else ""
         if detail.get("message_id") == self._unfinished:
             self._unfinished = ""
         match event["kind"]:
+            case "reply_dropped" if void:
+                self._line("void", f"the words above do not count: {detail['reason']}", "yellow")
+            case "conversation_shortened":
+                self._line("context", detail["summary"], "yellow")
             case "task_status_changed":
                 reason = f"  ({detail['status_reason']})" if detail["status_reason"] else ""
                 self._line("task", f"{detail['status']}{reason}", "bold cyan")

@@ -225,6 +225,27 @@ async def test_a_transcript_carries_content_behind_what_refers_to_it(running: St
             await transcript(runner, ref)
 
 
+async def test_a_transcript_leaves_out_what_a_later_message_replaces(running: Stack) -> None:
+    person, task = await new_task(running)
+    async with running.runner() as runner:
+        ref = (await runner.take()).attempt
+        first, second = [message_event(task_pb2.ROLE_USER, content) for content in (b"[1]", b"[2]")]
+        summary = message_event(task_pb2.ROLE_ASSISTANT, b"[3]", task_pb2.Usage(output_tokens=7))
+        summary.message.replaces_message_id = first.message.message_id
+        shortened = event_pb2.ConversationShortened(message_id=summary.message.message_id, summary="It grew long.")
+        summary.body.CopyFrom(event_pb2.EventBody(conversation_shortened=shortened))
+        dropped = event_pb2.ReplyDropped(usage=task_pb2.Usage(output_tokens=5))
+        paid = runner_pb2.AttemptEvent(body=event_pb2.EventBody(reply_dropped=dropped))
+        last = message_event(task_pb2.ROLE_USER, b"[4]")
+        assert (await runner.send(ref, first, second, summary, paid, last)).error_reason == ""
+        assert await transcript(runner, ref) == [("message", b"[3]"), ("message", b"[4]")]
+    request = tasks.ListMessagesRequest(task_id=task.task_id)
+    known = await person.tasks.ListMessages(request, metadata=person.metadata, timeout=DEADLINE_S)
+    assert [message.content for message in known.messages] == [b"[1]", b"[2]", b"[3]", b"[4]"]
+    assert known.messages[2].replaces_message_id == first.message.message_id
+    assert (await person.task(task.task_id)).usage.output_tokens == 12
+
+
 async def transcript(runner: ScriptedRunner, ref: runner_pb2.AttemptRef) -> list[tuple[str, bytes]]:
     """Its items in order, the pieces of one content put together under its hash."""
     request = dispatch.GetTranscriptRequest(session_id=runner.session_id, attempt=ref)

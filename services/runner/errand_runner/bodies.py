@@ -49,6 +49,33 @@ def message_appended(fact: facts.MessageAppended) -> AttemptEvent:
     return AttemptEvent(body=pb.EventBody(message_appended=appended), message=message)
 
 
+def conversation_shortened(fact: facts.ConversationShortened) -> AttemptEvent:
+    """A message took the place of others; with the message."""
+    kept = fact.message
+    usage = None if fact.usage is None else _usage(fact.usage)
+    shortened = pb.ConversationShortened(
+        message_id=kept.message_id, replaces_message_id=kept.replaces, summary=summarise(fact.summary), usage=usage
+    )
+    message = task_pb2.Message(
+        message_id=kept.message_id,
+        role=wire.number(task_pb2.Role, kept.role),
+        content=kept.content,
+        usage=usage,
+        model=fact.model,
+        stop_reason=fact.stop_reason,
+        replaces_message_id=kept.replaces,
+    )
+    return AttemptEvent(body=pb.EventBody(conversation_shortened=shortened), message=message)
+
+
+def reply_dropped(fact: facts.ReplyDropped) -> pb.EventBody:
+    """Nothing of a reply is kept but its cost."""
+    dropped = pb.ReplyDropped(
+        message_id=fact.message_id, usage=_usage(fact.usage), model=fact.model, reason=summarise(fact.reason)
+    )
+    return pb.EventBody(reply_dropped=dropped)
+
+
 def egress_use(use: Use) -> pb.EgressUse:
     """Connections of a sandbox to a host."""
     return pb.EgressUse(

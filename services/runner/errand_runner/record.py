@@ -174,6 +174,15 @@ class Recorder:
             case facts.MessageAppended(message_id):
                 self._pieces.end(message_id)
                 await self._log.append(bodies.message_appended(fact))
+            case facts.ConversationShortened():
+                self._pieces.end_messages()
+                await self._log.append(bodies.conversation_shortened(fact))
+            case facts.ReplyDropped():
+                self._pieces.end_messages()
+                await self._write(bodies.reply_dropped(fact))
+            case facts.ContextMeasured(used, limit):
+                measured = pb.ContextMeasured(used_tokens=used, limit_tokens=limit)
+                await self._write(pb.EventBody(context_measured=measured))
             case facts.ToolStarted():
                 await self._log.append(bodies.tool_started(fact))
             case facts.ToolFinished(tool_use_id):

@@ -31,7 +31,11 @@ async def restore(stored: Sequence[pb.GetTranscriptResponse], *, model: Model, c
         return Transcript(await settle_prefix(model, choice))
     messages = [_message(item.message) for item in stored if item.HasField("message")]
     calls = [_call(item.tool_call) for item in stored if item.HasField("tool_call")]
-    return Transcript.restore(Prefix.from_bytes(prefix), messages, calls)
+    transcript = Transcript.restore(Prefix.from_bytes(prefix), messages, calls)
+    transcript.used_tokens = next(
+        (_used(item.message) for item in reversed(stored) if item.message.HasField("usage")), 0
+    )
+    return transcript
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +175,17 @@ def _ids(inputs: Iterable[task_pb2.Input]) -> tuple[str, ...]:
 
 
 def _message(stored: task_pb2.Message) -> Message:
-    return Message(stored.message_id, Role(wire.word(task_pb2.Role, stored.role)), stored.content)
+    return Message(
+        stored.message_id, Role(wire.word(task_pb2.Role, stored.role)), stored.content, stored.replaces_message_id
+    )
+
+
+def _used(stored: task_pb2.Message) -> int:
+    """The tokens that a reply left in the conversation; what made a summary is no longer in it."""
+    if stored.replaces_message_id:
+        return 0
+    usage = stored.usage
+    return usage.input_tokens + usage.cache_write_tokens + usage.cache_read_tokens + usage.output_tokens
 
 
 def _call(stored: task_pb2.ToolCall) -> CallRecord:

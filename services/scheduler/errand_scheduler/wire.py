@@ -103,6 +103,7 @@ def message(row: Message) -> task_pb2.Message:
         stop_reason=row.stop_reason,
         created_time=timestamp(row.created_time),
         content_blob=blob(row.content_blob),
+        replaces_message_id=row.replaces_message_id,
     )
 
 

@@ -83,6 +83,10 @@ def chain_of(body: Mapping[str, Any]) -> Chain:
         before_message = digest if is_first else before_message
         if block.get("type") == "thinking" and block["signature"] != sign(before_message, block["thinking"]):
             raise Refused(invalid("`thinking` blocks are bound to a different conversation; send them as they were."))
+        if block.get("type") == "compaction" and block["signature"] != sign("compaction", block["content"]):
+            raise Refused(
+                invalid("The `compaction` block's signature does not verify.", "compaction_signature_invalid")
+            )
         plain = {key: value for key, value in block.items() if key != "cache_control"}
         text = json.dumps(plain, sort_keys=True)
         digest, tokens = _digest(digest, role, text), tokens + count_tokens(text)

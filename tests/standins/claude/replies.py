@@ -31,13 +31,20 @@ class ToolUse:
 
 
 @dataclass(frozen=True)
+class Summary:
+    """What a request to sum up is answered with; without content the summary failed."""
+
+    content: str | None
+
+
+@dataclass(frozen=True)
 class Raw:
     """Any other block, sent verbatim in one piece."""
 
     block: Mapping[str, object]
 
 
-Block = Text | Thinking | ToolUse | Raw
+Block = Text | Thinking | ToolUse | Summary | Raw
 
 
 class Cut(StrEnum):
@@ -63,9 +70,11 @@ class Reply:
     @property
     def natural_stop_reason(self) -> str:
         """The stop reason to send."""
-        return self.stop_reason or (
-            "tool_use" if any(isinstance(block, ToolUse) for block in self.blocks) else "end_turn"
-        )
+        if self.stop_reason:
+            return self.stop_reason
+        if any(isinstance(block, Summary) for block in self.blocks):
+            return "compaction"
+        return "tool_use" if any(isinstance(block, ToolUse) for block in self.blocks) else "end_turn"
 
 
 @dataclass(frozen=True)
@@ -90,9 +99,12 @@ class Failure:
 OVERLOADED = Failure(529, "overloaded_error", "Overloaded")
 
 
-def invalid(message: str) -> Failure:
+COMPACTION_UNAVAILABLE = Failure(529, "overloaded_error", "Compaction is unavailable", "compaction_unavailable")
+
+
+def invalid(message: str, error_code: str = "") -> Failure:
     """A request that the API refuses."""
-    return Failure(400, "invalid_request_error", message)
+    return Failure(400, "invalid_request_error", message, error_code)
 
 
 def rate_limited(retry_after_s: float | None = None, **headers: str) -> Failure:

@@ -2,15 +2,15 @@
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from tests.standins.claude.replies import Failure, invalid
 from tests.standins.claude.request import blocks
 
 _PARAMETERS = {
-    "cache_control", "diagnostics", "inference_geo", "max_tokens", "messages", "metadata", "model", "output_config",
-    "service_tier", "speed", "stop_sequences", "stream", "system", "thinking", "tool_choice", "tools",
+    "cache_control", "compaction", "diagnostics", "inference_geo", "max_tokens", "messages", "metadata", "model",
+    "output_config", "service_tier", "speed", "stop_sequences", "stream", "system", "thinking", "tool_choice", "tools",
 }  # fmt: skip
 _TOOL_KEYS = {
     "allowed_callers", "cache_control", "defer_loading", "description", "eager_input_streaming", "input_examples",
@@ -22,17 +22,19 @@ _BLOCK_KEYS = {
     "tool_result": {"type", "tool_use_id", "content", "is_error", "cache_control"},
     "thinking": {"type", "thinking", "signature"},
     "redacted_thinking": {"type", "data"},
+    "compaction": {"type", "content", "signature", "encrypted_content", "tool_changes", "cache_control"},
     "tool_use": {"type", "id", "name", "input", "caller", "cache_control"},
     "server_tool_use": {"type", "id", "name", "input", "caller", "cache_control"},
 }
 _BLOCKS_BY_ROLE = {
     "user": {"text", "image", "tool_result"},
-    "assistant": {"text", "thinking", "redacted_thinking", "tool_use", "server_tool_use"},
+    "assistant": {"text", "thinking", "redacted_thinking", "tool_use", "server_tool_use", "compaction"},
 }
 _MAGIC = {
     "image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "image/gif": b"GIF8", "image/webp": b"RIFF",
 }  # fmt: skip
 _MOST_IMAGE_BYTES = 5 * 1024 * 1024
+COMPACTION_BETA = "compact-2026-09-04"
 _NAME = re.compile(r"^[a-zA-Z0-9_-]{1,128}$")
 _MOST_OUTPUT_TOKENS = 128_000
 
@@ -45,7 +47,7 @@ class Refused(Exception):
         self.failure = failure
 
 
-def check(body: Any) -> None:
+def check(body: Any, *, betas: Set[str] = frozenset()) -> None:
     """Raises Refused for a request that the API would not take; its length is checked by `check_length`."""
     _require(isinstance(body, dict), "The request body is not an object.")
     for key in body.keys() - _PARAMETERS:
@@ -58,6 +60,8 @@ def check(body: Any) -> None:
     _check_settings(body)
     _check_tools(body.get("tools", []))
     _check_messages(body["messages"])
+    _check_summaries(body, betas)
+    _check_end(body["messages"])
 
 
 def check_length(tokens: int, most_tokens: int) -> None:
@@ -92,11 +96,42 @@ def _check_messages(messages: Any) -> None:
     _require(isinstance(messages, list) and bool(messages), "messages: at least one message is required")
     for number, message in enumerate(messages):
         _check_message(message, f"messages.{number}")
-    _require(messages[0]["role"] == "user", "messages: first message must use the user role")
+    summed_up = _is_summary(messages[0])
+    _require(messages[0]["role"] == "user" or summed_up, "messages: first message must use the user role")
     _check_pairs(_merged(messages))
+
+
+def _check_end(messages: Sequence[Mapping[str, Any]]) -> None:
     if messages[-1]["role"] == "assistant":
         paused = any(block["type"] == "server_tool_use" for block in blocks(messages[-1]))
-        _require(paused, "This model does not support assistant message prefill.")
+        alone = len(messages) == 1 and _is_summary(messages[0])
+        _require(paused or alone, "This model does not support assistant message prefill.")
+
+
+def _is_summary(message: Mapping[str, Any]) -> bool:
+    return any(block["type"] == "compaction" for block in blocks(message))
+
+
+def _check_summaries(body: Mapping[str, Any], betas: Set[str]) -> None:
+    found = [
+        (number, place)
+        for number, message in enumerate(body["messages"])
+        for place, block in enumerate(blocks(message))
+        if block["type"] == "compaction"
+    ]
+    if found or "compaction" in body:
+        _require(COMPACTION_BETA in betas, f"compaction: needs the beta {COMPACTION_BETA}")
+    if found[1:]:
+        raise Refused(invalid("messages: more than one `compaction` block", "compaction_block_ambiguous"))
+    if found and found != [(0, 0)]:
+        raise Refused(invalid("messages: a `compaction` block must come first", "compaction_block_misplaced"))
+    if "compaction" not in body:
+        return
+    _require(body["compaction"].get("type") == "summarize", "compaction.type: Input should be 'summarize'")
+    for key in ("context_management", "stop_sequences"):
+        _require(key not in body, f"compaction: cannot be combined with {key}")
+    if body["messages"][-1]["role"] == "assistant":
+        raise Refused(invalid("messages: the last turn is not finished", "compaction_incomplete_turn"))
 
 
 def _check_message(message: Any, where: str) -> None:

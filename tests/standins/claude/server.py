@@ -83,7 +83,8 @@ class ClaudeStandin:
             body = await http.json()
             self.requests.append(body)
             self.headers.append(http.headers)
-            check(body)
+            betas = frozenset(http.headers.get("anthropic-beta", "").replace(" ", "").split(","))
+            check(body, betas=betas)
             chain = chain_of(body)
             check_length(chain.tokens, self._context_tokens)
         except Refused as refused:
@@ -104,7 +105,12 @@ class ClaudeStandin:
         except Refused as refused:
             return _failure(refused.failure)
         ids = list(MODELS)
-        page = {"data": list(MODELS.values()), "has_more": False, "first_id": ids[0], "last_id": ids[-1]}
+        page = {
+            "data": [self._known(model) for model in ids],
+            "has_more": False,
+            "first_id": ids[0],
+            "last_id": ids[-1],
+        }
         return web.json_response(page)
 
     async def _model(self, http: web.Request) -> web.Response:
@@ -112,8 +118,11 @@ class ClaudeStandin:
             self._admit(http)
         except Refused as refused:
             return _failure(refused.failure)
-        model = MODELS.get(http.match_info["model"])
-        return web.json_response(model) if model else _failure(_NO_MODEL)
+        model = http.match_info["model"]
+        return web.json_response(self._known(model)) if model in MODELS else _failure(_NO_MODEL)
+
+    def _known(self, model: str) -> dict[str, Any]:
+        return MODELS[model] | {"max_input_tokens": self._context_tokens}
 
     def _admit(self, http: web.Request) -> None:
         if not hmac.compare_digest(http.headers.get("Authorization", ""), f"Bearer {self.key}"):

@@ -8,9 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.standins.claude.prefix import Counted, count_tokens, sign
-from tests.standins.claude.replies import Block, Reply, Text, Thinking, ToolUse
+from tests.standins.claude.replies import Block, Reply, Summary, Text, Thinking, ToolUse
 
 Event = Mapping[str, Any]
+_NOTHING = {
+    "input_tokens": 0,
+    "cache_creation_input_tokens": 0,
+    "cache_read_input_tokens": 0,
+    "output_tokens": 0,
+}
 _JSON_PIECE_CHARS = 24
 
 
@@ -54,7 +60,12 @@ def events(reply: Reply, context: Context) -> Iterator[Event]:
             written += count_tokens(json.dumps(delta))
             yield {"type": "content_block_delta", "index": index, "delta": delta}
         yield {"type": "content_block_stop", "index": index}
-    yield {"type": "message_delta", "delta": _ending(reply), "usage": {"output_tokens": written}}
+    used: dict[str, Any] = {"output_tokens": written}
+    if any(isinstance(block, Summary) for block in reply.blocks):
+        # A summary's tokens stand apart: the sums hold nothing of them.
+        apart = {key: value for key, value in usage.items() if key != "service_tier"}
+        used = {**_NOTHING, "iterations": [{**apart, "output_tokens": written, "type": "compaction"}]}
+    yield {"type": "message_delta", "delta": _ending(reply), "usage": used}
     yield {"type": "message_stop"}
 
 
@@ -85,6 +96,10 @@ def _block(block: Block, context: Context) -> tuple[Event, list[Event]]:
             parts = [text[at : at + _JSON_PIECE_CHARS] for at in range(0, len(text), _JSON_PIECE_CHARS)]
             start = {"type": "tool_use", "id": call, "name": block.name, "input": {}}
             return start, [{"type": "input_json_delta", "partial_json": part} for part in ["", *parts]]
+        case Summary():
+            signed = None if block.content is None else sign("compaction", block.content)
+            empty: Event = {"type": "compaction", "content": None, "encrypted_content": None, "signature": signed}
+            return empty, [{"type": "compaction_delta", "content": block.content, "encrypted_content": None}]
         case _:
             return block.block, []
 

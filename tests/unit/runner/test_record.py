@@ -9,6 +9,7 @@ from errand.v1.runner_pb2 import AttemptEvent
 from errand_common.values import SUMMARY_BYTES, AttemptPhase, Role, SandboxLimit, TodoState, WaitReason
 from errand_runner.agent import facts
 from errand_runner.agent.tools.outcome import Todo
+from errand_runner.agent.transcript import Message
 from errand_runner.deltas import Deltas
 from errand_runner.outbox import Outbox
 from errand_runner.record import Recorder
@@ -46,6 +47,36 @@ async def test_a_message_keeps_its_bytes_and_its_summary_is_its_words(box, recor
     assert event.body.message_appended.summary == "I look."
     assert event.body.message_appended.usage.cache_read_tokens == 3
     assert not event.body.message_appended.usage.HasField("cost_nanodollars")
+
+
+async def test_a_message_in_the_place_of_others_says_whose_and_why(box, recorder):
+    kept = Message("msg_9", Role.ASSISTANT, b'[{"type":"compaction","content":"So far"}]', replaces="msg_1")
+    usage = facts.Usage(1, 2, 3, 4, cost_nanodollars=5)
+    await recorder.fact(facts.ConversationShortened(kept, "It grew long.", usage, "claude-x", "compaction"))
+
+    (event,) = written(box)
+    told, message = event.body.conversation_shortened, event.message
+    assert (told.message_id, told.replaces_message_id, told.summary) == ("msg_9", "msg_1", "It grew long.")
+    assert (message.message_id, message.replaces_message_id, message.content) == ("msg_9", "msg_1", kept.content)
+    assert told.usage == message.usage
+    assert told.usage.cost_nanodollars == 5
+
+
+async def test_what_a_reply_cost_that_is_not_kept_is_told(box, recorder):
+    usage = facts.Usage(1, 2, 3, 4, cost_nanodollars=5)
+    await recorder.fact(facts.ReplyDropped("msg_9", "claude-x", usage, "it broke off"))
+
+    (event,) = written(box)
+    told = event.body.reply_dropped
+    assert (told.message_id, told.model, told.reason) == ("msg_9", "claude-x", "it broke off")
+    assert told.usage.output_tokens == 4
+
+
+async def test_how_full_the_context_is_is_told(box, recorder):
+    await recorder.fact(facts.ContextMeasured(50_000, 1_000_000))
+
+    (event,) = written(box)
+    assert event.body.context_measured == event_pb2.ContextMeasured(used_tokens=50_000, limit_tokens=1_000_000)
 
 
 async def test_a_persons_message_names_the_inputs_that_it_carries(box, recorder):

@@ -15,6 +15,7 @@ from errand_common.clock import Clock
 from errand_common.values import Role
 from errand_runner.agent.choice import Choice
 from errand_runner.agent.facts import EndReason
+from errand_runner.agent.model import Model
 from errand_runner.agent.prompt import MID_WORK, Particulars
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.transcript import Message, Prefix, Transcript
@@ -52,6 +53,26 @@ def hearing(transcript, *inputs):
 
 def texts(said):
     return [str(block["text"]) for block in said.blocks]
+
+
+@pytest.mark.parametrize(("replaces", "used"), [("", 10), ("msg_0", 0)])
+async def test_a_restored_conversation_knows_how_full_it_is(replaces, used):
+    usage = task_pb2.Usage(input_tokens=1, cache_write_tokens=2, cache_read_tokens=3, output_tokens=4)
+    stored = [
+        dispatch.GetTranscriptResponse(prefix=PREFIX.to_bytes()),
+        dispatch.GetTranscriptResponse(
+            message=task_pb2.Message(
+                message_id="msg_1",
+                role=task_pb2.ROLE_ASSISTANT,
+                content=b'[{"type":"compaction","content":"So far"}]',
+                usage=usage,
+                replaces_message_id=replaces,
+            )
+        ),
+    ]
+    transcript = await restore(stored, model=Model(api_key="none", base_url="http://localhost"), choice=CHOICE)
+    assert transcript.used_tokens == used
+    assert transcript.wire() == [{"role": "assistant", "content": [{"type": "compaction", "content": "So far"}]}]
 
 
 def test_a_new_task_begins_with_where_it_is_and_all_that_was_said():

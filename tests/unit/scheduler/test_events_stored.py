@@ -12,6 +12,7 @@ from errand_scheduler.lifecycle.effects import (
     PhaseReported,
     ToolCallBegan,
     ToolCallEnded,
+    UsageAdded,
     WaitBegan,
     WaitOver,
 )
@@ -121,6 +122,42 @@ async def test_messages_of_one_batch_are_stored_beside_their_events_and_paid_tog
     priceless = [Message(world.ids.new("msg"), Role.ASSISTANT, b"[]", usage=usage) for usage in (unknown, known)]
     await send(world, holder, *(told(place, effect=MessageAdded(each)) for place, each in enumerate(priceless, 4)))
     assert (await world.task(task_id)).usage == Usage(input_tokens=9, output_tokens=15, cost_nanodollars=None)
+
+
+async def test_a_message_may_stand_in_the_place_of_others_which_stay_to_be_read(world: World) -> None:
+    holder = await working(world)
+    a, b, c, d, e = ids = [f"msg_{place}" for place in "abcde"]
+    replaces = {c: b, e: a}
+    added = [Message(each, Role.USER, b"[]", replaces_message_id=replaces.get(each, "")) for each in ids]
+    task_id = (await world.attempt(holder.attempt_id)).task_id
+    standing: list[list[str]] = []
+    for number, message in enumerate(added, start=1):
+        await send(world, holder, told(number, effect=MessageAdded(message)))
+        found = await world.reader.all(messages.standing(task_id, after=0, last=1 << 60))
+        assert len(await world.reader.all(messages.standing_sizes(task_id, after=0, limit=10))) == len(found)
+        standing.append([each.message_id for each in found])
+    assert standing == [[a], [a, b], [a, c], [a, c, d], [e]]
+    stored = await world.reader.all(messages.between(task_id, after=0, last=1 << 60))
+    assert [(each.message_id, each.replaces_message_id) for each in stored] == [
+        (each, replaces.get(each, "")) for each in ids
+    ]
+
+
+async def test_a_message_takes_no_place_of_another_tasks_messages(world: World) -> None:
+    holder, other = await working(world), await working(world)
+    await send(world, holder, told(1, effect=MessageAdded(Message("msg_a", Role.USER, b"[]"))))
+    stray = Message("msg_b", Role.USER, b"[]", replaces_message_id="msg_a")
+    await send(world, other, told(1, effect=MessageAdded(stray)))
+    for each in (holder, other):
+        task_id = (await world.attempt(each.attempt_id)).task_id
+        assert len(await world.reader.all(messages.standing(task_id, after=0, last=1 << 60))) == 1
+
+
+async def test_what_no_message_holds_is_paid_too(world: World) -> None:
+    holder = await working(world)
+    await send(world, holder, told(1, effect=UsageAdded(Usage(input_tokens=3, output_tokens=5, cost_nanodollars=7))))
+    task_id = (await world.attempt(holder.attempt_id)).task_id
+    assert (await world.task(task_id)).usage == Usage(input_tokens=3, output_tokens=5, cost_nanodollars=7)
 
 
 async def test_a_message_id_is_used_once(world: World) -> None:

@@ -84,6 +84,8 @@ def test_of_a_long_block_the_end_is_kept_and_its_place_is_right(runs: list[tuple
         (ran("c1"), {"m1", "m2"}),
         (ran("c2"), {"m1", "m2", "c1"}),
         (delayed(), {"c1"}),
+        (event_pb2.EventBody(reply_dropped=event_pb2.ReplyDropped(message_id="m1")), {"c1"}),
+        (event_pb2.EventBody(conversation_shortened=event_pb2.ConversationShortened(message_id="m0")), {"c1"}),
         (event_pb2.EventBody(sandbox_adopted=event_pb2.SandboxAdopted(sandbox_id="sbx_1")), {"c1"}),
         (ended(task_pb2.ATTEMPT_PHASE_STOPPING), {"m1", "m2", "c1"}),
         (ended(task_pb2.ATTEMPT_PHASE_PARKED), set()),

@@ -152,6 +152,7 @@ class Message(BaseModel):
     stop_reason: str
     created_time: Instant | None = None
     content_blob: Blob | None = None
+    replaces_message_id: str
 
 
 class ToolCall(BaseModel):

@@ -10,10 +10,15 @@ from errand_runner.agent.transcript import Block, Prefix
 
 @dataclass(frozen=True)
 class Request:
-    """One call of the model."""
+    """One call of the model: for a reply, or, where it `sums_up`, for a summary of the messages in their place.
+
+    `max_tokens` takes the place of the prefix's where it is given.
+    """
 
     prefix: Prefix
     messages: Sequence[Block]
+    max_tokens: int | None = None
+    sums_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,14 @@ class Tokens:
     def prompt(self) -> int:
         """All tokens of the request."""
         return self.input + self.cache_write_5m + self.cache_write_1h + self.cache_read
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A reply began: who gives it, and what it used so far."""
+
+    model: str
+    tokens: Tokens
 
 
 @dataclass(frozen=True)
@@ -106,6 +119,14 @@ class RequestRefused(ModelError):
     reason = EndReason.MODEL_REQUEST
 
 
+class ContentRefused(RequestRefused):
+    """The service does not take something that the request holds. `said` are its own words."""
+
+    def __init__(self, *, said: str, status: int) -> None:
+        super().__init__(f"The model's service refused the request ({status}): {said}")
+        self.said = said
+
+
 class UnknownModel(RequestRefused):
     """The service does not have the model, or no longer."""
 
@@ -121,3 +142,11 @@ class ContextOverflow(ModelError):
     """The conversation no longer fits the model."""
 
     reason = EndReason.CONTEXT
+
+
+class RequestTooLarge(ContextOverflow):
+    """The request has more bytes than the service takes. `said` are its own words."""
+
+    def __init__(self, *, said: str) -> None:
+        super().__init__(f"The conversation is too large for the model's service: {said}.")
+        self.said = said

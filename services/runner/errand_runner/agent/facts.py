@@ -7,7 +7,7 @@ from typing import Literal
 
 from errand_common.values import FailureReason, Role, SandboxLimit, WaitReason
 from errand_runner.agent.tools.outcome import Todo
-from errand_runner.agent.transcript import Prefix
+from errand_runner.agent.transcript import Message, Prefix
 
 
 class EndReason(StrEnum):
@@ -62,6 +62,38 @@ class MessageAppended:
     model: str = ""
     stop_reason: str = ""
     input_ids: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class ConversationShortened:
+    """A message took the place of others (`Message.replaces`); `summary` says for people what was done and why.
+
+    The rest is Claude's where it wrote the message; None and empty where it did not.
+    """
+
+    message: Message
+    summary: str
+    usage: Usage | None = None
+    model: str = ""
+    stop_reason: str = ""
+
+
+@dataclass(frozen=True)
+class ReplyDropped:
+    """Nothing is kept of a reply but what it cost; live words under its id are void."""
+
+    message_id: str
+    model: str
+    usage: Usage
+    reason: str
+
+
+@dataclass(frozen=True)
+class ContextMeasured:
+    """The next request begins with so many tokens, of so many that the model takes."""
+
+    used_tokens: int
+    limit_tokens: int
 
 
 @dataclass(frozen=True)
@@ -165,6 +197,9 @@ class TurnEnded:
 Fact = (
     PrefixFrozen
     | MessageAppended
+    | ConversationShortened
+    | ReplyDropped
+    | ContextMeasured
     | TextDelta
     | ToolStarted
     | OutputDelta

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from errand_runner.agent.exchange import (
+    ContentRefused,
     ContextOverflow,
     KeyRefused,
     ModelError,
@@ -10,6 +11,7 @@ from errand_runner.agent.exchange import (
     QuotaReached,
     RateLimited,
     RequestRefused,
+    RequestTooLarge,
     UnknownModel,
 )
 
@@ -44,13 +46,15 @@ def meaning(answer: Answer) -> ModelError:
         return KeyRefused(said=said, status=status)
     if status in _RETRYABLE_STATUS or status >= 500 or status == 200:
         return _trouble(answer, "the model's service failed")
-    if status == 413 or "prompt is too long" in said.lower():
+    if status == 413:
+        return RequestTooLarge(said=said)
+    if "prompt is too long" in said.lower():
         return ContextOverflow(f"The conversation no longer fits the model: {said}. Start a new task for what is left.")
     if status == 404 and kind == "not_found_error":
         return UnknownModel(answer.model, said=said)
     if status == 404:
         return RequestRefused(f"There is no model's service at this address (404): {said}. Correct ANTHROPIC_BASE_URL.")
-    return RequestRefused(f"The model's service refused the request ({status}): {said}")
+    return ContentRefused(said=said, status=status)
 
 
 def _trouble(answer: Answer, what: str) -> ModelUnavailable:

@@ -74,9 +74,6 @@ def _judge(reply: Reply, streak: Streak) -> Verdict:
         case "refusal":
             category = f" ({reply.refusal})" if reply.refusal else ""
             return Verdict(Action.END, text=f"Claude declined to go on{category}.", reason=EndReason.MODEL_REFUSED)
-        case "model_context_window_exceeded":
-            words = "The conversation no longer fits the model. Start a new task for what is left."
-            return Verdict(Action.END, text=words, reason=EndReason.CONTEXT)
         case "max_tokens" if calls:
             return Verdict(Action.REFUSE_CALLS, keep=keep, calls=calls)
         case "max_tokens" if text:
@@ -90,6 +87,16 @@ def _judge(reply: Reply, streak: Streak) -> Verdict:
     if streak.action is Action.SAY and reply.stop_reason != "max_tokens":
         return Verdict(Action.END, text="Claude stopped without a closing word.")
     return Verdict(Action.SAY, text=SAY_SOMETHING)
+
+
+def cut_in_a_call(reply: Reply) -> bool:
+    """Says whether the output limit ended a reply that asks for tools: its last call may lack a part of its input."""
+    return reply.stop_reason == "max_tokens" and bool(calls_in(reply.blocks))
+
+
+def overflowed(reply: Reply) -> bool:
+    """Says whether a reply ended since the conversation, with it, no longer fits the model."""
+    return reply.stop_reason == "model_context_window_exceeded"
 
 
 def _is_blank(block: Block) -> bool:

@@ -6,25 +6,26 @@ from contextlib import aclosing
 from errand_common.values import Role, WaitReason
 from errand_runner.agent.agent import Agent
 from errand_runner.agent.answering import Answering
-from errand_runner.agent.exchange import ModelError, Piece, Reply, Request
+from errand_runner.agent.asking import Asking
+from errand_runner.agent.exchange import Reply
 from errand_runner.agent.facts import (
     EndReason,
     Fact,
     MessageAppended,
-    ModelDelayed,
     PrefixFrozen,
-    TextDelta,
+    ReplyDropped,
     TurnEnded,
-    Usage,
     Waiting,
+    WaitOver,
 )
 from errand_runner.agent.judge import CUT_OFF, Action, Streak, judge
-from errand_runner.agent.prompt import AFTER_WAIT, BACKGROUND_ENDED
-from errand_runner.agent.retry import Tries
+from errand_runner.agent.ours import NUDGE
+from errand_runner.agent.prompt import AFTER_WAIT, BACKGROUND_ENDED, MID_WORK
 from errand_runner.agent.said import Said
+from errand_runner.agent.spending import usage_of
+from errand_runner.agent.stuck import ADVICE, STUCK, Course, course
 from errand_runner.agent.transcript import Block, Message, ToolCall, ToolResult, Transcript, encode
 from errand_runner.agent.unattended import counts_on_background
-from errand_runner.agent.waits import wait_for
 
 
 async def run_turn(agent: Agent, transcript: Transcript, said: Said) -> AsyncGenerator[Fact]:
@@ -45,10 +46,8 @@ class _Turn:
     def __init__(self, agent: Agent, transcript: Transcript) -> None:
         self.agent = agent
         self.transcript = transcript
-        self.requests = 0
+        self.asking = Asking(agent, transcript)
         self.streak = Streak()
-        self.message_id = ""
-        self.reply: Reply | None = None
         self.ending: TurnEnded | None = None
         self.answering = Answering(agent, transcript)
 
@@ -56,9 +55,13 @@ class _Turn:
         """The story: each step runs to its end before the next is asked for."""
         yield self.open(said)
         while self.ending is None:
-            yield self.ask()
-            if self.reply is not None:
-                yield self.follow(self.reply)
+            yield self.steady()
+            if self.ending is not None:
+                break
+            yield self.asking.ask()
+            if self.asking.reply is not None:
+                yield self.follow(self.asking.reply)
+            self.ending = self.ending or self.asking.ending
         yield self.close(self.ending)
 
     async def open(self, said: Said) -> AsyncGenerator[Fact]:
@@ -79,43 +82,29 @@ class _Turn:
             answers.append({"type": "text", "text": BACKGROUND_ENDED})
         if answers or said.blocks:
             yield self.append([*answers, *said.blocks], [*self.answering.heard_ids(), *said.input_ids])
-        elif (last := self.transcript.last) is not None and last.role is Role.ASSISTANT:
+        elif (last := self.transcript.last) is not None and last.role is Role.ASSISTANT and not last.is_summary:
             self.ending = TurnEnded(EndReason.COMPLETED, last.text)
 
-    async def ask(self) -> AsyncGenerator[Fact]:
-        """Asks Claude until there is a whole reply. What came of a broken one is void, and nothing of it is kept."""
-        self.reply = None
-        self.requests += 1
-        if self.requests > self.agent.max_requests:
-            words = (
-                f"Claude was asked {self.agent.max_requests} times, which is a turn's limit; send it on to continue."
-            )
-            yield self.park(Waiting(WaitReason.ALLOWANCE, words))
+    async def steady(self) -> AsyncGenerator[Fact]:
+        """Tells Claude where it goes round in circles; where that did not help, asks the person."""
+        match course(self.transcript.messages):
+            case Course.CIRCLE:
+                yield self.append([{"type": "text", "text": NUDGE}], ())
+            case Course.STUCK:
+                async with aclosing(self.ask_for_advice()) as facts:
+                    async for fact in facts:
+                        yield fact
+
+    async def ask_for_advice(self) -> AsyncGenerator[Fact]:
+        """Waits for a person's word while the sandbox is kept, and passes it on, or parks."""
+        self.agent.asks("")
+        yield Waiting(WaitReason.QUESTION, STUCK, choices=ADVICE)
+        answer = await self.agent.answered()
+        if answer is None:
+            self.ending = TurnEnded(EndReason.PARKED, STUCK)
             return
-        request = Request(self.transcript.prefix, self.transcript.wire())
-        tries = Tries(self.agent.patience, now_s=self.agent.now_s, utcnow=self.agent.utcnow, chance=self.agent.chance)
-        while True:
-            await self.agent.gate()
-            self.message_id = self.agent.new_id("msg")
-            try:
-                async with aclosing(self.agent.model.stream(request)) as pieces:
-                    async for piece in pieces:
-                        if isinstance(piece, Piece):
-                            yield TextDelta(self.message_id, piece.block_index, piece.kind, piece.text)
-                        else:
-                            self.reply = piece
-                return
-            except ModelError as error:
-                follows = tries.after(error)
-            if isinstance(follows, TurnEnded) and follows.reason is not EndReason.ALLOWANCE:
-                self.ending = follows
-                return
-            if (wait := wait_for(follows, longest_s=self.agent.longest_delay_s)) is not None:
-                yield self.park(wait)
-                return
-            assert isinstance(follows, ModelDelayed)
-            yield follows
-            await self.agent.sleep(follows.delay_s)
+        yield WaitOver(answer.input_id)
+        yield self.append([{"type": "text", "text": f"{MID_WORK}\n\n{answer.text}"}], [answer.input_id])
 
     async def follow(self, reply: Reply) -> AsyncGenerator[Fact]:
         """Keeps the reply and does what follows from it."""
@@ -123,6 +112,9 @@ class _Turn:
         self.streak = self.streak.then(verdict.action)
         if verdict.keep:
             yield self.append_reply(reply, verdict.keep)
+        else:
+            usage = usage_of(self.agent, reply)
+            yield ReplyDropped(self.asking.message_id, reply.model, usage, verdict.text)
         match verdict.action:
             case Action.RUN:
                 async with aclosing(self.run_tools(verdict.calls)) as facts:
@@ -145,11 +137,6 @@ class _Turn:
             return
         yield self.answer(self.answering.blocks)
 
-    def park(self, wait: Waiting) -> Waiting:
-        """Ends the turn until what it waits for is there."""
-        self.ending = TurnEnded(EndReason.PARKED, wait.summary)
-        return wait
-
     async def close(self, ending: TurnEnded) -> AsyncGenerator[Fact]:
         """Ends what still runs, and says how it ended."""
         await self.agent.tools.end_turn()
@@ -168,26 +155,15 @@ class _Turn:
 
     def append_reply(self, reply: Reply, content: Sequence[Block]) -> MessageAppended:
         """Adds what Claude said, under the id that its live pieces had."""
-        message = Message(self.message_id, Role.ASSISTANT, encode(content))
+        message = Message(self.asking.message_id, Role.ASSISTANT, encode(content))
         self.transcript.append(message)
         return MessageAppended(
             message.message_id,
             message.role,
             message.content,
-            usage=self.usage(reply),
+            usage=usage_of(self.agent, reply),
             model=reply.model,
             stop_reason=reply.stop_reason,
-        )
-
-    def usage(self, reply: Reply) -> Usage:
-        """Prices a reply at today's price."""
-        tokens = reply.tokens
-        return Usage(
-            input_tokens=tokens.input,
-            cache_write_tokens=tokens.cache_write_5m + tokens.cache_write_1h,
-            cache_read_tokens=tokens.cache_read,
-            output_tokens=tokens.output,
-            cost_nanodollars=self.agent.prices.cost_nanodollars(reply.model, tokens, day=self.agent.utcnow().date()),
         )
 
 

@@ -12,16 +12,19 @@ from urllib.parse import urlsplit
 import anthropic
 import httpx2
 import structlog
-from anthropic.lib.streaming import AsyncMessageStream
+from anthropic.lib.streaming import AsyncMessageStream, BetaAsyncMessageStream
 from anthropic.types import CacheControlEphemeralParam, MessageParam, ModelInfo, Usage
+from anthropic.types.beta import BetaUsage
+from anthropic.types.beta.parsed_beta_message import ParsedBetaMessage
 from anthropic.types.parsed_message import ParsedMessage
 
 from errand_common import handshake
-from errand_runner.agent.exchange import ModelUnavailable, Piece, Reply, Request, Tokens
+from errand_runner.agent.caching import marked
+from errand_runner.agent.exchange import Begun, ModelUnavailable, Piece, Reply, Request, Tokens
 from errand_runner.agent.failures import Answer, meaning
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.resets import asked_wait_s
-from errand_runner.agent.transcript import Block
+from errand_runner.agent.transcript import COMPACTION, Block
 
 _log = structlog.get_logger()
 
@@ -29,10 +32,12 @@ _log = structlog.get_logger()
 _SILENCE_S = 120.0
 _REQUEST_LIMIT_S = 30 * 60.0
 _PROBE_LIMIT_S = 10.0
-# One breakpoint on the last block, moved forward by the service as the conversation grows.
+# One mark on the last block, moved forward by the service as the conversation grows.
 _CACHE: CacheControlEphemeralParam = {"type": "ephemeral"}
 # Room for a long file in one reply, and far below what current models allow.
 _MAX_TOKENS = 32_000
+# Summaries on demand, as this release speaks of them.
+_COMPACTION = "compact-2026-09-04"
 # What the service says goes into a sentence for people.
 _SAID_CHARACTERS = 300
 _MODELS_PAGE = 1000
@@ -44,13 +49,19 @@ def _utcnow() -> datetime:
 
 @dataclass(frozen=True)
 class Abilities:
-    """What a model can, as far as its service tells: the longest reply, whether it summarises its thoughts, and which
-    efforts it can be asked for. `known` says whether the service told anything of it."""
+    """What a model can, as far as its service tells; `known` says whether it told anything.
+
+    `max_tokens` is what a new task's requests begin with; `longest_reply` and `context` are the model's own limits in
+    tokens, None where the service does not say; `thinking` asks for summaries of its thoughts where it gives any;
+    `efforts` are those that it can be asked for.
+    """
 
     max_tokens: int
     thinking: Block | None
     efforts: frozenset[str] = frozenset()
     known: bool = True
+    longest_reply: int | None = None
+    context: int | None = None
 
 
 class Model:
@@ -78,6 +89,7 @@ class Model:
         )
         self._request_limit_s, self._utcnow = request_limit_s, utcnow
         self._base_url = base_url
+        self._abilities: dict[str, Abilities] = {}
         # Some services repeat the key in what they say of it.
         self._redactor = Redactor([api_key, *(headers or {}).values()])
         self.address = _address(base_url)
@@ -88,7 +100,9 @@ class Model:
         await self._client.close()
 
     async def abilities(self, model: str) -> Abilities:
-        """Asks what a model can. A service that does not say gets the plainest request; this never fails."""
+        """Asks what a model can, once. A service that does not say gets the plainest request; this never fails."""
+        if model in self._abilities:
+            return self._abilities[model]
         try:
             info = await self._client.models.retrieve(model, timeout=_PROBE_LIMIT_S)
             summarises = info.capabilities is not None and info.capabilities.thinking.types.adaptive.supported
@@ -98,7 +112,14 @@ class Model:
             return Abilities(_MAX_TOKENS, None, known=False)
         # Newer models put what they say between tools into thoughts, and hide those unless asked for a summary.
         thinking = {"type": "adaptive", "display": "summarized"} if summarises else None
-        return Abilities(min(_MAX_TOKENS, info.max_tokens or _MAX_TOKENS), thinking, _efforts(info))
+        self._abilities[model] = Abilities(
+            max_tokens=min(_MAX_TOKENS, info.max_tokens or _MAX_TOKENS),
+            thinking=thinking,
+            efforts=_efforts(info),
+            longest_reply=info.max_tokens or None,
+            context=info.max_input_tokens or None,
+        )
+        return self._abilities[model]
 
     async def has(self, model: str) -> bool:
         """Asks whether a model can be asked for. Raises ModelError where the service does not say."""
@@ -119,18 +140,22 @@ class Model:
                 return ()
             return [info.id for info in page.data or () if _is_active(info)]
 
-    async def stream(self, request: Request) -> AsyncGenerator[Piece | Reply]:
-        """Asks once: gives pieces as they come, then the whole reply. Raises ModelError; then all pieces are void."""
+    async def stream(self, request: Request) -> AsyncGenerator[Begun | Piece | Reply]:
+        """Asks once: tells that it begins, gives pieces as they come, then the whole reply.
+
+        Raises ModelError; then all pieces are void.
+        """
         async with self._renamed_errors(request.prefix.model):
             async with asyncio.timeout(self._request_limit_s) as limit:
-                manager = self._client.messages.stream(**_arguments(request))
-                stream = await manager.__aenter__()
+                stream = await self._begin(request)
             try:
                 finished = False
                 # The bound is taken anew for each step: a timeout must never be open across a yield, where it would
                 # cancel the consumer.
                 while (event := await _next_event(stream, limit.when())) is not None:
                     finished = finished or event.type == "message_stop"
+                    if event.type == "message_start":
+                        yield Begun(event.message.model, _tokens(event.message.usage))
                     if (piece := _piece(event)) is not None:
                         yield piece
                 if not finished:
@@ -138,6 +163,16 @@ class Model:
                 yield _reply(stream.current_message_snapshot)
             finally:
                 await stream.close()
+
+    async def _begin(self, request: Request) -> AsyncMessageStream[None] | BetaAsyncMessageStream[None]:
+        arguments = _arguments(request)
+        if request.sums_up:
+            beta = self._client.beta.messages
+            return await beta.stream(**arguments, betas=[_COMPACTION], compaction={"type": "summarize"}).__aenter__()
+        if any(block.get("type") == COMPACTION for block in _first(request)):
+            # Who sends a summary back says that they know them.
+            arguments["extra_headers"] = {"anthropic-beta": _COMPACTION}
+        return await self._client.messages.stream(**arguments).__aenter__()
 
     @asynccontextmanager
     async def _renamed_errors(self, model: str) -> AsyncIterator[None]:
@@ -193,11 +228,17 @@ def _efforts(info: ModelInfo) -> frozenset[str]:
 
 def _arguments(request: Request) -> dict[str, Any]:
     params = dict(request.prefix.params)
-    messages = cast(Iterable[MessageParam], request.messages)
+    if request.max_tokens is not None:
+        params["max_tokens"] = request.max_tokens
+    messages = cast(Iterable[MessageParam], marked(request.messages))
     return {**params, "messages": messages, "cache_control": _CACHE}
 
 
-async def _next_event(stream: AsyncMessageStream[None], deadline: float | None) -> Any:
+def _first(request: Request) -> Sequence[Block]:
+    return cast(Sequence[Block], request.messages[0]["content"])
+
+
+async def _next_event(stream: AsyncMessageStream[None] | BetaAsyncMessageStream[None], deadline: float | None) -> Any:
     async with asyncio.timeout_at(deadline):
         return await anext(stream, None)
 
@@ -213,7 +254,7 @@ def _piece(event: Any) -> Piece | None:
     return None
 
 
-def _reply(message: ParsedMessage[None]) -> Reply:
+def _reply(message: ParsedMessage[None] | ParsedBetaMessage[None]) -> Reply:
     return Reply(
         blocks=[cast(Block, block.to_dict(mode="json", warnings=False)) for block in message.content],
         stop_reason=message.stop_reason or "",
@@ -223,13 +264,20 @@ def _reply(message: ParsedMessage[None]) -> Reply:
     )
 
 
-def _tokens(usage: Usage) -> Tokens:
-    written = usage.cache_creation_input_tokens or 0
-    for_an_hour = usage.cache_creation.ephemeral_1h_input_tokens if usage.cache_creation else 0
-    return Tokens(
-        input=usage.input_tokens,
-        cache_write_5m=written - for_an_hour,
-        cache_write_1h=for_an_hour,
-        cache_read=usage.cache_read_input_tokens or 0,
-        output=usage.output_tokens,
+def _tokens(usage: Usage | BetaUsage) -> Tokens:
+    # What a summary took stands apart from the sums.
+    extra = (
+        [each for each in usage.iterations or () if each.type == "compaction"] if isinstance(usage, BetaUsage) else []
     )
+    total = Tokens()
+    for each in [usage, *extra]:
+        written = each.cache_creation_input_tokens or 0
+        for_an_hour = each.cache_creation.ephemeral_1h_input_tokens if each.cache_creation else 0
+        total = Tokens(
+            input=total.input + each.input_tokens,
+            cache_write_5m=total.cache_write_5m + written - for_an_hour,
+            cache_write_1h=total.cache_write_1h + for_an_hour,
+            cache_read=total.cache_read + (each.cache_read_input_tokens or 0),
+            output=total.output + each.output_tokens,
+        )
+    return total

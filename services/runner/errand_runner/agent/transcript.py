@@ -11,6 +11,9 @@ from errand_common.values import Role
 Block = Mapping[str, object]
 
 INTERRUPTED = "The tool was interrupted; it may or may not have run: check the state before you go on."
+COMPACTION = "compaction"
+"""The kind of block that stands for all that Claude summed up."""
+
 NOT_RUN = "The tool was not run: the work was interrupted before its turn came."
 
 
@@ -44,7 +47,9 @@ class Prefix:
         effort: str = "",
     ) -> "Prefix":
         """Settles a prefix; `thinking` and `effort` left out mean the model's own default."""
-        params: dict[str, object] = {"model": model, "max_tokens": max_tokens, "system": system, "tools": list(tools)}
+        # Marked, so that the service keeps what all tasks begin with.
+        prompt = [{"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}]
+        params: dict[str, object] = {"model": model, "max_tokens": max_tokens, "system": prompt, "tools": list(tools)}
         if thinking is not None:
             params["thinking"] = thinking
         if effort:
@@ -85,6 +90,11 @@ class Prefix:
     def thinking_display(self) -> str:
         """How it is asked to show its thoughts; empty for its own way."""
         return _setting(self.params, "thinking", "display")
+
+    @property
+    def max_tokens(self) -> int:
+        """The most tokens of a reply."""
+        return cast(int, self.params["max_tokens"])
 
 
 @dataclass(frozen=True)
@@ -133,11 +143,15 @@ class CallRecord:
 
 @dataclass(frozen=True)
 class Message:
-    """One entry; `content` is a JSON list of content blocks, byte for byte as sent or received."""
+    """One entry; `content` is a JSON list of content blocks, byte for byte as sent or received.
+
+    From `replaces` on, a message's id, it takes the place of all before it in what Claude is sent; empty: of none.
+    """
 
     message_id: str
     role: Role
     content: bytes
+    replaces: str = ""
 
     @cached_property
     def blocks(self) -> Sequence[Block]:
@@ -151,6 +165,11 @@ class Message:
     def calls(self) -> Sequence[ToolCall]:
         """The tools that it asks for, in order."""
         return calls_in(self.blocks) if self.role is Role.ASSISTANT else ()
+
+    @property
+    def is_summary(self) -> bool:
+        """Whether Claude summed up in it what was said before."""
+        return any(block.get("type") == COMPACTION for block in self.blocks)
 
     @property
     def text(self) -> str:
@@ -179,6 +198,8 @@ class Transcript:
         """Begins an empty conversation whose prefix no one has recorded yet."""
         self.prefix = prefix
         self.is_recorded = False
+        self.used_tokens = 0
+        """What the next request begins with, as far as the latest reply told; 0 where that is not known."""
         self._messages: list[Message] = []
         self._records: dict[str, CallRecord] = {}
 
@@ -194,7 +215,7 @@ class Transcript:
 
     @property
     def messages(self) -> Sequence[Message]:
-        """What was said so far, oldest first."""
+        """What counts of what was said so far, oldest first."""
         return tuple(self._messages)
 
     @property
@@ -224,18 +245,23 @@ class Transcript:
         return record.result or ToolResult.of_text(call.tool_use_id, INTERRUPTED, is_error=True)
 
     def append(self, message: Message) -> None:
-        """Adds a message; raises TranscriptError, and changes nothing, where the API would refuse it."""
+        """Adds a message, in the place of those that it replaces, as far as they are here.
+
+        Raises TranscriptError, and changes nothing, where the API would refuse it.
+        """
         if not message.blocks:
             raise TranscriptError(f"message {message.message_id} has no content; say something in it")
-        expected = [call.tool_use_id for call in self.open_calls]
+        ids = [each.message_id for each in self._messages]
+        place = ids.index(message.replaces) if message.replaces in ids else len(ids)
+        expected = [call.tool_use_id for call in self._messages[place - 1].calls] if place else []
         if _answers(message) != expected:
             found = ", ".join(_answers(message)) or "none"
             raise TranscriptError(
                 f"the next message must first answer {', '.join(expected) or 'no call'}; found: {found}"
             )
-        if message.role is Role.ASSISTANT and not self._messages:
+        if message.role is Role.ASSISTANT and not place and not message.is_summary:
             raise TranscriptError("the first message must be the user's")
-        self._messages.append(message)
+        self._messages[place:] = [message]
 
     def wire(self) -> list[Block]:
         """Gives the messages as a request carries them."""

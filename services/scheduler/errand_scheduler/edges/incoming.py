@@ -21,6 +21,7 @@ from errand_scheduler.lifecycle.effects import (
     SandboxOpened,
     ToolCallBegan,
     ToolCallEnded,
+    UsageAdded,
     WaitBegan,
     WaitOver,
 )
@@ -112,6 +113,14 @@ def _message_added(event: runner_pb2.AttemptEvent) -> Effect:
     return MessageAdded(_message(event.sequence, event.message), tuple(event.body.message_appended.input_ids))
 
 
+def _conversation_shortened(event: runner_pb2.AttemptEvent) -> Effect:
+    return MessageAdded(_message(event.sequence, event.message))
+
+
+def _reply_dropped(event: runner_pb2.AttemptEvent) -> Effect:
+    return UsageAdded(_usage(event.body.reply_dropped.usage))
+
+
 def _tool_call_began(event: runner_pb2.AttemptEvent) -> Effect:
     return ToolCallBegan(_tool_call(event.sequence, event.tool_call))
 
@@ -181,6 +190,8 @@ def _wait_over(event: runner_pb2.AttemptEvent) -> Effect:
 _EFFECTS: Mapping[str, Callable[[runner_pb2.AttemptEvent], Effect]] = {
     "attempt_phase_changed": _phase_reported,
     "message_appended": _message_added,
+    "conversation_shortened": _conversation_shortened,
+    "reply_dropped": _reply_dropped,
     "tool_call_started": _tool_call_began,
     "tool_call_finished": _tool_call_ended,
     "prefix_frozen": _prefix_settled,
@@ -199,6 +210,8 @@ def _message(sequence: int, message: task_pb2.Message) -> Message:
     role = word(task_pb2.Role, message.role)
     if not is_id(message.message_id, "msg") or not role:
         raise Invalid(f"event {sequence}: message_appended comes with a message that has an id and a role")
+    if message.replaces_message_id and not is_id(message.replaces_message_id, "msg"):
+        raise Invalid(f"event {sequence}: replaces_message_id is no message's id; name the first that is replaced")
     return Message(
         message_id=message.message_id,
         role=Role(role),
@@ -207,6 +220,7 @@ def _message(sequence: int, message: task_pb2.Message) -> Message:
         stop_reason=message.stop_reason,
         usage=_usage(message.usage) if message.HasField("usage") else None,
         content_blob=blob(message.content_blob) if message.HasField("content_blob") else None,
+        replaces_message_id=message.replaces_message_id,
     )
 
 

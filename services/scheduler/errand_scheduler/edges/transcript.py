@@ -18,8 +18,9 @@ _READ_ROWS = 100
 
 
 async def transcript(reader: Reader, blobs: Blobs, task_id: str) -> AsyncIterator[pb.GetTranscriptResponse]:
-    """The prefix if it is settled, every message, then the tool calls that follow the last message if the model said
-    it; the content of a blob after what refers to it. Read in pieces, nothing held while sending.
+    """The prefix if it is settled, every message that no later one replaces, then the tool calls that follow the last
+    message if the model said it; the content of a blob after what refers to it. Read in pieces, nothing held while
+    sending.
 
     Raises Conflict where content is no longer stored: nobody can go on from a part of a conversation.
     """
@@ -27,8 +28,10 @@ async def transcript(reader: Reader, blobs: Blobs, task_id: str) -> AsyncIterato
     if prefix is not None:
         yield pb.GetTranscriptResponse(prefix=prefix)
     after, last_role = 0, None
-    while (last := await _last_of_piece(reader, messages.sizes(task_id, after=after, limit=_READ_ROWS))) is not None:
-        for message in await reader.all(messages.between(task_id, after=after, last=last)):
+    while (
+        last := await _last_of_piece(reader, messages.standing_sizes(task_id, after=after, limit=_READ_ROWS))
+    ) is not None:
+        for message in await reader.all(messages.standing(task_id, after=after, last=last)):
             yield pb.GetTranscriptResponse(message=wire.message(message))
             async for chunk in _contents(blobs, message.content_blob):
                 yield chunk

@@ -7,6 +7,7 @@ from errand_scheduler.lifecycle.waits import Wait
 from errand_scheduler.store.messages import Message
 from errand_scheduler.store.tasks import DiffStat
 from errand_scheduler.store.tool_calls import ToolCall
+from errand_scheduler.store.usage import Usage
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,13 @@ class MessageAdded:
 
     message: Message
     input_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class UsageAdded:
+    """The model was paid for what no message holds."""
+
+    usage: Usage
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,7 @@ class WaitOver:
 Effect = (
     PhaseReported
     | MessageAdded
+    | UsageAdded
     | ToolCallBegan
     | ToolCallEnded
     | PrefixSettled

@@ -18,6 +18,7 @@ from errand_scheduler.lifecycle.effects import (
     SandboxOpened,
     ToolCallBegan,
     ToolCallEnded,
+    UsageAdded,
     WaitBegan,
     WaitOver,
 )
@@ -192,6 +193,8 @@ def _follow(tx: Tx, attempt: Attempt, effect: Effect, durations: Durations) -> A
     match effect:
         case PhaseReported(phase):
             return advance(tx, attempt, phase, durations)
+        case UsageAdded(usage):
+            progress.add_usage(tx, attempt.task_id, usage)
         case PrefixSettled(prefix):
             progress.settle_prefix(tx, attempt.task_id, prefix)
         case SandboxOpened(container_id):

@@ -15,14 +15,27 @@ from errand_scheduler.store.usage import NO_USAGE, Usage, usage_of
 
 _SELECT = """
     SELECT message_id, task_id, event_id, role, model, stop_reason, input_tokens, cache_write_tokens, cache_read_tokens,
-    output_tokens, cost_nanodollars, messages.created_time, content, content_sha256, blobs.size_bytes AS content_bytes
+    output_tokens, cost_nanodollars, messages.created_time, content, content_sha256, blobs.size_bytes AS content_bytes,
+    (SELECT first.message_id FROM messages AS first WHERE first.event_id = messages.replaces_event_id) AS replaces
     FROM messages LEFT JOIN blobs ON sha256 = content_sha256
+"""
+
+_SIZES = "SELECT event_id, length(content) AS bytes FROM messages"
+_STANDS = """
+    NOT EXISTS (
+        SELECT 1 FROM messages AS later
+        WHERE later.task_id = :task_id AND later.replaces_event_id <= messages.event_id
+        AND later.event_id > messages.event_id
+    )
 """
 
 
 @dataclass(frozen=True)
 class Message:
-    """One entry of the transcript; `content` is empty where it is a blob. `event_id` orders it."""
+    """One entry of the transcript; `content` is empty where it is a blob. `event_id` orders it.
+
+    From `replaces_message_id` on, it takes the place of all before it in what the model is sent; empty: of none.
+    """
 
     message_id: str
     role: Role
@@ -31,6 +44,7 @@ class Message:
     stop_reason: str = ""
     usage: Usage | None = None
     content_blob: Blob | None = None
+    replaces_message_id: str = ""
     task_id: str = ""
     event_id: int = 0
     created_time: int = 0
@@ -39,8 +53,8 @@ class Message:
 def sizes(task_id: str, *, after: int, limit: int) -> Query[Size]:
     """Where the task's messages after an event are, and how large."""
     return Query(
-        """
-        SELECT event_id, length(content) AS bytes FROM messages
+        f"""
+        {_SIZES}
         WHERE task_id = :task_id AND event_id > :after
         ORDER BY event_id
         LIMIT :limit
@@ -63,6 +77,33 @@ def between(task_id: str, *, after: int, last: int) -> Query[Message]:
     )
 
 
+def standing_sizes(task_id: str, *, after: int, limit: int) -> Query[Size]:
+    """The same of those alone in whose place no later one stands."""
+    return Query(
+        f"""
+        {_SIZES}
+        WHERE task_id = :task_id AND event_id > :after AND {_STANDS}
+        ORDER BY event_id
+        LIMIT :limit
+        """,
+        size,
+        {"task_id": task_id, "after": after, "limit": limit},
+    )
+
+
+def standing(task_id: str, *, after: int, last: int) -> Query[Message]:
+    """Of the task's messages after one event and up to another, those in whose place no later one stands."""
+    return Query(
+        f"""
+        {_SELECT}
+        WHERE task_id = :task_id AND event_id > :after AND event_id <= :last AND {_STANDS}
+        ORDER BY event_id
+        """,
+        _message,
+        {"task_id": task_id, "after": after, "last": last},
+    )
+
+
 def taken_ids(message_ids: Sequence[str]) -> Query[str]:
     """Those of the ids that are taken."""
     return Query(
@@ -78,12 +119,14 @@ def insert_all(tx: Tx, attempt: Attempt, added: Sequence[tuple[int, Message]]) -
         """
         INSERT INTO messages (
             message_id, task_id, attempt_id, event_id, role, model, stop_reason, input_tokens, cache_write_tokens,
-            cache_read_tokens, output_tokens, cost_nanodollars, created_time, content, content_sha256
+            cache_read_tokens, output_tokens, cost_nanodollars, created_time, content, content_sha256,
+            replaces_event_id
         )
         VALUES (
             :message_id, :task_id, :attempt_id, :event_id, :role, :model, :stop_reason, :input_tokens,
             :cache_write_tokens, :cache_read_tokens, :output_tokens, :cost_nanodollars, :now, :content,
-            :content_sha256
+            :content_sha256,
+            (SELECT event_id FROM messages WHERE message_id = :replaces AND task_id = :task_id)
         )
         """,
         [
@@ -97,6 +140,7 @@ def insert_all(tx: Tx, attempt: Attempt, added: Sequence[tuple[int, Message]]) -
                 "stop_reason": message.stop_reason,
                 "content": message.content,
                 "content_sha256": name_of(message.content_blob),
+                "replaces": message.replaces_message_id,
                 "now": tx.now_us,
                 **(NO_USAGE if message.usage is None else message.usage.columns()),
             }
@@ -114,6 +158,7 @@ def _message(row: sqlite3.Row) -> Message:
         stop_reason=row["stop_reason"],
         usage=None if row["input_tokens"] is None else usage_of(row),
         content_blob=referred(row["content_sha256"], row["content_bytes"]),
+        replaces_message_id=row["replaces"] or "",
         task_id=row["task_id"],
         event_id=row["event_id"],
         created_time=row["created_time"],

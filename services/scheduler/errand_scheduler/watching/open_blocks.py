@@ -60,7 +60,7 @@ def covered_by(body: EventBody) -> Covered | None:
             return Covered(before_step_id=body.step_started.step_id)
         case "step_finished" if body.step_finished.step_id:
             return Covered(step_id=body.step_finished.step_id)
-        case "model_delayed" | "sandbox_adopted":
+        case "model_delayed" | "reply_dropped" | "conversation_shortened" | "sandbox_adopted":
             return Covered(all_words=True)
         case "attempt_phase_changed" if body.attempt_phase_changed.phase in _FINAL:
             return Covered(everything=True)

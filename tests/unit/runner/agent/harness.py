@@ -11,7 +11,15 @@ from typing import Any
 
 from errand_runner.agent.agent import Agent
 from errand_runner.agent.choice import Choice, settle_prefix
-from errand_runner.agent.facts import Fact, MessageAppended, PrefixFrozen, ToolFinished, ToolStarted, TurnEnded
+from errand_runner.agent.facts import (
+    ConversationShortened,
+    Fact,
+    MessageAppended,
+    PrefixFrozen,
+    ToolFinished,
+    ToolStarted,
+    TurnEnded,
+)
 from errand_runner.agent.loop import run_turn
 from errand_runner.agent.model import Model
 from errand_runner.agent.prices import PriceList
@@ -60,6 +68,8 @@ class Record:
 
     prefix: bytes = b""
     messages: list[MessageAppended] = field(default_factory=list)
+    kept: list[Message] = field(default_factory=list)
+    """All messages, those that take the place of others too."""
     calls: dict[str, ToolFinished | None] = field(default_factory=dict)
 
     def keep(self, fact: Fact) -> None:
@@ -68,15 +78,17 @@ class Record:
                 self.prefix = fact.prefix.to_bytes()
             case MessageAppended():
                 self.messages.append(fact)
+                self.kept.append(Message(fact.message_id, fact.role, fact.content))
+            case ConversationShortened():
+                self.kept.append(fact.message)
             case ToolStarted():
                 self.calls[fact.tool_use_id] = None
             case ToolFinished():
                 self.calls[fact.tool_use_id] = fact
 
     def restore(self) -> Transcript:
-        messages = [Message(fact.message_id, fact.role, fact.content) for fact in self.messages]
         calls = [CallRecord(call, _result(finished)) for call, finished in self.calls.items()]
-        return Transcript.restore(Prefix.from_bytes(self.prefix), messages, calls)
+        return Transcript.restore(Prefix.from_bytes(self.prefix), self.kept, calls)
 
 
 @dataclass

@@ -119,11 +119,6 @@ async def test_a_service_that_stays_away_ends_the_turn_with_words_and_can_be_sen
         (Failure(400, "invalid_request_error", "no"), EndReason.MODEL_REQUEST, "refused the request (400): no"),
         (Failure(402, "billing_error", "no credit"), EndReason.PARKED, "Raise it, then send the task on"),
         (Reply([Text("I")], stop_reason="refusal", refusal="bio"), EndReason.MODEL_REFUSED, "declined to go on (bio)"),
-        (
-            Reply([Text("I")], stop_reason="model_context_window_exceeded"),
-            EndReason.CONTEXT,
-            "Start a new task for what is left",
-        ),
     ],
 )
 async def test_what_no_repetition_mends_ends_at_once_with_its_cause_and_its_cure(
@@ -137,3 +132,16 @@ async def test_what_no_repetition_mends_ends_at_once_with_its_cause_and_its_cure
     assert task.time.slept == []
     assert [fact.role for fact in task.record.messages] == [Role.USER]
     assert [fact for fact in task.facts if isinstance(fact, MessageAppended)] == task.record.messages
+
+
+async def test_a_model_that_is_retired_while_the_task_rests_is_told_and_not_replaced(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    gone = Failure(404, "not_found_error", "model: claude-sonnet-5-5")
+    async with errand(in_turn(DONE, gone), supervisor, tmp_path) as task:
+        await task.turn("Go")
+        task.transcript = task.record.restore()
+        ended = await task.turn("And this")
+        assert ended.reason is EndReason.MODEL_REQUEST
+        assert "does not have claude-sonnet-5-5, which this task works with" in ended.text
+        assert {request["model"] for request in task.claude.requests} == {"claude-sonnet-5-5"}

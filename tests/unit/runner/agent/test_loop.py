@@ -130,12 +130,33 @@ async def test_a_wrong_call_is_answered_with_words(
         assert words in task.results[0]["content"]
 
 
-async def test_a_call_that_was_cut_at_the_output_limit_is_never_run(supervisor: Supervisor, tmp_path: Path) -> None:
-    cut = ToolUse("bash", {"command": "touch trace", "timeout_s": 60}, "t1", cut_after_chars=30)
-    script = in_turn(Reply([Text("I write."), cut], stop_reason="max_tokens"), DONE)
-    async with errand(script, supervisor, tmp_path) as task:
+CUT = Reply(
+    [Text("I write."), ToolUse("bash", {"command": "touch trace", "timeout_s": 60}, "t1", cut_after_chars=30)],
+    stop_reason="max_tokens",
+)
+
+
+async def test_a_call_that_was_cut_at_the_output_limit_is_asked_for_again_with_more_room(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    async with errand(in_turn(CUT, Reply([bash("touch trace", "t1")]), DONE), supervisor, tmp_path) as task:
+        assert (await task.turn("Go")).reason is EndReason.COMPLETED
+        first, second, third = task.claude.requests
+        assert second == first | {"max_tokens": 2 * first["max_tokens"]}
+        assert third["max_tokens"] == first["max_tokens"]
+        assert (task.folder / "trace").exists()
+        recorded = [{"role": fact.role, "content": json.loads(fact.content)} for fact in task.record.messages]
+        assert third["messages"] == recorded[:-1]
+    assert "I write." not in str(recorded)
+
+
+async def test_a_call_that_is_cut_with_more_room_too_is_kept_and_never_run(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    async with errand(in_turn(CUT, CUT, DONE), supervisor, tmp_path) as task:
         assert (await task.turn("Go")).reason is EndReason.COMPLETED
         assert task.results == [{"type": "tool_result", "tool_use_id": "t1", "content": CUT_OFF, "is_error": True}]
+        assert task.messages[1]["content"][0] == {"type": "text", "text": "I write."}
         assert not (task.folder / "trace").exists()
     assert not any(isinstance(fact, ToolStarted) for fact in task.facts)
 
@@ -153,17 +174,21 @@ async def test_a_reply_without_end_is_stopped(supervisor: Supervisor, tmp_path: 
         assert len(task.claude.requests) == 4
 
 
-async def test_a_conversation_that_outgrew_the_model_says_so(supervisor: Supervisor, tmp_path: Path) -> None:
-    script = in_turn(Reply([bash("seq 20000")]), DONE)
-    async with errand(script, supervisor, tmp_path, context_tokens=5000) as task:
-        assert (await task.turn("Go")).reason is EndReason.CONTEXT
-
-
 async def test_a_paused_turn_is_sent_back_as_it_is(supervisor: Supervisor, tmp_path: Path) -> None:
     search = Raw({"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}})
     async with errand(in_turn(Reply([search], stop_reason="pause_turn"), DONE), supervisor, tmp_path) as task:
         assert (await task.turn("Search")).reason is EndReason.COMPLETED
         assert [message["role"] for message in task.messages] == ["user", "assistant"]
+
+
+async def test_a_turn_that_is_paused_for_ever_is_stopped(supervisor: Supervisor, tmp_path: Path) -> None:
+    def pausing(request: Request) -> Reply:
+        search = {"type": "server_tool_use", "id": f"srvtoolu_{request.number}", "name": "web_search", "input": {}}
+        return Reply([Raw(search)], stop_reason="pause_turn")
+
+    async with errand(pausing, supervisor, tmp_path) as task:
+        assert (await task.turn("Search")).reason is EndReason.MODEL_REQUEST
+        assert len(task.claude.requests) == 6
 
 
 @pytest.mark.parametrize("blank", [Reply([]), Reply([Text(" \n")]), Reply([Thinking("Hm.")])])

@@ -8,6 +8,8 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 
 from errand_runner.agent.exchange import (
+    Begun,
+    ContentRefused,
     ContextOverflow,
     KeyRefused,
     ModelError,
@@ -18,6 +20,7 @@ from errand_runner.agent.exchange import (
     Reply,
     Request,
     RequestRefused,
+    RequestTooLarge,
     UnknownModel,
 )
 from errand_runner.agent.model import Abilities, Model
@@ -52,7 +55,8 @@ async def ask(model: Model, request: Request = HELLO) -> tuple[list[Piece], Repl
         async for piece in stream:
             if isinstance(piece, Reply):
                 return pieces, piece
-            pieces.append(piece)
+            if isinstance(piece, Piece):
+                pieces.append(piece)
     raise AssertionError("a stream ends with a reply or an error")
 
 
@@ -135,6 +139,13 @@ async def test_a_service_that_falls_silent_is_given_up() -> None:
     assert error.cause == "the model's service fell silent"
 
 
+async def test_a_slow_reply_counts_however_long_it_takes_while_it_goes_on() -> None:
+    slow = Scripted([Text("one two three four")], pace_s=0.15)
+    async with serving(in_turn(slow), silence_s=1.0) as model:
+        _, reply = await ask(model)
+    assert reply.blocks == [{"type": "text", "text": "one two three four"}]
+
+
 async def test_a_service_that_never_begins_to_answer_is_given_up() -> None:
     async def asleep(request: object) -> Scripted:
         await asyncio.sleep(2)
@@ -179,9 +190,9 @@ async def test_trouble_may_come_with_a_wait() -> None:
         (Failure(403, "permission_error", "Not for this key"), KeyRefused),
         (Failure(404, "not_found_error", "model: none"), UnknownModel),
         (Failure(404, "", "Not Found"), RequestRefused),
-        (Failure(400, "invalid_request_error", "nonsense"), RequestRefused),
+        (Failure(400, "invalid_request_error", "nonsense"), ContentRefused),
         (Failure(400, "invalid_request_error", "prompt is too long: 2 tokens > 1 maximum"), ContextOverflow),
-        (Failure(413, "request_too_large", "too large"), ContextOverflow),
+        (Failure(413, "request_too_large", "too large"), RequestTooLarge),
     ],
 )
 async def test_what_no_repetition_mends_is_told_apart(answer: Failure, expected: type[ModelError]) -> None:
@@ -225,8 +236,8 @@ async def test_closing_the_stream_leaves_at_once() -> None:
     async with serving(in_turn(Scripted([Text("one two")], cut=Cut.SILENCE))) as model:
         async with asyncio.timeout(20):
             async with aclosing(model.stream(HELLO)) as stream:
-                piece = await anext(stream)
-    assert isinstance(piece, Piece)
+                told = [await anext(stream), await anext(stream)]
+    assert [type(each) for each in told] == [Begun, Piece]
 
 
 async def test_a_cancelled_reader_leaves_at_once() -> None:
@@ -259,6 +270,8 @@ async def test_a_known_model_is_asked_for_summaries_of_its_thoughts() -> None:
             32_000,
             {"type": "adaptive", "display": "summarized"},
             frozenset({"low", "medium", "high", "xhigh", "max"}),
+            longest_reply=128_000,
+            context=1_000_000,
         )
 
 

@@ -76,8 +76,8 @@ async def test_a_turn_without_tools_leaves_a_steer_for_later(supervisor: Supervi
 
 
 async def test_a_steer_joins_whatever_else_claude_is_told_in_mid_work(supervisor: Supervisor, tmp_path: Path) -> None:
-    cut = ToolUse("bash", {"command": "touch trace"}, "t1", cut_after_chars=15)
-    script = in_turn(Reply([cut], stop_reason="max_tokens"), Reply([Text("One,")], stop_reason="max_tokens"), DONE)
+    cut = Reply([ToolUse("bash", {"command": "touch trace"}, "t1", cut_after_chars=15)], stop_reason="max_tokens")
+    script = in_turn(cut, cut, Reply([Text("One,")], stop_reason="max_tokens"), DONE)
     async with errand(script, supervisor, tmp_path) as task:
         task.steers += [steering("A", "inp_1"), steering("B", "inp_2")]
         assert (await task.turn("Go")).reason is EndReason.COMPLETED

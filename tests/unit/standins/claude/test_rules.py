@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.standins.claude.prefix import Cache, chain_of, sign
-from tests.standins.claude.rules import Refused, check, check_length
+from tests.standins.claude.rules import COMPACTION_BETA, Refused, check, check_length
 
 USE = {"type": "tool_use", "id": "t1", "name": "bash", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "t1", "content": "ok"}
@@ -73,6 +73,46 @@ def test_what_the_api_refuses_is_refused_with_its_reason(bad: dict[str, Any], me
     with pytest.raises(Refused, match=message) as caught:
         check(bad)
     assert caught.value.failure.status == 400
+
+
+SUMMARY = {"type": "compaction", "content": "So far", "signature": sign("compaction", "So far")}
+SUMMARISE = {"compaction": {"type": "summarize"}}
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        body(HELLO, **SUMMARISE),
+        body(HELLO, says("assistant", USE), says("user", RESULT), **SUMMARISE),
+        body(says("assistant", SUMMARY)),
+        body(says("assistant", SUMMARY), says("assistant", USE), says("user", RESULT)),
+        body(says("assistant", SUMMARY), HELLO, **SUMMARISE),
+    ],
+)
+def test_a_summary_is_asked_for_and_sent_back_by_who_knows_them(good: dict[str, Any]) -> None:
+    check(good, betas={COMPACTION_BETA})
+    chain_of(good)
+    with pytest.raises(Refused, match="needs the beta"):
+        check(good)
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        (body(HELLO, says("assistant", words("Hi")), **SUMMARISE), "compaction_incomplete_turn"),
+        (body(HELLO, says("assistant", SUMMARY)), "compaction_block_misplaced"),
+        (body(says("assistant", SUMMARY), says("assistant", SUMMARY)), "compaction_block_ambiguous"),
+        (body(says("assistant", {**SUMMARY, "content": "Not so"})), "compaction_signature_invalid"),
+    ],
+)
+def test_a_summary_out_of_place_is_refused_with_its_code(bad: dict[str, Any], code: str) -> None:
+    def take() -> None:
+        check(bad, betas={COMPACTION_BETA})
+        chain_of(bad)
+
+    with pytest.raises(Refused) as caught:
+        take()
+    assert caught.value.failure.error_code == code
 
 
 def test_a_prompt_that_does_not_fit_is_refused() -> None:

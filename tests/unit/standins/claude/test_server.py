@@ -10,9 +10,12 @@ from typing import Any
 import aiohttp
 import anthropic
 import pytest
+from anthropic.types.beta import BetaRawMessageStreamEvent
+from pydantic import TypeAdapter
 
 from tests.demo.story import PROMPT
-from tests.standins.claude import ClaudeStandin, Reply, Request, Text, Thinking, ToolUse, in_turn
+from tests.standins.claude import ClaudeStandin, Reply, Request, Summary, Text, Thinking, ToolUse, in_turn
+from tests.standins.claude.rules import COMPACTION_BETA
 
 ROOT = Path(__file__).parents[4]
 BODY: dict[str, Any] = {
@@ -62,6 +65,22 @@ def pydantic_event(event: dict[str, Any]) -> dict[str, Any]:
     parsed = adapter.validate_python(event)
     assert parsed.model_extra in (None, {})
     return event
+
+
+@pytest.mark.parametrize("content", ["So far", None])
+async def test_a_summary_is_of_the_sdks_own_types(http: aiohttp.ClientSession, content: str | None) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(BetaRawMessageStreamEvent)
+    asked = {**BODY, "compaction": {"type": "summarize"}}
+    async with ClaudeStandin(in_turn(Reply([Summary(content)]))) as claude:
+        known = {**headers(claude), "anthropic-beta": COMPACTION_BETA}
+        response = await http.post(f"{claude.url}/v1/messages", json=asked, headers=known)
+        lines = [line for line in (await response.text()).splitlines() if line.startswith("data: ")]
+    events = [json.loads(line.removeprefix("data: ")) for line in lines]
+    told = [adapter.validate_python(event) for event in events if event["type"] != "ping"]
+    assert all(event.model_extra in (None, {}) for event in told)
+    ending = told[-2]
+    assert ending.delta.stop_reason == "compaction"
+    assert [each.type for each in ending.usage.iterations] == ["compaction"]
 
 
 async def test_the_models_api_speaks_the_sdks_types() -> None:

@@ -34,6 +34,7 @@ export class Story {
     pullRequest = null;
     pushed = null;
     model = "";
+    context = null;
     usage = NO_USAGE;
     network = NO_NETWORK;
     /** Whether everything that had happened before was heard. */
@@ -101,6 +102,16 @@ export class Story {
                 return undefined;
             case "message_appended":
                 return detail.role === "assistant" ? this.#said(detail, time) : this.#took(detail, time);
+            case "conversation_shortened":
+                this.usage = addUsage(this.usage, detail.usage);
+                this.#entries.dropUnfinished();
+                return addQuiet(this.#entries, kind, detail, time);
+            case "reply_dropped":
+                this.usage = addUsage(this.usage, detail.usage);
+                return this.#entries.dropUnfinished();
+            case "context_measured":
+                this.context = { used: detail.used_tokens, limit: detail.limit_tokens };
+                return undefined;
             case "tool_call_started":
                 return this.#toolStarted(detail, time);
             case "tool_call_finished":

@@ -6,6 +6,7 @@ const WORDS = {
     attempt_frozen: ({ reason }) => (reason ? `Paused: ${reason}` : "Paused, since the host was cut off"),
     attempt_thawed: ({ frozen_duration: paused }) =>
         paused === undefined ? "Goes on" : `Goes on after ${duration(paused)}`,
+    conversation_shortened: ({ summary }) => summary,
     sandbox_adopted: () => "Taken up again in the same container",
     sandbox_replaced: ({ reason }) => `Goes on in a new container, with its files: ${reason}`,
     engine_away: ({ reason, patience_duration: patience }) =>
