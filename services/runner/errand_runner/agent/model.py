@@ -169,7 +169,7 @@ class Model:
         if request.sums_up:
             beta = self._client.beta.messages
             return await beta.stream(**arguments, betas=[_COMPACTION], compaction={"type": "summarize"}).__aenter__()
-        if any(block.get("type") == COMPACTION for block in _first(request)):
+        if _begins_with_summary(request):
             # Who sends a summary back says that they know them.
             arguments["extra_headers"] = {"anthropic-beta": _COMPACTION}
         return await self._client.messages.stream(**arguments).__aenter__()
@@ -234,8 +234,9 @@ def _arguments(request: Request) -> dict[str, Any]:
     return {**params, "messages": messages, "cache_control": _CACHE}
 
 
-def _first(request: Request) -> Sequence[Block]:
-    return cast(Sequence[Block], request.messages[0]["content"])
+def _begins_with_summary(request: Request) -> bool:
+    blocks = [cast(Sequence[Block], message["content"]) for message in request.messages[:1]]
+    return any(block.get("type") == COMPACTION for first in blocks for block in first)
 
 
 async def _next_event(stream: AsyncMessageStream[None] | BetaAsyncMessageStream[None], deadline: float | None) -> Any:
