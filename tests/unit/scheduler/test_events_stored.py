@@ -133,8 +133,8 @@ async def test_a_message_may_stand_in_the_place_of_others_which_stay_to_be_read(
     standing: list[list[str]] = []
     for number, message in enumerate(added, start=1):
         await send(world, holder, told(number, effect=MessageAdded(message)))
-        found = await world.reader.all(messages.standing(task_id, after=0, last=1 << 60))
-        assert len(await world.reader.all(messages.standing_sizes(task_id, after=0, limit=10))) == len(found)
+        found = await world.reader.all(messages.between(task_id, after=0, last=1 << 60, standing=True))
+        assert len(await world.reader.all(messages.sizes(task_id, after=0, limit=10, standing=True))) == len(found)
         standing.append([each.message_id for each in found])
     assert standing == [[a], [a, b], [a, c], [a, c, d], [e]]
     stored = await world.reader.all(messages.between(task_id, after=0, last=1 << 60))
@@ -150,7 +150,7 @@ async def test_a_message_takes_no_place_of_another_tasks_messages(world: World) 
     await send(world, other, told(1, effect=MessageAdded(stray)))
     for each in (holder, other):
         task_id = (await world.attempt(each.attempt_id)).task_id
-        assert len(await world.reader.all(messages.standing(task_id, after=0, last=1 << 60))) == 1
+        assert len(await world.reader.all(messages.between(task_id, after=0, last=1 << 60, standing=True))) == 1
 
 
 async def test_what_no_message_holds_is_paid_too(world: World) -> None:

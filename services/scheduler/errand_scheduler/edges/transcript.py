@@ -29,9 +29,9 @@ async def transcript(reader: Reader, blobs: Blobs, task_id: str) -> AsyncIterato
         yield pb.GetTranscriptResponse(prefix=prefix)
     after, last_role = 0, None
     while (
-        last := await _last_of_piece(reader, messages.standing_sizes(task_id, after=after, limit=_READ_ROWS))
+        last := await _last_of_piece(reader, messages.sizes(task_id, after=after, limit=_READ_ROWS, standing=True))
     ) is not None:
-        for message in await reader.all(messages.standing(task_id, after=after, last=last)):
+        for message in await reader.all(messages.between(task_id, after=after, last=last, standing=True)):
             yield pb.GetTranscriptResponse(message=wire.message(message))
             async for chunk in _contents(blobs, message.content_blob):
                 yield chunk

@@ -21,8 +21,8 @@ _SELECT = """
 """
 
 _SIZES = "SELECT event_id, length(content) AS bytes FROM messages"
-_STANDS = """
-    NOT EXISTS (
+_AND_STANDS = """
+    AND NOT EXISTS (
         SELECT 1 FROM messages AS later
         WHERE later.task_id = :task_id AND later.replaces_event_id <= messages.event_id
         AND later.event_id > messages.event_id
@@ -50,12 +50,12 @@ class Message:
     created_time: int = 0
 
 
-def sizes(task_id: str, *, after: int, limit: int) -> Query[Size]:
-    """Where the task's messages after an event are, and how large."""
+def sizes(task_id: str, *, after: int, limit: int, standing: bool = False) -> Query[Size]:
+    """Where the task's messages after an event are, and how large; or of those alone that are `standing`, as below."""
     return Query(
         f"""
         {_SIZES}
-        WHERE task_id = :task_id AND event_id > :after
+        WHERE task_id = :task_id AND event_id > :after {_AND_STANDS if standing else ""}
         ORDER BY event_id
         LIMIT :limit
         """,
@@ -64,39 +64,13 @@ def sizes(task_id: str, *, after: int, limit: int) -> Query[Size]:
     )
 
 
-def between(task_id: str, *, after: int, last: int) -> Query[Message]:
-    """The task's messages after one event and up to another, oldest first."""
+def between(task_id: str, *, after: int, last: int, standing: bool = False) -> Query[Message]:
+    """The task's messages after one event and up to another, oldest first; or those alone that are `standing`: in whose
+    place no later one stands."""
     return Query(
         f"""
         {_SELECT}
-        WHERE task_id = :task_id AND event_id > :after AND event_id <= :last
-        ORDER BY event_id
-        """,
-        _message,
-        {"task_id": task_id, "after": after, "last": last},
-    )
-
-
-def standing_sizes(task_id: str, *, after: int, limit: int) -> Query[Size]:
-    """The same of those alone in whose place no later one stands."""
-    return Query(
-        f"""
-        {_SIZES}
-        WHERE task_id = :task_id AND event_id > :after AND {_STANDS}
-        ORDER BY event_id
-        LIMIT :limit
-        """,
-        size,
-        {"task_id": task_id, "after": after, "limit": limit},
-    )
-
-
-def standing(task_id: str, *, after: int, last: int) -> Query[Message]:
-    """Of the task's messages after one event and up to another, those in whose place no later one stands."""
-    return Query(
-        f"""
-        {_SELECT}
-        WHERE task_id = :task_id AND event_id > :after AND event_id <= :last AND {_STANDS}
+        WHERE task_id = :task_id AND event_id > :after AND event_id <= :last {_AND_STANDS if standing else ""}
         ORDER BY event_id
         """,
         _message,
