@@ -42,6 +42,15 @@ STEPS = st.builds(
     trouble=st.sampled_from([None, None, Cut.END_OF_FILE, Cut.ABORT, Cut.ERROR_EVENT, OVERLOADED]),
 )
 
+CUT_OFF_IN_A_ROW = 3
+"""How often in a row the loop takes a reply that was cut off; one more ends the turn (test_loop.py holds it)."""
+
+
+def is_bearable(steps: Sequence[Step]) -> bool:
+    """Says whether the loop goes on to the closing word: it gives up on a Claude that is cut off time after time."""
+    runs = (len(list(run)) for cut, run in itertools.groupby(step.stop_reason == "max_tokens" for step in steps) if cut)
+    return max(runs, default=0) <= CUT_OFF_IN_A_ROW
+
 
 class Script:
     """Goes through the steps, each of which goes wrong once, to a closing word."""
@@ -80,7 +89,7 @@ class CountedTools:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(STEPS, max_size=4), st.lists(st.integers(1, 12), max_size=6))
+@given(st.lists(STEPS, max_size=6).filter(is_bearable), st.lists(st.integers(1, 12), max_size=6))
 def test_a_history_goes_on_from_its_record(steps: Sequence[Step], crashes: Sequence[int]) -> None:
     asyncio.run(check(steps, crashes))
 
