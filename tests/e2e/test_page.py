@@ -1,11 +1,12 @@
 """An errand from a phone's browser: signed in, sent, watched, steered, stopped and sent on."""
 
+import asyncio
 import base64
 import re
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.demo.stack import REPOSITORY
 from tests.e2e.browser import open_phone_without_cookies
@@ -259,6 +260,36 @@ async def test_the_list_moves_with_its_tasks(signed_in, phone, project):
     await expect(row).to_contain_text("Running")
     await expect(page.get_by_role("listitem").first).to_contain_text("Steps: sleep 600")
     await phone.stop(task)
+    await expect(row).to_contain_text("Cancelled")
+
+
+async def test_what_happens_to_a_new_task_while_the_list_reads_it_is_seen(signed_in, phone, project):
+    page, follows, read, over = signed_in.page, asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    def heard(payload: str | bytes) -> None:
+        if '"caught_up"' in str(payload):
+            follows.set()
+        if '"task_status_changed"' in str(payload) and '"cancelled"' in str(payload):
+            over.set()
+
+    async def answered_late(route: Route) -> None:
+        answer = await route.fetch()
+        read.set()
+        async with asyncio.timeout(30):
+            await over.wait()
+        await route.fulfill(response=answer)
+
+    page.on("websocket", lambda socket: socket.on("framereceived", heard))
+    await page.route("**/v1/tasks/tsk_*", answered_late)
+    await page.reload()
+    async with asyncio.timeout(30):
+        await follows.wait()
+        await page.wait_for_load_state("networkidle")
+        task = await phone.create_task(project, "Steps: sleep 600")
+        await read.wait()
+    await phone.stop(task)
+
+    row = page.get_by_role("listitem").filter(has=page.locator(f"[href='#/tasks/{task['task_id']}']"))
     await expect(row).to_contain_text("Cancelled")
 
 

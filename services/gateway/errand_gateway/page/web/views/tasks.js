@@ -16,7 +16,8 @@ export class TasksView {
     #app;
     #rows = new Map();
     #next = "";
-    #asking = new Set();
+    /** The tasks that are being read, each with what happened to it meanwhile: it may be newer than what comes of that. */
+    #asking = new Map();
     #readings = 0;
     /** What happened while the list was read: it may be newer than what comes of that. */
     #held = null;
@@ -62,9 +63,12 @@ export class TasksView {
         }
     }
 
-    #happened({ kind, task_id: taskId, detail }) {
+    #happened(event) {
+        const { kind, task_id: taskId, detail } = event;
         const row = this.#rows.get(taskId);
-        if (!row) {
+        if (this.#asking.has(taskId)) {
+            this.#asking.get(taskId).push(event);
+        } else if (!row) {
             this.#readNew(taskId);
         } else if (kind === "task_status_changed") {
             row.change({ status: detail.status, status_reason: detail.status_reason });
@@ -119,10 +123,8 @@ export class TasksView {
 
     /** A task that the list does not know: a new one, or one of those that are still to come. */
     async #readNew(taskId) {
-        if (this.#asking.has(taskId)) {
-            return;
-        }
-        this.#asking.add(taskId);
+        const meanwhile = [];
+        this.#asking.set(taskId, meanwhile);
         try {
             const { task } = await this.#app.api.get(`/v1/tasks/${encodeURIComponent(taskId)}`);
             const projects = await this.#projects([task]);
@@ -134,6 +136,9 @@ export class TasksView {
             this.#fail(error);
         } finally {
             this.#asking.delete(taskId);
+        }
+        if (this.#rows.has(taskId)) {
+            meanwhile.forEach((event) => this.#happened(event));
         }
     }
 
