@@ -11,6 +11,7 @@ import pytest
 from errand.v1 import account_service_pb2 as accounts
 from errand.v1 import task_pb2
 from errand_common.errors import ErrandError, from_rpc_error
+from errand_common.wire import duration
 from tests.integration.scheduling import IDS, REPOSITORY, Person, Stack
 
 SIXTY_FOUR_KIB = 64 * 1024
@@ -63,6 +64,9 @@ async def test_one_wrong_value_changes_nothing(running: Stack) -> None:
         {"image": "node:24", "model_choice": task_pb2.ModelChoice(model="m" * 129)},
         {"image": "node:24", "model_choice": task_pb2.ModelChoice(effort=99)},  # type: ignore[arg-type]  # none has it
         {"image": "node:24", "model_choice": task_pb2.ModelChoice(thinking_display=99)},  # type: ignore[arg-type]
+        {"image": "node:24", "check": task_pb2.Check(script="a\0b")},
+        {"image": "node:24", "check": task_pb2.Check(script="true", limit_duration=duration(9.0))},
+        {"image": "node:24", "check": task_pb2.Check(script="true", limit_duration=duration(3601.0))},
         {"image": "node:24", "request_id": "k" * 129},
     )
     for wrong in wrongs:
@@ -82,6 +86,17 @@ async def test_a_model_is_chosen_with_its_effort_and_given_up_again(running: Sta
     assert (await update(person, project_id, image="node:22")).model_choice == choice
     assert (await listed(person))[0].model_choice == choice
     assert (await update(person, project_id, model_choice=task_pb2.ModelChoice())).model_choice.model == ""
+
+
+async def test_a_check_is_declared_with_its_limit_and_given_up_again(running: Stack) -> None:
+    person = await running.sign_in()
+    project_id = (await person.add_project()).project_id
+    declared = task_pb2.Check(script="make test\n", limit_duration=duration(90.0))
+    assert (await update(person, project_id, check=declared)).check == declared
+    assert (await update(person, project_id, image="node:22")).check == declared
+    assert (await listed(person))[0].check == declared
+    usual = task_pb2.Check(script="", limit_duration=duration(900.0))
+    assert (await update(person, project_id, check=task_pb2.Check())).check == usual
 
 
 async def test_nobody_else_may_change_it(running: Stack) -> None:

@@ -144,6 +144,15 @@ class EgressOutcome(StrEnum):
     CUT_OFF = "cut_off"
 
 
+class CheckOutcome(StrEnum):
+    """What came of a project's declared check: `not_run` where it could not be, and so says nothing of the work."""
+
+    NONE_DECLARED = "none_declared"
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_RUN = "not_run"
+
+
 class InputKind(StrEnum):
     """When an input reaches the model."""
 

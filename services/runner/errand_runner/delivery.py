@@ -11,11 +11,11 @@ from errand.v1.runner_pb2 import Assignment
 from errand_common.clock import Clock
 from errand_common.errors import ErrandError
 from errand_common.values import FailureReason
-from errand_runner.agent.facts import TurnEnded
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools.outcome import Refused
 from errand_runner.dispatch import Dispatch
 from errand_runner.ending import AttemptFailed
+from errand_runner.finish import Finish
 from errand_runner.git import GitFailed
 from errand_runner.outage import HostAway
 from errand_runner.pull_request import body_of, title_of
@@ -76,12 +76,12 @@ class Delivery:
             f"{branch} is pushed; its pull request is {opened.url}. If it was open before, its words are as they were."
         )
 
-    async def open_pull_request(self, changes: Changes, ended: TurnEnded) -> None:
+    async def open_pull_request(self, changes: Changes, finish: Finish) -> None:
         """See that there is one for what was pushed. Raises AttemptFailed."""
         task, started_s = self.assignment.task, self.clock.boot_s()
         title = title_of(self.redactor.text(task.prompt))
         try:
-            await self._opened(title, ended.text, changes)
+            await self._opened(title, finish.result, changes)
         except (ErrandError, HostAway) as exc:
             message = f"{task.branch} is pushed, but its pull request could not be opened: {exc}; send the task on"
             raise AttemptFailed(FailureReason.PULL_REQUEST, message) from exc

@@ -58,6 +58,7 @@ def project(row: Project) -> task_pb2.Project:
             effort=number(task_pb2.Effort, row.model_choice.effort),
             thinking_display=number(task_pb2.ThinkingDisplay, row.model_choice.thinking_display),
         ),
+        check=task_pb2.Check(script=row.check.script, limit_duration=duration(row.check.limit_s)),
     )
 
 

@@ -147,6 +147,20 @@ async def test_a_model_is_chosen_in_the_words_of_its_api(gateway: Running, sched
     ]
 
 
+async def test_a_check_is_declared_with_its_limit_in_seconds(gateway: Running, scheduler: SchedulerDouble) -> None:
+    async with gateway.client(scheduler.new_session()) as client:
+        check = {"script": "make test", "limit_duration": 90.0}
+        changed = await client.patch("/v1/projects/prj_1", json={"check": check})
+        odd = await client.patch("/v1/projects/prj_1", json={"check": {"limit_duration": 1e300}})
+
+    assert changed.json()["project"]["check"] == check
+    assert (odd.status_code, odd.json()["reason"]) == (400, "INVALID")
+    asked = nouns.Check(script="make test", limit_duration=duration(90.0))
+    assert [call.request for call in scheduler.asked("UpdateProject")] == [
+        accounts.UpdateProjectRequest(project_id="prj_1", check=asked)
+    ]
+
+
 async def test_what_a_project_reaches_is_replaced_and_a_host_is_allowed(
     gateway: Running, scheduler: SchedulerDouble
 ) -> None:

@@ -7,10 +7,10 @@ from errand.v1.runner_pb2 import Assignment, AttemptRef
 from errand.v1.task_pb2 import Task
 from errand_common.clock import Clock
 from errand_common.errors import Denied, ErrandError
-from errand_runner.agent.facts import EndReason, TurnEnded
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools.outcome import Refused
 from errand_runner.delivery import Delivery
+from errand_runner.finish import Finish
 from errand_runner.git import GitFailed
 from errand_runner.workspace import Changes
 
@@ -76,7 +76,7 @@ async def test_a_pull_request_shows_no_secret_that_stood_in_the_prompt_or_in_the
     delivery = Delivery(assignment, asked, asked, Clock(), at_once, Redactor([SECRET]))  # type: ignore[arg-type]
     changes = Changes("c0ffee", commits=1, files=1, insertions=1, deletions=0)
 
-    await delivery.open_pull_request(changes, TurnEnded(EndReason.COMPLETED, f"It works with {SECRET}."))
+    await delivery.open_pull_request(changes, Finish(result=f"It works with {SECRET}.", changes=changes))
 
     (request,) = asked.requests
     assert request.title == "Log in with [redacted]"

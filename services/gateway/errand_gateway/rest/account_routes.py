@@ -17,6 +17,7 @@ from errand_gateway.rest.models import (
 )
 from errand_gateway.rest.parameters import IdempotencyKey, PageSize, PageToken, SessionToken
 from errand_gateway.scheduler.accounts import Accounts, Egress
+from errand_gateway.scheduler.check import Check
 from errand_gateway.scheduler.connection import JsonObject
 from errand_gateway.scheduler.model_choice import ModelChoice
 from errand_gateway.text import Text
@@ -47,6 +48,15 @@ class ModelWish(BaseModel):
     thinking_display: Annotated[Text, Field(description="summarized or omitted; empty: a summary")] = ""
 
 
+class CheckWish(BaseModel):
+    """What decides whether the work of a project's tasks holds."""
+
+    script: Annotated[
+        Text, Field(description="A shell script of at most 64 KiB, run on what a task pushed; empty for none")
+    ] = ""
+    limit_duration: Annotated[float | None, Field(description="10 to 3600 seconds; left out: 900")] = None
+
+
 class AllowHost(BaseModel):
     """Asks for a host to be allowed."""
 
@@ -74,6 +84,7 @@ class UpdateProject(BaseModel):
         ModelWish | None,
         Field(description="Replaces the model of its new tasks; those that have begun keep theirs"),
     ] = None
+    check: Annotated[CheckWish | None, Field(description="Replaces the check that its tasks are judged by")] = None
 
 
 class AccountRoutes:
@@ -147,7 +158,7 @@ class AccountRoutes:
         self, token: SessionToken, project_id: str, body: UpdateProject, key: IdempotencyKey = ""
     ) -> JsonObject:
         """Changes the settings of a project; tasks go by them from their next attempt on."""
-        egress, choice = body.egress, body.model_choice
+        egress, choice, check = body.egress, body.model_choice, body.check
         return await self._accounts.update_project(
             token,
             request_id=key,
@@ -157,6 +168,7 @@ class AccountRoutes:
             read_repositories=body.read_repositories,
             egress=None if egress is None else Egress(egress.mode, egress.presets, egress.hosts),
             model_choice=None if choice is None else ModelChoice(choice.model, choice.effort, choice.thinking_display),
+            check=None if check is None else Check(check.script, check.limit_duration),
         )
 
     async def allow_host(self, token: SessionToken, project_id: str, body: AllowHost) -> JsonObject:

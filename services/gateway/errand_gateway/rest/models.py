@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, JsonValue
 
+from errand_gateway.rest.finish_models import Check
+
 Instant = Annotated[str, Field(description="RFC 3339, UTC", json_schema_extra={"format": "date-time"})]
 Seconds = Annotated[float, Field(description="Seconds")]
 Verbatim = Annotated[str, Field(description="JSON text, character for character as it is stored")]
@@ -49,6 +51,7 @@ class Project(BaseModel):
     read_repositories: list[str] = Field(description="Further repositories that its tasks may fetch and never push")
     egress: Egress | None = None
     model_choice: ModelChoice | None = None
+    check: Check | None = None
 
 
 class ProjectSecret(BaseModel):

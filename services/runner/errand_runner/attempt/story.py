@@ -18,6 +18,7 @@ from errand_runner.attempt.means import Means
 from errand_runner.attempt.quarters import Quarters
 from errand_runner.delivery import Delivery
 from errand_runner.ending import FAILURES, AttemptFailed, outcome_of_failure, outcome_of_turn
+from errand_runner.finish import Finish
 from errand_runner.inputs import Inbox
 from errand_runner.lodger import Lodger
 from errand_runner.outbox import Log
@@ -126,4 +127,4 @@ class _Attempt:
         changes = await lodger.through(lambda lodged: delivery.push(self.quarters.workspace(lodged)))
         # On another git host there is nothing to open: the scheduler has said so in the task.
         if changes is not None and not kit.project.git_host:
-            await delivery.open_pull_request(changes, ended)
+            await delivery.open_pull_request(changes, Finish(result=ended.text, changes=changes))

@@ -1,5 +1,5 @@
 """What people set for a project: the image of its tasks, the script that prepares their workspace, what else they may
-fetch, the model."""
+fetch, the model, the check."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,15 @@ from errand_common import images
 from errand_common.errors import Invalid
 from errand_scheduler import wire
 from errand_scheduler.access.callers import person
+from errand_scheduler.edges.check import check_of
 from errand_scheduler.edges.egress import change_egress, egress_of
 from errand_scheduler.edges.idempotency import once, sent
 from errand_scheduler.edges.model_choice import model_choice_of
 from errand_scheduler.edges.own_project import find_project
-from errand_scheduler.edges.requests import TEXT_BYTES, check_id, check_repository
+from errand_scheduler.edges.requests import check_id, check_repository
+from errand_scheduler.edges.scripts import check_script
 from errand_scheduler.store import audit, projects
+from errand_scheduler.store.checks import Check, set_check
 from errand_scheduler.store.projects import Egress, ModelChoice, Project
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Writer
@@ -26,20 +29,21 @@ async def update_project(writer: Writer, request: pb.UpdateProjectRequest) -> pb
     user_id = person().user_id
     check_id(request.project_id, "prj", field="project_id")
     _check_image(request.image)
-    _check_script(request.setup_script)
+    check_script(request.setup_script, field="setup_script")
     _check_read(request.read_repositories.repositories)
     egress = egress_of(request.egress) if request.HasField("egress") else None
     choice = model_choice_of(request.model_choice) if request.HasField("model_choice") else None
+    check = check_of(request.check) if request.HasField("check") else None
     asked = sent(request, user_id=user_id, method="UpdateProject", request_id=request.request_id)
     project = await writer.write(
         lambda tx: once(
             tx,
             asked,
-            do=lambda: _update(tx, user_id, request, egress, choice),
+            do=lambda: _update(tx, user_id, request, egress, choice, check),
             again=lambda known_id: find_project(tx, user_id, known_id),
             id_of=lambda changed: changed.project_id,
         ),
-        size_bytes=len(request.setup_script),
+        size_bytes=len(request.setup_script) + len(request.check.script),
     )
     return pb.UpdateProjectResponse(project=wire.project(project))
 
@@ -53,17 +57,6 @@ def _check_image(image: str) -> None:
         raise Invalid(f"{exc}; leave it empty for the runner's own") from exc
 
 
-def _check_script(script: str) -> None:
-    size = len(script.encode())
-    if size > TEXT_BYTES:
-        raise Invalid(
-            f"setup_script has {size} bytes; the most is {TEXT_BYTES}; put the rest into a file of the repository and"
-            " have the script run that"
-        )
-    if "\0" in script:
-        raise Invalid("setup_script holds a NUL character, at which no shell reads on; take it out")
-
-
 def _check_read(repositories: Sequence[str]) -> None:
     if len(repositories) > _READ_REPOSITORIES:
         raise Invalid(f"read_repositories has {len(repositories)} names; the most is {_READ_REPOSITORIES}")
@@ -72,7 +65,12 @@ def _check_read(repositories: Sequence[str]) -> None:
 
 
 def _update(
-    tx: Tx, user_id: str, request: pb.UpdateProjectRequest, egress: Egress | None, choice: ModelChoice | None
+    tx: Tx,
+    user_id: str,
+    request: pb.UpdateProjectRequest,
+    egress: Egress | None,
+    choice: ModelChoice | None,
+    check: Check | None,
 ) -> Project:
     known = find_project(tx, user_id, request.project_id)
     projects.set_settings(
@@ -86,6 +84,8 @@ def _update(
         change_egress(tx, known, egress)
     if choice is not None:
         projects.set_model_choice(tx, known.project_id, choice)
+    if check is not None:
+        set_check(tx, known.project_id, check)
     audit.record(tx, caller=user_id, action="update_project", subject_id=known.project_id)
     return find_project(tx, user_id, known.project_id)
 

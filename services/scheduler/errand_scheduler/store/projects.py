@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from errand_common.values import Effort, EgressMode, ThinkingDisplay
 from errand_scheduler.presets import DEFAULT
+from errand_scheduler.store.checks import UNCHECKED, Check
 from errand_scheduler.store.paging import Place
 from errand_scheduler.store.query import Query
 from errand_scheduler.store.transaction import Tx
 
 _SELECT = """
     SELECT project_id, user_id, repo_url, repository, default_branch, created_time, image, setup_script, egress_mode,
-    egress_presets, egress_hosts, git_host, read_repositories, model, effort, thinking_display
+    egress_presets, egress_hosts, git_host, read_repositories, model, effort, thinking_display, check_script,
+    check_limit_us
     FROM projects
 """
 
@@ -52,6 +54,7 @@ class Project:
     egress: Egress = Egress()
     read_repositories: tuple[str, ...] = ()
     model_choice: ModelChoice = ModelChoice()
+    check: Check = UNCHECKED
 
 
 def by_id(project_id: str) -> Query[Project]:
@@ -201,4 +204,5 @@ def _project(row: sqlite3.Row) -> Project:
             Effort(row["effort"]) if row["effort"] else None,
             ThinkingDisplay(row["thinking_display"]) if row["thinking_display"] else None,
         ),
+        check=Check(row["check_script"], row["check_limit_us"] / 1e6),
     )
