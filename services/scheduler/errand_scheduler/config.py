@@ -8,8 +8,8 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from errand_common import addresses
-from errand_common.config import Settings
 from errand_common.disk import GIB
+from errand_scheduler.allowance_settings import AllowanceSettings
 
 _RUNNER_NAME = re.compile(r"[a-z0-9-]{1,32}")
 _APP_ID = re.compile(r"[0-9]{1,20}|[A-Za-z0-9.]{8,64}")
@@ -21,7 +21,7 @@ _TWO_WAYS = (
 )
 
 
-class SchedulerSettings(Settings):
+class SchedulerSettings(AllowanceSettings):
     """Read from the environment."""
 
     data: Path = Field(

@@ -220,6 +220,7 @@ class Parts:
             room=RecentRoom(self._room, self._clock),
             blobs=self._blobs,
             most_pending=self._settings.max_pending_per_user,
+            default_allowance=self._settings.task_allowance,
             explanations=Explanations(reader=self._reader, clock=self._clock, board=self._board, placer=self._placer),
         )
 

@@ -4,6 +4,7 @@ from errand.v1 import account_service_pb2, event_pb2, task_pb2
 from errand_common.wire import duration, number, timestamp
 from errand_scheduler.access.signin import ACCESS_S, REFRESH_S, TokenPair
 from errand_scheduler.presets import allowed_hosts
+from errand_scheduler.store.allowance import Allowance
 from errand_scheduler.store.blobs import Blob
 from errand_scheduler.store.events import Event
 from errand_scheduler.store.inputs import Input
@@ -59,6 +60,7 @@ def project(row: Project) -> task_pb2.Project:
             thinking_display=number(task_pb2.ThinkingDisplay, row.model_choice.thinking_display),
         ),
         check=task_pb2.Check(script=row.check.script, limit_duration=duration(row.check.limit_s)),
+        allowance=allowance(row.allowance),
     )
 
 
@@ -89,6 +91,29 @@ def task(row: Task) -> task_pb2.Task:
         head_commit=row.head_commit,
         checkpoint_commit=row.checkpoint_commit,
         blocked_hosts=row.blocked_hosts,
+        allowance=allowance(row.allowance),
+        spent=spent(row),
+    )
+
+
+def allowance(row: Allowance) -> task_pb2.Allowance:
+    """What a task may spend."""
+    return task_pb2.Allowance(
+        cost_nanodollars=row.cost_nanodollars,
+        tokens=row.tokens,
+        requests=row.requests,
+        work_duration=duration(row.work_us / 1e6) if row.work_us else None,
+    )
+
+
+def spent(row: Task, *, working_us: int = 0) -> task_pb2.Spent:
+    """What a task spent; `working_us` is for how long the attempt that has it now had it."""
+    used = row.usage
+    return task_pb2.Spent(
+        cost_nanodollars=used.cost_nanodollars,
+        tokens=used.input_tokens + used.cache_write_tokens + used.cache_read_tokens + used.output_tokens,
+        requests=row.request_count,
+        work_duration=duration((row.worked_us + working_us) / 1e6),
     )
 
 

@@ -176,7 +176,7 @@ class _Accounts(AccountServiceServicer):
         self._double.user("UpdateProject", request, context)
         changed: dict[str, Any] = {
             name: getattr(request, name)
-            for name in ("image", "setup_script", "egress", "model_choice", "check")
+            for name in ("image", "setup_script", "egress", "model_choice", "check", "allowance")
             if request.HasField(name)
         }
         if request.HasField("read_repositories"):
@@ -236,6 +236,8 @@ class _Tasks(TaskServiceServicer):
         self._double.user("CreateTask", request, context)
         task = new_task(f"tsk_{len(self._double.tasks) + 1}", request.project_id, request.prompt)
         task.required_labels.update(request.required_labels)
+        if request.HasField("allowance"):
+            task.allowance.CopyFrom(request.allowance)
         self._double.tasks[task.task_id] = task
         return tasks.CreateTaskResponse(task=task)
 

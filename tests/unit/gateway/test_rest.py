@@ -7,6 +7,7 @@ import pytest
 
 from errand.v1 import account_service_pb2 as accounts
 from errand.v1 import task_pb2 as nouns
+from errand.v1 import task_service_pb2 as tasks
 from errand.v1.event_pb2 import Event, EventBody, ToolCallFinished
 from errand_common.wire import duration, timestamp
 from tests.unit.gateway.gateway_under_test import Running
@@ -431,3 +432,25 @@ def required(found: T | None) -> T:
 def _page(scheduler: SchedulerDouble, method: str) -> tuple[int, str]:
     request = scheduler.asked(method)[0].request
     return request.page_size, request.page_token  # type: ignore[attr-defined]
+
+
+async def test_what_a_task_may_spend_is_said_and_shown(gateway: Running, scheduler: SchedulerDouble) -> None:
+    wish = {"cost_nanodollars": 2_000_000_000, "work_duration": 90.5}
+    async with gateway.client(scheduler.new_session()) as client:
+        created = await client.post("/v1/tasks", json={"project_id": "prj_1", "prompt": "Go.", "allowance": wish})
+        await client.post("/v1/tasks", json={"project_id": "prj_1", "prompt": "Go."})
+        await client.patch("/v1/projects/prj_1", json={"allowance": {"requests": 50}})
+        odd = await client.post(
+            "/v1/tasks", json={"project_id": "prj_1", "prompt": "Go.", "allowance": {"tokens": "x"}}
+        )
+
+    asked = nouns.Allowance(cost_nanodollars=2_000_000_000, work_duration=duration(90.5))
+    assert [call.request for call in scheduler.asked("CreateTask")] == [
+        tasks.CreateTaskRequest(project_id="prj_1", prompt="Go.", allowance=asked),
+        tasks.CreateTaskRequest(project_id="prj_1", prompt="Go."),
+    ]
+    assert created.json()["task"]["allowance"] == {**wish, "tokens": 0, "requests": 0}
+    assert [call.request for call in scheduler.asked("UpdateProject")] == [
+        accounts.UpdateProjectRequest(project_id="prj_1", allowance=nouns.Allowance(requests=50))
+    ]
+    assert odd.status_code == 400

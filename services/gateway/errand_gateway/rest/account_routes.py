@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from errand_gateway.problems import RESPONSES
+from errand_gateway.rest.allowance import AllowanceWish
 from errand_gateway.rest.models import (
     AllowHostResponse,
     CreateProjectResponse,
@@ -85,6 +86,10 @@ class UpdateProject(BaseModel):
         Field(description="Replaces the model of its new tasks; those that have begun keep theirs"),
     ] = None
     check: Annotated[CheckWish | None, Field(description="Replaces the check that its tasks are judged by")] = None
+    allowance: Annotated[
+        AllowanceWish | None,
+        Field(description="Replaces what each of its new tasks may spend; of what is 0 as this Errand is set up"),
+    ] = None
 
 
 class AccountRoutes:
@@ -169,6 +174,7 @@ class AccountRoutes:
             egress=None if egress is None else Egress(egress.mode, egress.presets, egress.hosts),
             model_choice=None if choice is None else ModelChoice(choice.model, choice.effort, choice.thinking_display),
             check=None if check is None else Check(check.script, check.limit_duration),
+            allowance=None if body.allowance is None else body.allowance.value(),
         )
 
     async def allow_host(self, token: SessionToken, project_id: str, body: AllowHost) -> JsonObject:

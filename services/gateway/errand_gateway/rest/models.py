@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, JsonValue
 
+from errand_gateway.rest.allowance import Allowance, Spent
 from errand_gateway.rest.finish_models import Check
 
 Instant = Annotated[str, Field(description="RFC 3339, UTC", json_schema_extra={"format": "date-time"})]
@@ -52,6 +53,7 @@ class Project(BaseModel):
     egress: Egress | None = None
     model_choice: ModelChoice | None = None
     check: Check | None = None
+    allowance: Allowance | None = Field(None, description="Of its new tasks; of what is 0 as this Errand is set up")
 
 
 class ProjectSecret(BaseModel):
@@ -122,6 +124,8 @@ class Task(BaseModel):
     head_commit: str
     checkpoint_commit: str
     blocked_hosts: list[str] = Field(description="Hosts that it asked for and its project did not allow; the first 20")
+    allowance: Allowance | None = None
+    spent: Spent | None = None
 
 
 class Input(BaseModel):

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from errand_gateway.problems import RESPONSES
+from errand_gateway.rest.allowance import AllowanceWish
 from errand_gateway.rest.models import (
     CreateTaskResponse,
     ExplainPendingResponse,
@@ -26,6 +27,9 @@ class CreateTask(BaseModel):
     project_id: Text
     prompt: Text
     required_labels: Annotated[dict[Text, Text], Field(description="What a runner's labels must hold")] = {}
+    allowance: Annotated[
+        AllowanceWish | None, Field(description="What it may spend, all of it; left out: as its project says")
+    ] = None
 
 
 class TaskRoutes:
@@ -81,6 +85,7 @@ class TaskRoutes:
             project_id=body.project_id,
             prompt=body.prompt,
             required_labels=body.required_labels,
+            allowance=None if body.allowance is None else body.allowance.value(),
         )
 
     async def get(self, token: SessionToken, task_id: str) -> JsonObject:

@@ -27,6 +27,7 @@ from errand.v1.account_service_pb2 import (
 )
 from errand_common.errors import Denied, Unauthenticated, Unavailable
 from errand_common.wire import duration, number, seconds
+from errand_gateway.scheduler.allowance import Allowance
 from errand_gateway.scheduler.check import Check
 from errand_gateway.scheduler.connection import Connection, JsonObject
 from errand_gateway.scheduler.model_choice import ModelChoice
@@ -136,6 +137,7 @@ class Accounts:
         egress: Egress | None,
         model_choice: ModelChoice | None,
         check: Check | None,
+        allowance: Allowance | None,
     ) -> JsonObject:
         """Change the settings of a project; what is None stays."""
         request = UpdateProjectRequest(
@@ -147,6 +149,7 @@ class Accounts:
             egress=None if egress is None else _egress(egress),
             model_choice=None if model_choice is None else model_choice.to_wire(),
             check=None if check is None else check.to_wire(),
+            allowance=None if allowance is None else allowance.to_wire(),
         )
         return await self._connection.read(self._connection.accounts.UpdateProject, request, token=token)
 

@@ -17,6 +17,7 @@ from errand.v1.task_service_pb2 import (
 )
 from errand_common.rpc import renamed_errors
 from errand_common.wire import event_json
+from errand_gateway.scheduler.allowance import Allowance
 from errand_gateway.scheduler.connection import Connection, JsonObject, call_metadata
 from errand_gateway.scheduler.watched import Watched, told
 
@@ -31,11 +32,22 @@ class Tasks:
         self._connection = connection
 
     async def create(
-        self, token: str, *, request_id: str, project_id: str, prompt: str, required_labels: Mapping[str, str]
+        self,
+        token: str,
+        *,
+        request_id: str,
+        project_id: str,
+        prompt: str,
+        required_labels: Mapping[str, str],
+        allowance: Allowance | None,
     ) -> JsonObject:
-        """Create a task, or return the one that `request_id` created."""
+        """Create a task, or return the one that `request_id` created. Without an allowance it has its project's."""
         request = CreateTaskRequest(
-            request_id=request_id, project_id=project_id, prompt=prompt, required_labels=required_labels
+            request_id=request_id,
+            project_id=project_id,
+            prompt=prompt,
+            required_labels=required_labels,
+            allowance=None if allowance is None else allowance.to_wire(),
         )
         return await self._connection.read(self._connection.tasks.CreateTask, request, token=token)
 

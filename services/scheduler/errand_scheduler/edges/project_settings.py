@@ -1,5 +1,5 @@
 """What people set for a project: the image of its tasks, the script that prepares their workspace, what else they may
-fetch, the model, the check."""
+fetch, the model, the check, what they may spend."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,7 @@ from errand_common import images
 from errand_common.errors import Invalid
 from errand_scheduler import wire
 from errand_scheduler.access.callers import person
+from errand_scheduler.edges.allowance import allowance_of
 from errand_scheduler.edges.check import check_of
 from errand_scheduler.edges.egress import change_egress, egress_of
 from errand_scheduler.edges.idempotency import once, sent
@@ -16,6 +17,7 @@ from errand_scheduler.edges.own_project import find_project
 from errand_scheduler.edges.requests import check_id, check_repository
 from errand_scheduler.edges.scripts import check_script
 from errand_scheduler.store import audit, projects
+from errand_scheduler.store.allowance import Allowance
 from errand_scheduler.store.checks import Check, set_check
 from errand_scheduler.store.projects import Egress, ModelChoice, Project
 from errand_scheduler.store.transaction import Tx
@@ -34,12 +36,13 @@ async def update_project(writer: Writer, request: pb.UpdateProjectRequest) -> pb
     egress = egress_of(request.egress) if request.HasField("egress") else None
     choice = model_choice_of(request.model_choice) if request.HasField("model_choice") else None
     check = check_of(request.check) if request.HasField("check") else None
+    allowance = allowance_of(request.allowance) if request.HasField("allowance") else None
     asked = sent(request, user_id=user_id, method="UpdateProject", request_id=request.request_id)
     project = await writer.write(
         lambda tx: once(
             tx,
             asked,
-            do=lambda: _update(tx, user_id, request, egress, choice, check),
+            do=lambda: _update(tx, user_id, request, egress, choice, check, allowance),
             again=lambda known_id: find_project(tx, user_id, known_id),
             id_of=lambda changed: changed.project_id,
         ),
@@ -71,6 +74,7 @@ def _update(
     egress: Egress | None,
     choice: ModelChoice | None,
     check: Check | None,
+    allowance: Allowance | None,
 ) -> Project:
     known = find_project(tx, user_id, request.project_id)
     projects.set_settings(
@@ -86,6 +90,8 @@ def _update(
         projects.set_model_choice(tx, known.project_id, choice)
     if check is not None:
         set_check(tx, known.project_id, check)
+    if allowance is not None:
+        projects.set_allowance(tx, known.project_id, allowance)
     audit.record(tx, caller=user_id, action="update_project", subject_id=known.project_id)
     return find_project(tx, user_id, known.project_id)
 

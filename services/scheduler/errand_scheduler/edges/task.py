@@ -16,6 +16,7 @@ from errand_scheduler import wire
 from errand_scheduler.access.callers import person
 from errand_scheduler.board import Board
 from errand_scheduler.durations import Durations
+from errand_scheduler.edges.allowance import allowance_of
 from errand_scheduler.edges.blobs import Blobs
 from errand_scheduler.edges.explain import Explanations
 from errand_scheduler.edges.history import History
@@ -25,6 +26,7 @@ from errand_scheduler.edges.requests import check_id, check_text, fitting, page_
 from errand_scheduler.edges.watch import watch
 from errand_scheduler.lifecycle import asks, retries
 from errand_scheduler.store import audit, tasks
+from errand_scheduler.store.allowance import Allowance
 from errand_scheduler.store.paging import Place
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.tasks import Task
@@ -57,12 +59,14 @@ class TaskEdge(TaskServiceServicer):
         room: RecentRoom,
         blobs: Blobs,
         most_pending: int,
+        default_allowance: Allowance,
         explanations: Explanations,
     ) -> None:
         self._explanations = explanations
         self._inputs = Inputs(reader=reader, writer=writer, ids=ids, durations=durations, most_pending=most_pending)
         self._history = History(reader, cursors)
         self._most_pending = most_pending
+        self._default_allowance = default_allowance
         self._blobs = blobs
         self._room = room
         self._reader = reader
@@ -79,6 +83,7 @@ class TaskEdge(TaskServiceServicer):
         check_text(request.prompt, field="prompt")
         await self._check_room()
         required_labels = _labels(request)
+        allowance = allowance_of(request.allowance) if request.HasField("allowance") else None
         asked = sent(request, user_id=user_id, method="CreateTask", request_id=request.request_id)
         task_id, input_id = self._ids.new("tsk"), self._ids.new("inp")
 
@@ -93,6 +98,8 @@ class TaskEdge(TaskServiceServicer):
                 durations=self._durations,
                 most_pending=self._most_pending,
                 required_labels=required_labels,
+                allowance=allowance,
+                default_allowance=self._default_allowance,
             )
             audit.record(tx, caller=user_id, action="create_task", subject_id=task_id)
             return task

@@ -7,6 +7,7 @@ from errand_common.errors import Conflict, Exhausted, NotFound
 from errand_common.values import AttemptPhase, InputKind, TaskStatus, WaitReason, branch_of
 from errand_scheduler import facts
 from errand_scheduler.durations import Durations
+from errand_scheduler.lifecycle.allowances import allowance_for
 from errand_scheduler.lifecycle.decisions import Stop, on_stop
 from errand_scheduler.lifecycle.endings import STOPPED
 from errand_scheduler.lifecycle.moves import (
@@ -22,6 +23,7 @@ from errand_scheduler.lifecycle.moves import (
 )
 from errand_scheduler.lifecycle.revivals import stood_of
 from errand_scheduler.store import attempts, inputs, retention, tasks
+from errand_scheduler.store.allowance import NO_LIMIT, Allowance
 from errand_scheduler.store.attempts import Attempt, StopCause
 from errand_scheduler.store.inputs import Input
 from errand_scheduler.store.notices import InputsMoved
@@ -48,9 +50,11 @@ def create_task(
     durations: Durations,
     most_pending: int,
     required_labels: Mapping[str, str],
+    allowance: Allowance | None = None,
+    default_allowance: Allowance = NO_LIMIT,
 ) -> Task:
-    """Store a pending task. Raises NotFound unless the project is the user's, Exhausted where `most_pending` of the
-    user's tasks are pending."""
+    """Store a pending task, with this allowance where one was asked for. Raises NotFound unless the project is the
+    user's, Exhausted where `most_pending` of the user's tasks are pending."""
     intake = tx.one(tasks.intake(user_id, project_id))
     assert intake is not None  # always one row
     if not intake.owned:
@@ -79,6 +83,7 @@ def create_task(
         started_time=None,
         completed_time=None,
         prompt=prompt,
+        allowance=allowance_for(allowance, intake.allowance, default_allowance),
     )
     begin_task(tx, task)
     _store_input(tx, input_id=input_id, task_id=task_id, text=prompt, kind=InputKind.QUEUE)

@@ -6,7 +6,7 @@ from errand_common.values import AttemptPhase, FailureReason, TaskStatus
 from errand_scheduler import facts
 from errand_scheduler.durations import Durations
 from errand_scheduler.facts import Fact
-from errand_scheduler.store import attempts, events, tasks
+from errand_scheduler.store import attempts, events, progress, tasks
 from errand_scheduler.store.attempts import Attempt, StopCause
 from errand_scheduler.store.events import NewEvent
 from errand_scheduler.store.notices import AttemptMoved, DeadlineSet, TaskMoved
@@ -24,6 +24,8 @@ _BARE: dict[str, Any] = {
     "resume_after_stop": False,
     "revived_from": None,
 }
+# An attempt's phases have shorter deadlines; a wall clock that was set far ahead counts as no more.
+_LONGEST_WORK_US = 26 * 60 * 60 * 1_000_000
 LOOKING = "looking for a runner"
 """Why a task is pending until placement knows better."""
 
@@ -175,7 +177,7 @@ def stop_attempt(
 def end_attempt(
     tx: Tx, attempt: Attempt, phase: AttemptPhase, *, reason: str = "", failure: FailureReason | None = None
 ) -> Attempt:
-    """Make an attempt final, with its event."""
+    """Make an attempt final, with its event; how long it had the task is spent."""
     ended = attempt._replace(
         phase=phase,
         reason=reason,
@@ -185,6 +187,8 @@ def end_attempt(
         disconnected=False,
     )
     _store_attempt(tx, attempt, ended)
+    if attempt.accepted_time is not None:
+        progress.add_work(tx, attempt.task_id, min(max(tx.now_us - attempt.accepted_time, 0), _LONGEST_WORK_US))
     _tell_phase(tx, ended)
     return ended
 

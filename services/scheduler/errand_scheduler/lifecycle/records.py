@@ -163,7 +163,7 @@ def _add_messages(tx: Tx, attempt: Attempt, added: Sequence[tuple[int, MessageAd
         raise Invalid(f"message {taken[0]} is stored already under another event; make a new id for each")
     messages.insert_all(tx, attempt, [(event_id, each.message) for event_id, each in added])
     if used := [each.message.usage for _, each in added if each.message.usage is not None]:
-        progress.add_usage(tx, attempt.task_id, total(used))
+        progress.add_usage(tx, attempt.task_id, total(used), requests=len(used))
     _take_inputs(tx, attempt, [each for _, each in added if each.input_ids])
     if tx.one(tasks.waits(attempt.task_id)):
         # Its runner restarted, say, and goes on without a word about the wait that it was in.

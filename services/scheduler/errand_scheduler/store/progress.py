@@ -14,8 +14,8 @@ def prefix(task_id: str) -> Query[bytes | None]:
     return Query("SELECT prefix FROM tasks WHERE task_id = :task_id", lambda row: row["prefix"], {"task_id": task_id})
 
 
-def add_usage(tx: Tx, task_id: str, usage: Usage) -> None:
-    """Add what a message used. A cost that is unknown once makes the sum unknown."""
+def add_usage(tx: Tx, task_id: str, usage: Usage, *, requests: int = 1) -> None:
+    """Add what so many requests used. A cost that is unknown once makes the sum unknown."""
     tx.run(
         """
         UPDATE tasks
@@ -23,10 +23,19 @@ def add_usage(tx: Tx, task_id: str, usage: Usage) -> None:
             cache_write_tokens = cache_write_tokens + :cache_write_tokens,
             cache_read_tokens = cache_read_tokens + :cache_read_tokens,
             output_tokens = output_tokens + :output_tokens,
-            cost_nanodollars = cost_nanodollars + :cost_nanodollars
+            cost_nanodollars = cost_nanodollars + :cost_nanodollars,
+            request_count = request_count + :requests
         WHERE task_id = :task_id
         """,
-        {"task_id": task_id, **usage.columns()},
+        {"task_id": task_id, "requests": requests, **usage.columns()},
+    )
+
+
+def add_work(tx: Tx, task_id: str, worked_us: int) -> None:
+    """Add for how long an attempt had the task."""
+    tx.run(
+        "UPDATE tasks SET worked_us = worked_us + :worked_us WHERE task_id = :task_id",
+        {"task_id": task_id, "worked_us": worked_us},
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from errand_common.values import Effort, EgressMode, ThinkingDisplay
 from errand_scheduler.presets import DEFAULT
+from errand_scheduler.store.allowance import NO_LIMIT, Allowance, from_text, to_text
 from errand_scheduler.store.checks import UNCHECKED, Check
 from errand_scheduler.store.paging import Place
 from errand_scheduler.store.query import Query
@@ -15,7 +16,7 @@ from errand_scheduler.store.transaction import Tx
 _SELECT = """
     SELECT project_id, user_id, repo_url, repository, default_branch, created_time, image, setup_script, egress_mode,
     egress_presets, egress_hosts, git_host, read_repositories, model, effort, thinking_display, check_script,
-    check_limit_us
+    check_limit_us, allowance
     FROM projects
 """
 
@@ -55,6 +56,7 @@ class Project:
     read_repositories: tuple[str, ...] = ()
     model_choice: ModelChoice = ModelChoice()
     check: Check = UNCHECKED
+    allowance: Allowance = NO_LIMIT
 
 
 def by_id(project_id: str) -> Query[Project]:
@@ -174,6 +176,14 @@ def set_model_choice(tx: Tx, project_id: str, choice: ModelChoice) -> None:
     )
 
 
+def set_allowance(tx: Tx, project_id: str, allowance: Allowance) -> None:
+    """What each of the project's new tasks may spend."""
+    tx.run(
+        "UPDATE projects SET allowance = :allowance WHERE project_id = :project_id",
+        {"project_id": project_id, "allowance": to_text(allowance)},
+    )
+
+
 def _columns(egress: Egress) -> dict[str, str]:
     return {
         "egress_mode": egress.mode,
@@ -205,4 +215,5 @@ def _project(row: sqlite3.Row) -> Project:
             ThinkingDisplay(row["thinking_display"]) if row["thinking_display"] else None,
         ),
         check=Check(row["check_script"], row["check_limit_us"] / 1e6),
+        allowance=from_text(row["allowance"]),
     )

@@ -1,11 +1,15 @@
 """Tasks: one row for each conversation about a project."""
 
 import json
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from errand_common.values import FailureReason, TaskStatus, WaitReason
+from errand_scheduler.store.allowance import NO_LIMIT, Allowance
+from errand_scheduler.store.allowance import from_text as allowance_from_text
+from errand_scheduler.store.allowance import to_text as allowance_to_text
 from errand_scheduler.store.paging import Place
 from errand_scheduler.store.query import Query, number
 from errand_scheduler.store.revivals import Revival, from_text, to_text
@@ -17,7 +21,7 @@ SELECT = """
     input_tokens, cache_write_tokens, cache_read_tokens, output_tokens, cost_nanodollars, diff_files, diff_insertions,
     diff_deletions, wait_reason, resume_time, deadline_time, required_labels, retry_count, resume_after_stop,
     revived_from, queue_time, created_time, started_time, completed_time, blocked_hosts, prompt, head_commit,
-    checkpoint_commit
+    checkpoint_commit, allowance, request_count, worked_us
     FROM tasks
 """
 """A task's columns, for `of_row`."""
@@ -38,10 +42,11 @@ class Task(NamedTuple):
     `deadline_time` only re-arms a timer at start. `retry_count` counts the attempts in a row that failed through the
     machinery, not the work. `resume_after_stop`: the task goes on once the attempt that is being stopped, or waits, is
     over. `revived_from` has where it goes back to when nothing is left of the inputs that alone sent it on. The commits
-    are where it last pushed its branch, and its last checkpoint; empty before.
+    are where it last pushed its branch, and its last checkpoint; empty before. With `usage`, `request_count` and
+    `worked_us` are what it spent of its allowance.
     """
 
-    # A tuple, as an attempt is: to change one field of 31 takes a frozen dataclass four times as long.
+    # A tuple, as an attempt is: to change one field of so many takes a frozen dataclass four times as long.
 
     task_id: str
     user_id: str
@@ -69,6 +74,9 @@ class Task(NamedTuple):
     head_commit: str = ""
     checkpoint_commit: str = ""
     blocked_hosts: tuple[str, ...] = ()
+    allowance: Allowance = NO_LIMIT
+    request_count: int = 0
+    worked_us: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,9 +90,10 @@ class Clocked:
 
 @dataclass(frozen=True)
 class Intake:
-    """Whether a project is the user's, and how many of the user's tasks are pending."""
+    """Whether a project is the user's, what its tasks may spend, and how many of the user's tasks are pending."""
 
     owned: bool
+    allowance: Allowance
     pending: int
 
 
@@ -151,12 +160,13 @@ def intake(user_id: str, project_id: str) -> Query[Intake]:
     """What another task of the user's at the project is judged by."""
     return Query(
         """
-        SELECT EXISTS (SELECT 1 FROM projects WHERE project_id = :project_id AND user_id = :user_id) AS owned,
+        SELECT
+            (SELECT allowance FROM projects WHERE project_id = :project_id AND user_id = :user_id) AS allowance,
             COUNT(*) AS pending
         FROM tasks INDEXED BY tasks_pending_by_user
         WHERE status = 'pending' AND user_id = :user_id
         """,
-        lambda row: Intake(owned=bool(row["owned"]), pending=row["pending"]),
+        _intake,
         {"user_id": user_id, "project_id": project_id},
     )
 
@@ -179,11 +189,11 @@ def insert(tx: Tx, task: Task) -> None:
         """
         INSERT INTO tasks (
             task_id, user_id, project_id, status, status_reason, branch, required_labels, deadline_time, queue_time,
-            created_time, prompt
+            created_time, prompt, allowance
         )
         VALUES (
             :task_id, :user_id, :project_id, :status, :status_reason, :branch, :required_labels, :deadline_time,
-            :queue_time, :created_time, :prompt
+            :queue_time, :created_time, :prompt, :allowance
         )
         """,
         {
@@ -198,6 +208,7 @@ def insert(tx: Tx, task: Task) -> None:
             "queue_time": task.queue_time,
             "created_time": task.created_time,
             "prompt": task.prompt,
+            "allowance": allowance_to_text(task.allowance),
         },
     )
 
@@ -263,6 +274,11 @@ def set_prompt(tx: Tx, task_id: str, prompt: str) -> None:
     tx.run("UPDATE tasks SET prompt = :prompt WHERE task_id = :task_id", {"task_id": task_id, "prompt": prompt})
 
 
+def _intake(row: sqlite3.Row) -> Intake:
+    allowance = row["allowance"]
+    return Intake(owned=allowance is not None, allowance=allowance_from_text(allowance or "{}"), pending=row["pending"])
+
+
 def of_row(row: Iterable[Any]) -> Task:
     """A row of SELECT."""
     # By place: by name SQLite's rows look through all their columns for each.
@@ -299,6 +315,9 @@ def of_row(row: Iterable[Any]) -> Task:
         prompt,
         head_commit,
         checkpoint_commit,
+        allowance,
+        request_count,
+        worked_us,
     ) = row
     return Task(
         task_id=task_id,
@@ -327,4 +346,7 @@ def of_row(row: Iterable[Any]) -> Task:
         head_commit=head_commit,
         checkpoint_commit=checkpoint_commit,
         blocked_hosts=() if blocked_hosts == "[]" else tuple(json.loads(blocked_hosts)),
+        allowance=allowance_from_text(allowance),
+        request_count=request_count,
+        worked_us=worked_us,
     )

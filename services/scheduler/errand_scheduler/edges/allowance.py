@@ -1,0 +1,30 @@
+"""What people let a task spend."""
+
+from google.protobuf.duration_pb2 import Duration
+
+from errand.v1 import task_pb2
+from errand_common.errors import Invalid
+from errand_scheduler.store.allowance import Allowance
+
+MOST = Allowance(cost_nanodollars=10**15, tokens=10**12, requests=10**6, work_us=365 * 24 * 60 * 60 * 10**6)
+"""The highest limits."""
+
+
+def allowance_of(sent: task_pb2.Allowance) -> Allowance:
+    """What is asked for. Raises Invalid."""
+    return Allowance(
+        cost_nanodollars=_checked(sent.cost_nanodollars, MOST.cost_nanodollars, "cost_nanodollars"),
+        tokens=_checked(sent.tokens, MOST.tokens, "tokens"),
+        requests=_checked(sent.requests, MOST.requests, "requests"),
+        work_us=_checked(_microseconds(sent.work_duration), MOST.work_us, "work_duration in microseconds"),
+    )
+
+
+def _checked(limit: int, most: int, field: str) -> int:
+    if not 0 <= limit <= most:
+        raise Invalid(f"{field} is {limit}; it must be 0, for no limit, to {most}")
+    return limit
+
+
+def _microseconds(sent: Duration) -> int:
+    return sent.seconds * 1_000_000 + sent.nanos // 1000
