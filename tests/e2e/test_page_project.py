@@ -68,12 +68,14 @@ async def test_a_model_is_chosen_for_the_project(scripted, inside):
     page = await settings(inside)
     await page.get_by_label("Model").fill("claude-opus-5-5")
     await page.get_by_label("Effort").select_option("High")
+    await page.get_by_label("Open pull requests as drafts").check()
     await save(page).click()
     await expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
     await expect(save(page)).to_be_disabled()
 
     (sent,) = [call.request for call in scripted.scheduler.asked("UpdateProject")]
     assert (sent.model_choice.model, sent.model_choice.effort) == ("claude-opus-5-5", task_pb2.EFFORT_HIGH)
+    assert sent.draft_pull_requests
     assert not sent.HasField("image")
     await inside.fits()
 

@@ -99,6 +99,15 @@ async def test_a_check_is_declared_with_its_limit_and_given_up_again(running: St
     assert (await update(person, project_id, check=task_pb2.Check())).check == usual
 
 
+async def test_drafts_are_wanted_until_they_are_not(running: Stack) -> None:
+    person = await running.sign_in()
+    project = await person.add_project()
+    assert not project.draft_pull_requests
+    assert (await update(person, project.project_id, draft_pull_requests=True)).draft_pull_requests
+    assert (await update(person, project.project_id, image="node:22")).draft_pull_requests
+    assert not (await update(person, project.project_id, draft_pull_requests=False)).draft_pull_requests
+
+
 async def test_nobody_else_may_change_it(running: Stack) -> None:
     ann, bob = await running.sign_in(), await running.sign_in("hubot")
     project = await ann.add_project()

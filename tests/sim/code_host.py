@@ -9,7 +9,7 @@ from typing import Any
 from errand_common.errors import Unavailable
 from errand_scheduler.access.rights import Answer, Right
 from errand_scheduler.durations import Durations
-from errand_scheduler.github import TokenRefused
+from errand_scheduler.github import PullRequest, TokenRefused
 from tests.sim.clock import HostClock
 from tests.sim.temper import Temper
 
@@ -102,9 +102,4 @@ class GitHub:
     async def open_pull_request(self, token: str, proposal: Any) -> Any:
         self._check()
 
-        @dataclass(frozen=True)
-        class _Opened:
-            url: str = f"https://git.test/{proposal.head}"
-            number: int = 1
-
-        return _Opened()
+        return PullRequest(url=f"https://git.test/{proposal.head}", number=1)

@@ -80,9 +80,10 @@ def task_retried() -> Fact:
     return fact_of(event_pb2.EventBody(task_retried=event_pb2.TaskRetried()))
 
 
-def pull_request_opened(url: str, number: int) -> Fact:
+def pull_request_opened(url: str, number: int, *, draft: bool, remark: str) -> Fact:
     """The pull request is open."""
-    return fact_of(event_pb2.EventBody(pull_request_opened=event_pb2.PullRequestOpened(url=url, number=number)))
+    opened = event_pb2.PullRequestOpened(url=url, number=number, draft=draft, remark=summarise(remark))
+    return fact_of(event_pb2.EventBody(pull_request_opened=opened))
 
 
 def push_limited(summary: str) -> Fact:

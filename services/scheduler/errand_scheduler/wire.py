@@ -61,6 +61,7 @@ def project(row: Project) -> task_pb2.Project:
         ),
         check=task_pb2.Check(script=row.check.script, limit_duration=duration(row.check.limit_s)),
         allowance=allowance(row.allowance),
+        draft_pull_requests=row.draft_pull_requests,
     )
 
 

@@ -56,6 +56,8 @@ class PullsApi:
         new = NewPull.read(await json_body(request, CREATE_DOCS), repository)
         if right < Right.PUSH:
             raise _refused(CREATE_DOCS, "must be a collaborator")
+        if new.draft and not repository.drafts:
+            raise ApiError(422, "Draft pull requests are not supported in this repository.", docs=CREATE_DOCS)
         head_commit = await _head_ahead_of_base(repository, new)
         try:
             pull = self._pulls.open(

@@ -23,6 +23,7 @@ class Repository:
     directory: Path
     created: datetime
     archived: bool = False
+    drafts: bool = True
 
     @property
     def full_name(self) -> str:
@@ -86,6 +87,10 @@ class Repositories:
     def archive(self, full_name: str) -> None:
         """Nobody may push to it any more. Raises KeyError for an unknown one."""
         self._by_name[full_name.lower()] = replace(self._by_name[full_name.lower()], archived=True)
+
+    def forbid_drafts(self, full_name: str) -> None:
+        """Its owner does not pay for them. Raises KeyError for an unknown one."""
+        self._by_name[full_name.lower()] = replace(self._by_name[full_name.lower()], drafts=False)
 
     def find(self, full_name: str) -> Repository | None:
         return self._by_name.get(full_name.lower())

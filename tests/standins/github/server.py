@@ -149,6 +149,10 @@ class GitHubStandin:
         """From now on nobody may push there."""
         self._repositories.archive(full_name)
 
+    def forbid_drafts(self, full_name: str) -> None:
+        """A private repository whose owner does not pay for drafts."""
+        self._repositories.forbid_drafts(full_name)
+
     def issue_token(self, login: str, scopes: Iterable[str] = ("repo",)) -> str:
         """A token without the sign-in, as a person makes one in their settings."""
         return self._accounts.issue_token(login, scopes).value

@@ -176,7 +176,7 @@ class _Accounts(AccountServiceServicer):
         self._double.user("UpdateProject", request, context)
         changed: dict[str, Any] = {
             name: getattr(request, name)
-            for name in ("image", "setup_script", "egress", "model_choice", "check", "allowance")
+            for name in ("image", "setup_script", "egress", "model_choice", "check", "allowance", "draft_pull_requests")
             if request.HasField(name)
         }
         if request.HasField("read_repositories"):

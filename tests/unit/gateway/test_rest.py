@@ -42,6 +42,7 @@ async def test_a_project_is_created_and_listed(gateway: Running, scheduler: Sche
         "setup_script": "",
         "git_host": "",
         "read_repositories": [],
+        "draft_pull_requests": False,
     }
     assert (created.status_code, created.json()) == (201, {"project": project})
     assert listed.json() == {"projects": [project], "next_page_token": "older"}
@@ -160,6 +161,20 @@ async def test_a_check_is_declared_with_its_limit_in_seconds(gateway: Running, s
     assert [call.request for call in scheduler.asked("UpdateProject")] == [
         accounts.UpdateProjectRequest(project_id="prj_1", check=asked)
     ]
+
+
+async def test_drafts_are_wanted_or_not_and_what_is_not_said_stays(
+    gateway: Running, scheduler: SchedulerDouble
+) -> None:
+    async with gateway.client(scheduler.new_session()) as client:
+        before = await client.patch("/v1/projects/prj_1", json={"image": "node:22"})
+        wanted = await client.patch("/v1/projects/prj_1", json={"draft_pull_requests": True})
+        given_up = await client.patch("/v1/projects/prj_1", json={"draft_pull_requests": False})
+
+    told = [each.json()["project"]["draft_pull_requests"] for each in (before, wanted, given_up)]
+    assert told == [False, True, False]
+    asked = [call.request for call in scheduler.asked("UpdateProject")]
+    assert [each.HasField("draft_pull_requests") for each in asked] == [False, True, True]
 
 
 async def test_what_a_project_reaches_is_replaced_and_a_host_is_allowed(

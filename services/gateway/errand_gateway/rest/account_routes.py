@@ -90,6 +90,9 @@ class UpdateProject(BaseModel):
         AllowanceWish | None,
         Field(description="Replaces what each of its new tasks may spend; of what is 0 as this Errand is set up"),
     ] = None
+    draft_pull_requests: Annotated[
+        bool | None, Field(description="Whether its next pull requests are opened as drafts")
+    ] = None
 
 
 class AccountRoutes:
@@ -175,6 +178,7 @@ class AccountRoutes:
             model_choice=None if choice is None else ModelChoice(choice.model, choice.effort, choice.thinking_display),
             check=None if check is None else Check(check.script, check.limit_duration),
             allowance=None if body.allowance is None else body.allowance.value(),
+            draft_pull_requests=body.draft_pull_requests,
         )
 
     async def allow_host(self, token: SessionToken, project_id: str, body: AllowHost) -> JsonObject:

@@ -54,6 +54,7 @@ class Project(BaseModel):
     model_choice: ModelChoice | None = None
     check: Check | None = None
     allowance: Allowance | None = Field(None, description="Of its new tasks; of what is 0 as this Errand is set up")
+    draft_pull_requests: bool = Field(description="Whether its pull requests are opened as drafts")
 
 
 class ProjectSecret(BaseModel):

@@ -138,6 +138,7 @@ class Accounts:
         model_choice: ModelChoice | None,
         check: Check | None,
         allowance: Allowance | None,
+        draft_pull_requests: bool | None,
     ) -> JsonObject:
         """Change the settings of a project; what is None stays."""
         request = UpdateProjectRequest(
@@ -150,6 +151,7 @@ class Accounts:
             model_choice=None if model_choice is None else model_choice.to_wire(),
             check=None if check is None else check.to_wire(),
             allowance=None if allowance is None else allowance.to_wire(),
+            draft_pull_requests=draft_pull_requests,
         )
         return await self._connection.read(self._connection.accounts.UpdateProject, request, token=token)
 

@@ -182,11 +182,18 @@ class DispatchEdge(DispatchServiceServicer):
             base=project.default_branch,
             title=request.title,
             body=request.body,
+            draft=project.draft_pull_requests,
         )
         opened = await self._lending.open_pull_request(attempt, project, proposal)
         holder = incoming.holder(request.attempt, attempt.runner_id)
-        await self._writer.write(lambda tx: records.note_pull_request(tx, holder, url=opened.url, number=opened.number))
-        return pb.OpenPullRequestResponse(url=opened.url, number=opened.number)
+        await self._writer.write(
+            lambda tx: records.note_pull_request(
+                tx, holder, url=opened.url, number=opened.number, draft=opened.draft, remark=opened.remark
+            )
+        )
+        return pb.OpenPullRequestResponse(
+            url=opened.url, number=opened.number, draft=opened.draft, remark=opened.remark
+        )
 
     def _session(self, session_id: str) -> RunnerSession:
         return self._sessions.current(runner_id(), session_id)

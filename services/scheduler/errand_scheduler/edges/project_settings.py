@@ -1,5 +1,5 @@
 """What people set for a project: the image of its tasks, the script that prepares their workspace, what else they may
-fetch, the model, the check, what they may spend."""
+fetch, the model, the check, what they may spend, whether their pull requests are drafts."""
 
 from collections.abc import Sequence
 
@@ -92,6 +92,8 @@ def _update(
         set_check(tx, known.project_id, check)
     if allowance is not None:
         projects.set_allowance(tx, known.project_id, allowance)
+    if request.HasField("draft_pull_requests"):
+        projects.set_draft_pull_requests(tx, known.project_id, draft=request.draft_pull_requests)
     audit.record(tx, caller=user_id, action="update_project", subject_id=known.project_id)
     return find_project(tx, user_id, known.project_id)
 

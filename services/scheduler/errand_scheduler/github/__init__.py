@@ -1,7 +1,8 @@
 """GitHub's API, the only place that calls it."""
 
-from errand_scheduler.github.as_person import Account, GitHub, Proposal, PullRequest, Repository
+from errand_scheduler.github.as_person import Account, GitHub, Repository
 from errand_scheduler.github.opening import SIGN_IN_AGAIN, open_github, open_wire
+from errand_scheduler.github.pull_requests import Proposal, PullRequest
 from errand_scheduler.github.wire import GitHubUnavailable, TokenRefused, Wire
 
 __all__ = [

@@ -5,8 +5,9 @@ from typing import cast
 
 import httpx2
 
-from errand_common.errors import Denied, Invalid, NotFound
-from errand_scheduler.github import wire
+from errand_common.errors import NotFound
+from errand_scheduler.github import pull_requests, wire
+from errand_scheduler.github.pull_requests import Proposal, PullRequest
 from errand_scheduler.github.wire import Json, Wire
 
 
@@ -60,25 +61,6 @@ class RepositoryPage:
     more: bool
 
 
-@dataclass(frozen=True)
-class PullRequest:
-    """A pull request."""
-
-    url: str
-    number: int
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A pull request to be opened: from branch `head` to branch `base` of one repository."""
-
-    repository: str
-    head: str
-    base: str
-    title: str
-    body: str
-
-
 class GitHub:
     """Every call is made as the owner of the token that is passed.
 
@@ -117,32 +99,8 @@ class GitHub:
         return RepositoryPage(repositories=found, more="next" in response.links)
 
     async def open_pull_request(self, token: str, proposal: Proposal) -> PullRequest:
-        """Open the pull request, or find the one that is open for its branch.
-
-        Raises Denied where the user may not, Invalid where GitHub refuses it as it is.
-        """
-        fields: Json = {"title": proposal.title, "body": proposal.body, "head": proposal.head, "base": proposal.base}
-        response = await self._wire.call("POST", f"/repos/{proposal.repository}/pulls", token, json=fields)
-        if response.status_code == httpx2.codes.UNPROCESSABLE_CONTENT:
-            found = await self._find_pull_request(token, proposal)
-            if found is None:
-                raise Invalid(f"GitHub refuses the pull request: {wire.refusal(response)}")
-            return found
-        if response.status_code in (httpx2.codes.FORBIDDEN, httpx2.codes.NOT_FOUND):
-            raise Denied(
-                f"you may not open a pull request in {proposal.repository}: {wire.refusal(response)}",
-                reason="NO_PUSH_RIGHT",
-            )
-        return _pull_request(wire.object_of(response, "the pull request"))
-
-    async def _find_pull_request(self, token: str, proposal: Proposal) -> PullRequest | None:
-        owner = proposal.repository.partition("/")[0]
-        params = {"state": "open", "head": f"{owner}:{proposal.head}", "base": proposal.base}
-        response = await self._wire.call("GET", f"/repos/{proposal.repository}/pulls", token, params=params)
-        if response.status_code != httpx2.codes.OK:
-            return None
-        found = wire.list_of(response, "the list of pull requests")
-        return _pull_request(found[0]) if found else None
+        """Open the pull request, or find the one that is open for its branch. Raises as pull_requests does."""
+        return await pull_requests.open_pull_request(self._wire, token, proposal)
 
 
 def _repository(body: Json) -> Repository:
@@ -160,7 +118,3 @@ def _scopes(response: httpx2.Response) -> frozenset[str] | None:
     """GitHub tells those of classic and OAuth tokens, and none of fine-grained ones."""
     told = response.headers.get("X-OAuth-Scopes", "")
     return frozenset(scope.strip() for scope in told.split(",")) if told.strip() else None
-
-
-def _pull_request(body: Json) -> PullRequest:
-    return PullRequest(url=wire.field(body, "html_url", str), number=wire.field(body, "number", int))

@@ -77,7 +77,7 @@ def store_events(tx: Tx, holder: Holder, batch: Sequence[RunnerEvent], durations
     return last
 
 
-def note_pull_request(tx: Tx, holder: Holder, *, url: str, number: int) -> None:
+def note_pull_request(tx: Tx, holder: Holder, *, url: str, number: int, draft: bool, remark: str) -> None:
     """Store the task's pull request; again changes nothing. Raises Conflict LEASE_SUPERSEDED."""
     attempt = load(tx, holder)
     task = tx.one(tasks.by_id(attempt.task_id))
@@ -85,7 +85,8 @@ def note_pull_request(tx: Tx, holder: Holder, *, url: str, number: int) -> None:
     if task.pull_request_url == url:
         return
     progress.set_pull_request(tx, task.task_id, url)
-    tell(tx, task, facts.pull_request_opened(url, number), attempt_id=attempt.attempt_id)
+    told = facts.pull_request_opened(url, number, draft=draft, remark=remark)
+    tell(tx, task, told, attempt_id=attempt.attempt_id)
 
 
 def note_push_limits(tx: Tx, attempt: Attempt, *, summary: str) -> None:

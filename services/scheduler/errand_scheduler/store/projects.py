@@ -16,7 +16,7 @@ from errand_scheduler.store.transaction import Tx
 _SELECT = """
     SELECT project_id, user_id, repo_url, repository, default_branch, created_time, image, setup_script, egress_mode,
     egress_presets, egress_hosts, git_host, read_repositories, model, effort, thinking_display, check_script,
-    check_limit_us, allowance
+    check_limit_us, allowance, draft_pull_requests
     FROM projects
 """
 
@@ -57,6 +57,7 @@ class Project:
     model_choice: ModelChoice = ModelChoice()
     check: Check = UNCHECKED
     allowance: Allowance = NO_LIMIT
+    draft_pull_requests: bool = False
 
 
 def by_id(project_id: str) -> Query[Project]:
@@ -184,6 +185,14 @@ def set_allowance(tx: Tx, project_id: str, allowance: Allowance) -> None:
     )
 
 
+def set_draft_pull_requests(tx: Tx, project_id: str, *, draft: bool) -> None:
+    """Whether the project's next pull requests are opened as drafts."""
+    tx.run(
+        "UPDATE projects SET draft_pull_requests = :draft WHERE project_id = :project_id",
+        {"project_id": project_id, "draft": draft},
+    )
+
+
 def _columns(egress: Egress) -> dict[str, str]:
     return {
         "egress_mode": egress.mode,
@@ -216,4 +225,5 @@ def _project(row: sqlite3.Row) -> Project:
         ),
         check=Check(row["check_script"], row["check_limit_us"] / 1e6),
         allowance=from_text(row["allowance"]),
+        draft_pull_requests=bool(row["draft_pull_requests"]),
     )

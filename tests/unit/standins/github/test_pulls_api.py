@@ -171,3 +171,14 @@ async def test_the_list_can_be_narrowed(rest: httpx2.AsyncClient, checkout: Chec
 async def test_an_absent_number_is_not_found(rest: httpx2.AsyncClient) -> None:
     assert (await rest.get(f"{PULLS}/1")).status_code == 404
     assert (await rest.patch(f"{PULLS}/1", json={"title": "x"})).status_code == 404
+
+
+async def test_where_there_are_no_drafts_one_is_refused_and_nothing_is_opened(
+    github: GitHubStandin, rest: httpx2.AsyncClient, topic: str
+) -> None:
+    github.forbid_drafts("octo/demo")
+    answer = await rest.post(PULLS, json=NEW | {"draft": True})
+
+    assert answer.status_code == 422
+    assert answer.json()["message"] == "Draft pull requests are not supported in this repository."
+    assert (await rest.get(PULLS)).json() == []

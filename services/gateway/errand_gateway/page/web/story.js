@@ -284,9 +284,9 @@ export class Story {
         this.#entries.add(null, { kind: "pushed", branch, commit, diffStat });
     }
 
-    #pull({ url, number }) {
-        this.pullRequest = { url, number };
-        this.#entries.add(null, { kind: "pull_request", url, number });
+    #pull({ url, number, draft = false, remark = "" }) {
+        this.pullRequest = { url, number, draft };
+        this.#entries.add(null, { kind: "pull_request", url, number, draft, remark });
     }
 
     /** The list stands where it was last changed. */

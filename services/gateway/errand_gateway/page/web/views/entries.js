@@ -73,9 +73,10 @@ function pushed({ branch, commit, diffStat }) {
     ].filter(Boolean);
 }
 
-function pullRequest({ url, number }) {
-    const words = [icon("pull"), `Pull request #${number}`, icon("out")];
-    return [webLink(url, { class: "button primary wide" }, ...words)];
+function pullRequest({ url, number, draft, remark }) {
+    const words = [icon("pull"), `${draft ? "Draft pull request" : "Pull request"} #${number}`, icon("out")];
+    const link = webLink(url, { class: "button primary wide" }, ...words);
+    return remark ? [link, element("p", {}, remark)] : [link];
 }
 
 /** What a branch changes. */

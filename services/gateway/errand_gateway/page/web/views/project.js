@@ -1,4 +1,4 @@
-/** A project's settings: model, image, setup script and network of its tasks, what else they may fetch, its secrets. */
+/** A project's settings: model, image, setup script and network of its tasks, what else they may fetch, drafts, its secrets. */
 
 import { element } from "../dom.js";
 import { newKey } from "../draft.js";
@@ -6,6 +6,7 @@ import { wordsOf } from "../problem.js";
 import { ProjectSecrets } from "../project_secrets.js";
 import { TASKS } from "../route.js";
 import { bar, heading } from "./bar.js";
+import { DraftField } from "./draft_field.js";
 import { grow } from "./grow.js";
 import { ModelFields } from "./model_fields.js";
 import { NetworkFields } from "./network_fields.js";
@@ -50,6 +51,7 @@ export class ProjectView {
         placeholder: "npm ci",
         "aria-describedby": "setup-script-hint",
     });
+    #draft = new DraftField(() => this.#typed());
     #model = new ModelFields(() => this.#typed());
     #network = new NetworkFields(() => this.#typed());
     #read = element("textarea", {
@@ -96,6 +98,7 @@ export class ProjectView {
             element("label", { for: "read-repositories" }, "Other repositories to read"),
             this.#read,
             element("p", { id: "read-repositories-hint", class: "hint" }, READ),
+            this.#draft.node,
             this.#network.node,
             new SecretsView(new ProjectSecrets(this.#app.api, this.#projectId)).node,
         );
@@ -120,6 +123,7 @@ export class ProjectView {
                 return;
             }
             this.#model.show(project.model_choice);
+            this.#draft.show(project.draft_pull_requests);
             this.#network.show(project.egress, presets);
             this.#image.value = project.image;
             this.#script.value = project.setup_script;
@@ -152,6 +156,7 @@ export class ProjectView {
             image: this.#image.value.trim(),
             setup_script: this.#script.value,
             read_repositories: this.#read.value.split(/[\s,]+/).filter(Boolean),
+            draft_pull_requests: this.#draft.value,
         };
         const text = JSON.stringify;
         const changed = Object.entries(typed).filter(([name, value]) => text(this.#known[name]) !== text(value));

@@ -30,7 +30,7 @@ export class Standing {
     #drawPull(pull) {
         if (pull !== this.#pullShown) {
             this.#pullShown = pull;
-            this.#pull.replaceChildren(webLink(pull.url, { class: "chip" }, icon("pull"), `#${pull.number}`));
+            this.#pull.replaceChildren(webLink(pull.url, { class: "chip" }, icon("pull"), `#${pull.number}${pull.draft ? " draft" : ""}`));
         }
     }
 }
