@@ -55,6 +55,23 @@ async def test_a_model_that_is_gone_fails_the_task_with_the_setting_to_change(ph
     assert "Choose one that it has" in task["status_reason"]
 
 
+async def test_a_reply_that_a_person_stops_is_paid_and_its_words_are_kept_for_people(phone, project):
+    task = await phone.create_task(project, "Fault: silence Run: echo here")
+    await until(phone, task, lambda seen: VOID.split()[-1] in seen.get("delta", {}).get("text", ""))
+
+    await phone.stop(task)
+    await until(phone, task, is_final)
+
+    (dropped,) = [each["detail"] for each in await phone.events(task) if each["kind"] == "reply_dropped"]
+    assert VOID.startswith(dropped["summary"])
+    assert dropped["is_estimate"]
+    stopped = await phone.task(task)
+    assert stopped["usage"] == dropped["usage"]
+    assert stopped["usage"]["cost_nanodollars"] > 0
+    task = await send_on(phone, task, "Run: echo again")
+    assert VOID.split()[0] not in str(await phone.messages(task))
+
+
 async def test_a_rate_limit_is_waited_for_until_it_resets(phone, project):
     began_s = time.monotonic()
     task, seen = await live(phone, project, "Fault: 429 Run: echo resumed")

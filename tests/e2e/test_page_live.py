@@ -59,6 +59,22 @@ async def test_words_of_a_reply_that_broke_are_taken_back(page, scripted):
     )
 
 
+@pytest.mark.parametrize("is_heard", [True, False])
+async def test_words_that_a_person_broke_off_stay_and_are_marked(page, scripted, is_heard):
+    if is_heard:
+        scripted.murmur("msg_1", "I was about to say")
+        await expect(said(page)).to_have_text(re.compile("about to say"))
+
+    usage = task_pb2.Usage(output_tokens=5)
+    scripted.happen(
+        reply_dropped=pb.ReplyDropped(message_id="msg_1", usage=usage, summary="I was about", is_estimate=True)
+    )
+
+    expected = "I was about to say" if is_heard else "I was about"
+    await expect(said(page)).to_have_text(f"{expected}Broken off here: Claude does not remember this.")
+    await expect(said(page)).not_to_have_class(re.compile("live"))
+
+
 async def test_output_comes_as_it_is_written_and_its_end_stays(page, scripted):
     # Pieces on their way may overtake the stored start of what they belong to.
     scripted.murmur("toolu_1", "line 1\n", pb.DELTA_KIND_OUTPUT)

@@ -37,6 +37,10 @@ async def test_a_stopped_task_can_be_sent_on(phone, project):
     assert task["status"] == "completed"
     messages = await phone.messages(task)
     assert "kept" in messages[-1]["content"]
+    assert "written\\n[interrupted by the user after" in messages[2]["content"]
+    stopped, _ = await phone.tool_calls(task)
+    assert stopped["is_error"]
+    assert "written" in stopped["output"]
 
 
 async def test_what_a_stopped_turn_wrote_is_there_without_its_workspace(stack, phone, project):

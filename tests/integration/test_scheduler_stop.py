@@ -49,9 +49,12 @@ async def test_a_running_task_is_stopped_by_its_runner(running: Stack) -> None:
             assert (await person.stop(task.task_id)).status == task_pb2.TASK_STATUS_RUNNING
         told = await runner.next_assignment()
         assert told.attempt == ref
-        assert told.desired_state == runner_pb2.DESIRED_STATE_STOP
+        assert (told.desired_state, told.stop_cause) == (runner_pb2.DESIRED_STATE_STOP, runner_pb2.STOP_CAUSE_PERSON)
         verdicts = (await runner.beat(ref)).directives.verdicts
-        assert [(each.attempt, each.verdict) for each in verdicts] == [(ref, runner_pb2.VERDICT_STOP)]
+        stop = runner_pb2.AttemptVerdict(
+            attempt=ref, verdict=runner_pb2.VERDICT_STOP, stop_cause=runner_pb2.STOP_CAUSE_PERSON
+        )
+        assert list(verdicts) == [stop]
         assert (await runner.finish(ref, task_pb2.ATTEMPT_PHASE_CANCELLED)).error_reason == ""
         await until_removed(runner, ref)
     stopped = await person.task(task.task_id)

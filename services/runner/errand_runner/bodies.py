@@ -71,7 +71,12 @@ def conversation_shortened(fact: facts.ConversationShortened) -> AttemptEvent:
 def reply_dropped(fact: facts.ReplyDropped) -> pb.EventBody:
     """Nothing of a reply is kept but its cost."""
     dropped = pb.ReplyDropped(
-        message_id=fact.message_id, usage=_usage(fact.usage), model=fact.model, reason=summarise(fact.reason)
+        message_id=fact.message_id,
+        usage=_usage(fact.usage),
+        model=fact.model,
+        reason=summarise(fact.reason),
+        summary=summarise(fact.said),
+        is_estimate=fact.is_estimate,
     )
     return pb.EventBody(reply_dropped=dropped)
 

@@ -2,18 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from errand.v1 import dispatch_service_pb2 as pb
-from errand.v1 import event_pb2, task_pb2
+from errand.v1 import task_pb2
 from errand_common import wire
 from errand_common.clock import Clock
 from errand_common.values import Role
 from errand_runner.agent.agent import Agent
 from errand_runner.agent.choice import Choice, settle_prefix
-from errand_runner.agent.facts import EndReason, TextDelta, TurnEnded
-from errand_runner.agent.loop import run_turn
+from errand_runner.agent.facts import EndReason, TurnEnded
 from errand_runner.agent.model import Model
 from errand_runner.agent.prompt import Particulars, first_message, follow_up, steer
 from errand_runner.agent.redact import Redactor
@@ -22,6 +20,7 @@ from errand_runner.agent.transcript import Block, CallRecord, Message, Prefix, T
 from errand_runner.agent.waits import question_in
 from errand_runner.inputs import Inbox
 from errand_runner.record import Recorder
+from errand_runner.telling import Telling
 
 
 async def restore(stored: Sequence[pb.GetTranscriptResponse], *, model: Model, choice: Choice) -> Transcript:
@@ -139,7 +138,7 @@ async def talk(
         await recorder.wait_ended()
     answer = hearing.answer()
     said = hearing.with_notes(replace(hearing.steers() if recorder.taken else hearing.everything(), answer=answer))
-    told = _Telling(recorder, clock)
+    told = Telling(recorder, clock)
     while True:
         ended = await told.turn(agent, transcript, said)
         if ended.reason is not EndReason.COMPLETED:
@@ -148,26 +147,6 @@ async def talk(
         if not said.blocks:
             return ended
         turned()
-
-
-class _Telling:
-    """Records what a conversation's turns do; the first word's delay once."""
-
-    def __init__(self, recorder: Recorder, clock: Clock) -> None:
-        self._recorder, self._clock = recorder, clock
-        self._asked_s: float | None = clock.boot_s()
-
-    async def turn(self, agent: Agent, transcript: Transcript, said: Said) -> TurnEnded:
-        """Runs one turn to its end."""
-        async with aclosing(run_turn(agent, transcript, said)) as facts:
-            async for fact in facts:
-                if self._asked_s is not None and isinstance(fact, TextDelta):
-                    await self._recorder.step(event_pb2.STEP_FIRST_WORD, self._clock.boot_s() - self._asked_s)
-                    self._asked_s = None
-                if isinstance(fact, TurnEnded):
-                    return fact
-                await self._recorder.fact(fact)
-        raise AssertionError("a turn ends with TurnEnded")
 
 
 def _ids(inputs: Iterable[task_pb2.Input]) -> tuple[str, ...]:

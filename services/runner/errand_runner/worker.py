@@ -13,6 +13,7 @@ from errand_common import wire
 from errand_common.clock import Clock
 from errand_common.errors import ErrandError
 from errand_common.values import AttemptPhase, FailureReason
+from errand_runner.agent.leaving import Stopper
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
 from errand_runner.inputs import Inbox
@@ -114,7 +115,7 @@ class Worker:
                 if not self._declined(assignment):
                     self._start(assignment)
             elif assignment.desired_state == pb.DESIRED_STATE_STOP:
-                self._stop(attempt_id)
+                self._stop(attempt_id, assignment.stop_cause)
             else:
                 inbox = self._runs[attempt_id].inbox
                 inbox.put(assignment.inputs)
@@ -124,7 +125,7 @@ class Worker:
         """What the scheduler says of attempts that this runner has."""
         for verdict in verdicts:
             if verdict.verdict == pb.VERDICT_STOP:
-                self._stop(verdict.attempt.attempt_id)
+                self._stop(verdict.attempt.attempt_id, verdict.stop_cause)
             elif verdict.verdict == pb.VERDICT_FORGET:
                 self.forget(verdict.attempt.attempt_id)
 
@@ -145,11 +146,12 @@ class Worker:
             if not run.told:
                 run.task.cancel()
 
-    def _stop(self, attempt_id: str) -> None:
-        """A person stopped it: its work ends at once, its end is still told."""
+    def _stop(self, attempt_id: str, cause: pb.StopCause.ValueType) -> None:
+        """A person stopped it, or a deadline: its work ends at once, its end is still told."""
         run = self._runs.get(attempt_id)
         if run is not None and not run.stopped:
-            run.stopped = run.inbox.stopped = True
+            run.stopped = True
+            run.inbox.stopper = Stopper.TIME if cause == pb.STOP_CAUSE_DEADLINE else Stopper.PERSON
             if run.work is not None:
                 run.work.cancel()
 

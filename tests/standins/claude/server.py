@@ -4,12 +4,12 @@ import asyncio
 import hmac
 import inspect
 import secrets
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 import structlog
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
 from tests.standins.claude.models import CONTEXT_TOKENS, MODELS
 from tests.standins.claude.prefix import Cache, chain_of
@@ -48,7 +48,7 @@ class ClaudeStandin:
         it speaks the Messages API alone, as services of others may."""
         self.key = key or f"sk-ant-standin-{secrets.token_urlsafe(24)}"
         self.requests: list[dict[str, Any]] = []
-        self.headers: list[Mapping[str, str]] = []
+        self.headers: list[CIMultiDictProxy[str]] = []
         self._script = script
         self._host = host
         self._port = port

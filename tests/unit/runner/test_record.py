@@ -64,12 +64,12 @@ async def test_a_message_in_the_place_of_others_says_whose_and_why(box, recorder
 
 async def test_what_a_reply_cost_that_is_not_kept_is_told(box, recorder):
     usage = facts.Usage(1, 2, 3, 4, cost_nanodollars=5)
-    await recorder.fact(facts.ReplyDropped("msg_9", "claude-x", usage, "it broke off"))
+    await recorder.fact(facts.ReplyDropped("msg_9", "claude-x", usage, "it broke off", said="I look", is_estimate=True))
 
     (event,) = written(box)
     told = event.body.reply_dropped
     assert (told.message_id, told.model, told.reason) == ("msg_9", "claude-x", "it broke off")
-    assert told.usage.output_tokens == 4
+    assert (told.usage.output_tokens, told.is_estimate, told.summary) == (4, True, "I look")
 
 
 async def test_how_full_the_context_is_is_told(box, recorder):

@@ -15,6 +15,7 @@ from errand_common.clock import Clock
 from errand_common.values import Role
 from errand_runner.agent.choice import Choice
 from errand_runner.agent.facts import EndReason
+from errand_runner.agent.leaving import Leaving, Stopper
 from errand_runner.agent.model import Model
 from errand_runner.agent.prompt import MID_WORK, Particulars
 from errand_runner.agent.redact import Redactor
@@ -24,7 +25,7 @@ from errand_runner.inputs import Inbox
 from errand_runner.outbox import Outbox
 from errand_runner.record import Recorder
 from errand_runner.talk import Hearing, restore, talk
-from tests.standins.claude import Failure, Reply, Text, ToolUse
+from tests.standins.claude import Cut, Failure, Reply, Text, ToolUse
 from tests.unit.runner.agent.harness import NOON, errand
 from tests.unit.runner.local_supervisor import local_supervisor
 
@@ -425,6 +426,28 @@ async def test_a_restarted_runner_says_that_an_answered_question_waits_no_more(t
         await second.talk()
 
     assert second.waits() == ["began", "inp_2"]
+
+
+@pytest.mark.parametrize("stopper", [Stopper.PERSON, None])
+async def test_what_a_conversation_has_under_way_is_on_record_once_it_is_cancelled(tmp_path, stopper):
+    async def script(request, box):
+        return Reply([Text("one two")], cut=Cut.SILENCE, cut_after_events=4)
+
+    async with attempt(script, tmp_path, queue(1, "Go.")) as run:
+        run.box.stopper = stopper
+        run.task.agent = replace(run.task.agent, leaving=Leaving(stopper=lambda: run.box.stopper))
+        talking = asyncio.ensure_future(run.talk())
+        async with asyncio.timeout(10):
+            while not any(event.body.HasField("step_finished") for event in run.events()):
+                await asyncio.sleep(0.01)
+        talking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await talking
+        dropped = run.events()[-1].body.reply_dropped
+
+    assert dropped.is_estimate
+    assert dropped.usage.output_tokens > 1
+    assert dropped.summary == ("one" if stopper else "")
 
 
 async def interrupted(talking, asked):

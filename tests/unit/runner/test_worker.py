@@ -11,6 +11,7 @@ from errand.v1 import task_pb2
 from errand_common.clock import Clock
 from errand_common.errors import Exhausted, Internal, Unavailable
 from errand_common.values import AttemptPhase
+from errand_runner.agent.leaving import Stopper
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
 from errand_runner.lease import Leases
@@ -200,16 +201,25 @@ async def test_a_stop_ends_the_work_and_is_told(box, work):
     assert [outcome.phase for outcome in double.outcomes] == [task_pb2.ATTEMPT_PHASE_CANCELLED]
 
 
-async def test_a_stop_by_heartbeat_does_the_same(box, work):
+@pytest.mark.parametrize(
+    ("cause", "stopper"),
+    [
+        (pb.STOP_CAUSE_PERSON, Stopper.PERSON),
+        (pb.STOP_CAUSE_DEADLINE, Stopper.TIME),
+        (pb.STOP_CAUSE_UNSPECIFIED, Stopper.PERSON),
+    ],
+)
+async def test_a_stop_by_heartbeat_does_the_same_and_says_whose_it_is(box, work, cause, stopper):
     double = SchedulerDouble()
     async with working(double, box, work) as worker:
         worker.want(assigned())
         await started(work)
         ref = pb.AttemptRef(attempt_id=ATTEMPT, fence=1)
-        worker.on_verdicts([pb.AttemptVerdict(attempt=ref, verdict=pb.VERDICT_STOP)])
+        worker.on_verdicts([pb.AttemptVerdict(attempt=ref, verdict=pb.VERDICT_STOP, stop_cause=cause)])
         await double.until(lambda: double.outcomes)
 
     assert double.outcomes[0].phase == task_pb2.ATTEMPT_PHASE_CANCELLED
+    assert work.inbox.stopper is stopper
 
 
 async def test_an_attempt_that_is_no_longer_wanted_ends_in_silence(box, work):

@@ -143,14 +143,25 @@ async def test_a_message_may_stand_in_the_place_of_others_which_stay_to_be_read(
     ]
 
 
-async def test_a_message_takes_no_place_of_another_tasks_messages(world: World) -> None:
+async def test_a_message_that_replaces_one_of_its_own_batch_is_taken(world: World) -> None:
+    holder = await working(world)
+    first, second = Message("msg_a", Role.USER, b"[]"), Message("msg_b", Role.USER, b"[]", replaces_message_id="msg_a")
+    await send(world, holder, told(1, effect=MessageAdded(first)), told(2, effect=MessageAdded(second)))
+    task_id = (await world.attempt(holder.attempt_id)).task_id
+    stands = await world.reader.all(messages.between(task_id, after=0, last=1 << 60, standing=True))
+    assert [each.message_id for each in stands] == ["msg_b"]
+
+
+@pytest.mark.parametrize("named", ["msg_a", "msg_nobodys", "msg_b", "msg_c"])
+async def test_what_replaces_no_message_of_its_task_is_refused_with_words(world: World, named: str) -> None:
     holder, other = await working(world), await working(world)
     await send(world, holder, told(1, effect=MessageAdded(Message("msg_a", Role.USER, b"[]"))))
-    stray = Message("msg_b", Role.USER, b"[]", replaces_message_id="msg_a")
-    await send(world, other, told(1, effect=MessageAdded(stray)))
-    for each in (holder, other):
-        task_id = (await world.attempt(each.attempt_id)).task_id
-        assert len(await world.reader.all(messages.between(task_id, after=0, last=1 << 60, standing=True))) == 1
+    stray = Message("msg_b", Role.USER, b"[]", replaces_message_id=named)
+    later = Message("msg_c", Role.USER, b"[]")
+    batch = [told(1, effect=MessageAdded(stray)), told(2, effect=MessageAdded(later))]
+    with pytest.raises(Invalid, match=rf"msg_b is to take the place of {named}, which is no message of task tsk_"):
+        await send(world, other, *batch)
+    assert await of_attempt(world, other) == []
 
 
 async def test_what_no_message_holds_is_paid_too(world: World) -> None:

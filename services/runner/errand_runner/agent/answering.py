@@ -1,5 +1,6 @@
 """The calls of one reply are answered: by the tools, by the person, or from what is on record of an interruption."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -21,6 +22,7 @@ from errand_runner.agent.facts import (
 )
 from errand_runner.agent.gallery import Gallery
 from errand_runner.agent.groups import groups_of
+from errand_runner.agent.leaving import Running
 from errand_runner.agent.said import Answer
 from errand_runner.agent.tools import Outcome
 from errand_runner.agent.tools.definitions import AskUserInput
@@ -42,6 +44,8 @@ class Answering:
         self._gallery = Gallery()
         self._heard: list[str] = []
         self._interrupted = False
+        self._running: dict[str, Running] = {}
+        """The calls of which the start is told and the end is not; a question to the person is none of them."""
 
     @property
     def blocks(self) -> list[Block]:
@@ -78,14 +82,32 @@ class Answering:
             if self._interrupted:
                 self.results += [ToolResult.of_text(call.tool_use_id, NOT_RUN, is_error=True) for call in group]
                 continue
+            async with aclosing(self._run_group(group)) as facts:
+                async for fact in facts:
+                    yield fact
+            if self.parked is not None:
+                return
+
+    async def _run_group(self, group: Sequence[ToolCall]) -> AsyncGenerator[Fact]:
+        self._running = {call.tool_use_id: Running(call) for call in group if question_in(call) is None}
+        try:
             for call in group:
                 yield ToolStarted(call.tool_use_id, call.name, encode(call.input))
             step = self._one(group[0]) if len(group) == 1 else self._several(group)
             async with aclosing(step) as facts:
                 async for fact in facts:
                     yield fact
-            if self.parked is not None:
-                return
+        except (asyncio.CancelledError, GeneratorExit):
+            self._leave()
+            raise
+
+    def _leave(self) -> None:
+        """Who stops the work is not to be asked what became of it. Where it only goes on in another process, that says
+        so when it does."""
+        leaving = self.agent.leaving
+        if (stopper := leaving.stopper()) is not None:
+            for running in self._running.values():
+                leaving.leave(running.stopped(stopper, self.agent.now_s()))
 
     async def _settle(self, call: ToolCall, answer: Answer | None) -> AsyncGenerator[Fact]:
         """A question that waits still is waited for again."""
@@ -119,12 +141,14 @@ class Answering:
 
     async def _run_tool(self, call: ToolCall) -> AsyncGenerator[Fact]:
         await self.agent.gate()
-        outcome = None
+        running, outcome = self._running[call.tool_use_id], None
+        running.begin(self.agent.now_s())
         async with aclosing(self.agent.tools.run(call)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Outcome):
                     outcome = piece
                 else:
+                    running.print(piece)
                     yield OutputDelta(call.tool_use_id, piece)
         assert outcome is not None, "a tool ends with its outcome"
         for hit in outcome.hits:
@@ -143,6 +167,7 @@ class Answering:
     async def _read(self, call: ToolCall) -> tuple[Outcome, float]:
         await self.agent.gate()
         started_s = self.agent.now_s()
+        self._running[call.tool_use_id].begin(started_s)
         async with aclosing(self.agent.tools.run(call)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Outcome):
@@ -183,6 +208,7 @@ class Answering:
 
     def _finished(self, call: ToolCall, *, duration_s: float) -> ToolFinished:
         """Of the call whose result was the last to come."""
+        self._running.pop(call.tool_use_id, None)
         result = self.results[-1]
         return ToolFinished(
             call.tool_use_id,

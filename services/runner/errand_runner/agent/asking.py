@@ -1,11 +1,12 @@
 """Asking Claude for one reply, however many tries that takes."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from errand_common.values import Role, WaitReason
 from errand_runner.agent.agent import Agent
-from errand_runner.agent.exchange import Begun, ContextOverflow, ModelError, Piece, Reply, Request
+from errand_runner.agent.exchange import ContextOverflow, ModelError, Piece, Reply, Request
 from errand_runner.agent.facts import (
     ConversationShortened,
     EndReason,
@@ -24,6 +25,7 @@ from errand_runner.agent.retry import Tries
 from errand_runner.agent.room import Room
 from errand_runner.agent.spending import usage_of
 from errand_runner.agent.transcript import Message, Transcript, encode
+from errand_runner.agent.unfinished import Unfinished
 from errand_runner.agent.waits import wait_for
 
 _MORE_ROOM = "it did not fit into the output limit, and is asked for again with twice the room"
@@ -45,7 +47,7 @@ class Asking:
         self._requests = 0
         self._room_made_at = -_REQUESTS_BETWEEN
         self._abilities: Abilities | None = None
-        self._begun: Begun | None = None
+        self._unfinished: Unfinished | None = None
         self.message_id = ""
         """The id under which the latest try's pieces were told."""
         self.reply: Reply | None = None
@@ -84,16 +86,21 @@ class Asking:
 
     async def _once(self, request: Request) -> AsyncGenerator[Fact]:
         await self._agent.gate()
-        self.message_id, self._begun = self._agent.new_id("msg"), None
-        async with aclosing(self._agent.model.stream(request)) as pieces:
-            async for piece in pieces:
-                match piece:
-                    case Piece(block_index, kind, text):
-                        yield TextDelta(self.message_id, block_index, kind, text)
-                    case Begun():
-                        self._begun = piece
-                    case Reply():
-                        self.reply, self._begun = piece, None
+        self.message_id = self._agent.new_id("msg")
+        self._unfinished = unfinished = Unfinished(self._agent, self.message_id)
+        try:
+            async with aclosing(self._agent.model.stream(request)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Reply):
+                        self.reply, self._unfinished = piece, None
+                        continue
+                    unfinished.take(piece)
+                    if isinstance(piece, Piece):
+                        yield TextDelta(self.message_id, piece.block_index, piece.kind, piece.text)
+        except (asyncio.CancelledError, GeneratorExit):
+            if self._unfinished is not None:
+                self._unfinished.leave()
+            raise
 
     async def _after(self, error: ModelError, tries: Tries, remedies: "_Remedies") -> AsyncGenerator[Fact]:
         """Does what may help against a failure: takes out what was refused, makes room, waits, or gives up."""
@@ -174,11 +181,9 @@ class Asking:
         return self._abilities
 
     def _dropped(self, why: str) -> ReplyDropped | None:
-        """What a reply cost that broke off, as far as its beginning told."""
-        begun, self._begun = self._begun, None
-        if begun is None:
-            return None
-        return ReplyDropped(self.message_id, begun.model, usage_of(self._agent, begun), why)
+        """What a reply cost that broke off, as far as that is known."""
+        unfinished, self._unfinished = self._unfinished, None
+        return None if unfinished is None else unfinished.dropped(why)
 
     def _park(self, wait: Waiting) -> Waiting:
         self.ending = TurnEnded(EndReason.PARKED, wait.summary)

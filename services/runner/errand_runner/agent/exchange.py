@@ -31,6 +31,13 @@ class Piece:
 
 
 @dataclass(frozen=True)
+class Hidden:
+    """More of a reply that is not shown as it comes: so many characters of a tool's input."""
+
+    characters: int
+
+
+@dataclass(frozen=True)
 class Tokens:
     """What a reply used, in the model service's own count; cache writes by how long they live."""
 

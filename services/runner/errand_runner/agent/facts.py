@@ -80,12 +80,17 @@ class ConversationShortened:
 
 @dataclass(frozen=True)
 class ReplyDropped:
-    """Nothing is kept of a reply but what it cost; live words under its id are void."""
+    """Nothing is kept of a reply but what it cost; live words under its id are void.
+
+    Of one that was stopped in its midst, what it had `said` is for people to read, and the usage `is_estimate`.
+    """
 
     message_id: str
     model: str
     usage: Usage
     reason: str
+    said: str = ""
+    is_estimate: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,10 @@ from errand_runner.agent.facts import (
     WaitOver,
 )
 from errand_runner.agent.judge import CUT_OFF, Action, Streak, judge
-from errand_runner.agent.ours import NUDGE
 from errand_runner.agent.prompt import AFTER_WAIT, BACKGROUND_ENDED, MID_WORK
 from errand_runner.agent.said import Said
 from errand_runner.agent.spending import usage_of
-from errand_runner.agent.stuck import ADVICE, STUCK, Course, course
+from errand_runner.agent.stuck import ADVICE, NUDGES, QUESTIONS, course
 from errand_runner.agent.transcript import Block, Message, ToolCall, ToolResult, Transcript, encode
 from errand_runner.agent.unattended import counts_on_background
 
@@ -86,22 +85,23 @@ class _Turn:
             self.ending = TurnEnded(EndReason.COMPLETED, last.text)
 
     async def steady(self) -> AsyncGenerator[Fact]:
-        """Tells Claude where it goes round in circles; where that did not help, asks the person."""
-        match course(self.transcript.messages):
-            case Course.CIRCLE:
-                yield self.append([{"type": "text", "text": NUDGE}], ())
-            case Course.STUCK:
-                async with aclosing(self.ask_for_advice()) as facts:
-                    async for fact in facts:
-                        yield fact
+        """Tells Claude where it goes round in circles or calls nothing right; where that did not help, asks the
+        person."""
+        found = course(self.transcript.messages)
+        if found in NUDGES:
+            yield self.append([{"type": "text", "text": NUDGES[found]}], ())
+        elif found in QUESTIONS:
+            async with aclosing(self.ask_for_advice(QUESTIONS[found])) as facts:
+                async for fact in facts:
+                    yield fact
 
-    async def ask_for_advice(self) -> AsyncGenerator[Fact]:
+    async def ask_for_advice(self, question: str) -> AsyncGenerator[Fact]:
         """Waits for a person's word while the sandbox is kept, and passes it on, or parks."""
         self.agent.asks("")
-        yield Waiting(WaitReason.QUESTION, STUCK, choices=ADVICE)
+        yield Waiting(WaitReason.QUESTION, question, choices=ADVICE)
         answer = await self.agent.answered()
         if answer is None:
-            self.ending = TurnEnded(EndReason.PARKED, STUCK)
+            self.ending = TurnEnded(EndReason.PARKED, question)
             return
         yield WaitOver(answer.input_id)
         yield self.append([{"type": "text", "text": f"{MID_WORK}\n\n{answer.text}"}], [answer.input_id])

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from anthropic.types.parsed_message import ParsedMessage
 
 from errand_common import handshake
 from errand_runner.agent.caching import marked
-from errand_runner.agent.exchange import Begun, ModelUnavailable, Piece, Reply, Request, Tokens
+from errand_runner.agent.exchange import Begun, Hidden, ModelUnavailable, Piece, Reply, Request, Tokens
 from errand_runner.agent.failures import Answer, meaning
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.resets import asked_wait_s
@@ -38,6 +38,7 @@ _CACHE: CacheControlEphemeralParam = {"type": "ephemeral"}
 _MAX_TOKENS = 32_000
 # Summaries on demand, as this release speaks of them.
 _COMPACTION = "compact-2026-09-04"
+_BETA = "anthropic-beta"
 # What the service says goes into a sentence for people.
 _SAID_CHARACTERS = 300
 _MODELS_PAGE = 1000
@@ -90,6 +91,7 @@ class Model:
         self._request_limit_s, self._utcnow = request_limit_s, utcnow
         self._base_url = base_url
         self._abilities: dict[str, Abilities] = {}
+        self._betas = tuple(_betas_in(headers or {}))
         # Some services repeat the key in what they say of it.
         self._redactor = Redactor([api_key, *(headers or {}).values()])
         self.address = _address(base_url)
@@ -140,7 +142,7 @@ class Model:
                 return ()
             return [info.id for info in page.data or () if _is_active(info)]
 
-    async def stream(self, request: Request) -> AsyncGenerator[Begun | Piece | Reply]:
+    async def stream(self, request: Request) -> AsyncGenerator[Begun | Piece | Hidden | Reply]:
         """Asks once: tells that it begins, gives pieces as they come, then the whole reply.
 
         Raises ModelError; then all pieces are void.
@@ -168,10 +170,11 @@ class Model:
         arguments = _arguments(request)
         if request.sums_up:
             beta = self._client.beta.messages
-            return await beta.stream(**arguments, betas=[_COMPACTION], compaction={"type": "summarize"}).__aenter__()
+            betas = [*self._betas, _COMPACTION]
+            return await beta.stream(**arguments, betas=betas, compaction={"type": "summarize"}).__aenter__()
         if _begins_with_summary(request):
             # Who sends a summary back says that they know them.
-            arguments["extra_headers"] = {"anthropic-beta": _COMPACTION}
+            arguments["extra_headers"] = {_BETA: ",".join([*self._betas, _COMPACTION])}
         return await self._client.messages.stream(**arguments).__aenter__()
 
     @asynccontextmanager
@@ -214,6 +217,13 @@ def _address(base_url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
+def _betas_in(headers: Mapping[str, str]) -> Iterator[str]:
+    """What a request's own header must repeat: it stands in the place of the one that goes with every request."""
+    for name, value in headers.items():
+        if name.lower() == _BETA:
+            yield from (beta for each in value.split(",") if (beta := each.strip()) and beta != _COMPACTION)
+
+
 def _is_active(info: object) -> bool:
     return isinstance(info, ModelInfo) and info.lifecycle != "retired"
 
@@ -244,7 +254,7 @@ async def _next_event(stream: AsyncMessageStream[None] | BetaAsyncMessageStream[
         return await anext(stream, None)
 
 
-def _piece(event: Any) -> Piece | None:
+def _piece(event: Any) -> Piece | Hidden | None:
     if event.type != "content_block_delta":
         return None
     match event.delta.type:
@@ -252,6 +262,8 @@ def _piece(event: Any) -> Piece | None:
             return Piece(event.index, "text", event.delta.text)
         case "thinking_delta" if event.delta.thinking:
             return Piece(event.index, "thinking", event.delta.thinking)
+        case "input_json_delta" if event.delta.partial_json:
+            return Hidden(len(event.delta.partial_json))
     return None
 
 

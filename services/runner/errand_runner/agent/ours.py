@@ -12,7 +12,13 @@ NUDGE = (
     " what you know and what you assumed, and try another way. If there is none, ask the person, or stop and say so."
 )
 
-_OURS = frozenset({NUDGE, GO_ON, SAY_SOMETHING, AFTER_WAIT, BACKGROUND_ENDED})
+MISCALLING = (
+    "Nothing of what you called lately was run: no tool takes it so. Read the names of your tools and what each takes"
+    " again before the next call. What none of them does, do with bash; where that does not help either, ask the"
+    " person, or stop and say so."
+)
+
+_OURS = frozenset({NUDGE, MISCALLING, GO_ON, SAY_SOMETHING, AFTER_WAIT, BACKGROUND_ENDED})
 
 
 def persons_words(message: Message) -> Sequence[str]:

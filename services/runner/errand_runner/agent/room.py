@@ -1,5 +1,6 @@
 """Making room in a conversation that nears the model's limit: Claude sums it up, or else a note of ours goes on."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -20,6 +21,7 @@ from errand_runner.agent.retry import Patience, Tries
 from errand_runner.agent.spending import usage_of
 from errand_runner.agent.tools import Outcome
 from errand_runner.agent.transcript import COMPACTION, Message, ToolCall, Transcript, encode
+from errand_runner.agent.unfinished import Unfinished
 
 _SUMMED_UP = "The conversation grew long; Claude goes on with a summary of it."
 _HANDED_OFF = "The conversation grew too long for Claude, which goes on with a note of what is left of it."
@@ -47,9 +49,12 @@ class Room:
         tries = Tries(_PATIENCE, now_s=agent.now_s, utcnow=agent.utcnow, chance=agent.chance)
         while True:
             await agent.gate()
+            unfinished = Unfinished(agent, "")
             try:
-                reply = await self._summary()
+                reply = await self._summary(unfinished)
             except ModelError as error:
+                if (dropped := unfinished.dropped(str(error))) is not None:
+                    yield dropped
                 if isinstance(error, ModelUnavailable) and isinstance(follows := tries.after(error), ModelDelayed):
                     yield follows
                     await agent.sleep(follows.delay_s)
@@ -80,12 +85,17 @@ class Room:
     def _first(self) -> str:
         return self._transcript.messages[0].message_id
 
-    async def _summary(self) -> Reply:
+    async def _summary(self, unfinished: Unfinished) -> Reply:
         request = Request(self._transcript.prefix, self._transcript.wire(), sums_up=True)
-        async with aclosing(self._agent.model.stream(request)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, Reply):
-                    return piece
+        try:
+            async with aclosing(self._agent.model.stream(request)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Reply):
+                        return piece
+                    unfinished.take(piece)
+        except asyncio.CancelledError:
+            unfinished.leave()
+            raise
         raise AssertionError("a stream ends with a reply or an error")
 
     async def _look(self) -> str:

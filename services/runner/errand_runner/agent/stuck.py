@@ -1,4 +1,4 @@
-"""Whether Claude goes round in circles: a look at what it did since the person last spoke."""
+"""Whether Claude goes round in circles, or calls nothing right: a look at what it did since the person last spoke."""
 
 import json
 import re
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from errand_common.values import Role
-from errand_runner.agent.ours import NUDGE, persons_words
+from errand_runner.agent.miscalls import LOST, is_lost, is_miscalling
+from errand_runner.agent.ours import MISCALLING, NUDGE, persons_words
 from errand_runner.agent.transcript import Block, Message, ToolCall
 
 STUCK = "Claude does the same again and again, with the same result, also after it was told so. What should it do?"
@@ -26,11 +27,20 @@ _ERROR = "error"
 
 
 class Course(StrEnum):
-    """How the work goes on: well, in a circle that Claude is to be told of, or in one in spite of that."""
+    """How the work goes on: well, in a circle or by wrong calls alone, of which Claude is to be told, or so in spite of
+    that."""
 
     WELL = "well"
     CIRCLE = "circle"
+    MISCALLING = "miscalling"
     STUCK = "stuck"
+    LOST = "lost"
+
+
+NUDGES = {Course.CIRCLE: NUDGE, Course.MISCALLING: MISCALLING}
+"""What Claude is told."""
+QUESTIONS = {Course.STUCK: STUCK, Course.LOST: LOST}
+"""What the person is asked where that did not help."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,10 @@ class Step:
 
 def course(messages: Sequence[Message]) -> Course:
     """Looks at the conversation's end; what a restarted runner reads it sees alike."""
+    if is_miscalling(messages):
+        return Course.MISCALLING
+    if is_lost(messages):
+        return Course.LOST
     before, after = _steps(messages[-_MESSAGES:])
     if after is None:
         return Course.CIRCLE if _circle(before) else Course.WELL

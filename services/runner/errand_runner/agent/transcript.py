@@ -205,11 +205,14 @@ class Transcript:
 
     @classmethod
     def restore(cls, prefix: Prefix, messages: Iterable[Message], records: Iterable[CallRecord] = ()) -> "Transcript":
-        """Takes up a stored conversation; `records` are the tool calls of its last message, as far as they came."""
+        """Takes up a stored conversation; `records` are the tool calls of its last message, as far as they came.
+
+        Of `messages`, those that a later one replaces may be left out.
+        """
         transcript = cls(prefix)
         transcript.is_recorded = True
         for message in messages:
-            transcript.append(message)
+            transcript._add(message, transcript._place_of(message))
         transcript._records = {record.tool_use_id: record for record in records}
         return transcript
 
@@ -245,14 +248,25 @@ class Transcript:
         return record.result or ToolResult.of_text(call.tool_use_id, INTERRUPTED, is_error=True)
 
     def append(self, message: Message) -> None:
-        """Adds a message, in the place of those that it replaces, as far as they are here.
+        """Adds a message, in the place of those that it replaces.
 
-        Raises TranscriptError, and changes nothing, where the API would refuse it.
+        Raises TranscriptError, and changes nothing, where the API would refuse it, or it replaces what is not here.
         """
+        place = self._place_of(message)
+        if message.replaces and place == len(self._messages):
+            raise TranscriptError(
+                f"message {message.message_id} is to take the place of {message.replaces}, which is not in this"
+                " conversation; name the first of those that it replaces"
+            )
+        self._add(message, place)
+
+    def _place_of(self, message: Message) -> int:
+        ids = [each.message_id for each in self._messages]
+        return ids.index(message.replaces) if message.replaces in ids else len(ids)
+
+    def _add(self, message: Message, place: int) -> None:
         if not message.blocks:
             raise TranscriptError(f"message {message.message_id} has no content; say something in it")
-        ids = [each.message_id for each in self._messages]
-        place = ids.index(message.replaces) if message.replaces in ids else len(ids)
         expected = [call.tool_use_id for call in self._messages[place - 1].calls] if place else []
         if _answers(message) != expected:
             found = ", ".join(_answers(message)) or "none"

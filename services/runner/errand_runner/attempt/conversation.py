@@ -14,6 +14,7 @@ from errand_common.values import FailureReason
 from errand_runner.agent.agent import Agent
 from errand_runner.agent.choice import Choice, NoSuchModel
 from errand_runner.agent.facts import TurnEnded
+from errand_runner.agent.leaving import Leaving
 from errand_runner.agent.prompt import Particulars
 from errand_runner.agent.tools import Toolbox
 from errand_runner.agent.transcript import Transcript
@@ -117,6 +118,7 @@ class Conversation:
             asks=hearing.asks,
             answered=hearing.answered,
             gate=kit.freezer.gate,
+            leaving=Leaving(stopper=lambda: kit.inbox.stopper),
             now_s=kit.clock.boot_s,
             longest_delay_s=hearing.answer_s,
         )

@@ -6,7 +6,7 @@ from datetime import timedelta
 import structlog
 
 from errand.v1 import dispatch_service_pb2 as pb
-from errand.v1.runner_pb2 import HeldAttempt
+from errand.v1.runner_pb2 import AttemptVerdict, HeldAttempt
 from errand_common import labels
 from errand_common.errors import Exhausted, Invalid, NotFound
 from errand_common.wire import duration
@@ -16,6 +16,7 @@ from errand_scheduler.edges import incoming
 from errand_scheduler.edges.directives import verdict
 from errand_scheduler.lifecycle.decisions import Held
 from errand_scheduler.lifecycle.inventory import Claim, take_inventory
+from errand_scheduler.lifecycle.turns import Holder
 from errand_scheduler.runners import Arrival, RunnerSessions
 from errand_scheduler.store import runners
 from errand_scheduler.store.reader import Reader
@@ -74,9 +75,13 @@ class Arrivals:
         return pb.OpenSessionResponse(
             session_id=session.session_id,
             beat=duration(self._durations.beat_s),
-            verdicts=[verdict(claim.holder, held) for claim, held in zip(claims, verdicts, strict=True)],
+            verdicts=[self._verdict(claim.holder, held) for claim, held in zip(claims, verdicts, strict=True)],
             runner_id=runner_id,
         )
+
+    def _verdict(self, holder: Holder, held: Held) -> AttemptVerdict:
+        attempt = self._board.held(holder)
+        return verdict(holder, held, None if attempt is None else attempt.stop_cause)
 
     def _claim(self, runner_id: str, nonce: str, held: HeldAttempt) -> Claim:
         overtaken = self._sessions.tellers.another(held.attempt.attempt_id, nonce)

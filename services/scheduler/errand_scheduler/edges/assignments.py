@@ -116,5 +116,6 @@ def _assignment(
         task=wire.task(task),
         project=project,
         inputs=[wire.input_(each) for each in told.inputs],
+        stop_cause=number(runner_pb2.StopCause, attempt.stop_cause),
         queue_duration=duration(max(clock.now_us() - task.queue_time, 0) / 1e6),
     )

@@ -3,11 +3,12 @@
 from google.protobuf.duration_pb2 import Duration
 
 from errand.v1 import runner_pb2
-from errand_common.wire import duration
+from errand_common.wire import duration, number
 from errand_scheduler.board import Board
 from errand_scheduler.lifecycle.decisions import Held
 from errand_scheduler.lifecycle.turns import Holder
 from errand_scheduler.runners import RunnerSession
+from errand_scheduler.store.attempts import StopCause
 from errand_scheduler.store.writer import Writer
 
 SLOWEST_S = 1.0
@@ -31,9 +32,12 @@ class Directing:
     def __call__(self, session: RunnerSession) -> runner_pb2.Directives:
         """The directives for an answer to this session."""
         stopping = self._board.stopping_of(session.runner_id)
-        holders = [Holder(session.runner_id, attempt.attempt_id, attempt.fence) for attempt in stopping]
         return runner_pb2.Directives(
-            verdicts=[verdict(holder, Held.STOP) for holder in holders], pace=pace(self._writer.load)
+            verdicts=[
+                verdict(Holder(session.runner_id, attempt.attempt_id, attempt.fence), Held.STOP, attempt.stop_cause)
+                for attempt in stopping
+            ],
+            pace=pace(self._writer.load),
         )
 
 
@@ -44,8 +48,10 @@ def pace(load: float) -> Duration | None:
     return duration(SLOWEST_S * min((load - _BUSY) / (1 - _BUSY), 1.0))
 
 
-def verdict(holder: Holder, held: Held) -> runner_pb2.AttemptVerdict:
+def verdict(holder: Holder, held: Held, stop_cause: StopCause | None = None) -> runner_pb2.AttemptVerdict:
     """What the runner should do with an attempt that it has."""
     return runner_pb2.AttemptVerdict(
-        attempt=runner_pb2.AttemptRef(attempt_id=holder.attempt_id, fence=holder.fence), verdict=_VERDICTS[held]
+        attempt=runner_pb2.AttemptRef(attempt_id=holder.attempt_id, fence=holder.fence),
+        verdict=_VERDICTS[held],
+        stop_cause=number(runner_pb2.StopCause, stop_cause),
     )

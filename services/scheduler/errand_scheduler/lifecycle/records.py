@@ -23,6 +23,7 @@ from errand_scheduler.lifecycle.effects import (
     WaitOver,
 )
 from errand_scheduler.lifecycle.moves import tell
+from errand_scheduler.lifecycle.replacing import check_replaced
 from errand_scheduler.lifecycle.turns import Holder, advance, load, superseded
 from errand_scheduler.lifecycle.waits import begin_wait, end_wait
 from errand_scheduler.store import attempts, blobs, events, inputs, messages, progress, tasks, tool_calls
@@ -162,6 +163,7 @@ def _add_messages(tx: Tx, attempt: Attempt, added: Sequence[tuple[int, MessageAd
     taken = tx.all(messages.taken_ids(ids)) or [each for place, each in enumerate(ids) if each in ids[:place]]
     if taken:
         raise Invalid(f"message {taken[0]} is stored already under another event; make a new id for each")
+    check_replaced(tx, attempt.task_id, [each.message for _, each in added])
     messages.insert_all(tx, attempt, [(event_id, each.message) for event_id, each in added])
     if used := [each.message.usage for _, each in added if each.message.usage is not None]:
         progress.add_usage(tx, attempt.task_id, total(used), requests=len(used))

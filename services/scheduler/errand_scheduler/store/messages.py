@@ -87,6 +87,18 @@ def taken_ids(message_ids: Sequence[str]) -> Query[str]:
     )
 
 
+def known_ids(task_id: str, message_ids: Sequence[str]) -> Query[str]:
+    """Those of the ids that are messages of the task."""
+    return Query(
+        """
+        SELECT message_id FROM messages
+        WHERE message_id IN (SELECT value FROM json_each(:message_ids)) AND task_id = :task_id
+        """,
+        lambda row: str(row["message_id"]),
+        {"message_ids": json.dumps(list(message_ids)), "task_id": task_id},
+    )
+
+
 def insert_all(tx: Tx, attempt: Attempt, added: Sequence[tuple[int, Message]]) -> None:
     """Store messages of an attempt, each beside its event. Raises sqlite3.IntegrityError for an id that is taken."""
     tx.run_many(

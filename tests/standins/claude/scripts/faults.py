@@ -20,6 +20,7 @@ FAULTS: Mapping[str, Answer] = {
     "529": OVERLOADED,
     "529-in-the-stream": Reply(_WORDS, cut=Cut.ERROR_EVENT, cut_after_events=8),
     "cut": Reply(_WORDS, cut=Cut.ABORT, cut_after_events=8),
+    "silence": Reply(_WORDS, cut=Cut.SILENCE, cut_after_events=8),
     "end-of-file": Reply(_WORDS, cut=Cut.END_OF_FILE, cut_after_events=8),
 }
 

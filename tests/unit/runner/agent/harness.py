@@ -1,8 +1,9 @@
 """The real loop, the real SDK and a real supervisor process; Claude and time are scripted."""
 
+import asyncio
 import itertools
 import math
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from errand_runner.agent.facts import (
     ToolStarted,
     TurnEnded,
 )
+from errand_runner.agent.leaving import Leaving, Stopper
 from errand_runner.agent.loop import run_turn
 from errand_runner.agent.model import Model
 from errand_runner.agent.prices import PriceList
@@ -133,6 +135,32 @@ class Errand:
         else:
             self.transcript = Transcript(self.transcript.prefix)
         return False
+
+    async def stopped(
+        self, words: str, *, at: Callable[[Fact], bool], by: Stopper | None = Stopper.PERSON, cancels: bool = False
+    ) -> list[Fact]:
+        """Says something, and ends the turn once it has told such a fact: by closing it there, or by cancelling it
+        while it does what comes next. Gives what the turn left; the record is all that is left of it."""
+        left: list[Fact] = []
+        agent = replace(self.agent, leaving=Leaving(stopper=lambda: by, leave=left.append))
+
+        async def told() -> None:
+            async with aclosing(run_turn(agent, self.transcript, saying(words))) as facts:
+                async for fact in facts:
+                    self.record.keep(fact)
+                    if at(fact) and not cancels:
+                        return
+                    if at(fact):
+                        asyncio.get_running_loop().call_later(0.05, task.cancel)
+
+        task = asyncio.ensure_future(told())
+        await asyncio.wait([task], timeout=10)
+        assert task.done(), "a turn that is stopped ends at once"
+        assert task.cancelled() is cancels
+        for fact in left:
+            self.record.keep(fact)
+        self.transcript = self.record.restore()
+        return left
 
     @property
     def messages(self) -> Sequence[Mapping[str, Any]]:

@@ -240,8 +240,10 @@ async def test_what_a_reply_cost_that_is_not_kept_is_told(supervisor: Supervisor
         await task.turn("Go")
     first, second = [fact for fact in task.facts if isinstance(fact, ReplyDropped)]
     assert all(fact.usage.cost_nanodollars for fact in (first, second))
-    assert first.usage.output_tokens == 1
+    assert first.usage.output_tokens == 1 + -(-len("one two three") // 3)
+    assert (first.is_estimate, first.said) == (True, "")
     assert second.usage.output_tokens > 1
+    assert not second.is_estimate
     assert second.reason == "Claude declined to go on (bio)."
     told = [type(fact) for fact in task.facts]
     assert told.index(ReplyDropped) < told.index(ModelDelayed)

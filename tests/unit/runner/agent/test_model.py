@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -25,7 +26,7 @@ from errand_runner.agent.exchange import (
 )
 from errand_runner.agent.model import Abilities, Model
 from errand_runner.agent.transcript import Prefix
-from tests.standins.claude import ClaudeStandin, Cut, Failure, Raw, Script, Text, Thinking, ToolUse, in_turn
+from tests.standins.claude import ClaudeStandin, Cut, Failure, Raw, Script, Summary, Text, Thinking, ToolUse, in_turn
 from tests.standins.claude import Reply as Scripted
 from tests.standins.claude.replies import OVERLOADED, rate_limited
 from tests.unit.runner.agent.harness import MODEL, closing, make_model
@@ -262,6 +263,21 @@ async def test_a_service_may_want_headers_of_its_own() -> None:
     ):
         await ask(model)
     assert [headers["x-tenant"] for headers in claude.headers] == ["blue"]
+
+
+@pytest.mark.parametrize("name", ["anthropic-beta", "Anthropic-Beta"])
+async def test_a_beta_that_a_service_wants_is_asked_for_beside_that_of_summaries(name: str) -> None:
+    answers = in_turn(Scripted([Text("Hi.")]), Scripted([Summary("They said hello.")]), Scripted([Text("Hi.")]))
+    headers = {name: "context-1, compact-2026-09-04"}
+    async with (
+        ClaudeStandin(answers) as claude,
+        closing(Model(api_key=claude.key, base_url=claude.url, headers=headers)) as model,
+    ):
+        await ask(model)
+        _, summary = await ask(model, replace(HELLO, sums_up=True))
+        await ask(model, Request(PREFIX, [{"role": "assistant", "content": summary.blocks}]))
+    sent = [each.getall("anthropic-beta") for each in claude.headers]
+    assert sent == [["context-1, compact-2026-09-04"], *[["context-1,compact-2026-09-04"]] * 2]
 
 
 async def test_a_known_model_is_asked_for_summaries_of_its_thoughts() -> None:

@@ -1,6 +1,7 @@
 """What holds of every transcript."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -119,6 +120,20 @@ def test_an_answer_without_a_question_is_refused() -> None:
 def test_claude_cannot_speak_first() -> None:
     with pytest.raises(TranscriptError, match="first message"):
         Transcript(PREFIX).append(message(0, Role.ASSISTANT, text("Hi")))
+
+
+def test_what_is_replaced_must_be_there() -> None:
+    asked = [message(0, Role.USER, text("Go")), message(1, Role.ASSISTANT, text("Hm"))]
+    transcript = Transcript.restore(PREFIX, asked)
+    note = replace(message(2, Role.USER, text("So far")), replaces="msg_7")
+    with pytest.raises(TranscriptError, match="msg_2 is to take the place of msg_7, which is not in this conversation"):
+        transcript.append(note)
+    assert transcript.messages == tuple(asked)
+
+
+def test_a_record_may_lack_what_was_replaced() -> None:
+    note = replace(message(2, Role.USER, text("So far")), replaces="msg_0")
+    assert Transcript.restore(PREFIX, [note]).messages == (note,)
 
 
 def test_a_prefix_is_taken_up_byte_for_byte_also_with_what_this_release_does_not_know() -> None:

@@ -108,7 +108,7 @@ export class Story {
                 return addQuiet(this.#entries, kind, detail, time);
             case "reply_dropped":
                 this.usage = addUsage(this.usage, detail.usage);
-                return this.#entries.dropUnfinished();
+                return detail.summary ? this.#brokeOff(detail, time) : this.#entries.dropUnfinished();
             case "context_measured":
                 this.context = { used: detail.used_tokens, limit: detail.limit_tokens };
                 return undefined;
@@ -222,6 +222,18 @@ export class Story {
             this.#entries.change(known, settled);
         } else {
             this.#entries.add(messageId, { kind: "words", thoughts: "", ...settled });
+        }
+    }
+
+    /** What was stopped in its midst counts for nothing, and is shown as far as it came. */
+    #brokeOff({ message_id: messageId, summary }, time) {
+        this.#entries.dropUnfinished((entry) => entry.key !== messageId);
+        const known = this.#entries.find(messageId);
+        const marked = { live: false, cut: false, brokenOff: true, time };
+        if (known) {
+            this.#entries.change(known, { ...marked, text: known.text || summary });
+        } else {
+            this.#entries.add(messageId, { kind: "words", thoughts: "", text: summary, ...marked });
         }
     }
 

@@ -28,6 +28,7 @@ from errand_runner.agent.tools.files import Files
 from errand_runner.agent.tools.outcome import Outcome, Refused
 from errand_runner.agent.tools.search import Search
 from errand_runner.agent.tools.todo import written_down
+from errand_runner.agent.tools.wrong import no_such_tool, not_valid
 from errand_runner.agent.transcript import ToolCall
 from errand_runner.sandbox.limits import Limits
 from errand_runner.sandbox.strain import Strain
@@ -134,9 +135,9 @@ class Toolbox:
 
 def _checked(call: ToolCall) -> Input | Outcome:
     if call.name not in INPUTS:
-        return Outcome(f"There is no tool {call.name!r}; the tools are {', '.join(INPUTS)}.", is_error=True)
+        return Outcome(no_such_tool(call.name, tuple(INPUTS)), is_error=True)
     try:
         return INPUTS[call.name].model_validate(call.input)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'input'}: {each['msg']}" for each in error.errors())
-        return Outcome(f"The input of {call.name} is not valid and nothing was run: {problems}.", is_error=True)
+        return Outcome(not_valid(call.name, problems), is_error=True)

@@ -13,6 +13,7 @@ export class SaidEntry {
     #thought = element("details", { class: "thought" }, this.#label, this.#thoughts);
     #said = element("div", { class: "prose" });
     #hint = element("p", { class: "hint", role: "alert", hidden: true });
+    #broken = element("p", { class: "hint" }, "Broken off here: Claude does not remember this.");
     /** Whether the person opened or closed the thoughts: then they stay so. */
     #touched = false;
     /** Whether the message is read whole, or about to be. */
@@ -30,12 +31,16 @@ export class SaidEntry {
     }
 
     redraw() {
-        const { text, thoughts, live, cut } = this.#entry;
+        const { text, thoughts, live, cut, brokenOff } = this.#entry;
         this.node.hidden = !text && !thoughts && this.#hint.hidden;
         this.node.classList.toggle("live", live);
         this.#said.replaceChildren(...blocksOf(masked(text)));
+        if (brokenOff) {
+            this.#said.after(this.#broken);
+        }
         this.#drawThoughts();
-        if (!live && !this.#isRead && (cut || (this.#whole.wantsThoughts && !this.#hasThoughts()))) {
+        // Of what was broken off there is no message to be read.
+        if (!live && !brokenOff && !this.#isRead && (cut || (this.#whole.wantsThoughts && !this.#hasThoughts()))) {
             this.#isRead = true;
             this.#readWhenSeen();
         }
