@@ -71,6 +71,20 @@ async def test_a_double_tap_makes_one_task(inside, scripted):
     assert len(scripted.scheduler.asked("CreateTask")) == 1
 
 
+async def test_a_model_is_chosen_for_one_task(inside, scripted):
+    page = await new_task_page(inside, "Think hard.")
+    await page.get_by_text("Model", exact=True).first.click()
+    await page.get_by_label("Model").fill("claude-opus-5-5")
+    await page.get_by_label("Effort").select_option("All that it can")
+    await inside.fits()
+
+    await page.get_by_role("button", name="Send").click()
+
+    await expect(written(page)).to_have_text("Think hard.")
+    choice = scripted.scheduler.asked("CreateTask")[-1].request.model_choice
+    assert (choice.model, choice.effort) == ("claude-opus-5-5", task_pb2.EFFORT_MAX)
+
+
 async def test_an_answer_that_is_lost_costs_nothing(inside, scripted):
     async def lost(route):
         await route.fetch()
@@ -110,8 +124,10 @@ async def test_repositories_are_chosen_by_keyboard_and_those_of_others_not_at_al
     box = page.get_by_role("combobox", name="Repository")
     await box.focus()
     # The double's GitHub says that ada may not push to it.
-    await expect(page.get_by_role("option")).to_have_text(re.compile("ada/engine.*you may not push to it"))
-    await page.get_by_role("option").dispatch_event("click")
+    await expect(page.get_by_role("listbox").get_by_role("option")).to_have_text(
+        re.compile("ada/engine.*you may not push to it")
+    )
+    await page.get_by_role("listbox").get_by_role("option").dispatch_event("click")
     await expect(box).to_have_value("")
 
     await box.fill("ada/en")

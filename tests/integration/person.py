@@ -33,8 +33,16 @@ class Person:
         request = account_service_pb2.CreateProjectRequest(repository=repository)
         return (await self.accounts.CreateProject(request, metadata=self.metadata, timeout=DEADLINE_S)).project
 
-    async def create(self, project_id: str, prompt: str = "make it green", request_id: str = "") -> task_pb2.Task:
-        request = task_service_pb2.CreateTaskRequest(project_id=project_id, prompt=prompt, request_id=request_id)
+    async def create(
+        self,
+        project_id: str,
+        prompt: str = "make it green",
+        request_id: str = "",
+        model_choice: task_pb2.ModelChoice | None = None,
+    ) -> task_pb2.Task:
+        request = task_service_pb2.CreateTaskRequest(
+            project_id=project_id, prompt=prompt, request_id=request_id, model_choice=model_choice
+        )
         return (await self.tasks.CreateTask(request, metadata=self.metadata, timeout=DEADLINE_S)).task
 
     async def task(self, task_id: str) -> task_pb2.Task:

@@ -9,6 +9,7 @@ from errand_scheduler.store.blobs import Blob
 from errand_scheduler.store.events import Event
 from errand_scheduler.store.inputs import Input
 from errand_scheduler.store.messages import Message
+from errand_scheduler.store.model_choices import ModelChoice
 from errand_scheduler.store.projects import Project
 from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.tool_calls import ToolCall
@@ -54,14 +55,19 @@ def project(row: Project) -> task_pb2.Project:
             allowed_hosts=allowed_hosts(row.egress.presets, row.egress.hosts),
         ),
         read_repositories=row.read_repositories,
-        model_choice=task_pb2.ModelChoice(
-            model=row.model_choice.model,
-            effort=number(task_pb2.Effort, row.model_choice.effort),
-            thinking_display=number(task_pb2.ThinkingDisplay, row.model_choice.thinking_display),
-        ),
+        model_choice=model_choice(row.model_choice),
         check=task_pb2.Check(script=row.check.script, limit_duration=duration(row.check.limit_s)),
         allowance=allowance(row.allowance),
         draft_pull_requests=row.draft_pull_requests,
+    )
+
+
+def model_choice(row: ModelChoice) -> task_pb2.ModelChoice:
+    """Which model is chosen."""
+    return task_pb2.ModelChoice(
+        model=row.model,
+        effort=number(task_pb2.Effort, row.effort),
+        thinking_display=number(task_pb2.ThinkingDisplay, row.thinking_display),
     )
 
 
@@ -92,6 +98,7 @@ def task(row: Task) -> task_pb2.Task:
         head_commit=row.head_commit,
         checkpoint_commit=row.checkpoint_commit,
         blocked_hosts=row.blocked_hosts,
+        model_choice=model_choice(row.model_choice),
         allowance=allowance(row.allowance),
         spent=spent(row),
     )

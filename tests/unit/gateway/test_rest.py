@@ -149,6 +149,20 @@ async def test_a_model_is_chosen_in_the_words_of_its_api(gateway: Running, sched
     ]
 
 
+async def test_a_task_may_have_a_model_of_its_own(gateway: Running, scheduler: SchedulerDouble) -> None:
+    async with gateway.client(scheduler.new_session()) as client:
+        body = {"project_id": "prj_1", "prompt": "go"}
+        await client.post("/v1/tasks", json={**body, "model_choice": {"model": "claude-opus-5-5", "effort": "max"}})
+        await client.post("/v1/tasks", json=body)
+        odd = await client.post("/v1/tasks", json={**body, "model_choice": {"effort": "heroic"}})
+
+    assert odd.status_code == 400
+    own, none = [call.request for call in scheduler.asked("CreateTask")]
+    asked = nouns.ModelChoice(model="claude-opus-5-5", effort=nouns.EFFORT_MAX)
+    assert own == tasks.CreateTaskRequest(project_id="prj_1", prompt="go", model_choice=asked)
+    assert none == tasks.CreateTaskRequest(project_id="prj_1", prompt="go")
+
+
 async def test_a_check_is_declared_with_its_limit_in_seconds(gateway: Running, scheduler: SchedulerDouble) -> None:
     async with gateway.client(scheduler.new_session()) as client:
         check = {"script": "make test", "limit_duration": 90.0}

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from errand_gateway.problems import RESPONSES
 from errand_gateway.rest.allowance import AllowanceWish
+from errand_gateway.rest.model_wish import ModelWish
 from errand_gateway.rest.models import (
     AllowHostResponse,
     CreateProjectResponse,
@@ -20,7 +21,6 @@ from errand_gateway.rest.parameters import IdempotencyKey, PageSize, PageToken, 
 from errand_gateway.scheduler.accounts import Accounts, Egress
 from errand_gateway.scheduler.check import Check
 from errand_gateway.scheduler.connection import JsonObject
-from errand_gateway.scheduler.model_choice import ModelChoice
 from errand_gateway.text import Text
 
 
@@ -39,14 +39,6 @@ class EgressWish(BaseModel):
     mode: Annotated[Text, Field(description="none, allow_list or open")]
     presets: list[Text] = []
     hosts: list[Text] = []
-
-
-class ModelWish(BaseModel):
-    """Which model is to work, and how it is asked."""
-
-    model: Annotated[Text, Field(description="Such as claude-opus-5-5; empty: the runner's own")] = ""
-    effort: Annotated[Text, Field(description="low, medium, high, xhigh or max; empty: the model's own measure")] = ""
-    thinking_display: Annotated[Text, Field(description="summarized or omitted; empty: a summary")] = ""
 
 
 class CheckWish(BaseModel):
@@ -175,7 +167,7 @@ class AccountRoutes:
             setup_script=body.setup_script,
             read_repositories=body.read_repositories,
             egress=None if egress is None else Egress(egress.mode, egress.presets, egress.hosts),
-            model_choice=None if choice is None else ModelChoice(choice.model, choice.effort, choice.thinking_display),
+            model_choice=None if choice is None else choice.plain(),
             check=None if check is None else Check(check.script, check.limit_duration),
             allowance=None if body.allowance is None else body.allowance.value(),
             draft_pull_requests=body.draft_pull_requests,

@@ -125,6 +125,7 @@ class Task(BaseModel):
     head_commit: str
     checkpoint_commit: str
     blocked_hosts: list[str] = Field(description="Hosts that it asked for and its project did not allow; the first 20")
+    model_choice: ModelChoice | None = Field(None, description="Its own; what is empty in it is as in its project")
     allowance: Allowance | None = None
     spent: Spent | None = None
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from errand_gateway.problems import RESPONSES
 from errand_gateway.rest.allowance import AllowanceWish
+from errand_gateway.rest.model_wish import ModelWish
 from errand_gateway.rest.models import (
     CreateTaskResponse,
     ExplainPendingResponse,
@@ -27,6 +28,10 @@ class CreateTask(BaseModel):
     project_id: Text
     prompt: Text
     required_labels: Annotated[dict[Text, Text], Field(description="What a runner's labels must hold")] = {}
+    model_choice: Annotated[
+        ModelWish | None,
+        Field(description="For this task alone; what is empty in it, or left out, is as in the project"),
+    ] = None
     allowance: Annotated[
         AllowanceWish | None, Field(description="What it may spend, all of it; left out: as its project says")
     ] = None
@@ -85,6 +90,7 @@ class TaskRoutes:
             project_id=body.project_id,
             prompt=body.prompt,
             required_labels=body.required_labels,
+            model_choice=None if body.model_choice is None else body.model_choice.plain(),
             allowance=None if body.allowance is None else body.allowance.value(),
         )
 

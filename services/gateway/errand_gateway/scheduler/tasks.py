@@ -19,6 +19,7 @@ from errand_common.rpc import renamed_errors
 from errand_common.wire import event_json
 from errand_gateway.scheduler.allowance import Allowance
 from errand_gateway.scheduler.connection import Connection, JsonObject, call_metadata
+from errand_gateway.scheduler.model_choice import ModelChoice
 from errand_gateway.scheduler.watched import Watched, told
 
 BLOB_S = 600.0
@@ -40,6 +41,7 @@ class Tasks:
         prompt: str,
         required_labels: Mapping[str, str],
         allowance: Allowance | None,
+        model_choice: ModelChoice | None,
     ) -> JsonObject:
         """Create a task, or return the one that `request_id` created. Without an allowance it has its project's."""
         request = CreateTaskRequest(
@@ -48,6 +50,7 @@ class Tasks:
             prompt=prompt,
             required_labels=required_labels,
             allowance=None if allowance is None else allowance.to_wire(),
+            model_choice=None if model_choice is None else model_choice.to_wire(),
         )
         return await self._connection.read(self._connection.tasks.CreateTask, request, token=token)
 

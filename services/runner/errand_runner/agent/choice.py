@@ -14,11 +14,13 @@ _NAMED = 8
 
 @dataclass(frozen=True)
 class Choice:
-    """A model's id; effort and display of its thoughts in the words of its API, empty for the model's own."""
+    """A model's id; effort and display of its thoughts in the words of its API, empty for the model's own. `cure` says
+    what a person does about a model that there is not."""
 
     model: str
     effort: str = ""
     thinking_display: str = ""
+    cure: str = "choose one of them in the project's settings, then send the task on"
 
 
 class NoSuchModel(Exception):
@@ -34,8 +36,7 @@ async def settle_prefix(model: Model, choice: Choice) -> Prefix:
     if not abilities.known and (listed := await _listed(model)) and choice.model not in listed:
         names = ", ".join(listed[:_NAMED])
         raise NoSuchModel(
-            f"the model's service at {model.address} has no {choice.model}; it has {names}: choose one of them in the"
-            " project's settings, then send the task on"
+            f"the model's service at {model.address} has no {choice.model}; it has {names}: {choice.cure}"
         )
     thinking = abilities.thinking
     if thinking is not None and choice.thinking_display:

@@ -3,21 +3,20 @@
 import asyncio
 from collections.abc import Mapping
 
-from errand.v1 import task_pb2
 from errand.v1.dispatch_service_pb2 import GetTranscriptResponse
 from errand.v1.runner_pb2 import AttemptRef
-from errand_common import wire
 from errand_common.clock import to_datetime
 from errand_common.errors import Conflict, NotFound
 from errand_common.tasks import until_one_ends
 from errand_common.values import FailureReason
 from errand_runner.agent.agent import Agent
-from errand_runner.agent.choice import Choice, NoSuchModel
+from errand_runner.agent.choice import NoSuchModel
 from errand_runner.agent.facts import TurnEnded
 from errand_runner.agent.leaving import Leaving
 from errand_runner.agent.prompt import Particulars
 from errand_runner.agent.tools import Toolbox
 from errand_runner.agent.transcript import Transcript
+from errand_runner.attempt.choosing import choice_of
 from errand_runner.attempt.ground import Ground
 from errand_runner.attempt.kit import Kit
 from errand_runner.attempt.quarters import Quarters
@@ -42,19 +41,11 @@ async def transcript_of(kit: Kit) -> Transcript:
     await kit.log.drained()
     stored = await stored_transcript(kit.means.dispatch, kit.assignment.attempt)
     try:
-        return await restore(stored, model=kit.means.model, choice=_choice(kit))
+        return await restore(
+            stored, model=kit.means.model, choice=choice_of(kit.task, kit.project, host_model=kit.means.model_id)
+        )
     except NoSuchModel as exc:
         raise AttemptFailed(FailureReason.MODEL_REQUEST, str(exc)) from exc
-
-
-def _choice(kit: Kit) -> Choice:
-    """The project's, where it has one."""
-    chosen = kit.project.model_choice
-    return Choice(
-        chosen.model or kit.means.model_id,
-        wire.word(task_pb2.Effort, chosen.effort),
-        wire.word(task_pb2.ThinkingDisplay, chosen.thinking_display),
-    )
 
 
 async def stored_transcript(dispatch: Dispatch, attempt: AttemptRef) -> list[GetTranscriptResponse]:

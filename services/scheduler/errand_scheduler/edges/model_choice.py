@@ -6,7 +6,7 @@ from errand.v1 import task_pb2
 from errand_common.errors import Invalid
 from errand_common.values import Effort, ThinkingDisplay
 from errand_common.wire import word
-from errand_scheduler.store.projects import ModelChoice
+from errand_scheduler.store.model_choices import ModelChoice
 
 # Printable ASCII: every service's ids are. The scheduler knows no model; the runner asks its service.
 _MODEL = re.compile(r"[!-~]{1,128}")

@@ -19,7 +19,8 @@ from errand_scheduler.edges.scripts import check_script
 from errand_scheduler.store import audit, projects
 from errand_scheduler.store.allowance import Allowance
 from errand_scheduler.store.checks import Check, set_check
-from errand_scheduler.store.projects import Egress, ModelChoice, Project
+from errand_scheduler.store.model_choices import ModelChoice
+from errand_scheduler.store.projects import Egress, Project
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Writer
 

@@ -22,6 +22,7 @@ from errand_scheduler.edges.explain import Explanations
 from errand_scheduler.edges.history import History
 from errand_scheduler.edges.idempotency import Request, once, sent
 from errand_scheduler.edges.inputs import Inputs
+from errand_scheduler.edges.model_choice import model_choice_of
 from errand_scheduler.edges.requests import check_id, check_text, fitting, page_size, place_of, token_of
 from errand_scheduler.edges.watch import watch
 from errand_scheduler.lifecycle import asks, retries
@@ -82,7 +83,7 @@ class TaskEdge(TaskServiceServicer):
         check_id(request.project_id, "prj", field="project_id")
         check_text(request.prompt, field="prompt")
         await self._check_room()
-        required_labels = _labels(request)
+        required_labels, model_choice = _labels(request), model_choice_of(request.model_choice)
         allowance = allowance_of(request.allowance) if request.HasField("allowance") else None
         asked = sent(request, user_id=user_id, method="CreateTask", request_id=request.request_id)
         task_id, input_id = self._ids.new("tsk"), self._ids.new("inp")
@@ -98,6 +99,7 @@ class TaskEdge(TaskServiceServicer):
                 durations=self._durations,
                 most_pending=self._most_pending,
                 required_labels=required_labels,
+                model_choice=model_choice,
                 allowance=allowance,
                 default_allowance=self._default_allowance,
             )

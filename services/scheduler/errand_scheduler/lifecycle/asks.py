@@ -26,6 +26,7 @@ from errand_scheduler.store import attempts, inputs, retention, tasks
 from errand_scheduler.store.allowance import NO_LIMIT, Allowance
 from errand_scheduler.store.attempts import Attempt, StopCause
 from errand_scheduler.store.inputs import Input
+from errand_scheduler.store.model_choices import NO_CHOICE, ModelChoice
 from errand_scheduler.store.notices import InputsMoved
 from errand_scheduler.store.revivals import Revival
 from errand_scheduler.store.tasks import Task
@@ -52,6 +53,7 @@ def create_task(
     required_labels: Mapping[str, str],
     allowance: Allowance | None = None,
     default_allowance: Allowance = NO_LIMIT,
+    model_choice: ModelChoice = NO_CHOICE,
 ) -> Task:
     """Store a pending task, with this allowance where one was asked for. Raises NotFound unless the project is the
     user's, Exhausted where `most_pending` of the user's tasks are pending."""
@@ -83,6 +85,7 @@ def create_task(
         started_time=None,
         completed_time=None,
         prompt=prompt,
+        model_choice=model_choice,
         allowance=allowance_for(allowance, intake.allowance, default_allowance),
     )
     begin_task(tx, task)

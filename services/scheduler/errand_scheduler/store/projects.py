@@ -9,6 +9,7 @@ from errand_common.values import Effort, EgressMode, ThinkingDisplay
 from errand_scheduler.presets import DEFAULT
 from errand_scheduler.store.allowance import NO_LIMIT, Allowance, from_text, to_text
 from errand_scheduler.store.checks import UNCHECKED, Check
+from errand_scheduler.store.model_choices import NO_CHOICE, ModelChoice
 from errand_scheduler.store.paging import Place
 from errand_scheduler.store.query import Query
 from errand_scheduler.store.transaction import Tx
@@ -31,15 +32,6 @@ class Egress:
 
 
 @dataclass(frozen=True)
-class ModelChoice:
-    """Which model works, and how it is asked; what is empty is as the runner is set up, or the model's own."""
-
-    model: str = ""
-    effort: Effort | None = None
-    thinking_display: ThinkingDisplay | None = None
-
-
-@dataclass(frozen=True)
 class Project:
     """A repository of a user's. `git_host` is empty for GitHub."""
 
@@ -54,7 +46,7 @@ class Project:
     git_host: str = ""
     egress: Egress = Egress()
     read_repositories: tuple[str, ...] = ()
-    model_choice: ModelChoice = ModelChoice()
+    model_choice: ModelChoice = NO_CHOICE
     check: Check = UNCHECKED
     allowance: Allowance = NO_LIMIT
     draft_pull_requests: bool = False

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from errand_common.values import FailureReason, TaskStatus, WaitReason
+from errand_scheduler.store import model_choices
 from errand_scheduler.store.allowance import NO_LIMIT, Allowance
 from errand_scheduler.store.allowance import from_text as allowance_from_text
 from errand_scheduler.store.allowance import to_text as allowance_to_text
+from errand_scheduler.store.model_choices import NO_CHOICE, ModelChoice
 from errand_scheduler.store.paging import Place
 from errand_scheduler.store.query import Query, number
 from errand_scheduler.store.revivals import Revival, from_text, to_text
@@ -21,7 +23,7 @@ SELECT = """
     input_tokens, cache_write_tokens, cache_read_tokens, output_tokens, cost_nanodollars, diff_files, diff_insertions,
     diff_deletions, wait_reason, resume_time, deadline_time, required_labels, retry_count, resume_after_stop,
     revived_from, queue_time, created_time, started_time, completed_time, blocked_hosts, prompt, head_commit,
-    checkpoint_commit, allowance, request_count, worked_us
+    checkpoint_commit, allowance, request_count, worked_us, model_choice
     FROM tasks
 """
 """A task's columns, for `of_row`."""
@@ -74,6 +76,7 @@ class Task(NamedTuple):
     head_commit: str = ""
     checkpoint_commit: str = ""
     blocked_hosts: tuple[str, ...] = ()
+    model_choice: ModelChoice = NO_CHOICE
     allowance: Allowance = NO_LIMIT
     request_count: int = 0
     worked_us: int = 0
@@ -189,11 +192,11 @@ def insert(tx: Tx, task: Task) -> None:
         """
         INSERT INTO tasks (
             task_id, user_id, project_id, status, status_reason, branch, required_labels, deadline_time, queue_time,
-            created_time, prompt, allowance
+            created_time, prompt, allowance, model_choice
         )
         VALUES (
             :task_id, :user_id, :project_id, :status, :status_reason, :branch, :required_labels, :deadline_time,
-            :queue_time, :created_time, :prompt, :allowance
+            :queue_time, :created_time, :prompt, :allowance, :model_choice
         )
         """,
         {
@@ -208,6 +211,7 @@ def insert(tx: Tx, task: Task) -> None:
             "queue_time": task.queue_time,
             "created_time": task.created_time,
             "prompt": task.prompt,
+            "model_choice": model_choices.to_text(task.model_choice),
             "allowance": allowance_to_text(task.allowance),
         },
     )
@@ -318,6 +322,7 @@ def of_row(row: Iterable[Any]) -> Task:
         allowance,
         request_count,
         worked_us,
+        model_choice,
     ) = row
     return Task(
         task_id=task_id,
@@ -345,6 +350,7 @@ def of_row(row: Iterable[Any]) -> Task:
         revived_from=from_text(revived_from),
         head_commit=head_commit,
         checkpoint_commit=checkpoint_commit,
+        model_choice=model_choices.from_text(model_choice),
         blocked_hosts=() if blocked_hosts == "[]" else tuple(json.loads(blocked_hosts)),
         allowance=allowance_from_text(allowance),
         request_count=request_count,

@@ -34,6 +34,7 @@ export class Story {
     pullRequest = null;
     pushed = null;
     model = "";
+    effort = "";
     context = null;
     usage = NO_USAGE;
     network = NO_NETWORK;
@@ -99,6 +100,7 @@ export class Story {
                 return this.#step(detail);
             case "prefix_frozen":
                 this.model = detail.model;
+                this.effort = detail.effort;
                 return undefined;
             case "message_appended":
                 return detail.role === "assistant" ? this.#said(detail, time) : this.#took(detail, time);

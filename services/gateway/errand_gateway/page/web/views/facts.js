@@ -22,7 +22,7 @@ export class Facts {
 
     /** Draw what a task's story tells so far; what has not changed is left alone. */
     draw(task, story) {
-        const told = JSON.stringify([story.pushed, story.usage, story.context, story.model, story.network]);
+        const told = JSON.stringify([story.pushed, story.usage, story.context, story.model, story.effort, story.network]);
         if (told !== this.#shown) {
             this.#shown = told;
             this.#settings.href = projectAddress(task.project_id);
@@ -42,14 +42,14 @@ function described([name, value]) {
     return [element("dt", {}, name), element("dd", {}, value)];
 }
 
-function known(task, { pushed, usage, context, model, network }) {
+function known(task, { pushed, usage, context, model, effort, network }) {
     return [
         ["Branch", element("code", {}, task.branch)],
         pushed?.diffStat && ["Changes", changes(pushed.diffStat)],
         pushed && ["Commit", element("code", {}, pushed.commit.slice(0, 10))],
         usage.written > 0 && ["Tokens", tokens(usage)],
         context && ["Context", `${Math.round((100 * context.used) / context.limit)}% full`],
-        model && ["Model", model],
+        model && ["Model", effort ? `${model}, effort ${effort}` : model],
         network.connections > 0 && ["Network", connected(network)],
         ["Begun", age(task.created_time)],
         ["Task", element("code", {}, task.task_id)],

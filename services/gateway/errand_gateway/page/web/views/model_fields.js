@@ -1,4 +1,4 @@
-/** Which model works on the tasks of a project, as fields of a form. */
+/** Which model works on the tasks of a project, or on one task, as fields of a form. */
 
 import { element } from "../dom.js";
 
@@ -11,7 +11,10 @@ const EFFORTS = {
     max: "All that it can",
 };
 const DISPLAYS = { "": "A summary", omitted: "Nothing" };
-const MODEL = "As the model's service calls it, such as claude-opus-5-5. Empty: the one that the host is set up with.";
+const MODEL = "As the model's service calls it, such as claude-opus-5-5. Empty:";
+/** Whose the model is that works where none is named. */
+export const OF_HOST = { placeholder: "the host's own", hint: "the one that the host is set up with." };
+export const OF_PROJECT = { placeholder: "the project's", hint: "the project's." };
 const NOTHING = { model: "", effort: "", thinking_display: "" };
 
 export class ModelFields {
@@ -23,20 +26,20 @@ export class ModelFields {
         autocapitalize: "none",
         autocorrect: "off",
         spellcheck: "false",
-        placeholder: "the host's own",
         "aria-describedby": "model-hint",
     });
     #effort = element("select", { id: "effort" }, ...options(EFFORTS));
     #display = element("select", { id: "thinking-display" }, ...options(DISPLAYS));
 
     /** `onInput` is called when something was changed. */
-    constructor(onInput) {
+    constructor(onInput, { placeholder, hint } = OF_HOST) {
+        this.#model.placeholder = placeholder;
         this.node = element(
             "fieldset",
             { class: "group", disabled: true },
             element("label", { for: "model" }, "Model"),
             this.#model,
-            element("p", { id: "model-hint", class: "hint" }, MODEL),
+            element("p", { id: "model-hint", class: "hint" }, `${MODEL} ${hint}`),
             element("label", { for: "effort" }, "Effort"),
             this.#effort,
             element("label", { for: "thinking-display" }, "Shown of its thoughts"),

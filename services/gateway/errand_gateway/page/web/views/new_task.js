@@ -6,13 +6,17 @@ import { wordsOf } from "../problem.js";
 import { projectAddress, TASKS, taskAddress } from "../route.js";
 import { bar, heading } from "./bar.js";
 import { grow } from "./grow.js";
+import { ModelFields, OF_PROJECT } from "./model_fields.js";
 import { RepositoryPicker } from "./repository_picker.js";
+
+const NO_CHOICE = { model: "", effort: "", thinking_display: "" };
 
 export class NewTaskView {
     title = "New task";
     #app;
-    #draft = new Draft("new", { repository: "", prompt: "" });
+    #draft = new Draft("new", { repository: "", prompt: "", ...NO_CHOICE });
     #prompt = element("textarea", { id: "prompt", rows: "6", autocomplete: "off" });
+    #model = new ModelFields(() => this.#changed(this.#model.value), OF_PROJECT);
     #error = element("p", { class: "notice bad", role: "alert", hidden: true });
     #settings = element("a", { class: "button plain wide", hidden: true }, "Project settings");
     #send = element("button", { type: "submit", class: "primary wide" }, "Send");
@@ -35,7 +39,10 @@ export class NewTaskView {
             }
         });
         const label = element("label", { for: "prompt" }, "Prompt");
-        const fields = element("main", { class: "fields" }, picker.node, label, this.#prompt);
+        this.#model.show(this.#choice);
+        const chosen = Object.values(this.#choice).some(Boolean);
+        const model = element("details", { class: "more", open: chosen }, element("summary", {}, "Model"), this.#model.node);
+        const fields = element("main", { class: "fields" }, picker.node, label, this.#prompt, model);
         const foot = element("footer", { class: "foot" }, this.#error, this.#settings, this.#send);
         const form = element("form", { class: "view", novalidate: true }, this.#bar(), fields, foot);
         form.addEventListener("submit", (event) => {
@@ -51,6 +58,12 @@ export class NewTaskView {
 
     #bar() {
         return bar({ title: heading("New task"), back: TASKS });
+    }
+
+    /** The model of this task alone. */
+    get #choice() {
+        const { model, effort, thinking_display } = this.#draft.fields;
+        return { model, effort, thinking_display };
     }
 
     #changed(fields) {
@@ -76,7 +89,8 @@ export class NewTaskView {
         const { repository, prompt } = this.#draft.fields;
         try {
             const project = await this.#app.addProject(repository);
-            const body = { project_id: project.project_id, prompt };
+            const chosen = Object.values(this.#choice).some(Boolean);
+            const body = { project_id: project.project_id, prompt, ...(chosen && { model_choice: this.#choice }) };
             const { task } = await this.#app.api.post("/v1/tasks", body, this.#draft.key);
             this.#draft.accepted();
             if (this.#app.isShown(this)) {
