@@ -75,6 +75,15 @@ async def test_words_that_a_person_broke_off_stay_and_are_marked(page, scripted,
     await expect(said(page)).not_to_have_class(re.compile("live"))
 
 
+async def test_another_model_that_goes_on_is_told_and_shown(page, scripted):
+    scripted.happen(prefix_frozen=pb.PrefixFrozen(model="claude-a"))
+    scripted.happen(model_changed=pb.ModelChanged(model="claude-b", replaced_model="claude-a", reason="it declined"))
+
+    await expect(page.get_by_text("claude-b goes on in place of claude-a: it declined")).to_be_visible()
+    await page.get_by_text("Details").click()
+    await expect(page.locator(".facts dd").filter(has_text="claude-b")).to_be_visible()
+
+
 async def test_output_comes_as_it_is_written_and_its_end_stays(page, scripted):
     # Pieces on their way may overtake the stored start of what they belong to.
     scripted.murmur("toolu_1", "line 1\n", pb.DELTA_KIND_OUTPUT)

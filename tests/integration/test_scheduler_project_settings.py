@@ -80,7 +80,10 @@ async def test_a_model_is_chosen_with_its_effort_and_given_up_again(running: Sta
     person = await running.sign_in()
     project_id = (await person.add_project()).project_id
     choice = task_pb2.ModelChoice(
-        model="claude-opus-5-5", effort=task_pb2.EFFORT_HIGH, thinking_display=task_pb2.THINKING_DISPLAY_OMITTED
+        model="claude-opus-5-5",
+        effort=task_pb2.EFFORT_HIGH,
+        thinking_display=task_pb2.THINKING_DISPLAY_OMITTED,
+        fallback_model="claude-haiku-5-5",
     )
     assert (await update(person, project_id, model_choice=choice)).model_choice == choice
     assert (await update(person, project_id, image="node:22")).model_choice == choice

@@ -27,6 +27,19 @@ def prefix_frozen(prefix: Prefix) -> AttemptEvent:
     return AttemptEvent(body=pb.EventBody(prefix_frozen=body), prefix=prefix.to_bytes())
 
 
+def model_changed(fact: facts.ModelChanged) -> AttemptEvent:
+    """Another model goes on."""
+    prefix = fact.prefix
+    body = pb.ModelChanged(
+        model=prefix.model,
+        effort=wire.number(task_pb2.Effort, prefix.effort or None),
+        thinking_display=wire.number(task_pb2.ThinkingDisplay, prefix.thinking_display or None),
+        replaced_model=fact.replaced_model,
+        reason=summarise(fact.reason),
+    )
+    return AttemptEvent(body=pb.EventBody(model_changed=body), prefix=prefix.to_bytes())
+
+
 def message_appended(fact: facts.MessageAppended) -> AttemptEvent:
     """The transcript grew; with the message."""
     role = wire.number(task_pb2.Role, Role(fact.role))

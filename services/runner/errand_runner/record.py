@@ -171,6 +171,8 @@ class Recorder:
                 self._pieces.add(tool_use_id, pb.DELTA_KIND_OUTPUT, text)
             case facts.PrefixFrozen(prefix):
                 await self._log.append(bodies.prefix_frozen(prefix))
+            case facts.ModelChanged():
+                await self._log.append(bodies.model_changed(fact))
             case facts.MessageAppended(message_id):
                 self._pieces.end(message_id)
                 await self._log.append(bodies.message_appended(fact))

@@ -68,6 +68,7 @@ def model_choice(row: ModelChoice) -> task_pb2.ModelChoice:
         model=row.model,
         effort=number(task_pb2.Effort, row.effort),
         thinking_display=number(task_pb2.ThinkingDisplay, row.thinking_display),
+        fallback_model=row.fallback_model,
     )
 
 

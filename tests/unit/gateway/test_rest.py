@@ -132,7 +132,7 @@ async def test_a_secret_is_set_listed_and_removed_and_never_given_back(
 
 async def test_a_model_is_chosen_in_the_words_of_its_api(gateway: Running, scheduler: SchedulerDouble) -> None:
     async with gateway.client(scheduler.new_session()) as client:
-        choice = {"model": "claude-opus-5-5", "effort": "xhigh", "thinking_display": "omitted"}
+        choice = {"model": "claude-opus-5-5", "effort": "xhigh", "thinking_display": "omitted", "fallback_model": "x"}
         changed = await client.patch("/v1/projects/prj_1", json={"model_choice": choice})
         odd = await client.patch("/v1/projects/prj_1", json={"model_choice": {"effort": "heroic"}})
 
@@ -143,6 +143,7 @@ async def test_a_model_is_chosen_in_the_words_of_its_api(gateway: Running, sched
         model="claude-opus-5-5",
         effort=nouns.EFFORT_XHIGH,
         thinking_display=nouns.THINKING_DISPLAY_OMITTED,
+        fallback_model="x",
     )
     assert [call.request for call in scheduler.asked("UpdateProject")] == [
         accounts.UpdateProjectRequest(project_id="prj_1", model_choice=asked)

@@ -30,6 +30,17 @@ def test_each_part_is_the_tasks_own_then_the_projects_then_the_hosts(own, projec
     assert (chosen.model, chosen.effort, chosen.thinking_display) == expected
 
 
+def test_the_other_model_is_the_tasks_own_then_the_projects_and_else_there_is_none():
+    own, theirs = task_pb2.ModelChoice(fallback_model="haiku"), task_pb2.ModelChoice(fallback_model="opus")
+    found = [
+        choice_of(task_pb2.Task(model_choice=each), task_pb2.Project(model_choice=theirs), host_model="host").fallback
+        for each in (own, NOTHING)
+    ]
+
+    assert found == ["haiku", "opus"]
+    assert choice_of(task_pb2.Task(), task_pb2.Project(), host_model="host").fallback == ""
+
+
 def test_what_a_task_was_given_is_not_mended_in_the_projects_settings():
     own = choice_of(task_pb2.Task(model_choice=HAIKU), task_pb2.Project(), host_model="host")
     theirs = choice_of(task_pb2.Task(model_choice=MORE), task_pb2.Project(model_choice=OPUS), host_model="host")

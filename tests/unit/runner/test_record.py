@@ -9,7 +9,7 @@ from errand.v1.runner_pb2 import AttemptEvent
 from errand_common.values import SUMMARY_BYTES, AttemptPhase, Role, SandboxLimit, TodoState, WaitReason
 from errand_runner.agent import facts
 from errand_runner.agent.tools.outcome import Todo
-from errand_runner.agent.transcript import Message
+from errand_runner.agent.transcript import Message, Prefix
 from errand_runner.deltas import Deltas
 from errand_runner.outbox import Outbox
 from errand_runner.record import Recorder
@@ -70,6 +70,17 @@ async def test_what_a_reply_cost_that_is_not_kept_is_told(box, recorder):
     told = event.body.reply_dropped
     assert (told.message_id, told.model, told.reason) == ("msg_9", "claude-x", "it broke off")
     assert (told.usage.output_tokens, told.is_estimate, told.summary) == (4, True, "I look")
+
+
+async def test_another_model_is_told_with_the_beginning_that_holds_from_then_on(box, recorder):
+    prefix = Prefix.freeze(model="claude-y", max_tokens=1, system="s", tools=[], effort="high")
+    await recorder.fact(facts.ModelChanged(prefix, "claude-x", "it declined"))
+
+    (event,) = written(box)
+    told = event.body.model_changed
+    assert (told.model, told.replaced_model, told.reason) == ("claude-y", "claude-x", "it declined")
+    assert told.effort == task_pb2.EFFORT_HIGH
+    assert event.prefix == prefix.to_bytes()
 
 
 async def test_how_full_the_context_is_is_told(box, recorder):

@@ -10,6 +10,8 @@ from errand_scheduler.lifecycle.effects import (
     Effect,
     MessageAdded,
     PhaseReported,
+    PrefixReplaced,
+    PrefixSettled,
     ToolCallBegan,
     ToolCallEnded,
     UsageAdded,
@@ -19,7 +21,7 @@ from errand_scheduler.lifecycle.effects import (
 from errand_scheduler.lifecycle.records import RunnerEvent, store_events
 from errand_scheduler.lifecycle.turns import Holder
 from errand_scheduler.lifecycle.waits import Wait
-from errand_scheduler.store import blobs, events, messages, tool_calls
+from errand_scheduler.store import blobs, events, messages, progress, tool_calls
 from errand_scheduler.store.blobs import Blob
 from errand_scheduler.store.events import Event
 from errand_scheduler.store.messages import Message
@@ -169,6 +171,17 @@ async def test_what_no_message_holds_is_paid_too(world: World) -> None:
     await send(world, holder, told(1, effect=UsageAdded(Usage(input_tokens=3, output_tokens=5, cost_nanodollars=7))))
     task_id = (await world.attempt(holder.attempt_id)).task_id
     assert (await world.task(task_id)).usage == Usage(input_tokens=3, output_tokens=5, cost_nanodollars=7)
+
+
+async def test_the_first_beginning_stays_until_another_model_goes_on(world: World) -> None:
+    holder = await working(world)
+    task_id = (await world.attempt(holder.attempt_id)).task_id
+    stored = []
+    effects: list[Effect] = [PrefixSettled(b"a"), PrefixSettled(b"b"), PrefixReplaced(b"c")]
+    for number, effect in enumerate(effects, start=1):
+        await send(world, holder, told(number, effect=effect))
+        stored.append(await world.reader.one(progress.prefix(task_id)))
+    assert stored == [b"a", b"a", b"c"]
 
 
 async def test_a_message_id_is_used_once(world: World) -> None:

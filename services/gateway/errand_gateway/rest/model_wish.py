@@ -14,7 +14,10 @@ class ModelWish(BaseModel):
     model: Annotated[Text, Field(description="Such as claude-opus-5-5; empty: the runner's own")] = ""
     effort: Annotated[Text, Field(description="low, medium, high, xhigh or max; empty: the model's own measure")] = ""
     thinking_display: Annotated[Text, Field(description="summarized or omitted; empty: a summary")] = ""
+    fallback_model: Annotated[
+        Text, Field(description="Goes on, once, in a conversation begun anew, where the model declines; empty: none")
+    ] = ""
 
     def plain(self) -> ModelChoice:
         """As the scheduler is asked."""
-        return ModelChoice(self.model, self.effort, self.thinking_display)
+        return ModelChoice(self.model, self.effort, self.thinking_display, self.fallback_model)

@@ -36,6 +36,7 @@ class ModelChoice(BaseModel):
     model: str = Field(description="As the model's service calls it; empty: the runner's own")
     effort: str = Field(description="low, medium, high, xhigh or max; empty: the model's own measure")
     thinking_display: str = Field(description="What is shown of its thoughts: summarized or omitted; empty: a summary")
+    fallback_model: str = Field(description="The model that goes on, once, where the first declines; empty: none")
 
 
 class Project(BaseModel):

@@ -16,11 +16,13 @@ class ModelChoice:
     model: str = ""
     effort: str = ""
     thinking_display: str = ""
+    fallback_model: str = ""
 
     def to_wire(self) -> task_pb2.ModelChoice:
         """Raises Invalid for a word that there is not."""
         return task_pb2.ModelChoice(
             model=self.model,
+            fallback_model=self.fallback_model,
             effort=number(task_pb2.Effort, _known(self.effort, Effort, field="effort")),
             thinking_display=number(
                 task_pb2.ThinkingDisplay, _known(self.thinking_display, ThinkingDisplay, field="thinking_display")

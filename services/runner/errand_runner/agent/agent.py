@@ -51,7 +51,8 @@ class Agent:
     `asks` hears the call of a question before the person does: what was said until then is no answer to it; `answered`
     waits for the person's answer as long as the sandbox is kept for it, and gives None after that; a wait for the
     model's service of more than `longest_delay_s` is not sat out; `gate` is awaited before each request to the model
-    and each tool, and returns when the attempt may act; `leaving` hears of what a turn that breaks off has under way.
+    and each tool, and returns when the attempt may act; `fallback_model` goes on once where
+    the model declines, empty: none does; `leaving` hears of what a turn that breaks off has under way.
     The last four are time and chance, injected.
     """
 
@@ -64,6 +65,7 @@ class Agent:
     answered: Callable[[], Awaitable[Answer | None]] = _nobody
     gate: Callable[[], Awaitable[None]] = _no_gate
     leaving: Leaving = field(default_factory=Leaving)
+    fallback_model: str = ""
     patience: Patience = field(default_factory=Patience)
     max_requests: int = 300
     longest_delay_s: float = 120.0

@@ -46,7 +46,7 @@ class Asking:
         self._room = Room(agent, transcript)
         self._requests = 0
         self._room_made_at = -_REQUESTS_BETWEEN
-        self._abilities: Abilities | None = None
+        self._abilities: dict[str, Abilities] = {}
         self._unfinished: Unfinished | None = None
         self.message_id = ""
         """The id under which the latest try's pieces were told."""
@@ -176,9 +176,10 @@ class Asking:
 
     async def _can(self) -> Abilities:
         """What the model can, asked once in a turn."""
-        if self._abilities is None:
-            self._abilities = await self._agent.model.abilities(self._transcript.prefix.model)
-        return self._abilities
+        model = self._transcript.prefix.model
+        if model not in self._abilities:
+            self._abilities[model] = await self._agent.model.abilities(model)
+        return self._abilities[model]
 
     def _dropped(self, why: str) -> ReplyDropped | None:
         """What a reply cost that broke off, as far as that is known."""

@@ -14,12 +14,14 @@ _NAMED = 8
 
 @dataclass(frozen=True)
 class Choice:
-    """A model's id; effort and display of its thoughts in the words of its API, empty for the model's own. `cure` says
-    what a person does about a model that there is not."""
+    """A model's id; effort and display of its thoughts in the words of its API, empty for the model's own. The
+    model of `fallback` goes on where the first declines; empty: none does. `cure` says what a person does
+    about a model that there is not."""
 
     model: str
     effort: str = ""
     thinking_display: str = ""
+    fallback: str = ""
     cure: str = "choose one of them in the project's settings, then send the task on"
 
 
@@ -32,12 +34,9 @@ async def settle_prefix(model: Model, choice: Choice) -> Prefix:
 
     Raises NoSuchModel while there is still another to be chosen: a task's prefix never changes.
     """
+    for each in filter(None, (choice.model, choice.fallback)):
+        await _check(model, each, choice.cure)
     abilities = await model.abilities(choice.model)
-    if not abilities.known and (listed := await _listed(model)) and choice.model not in listed:
-        names = ", ".join(listed[:_NAMED])
-        raise NoSuchModel(
-            f"the model's service at {model.address} has no {choice.model}; it has {names}: {choice.cure}"
-        )
     thinking = abilities.thinking
     if thinking is not None and choice.thinking_display:
         thinking = {**thinking, "display": choice.thinking_display}
@@ -49,6 +48,23 @@ async def settle_prefix(model: Model, choice: Choice) -> Prefix:
         thinking=thinking,
         effort=choice.effort if choice.effort in abilities.efforts else "",
     )
+
+
+async def prefix_for(model: Model, model_id: str, before: Prefix) -> Prefix:
+    """Makes the beginning for another model: system prompt and tools are those that the task began with."""
+    abilities = await model.abilities(model_id)
+    thinking = abilities.thinking
+    if thinking is not None and before.thinking_display:
+        thinking = {**thinking, "display": before.thinking_display}
+    effort = before.effort if before.effort in abilities.efforts else ""
+    return before.for_model(model_id, max_tokens=abilities.max_tokens, thinking=thinking, effort=effort)
+
+
+async def _check(model: Model, model_id: str, cure: str) -> None:
+    abilities = await model.abilities(model_id)
+    if not abilities.known and (listed := await _listed(model)) and model_id not in listed:
+        names = ", ".join(listed[:_NAMED])
+        raise NoSuchModel(f"the model's service at {model.address} has no {model_id}; it has {names}: {cure}")
 
 
 async def _listed(model: Model) -> tuple[str, ...]:

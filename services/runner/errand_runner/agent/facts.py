@@ -48,6 +48,15 @@ class PrefixFrozen:
 
 
 @dataclass(frozen=True)
+class ModelChanged:
+    """Another model goes on, with a prefix of its own, since the one before declined, as `reason` says for people."""
+
+    prefix: Prefix
+    replaced_model: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class MessageAppended:
     """The transcript grew; `content` is a JSON list of content blocks, byte for byte as sent or received.
 
@@ -201,6 +210,7 @@ class TurnEnded:
 
 Fact = (
     PrefixFrozen
+    | ModelChanged
     | MessageAppended
     | ConversationShortened
     | ReplyDropped

@@ -12,6 +12,11 @@ INTRO = (
     " together without you. Your files and commits are as you left them: look at them, then go on with the task."
 )
 
+TAKEN_OVER = (
+    "You take over here from another model. What follows is all that is left of its conversation, put together without"
+    " it. Its files and commits are as it left them: look at them, then go on with the task."
+)
+
 LOOK = "git status --short | head -50; git diff --stat HEAD | tail -30; git log --oneline -15"
 """The command that tells how far the work is."""
 
@@ -26,16 +31,25 @@ _RESULT_CHARS = 4_000
 
 def hand_off(messages: Sequence[Message], tree: str) -> Sequence[Block]:
     """Gives the content of the message that takes the place of all these; `tree` is what LOOK told."""
+    return _note(messages, INTRO, {"How far the work is": [tree], "The last results": _results(messages)})
+
+
+def take_over(messages: Sequence[Message], tree: str) -> Sequence[Block]:
+    """The same for another model, where the one before declined to go on: without the last results, which most likely
+    hold what it declined."""
+    return _note(messages, TAKEN_OVER, {"How far the work is": [tree]})
+
+
+def _note(messages: Sequence[Message], intro: str, state: Mapping[str, Sequence[str]]) -> Sequence[Block]:
     first, *later = messages
     sections = {
         "What the person wrote later": [word for message in later for word in persons_words(message)][-_WORDS:],
         "Your list": _latest_list(messages),
         "What you said last": [message.text for message in later if message.calls or message.text][-_NOTES:],
-        "How far the work is": [tree],
-        "The last results": _results(messages),
+        **state,
     }
     told = [f"# {title}\n\n" + "\n\n".join(texts) for title, texts in _cut(sections) if texts]
-    return [*_beginning(first), _text("\n\n".join([INTRO, *told]))]
+    return [*_beginning(first), _text("\n\n".join([intro, *told]))]
 
 
 def _beginning(first: Message) -> Sequence[Block]:

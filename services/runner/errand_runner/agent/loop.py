@@ -18,6 +18,7 @@ from errand_runner.agent.facts import (
     Waiting,
     WaitOver,
 )
+from errand_runner.agent.fallback import fall_back, may_fall_back
 from errand_runner.agent.judge import CUT_OFF, Action, Streak, judge
 from errand_runner.agent.prompt import AFTER_WAIT, BACKGROUND_ENDED, MID_WORK
 from errand_runner.agent.said import Said
@@ -124,6 +125,10 @@ class _Turn:
                 yield self.answer([_cut_off(call).block() for call in verdict.calls])
             case Action.SAY:
                 yield self.answer([{"type": "text", "text": verdict.text}])
+            case Action.END if verdict.reason is EndReason.MODEL_REFUSED and may_fall_back(self.agent, self.transcript):
+                async with aclosing(fall_back(self.agent, self.transcript, why=verdict.text)) as facts:
+                    async for fact in facts:
+                        yield fact
             case Action.END:
                 self.ending = TurnEnded(verdict.reason, verdict.text)
 

@@ -77,7 +77,7 @@ class Room:
 
     async def leave_note(self) -> AsyncGenerator[Fact]:
         """Begins anew with a note of the task, what was said last, and how far the work is."""
-        content = hand_off(self._transcript.messages, await self._look())
+        content = hand_off(self._transcript.messages, await look(self._agent))
         message = Message(self._agent.new_id("msg"), Role.USER, encode(content), replaces=self._first)
         yield self._shorten(message, _HANDED_OFF, None)
 
@@ -98,15 +98,6 @@ class Room:
             raise
         raise AssertionError("a stream ends with a reply or an error")
 
-    async def _look(self) -> str:
-        """How far the work is, as git tells it."""
-        await self._agent.gate()
-        async with aclosing(self._agent.tools.run(ToolCall("look", "bash", {"command": LOOK}))) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, Outcome):
-                    return piece.text
-        raise AssertionError("a tool ends with its outcome")
-
     def _shorten(self, message: Message, words: str, reply: Reply | None) -> ConversationShortened:
         self._transcript.append(message)
         self._transcript.used_tokens = 0
@@ -117,3 +108,13 @@ class Room:
             model="" if reply is None else reply.model,
             stop_reason="" if reply is None else reply.stop_reason,
         )
+
+
+async def look(agent: Agent) -> str:
+    """How far the work is, as git tells it."""
+    await agent.gate()
+    async with aclosing(agent.tools.run(ToolCall("look", "bash", {"command": LOOK}))) as pieces:
+        async for piece in pieces:
+            if isinstance(piece, Outcome):
+                return piece.text
+    raise AssertionError("a tool ends with its outcome")

@@ -56,6 +56,17 @@ class Prefix:
             params["output_config"] = {"effort": effort}
         return cls(encode(params))
 
+    def for_model(self, model: str, *, max_tokens: int, thinking: Block | None, effort: str) -> "Prefix":
+        """The same for another model: what depends on that is settled anew, all else stays."""
+        settled = {"model": model, "max_tokens": max_tokens}
+        params = {
+            **self.params,
+            **settled,
+            "thinking": thinking,
+            "output_config": {"effort": effort} if effort else None,
+        }
+        return Prefix(encode({name: value for name, value in params.items() if value is not None}))
+
     @classmethod
     def from_bytes(cls, document: bytes) -> "Prefix":
         """Takes up a stored prefix; raises TranscriptError when it is none."""

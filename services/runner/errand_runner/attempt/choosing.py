@@ -1,5 +1,7 @@
 """Which model an attempt is for: the task's own choice, then the project's, then the host's."""
 
+from dataclasses import replace
+
 from errand.v1 import task_pb2
 from errand_common import wire
 from errand_runner.agent.choice import Choice
@@ -14,6 +16,7 @@ def choice_of(task: task_pb2.Task, project: task_pb2.Project, *, host_model: str
         own.model or theirs.model or host_model,
         wire.word(task_pb2.Effort, own.effort or theirs.effort),
         wire.word(task_pb2.ThinkingDisplay, own.thinking_display or theirs.thinking_display),
+        own.fallback_model or theirs.fallback_model,
     )
     # What a task was given it keeps.
-    return Choice(choice.model, choice.effort, choice.thinking_display, cure=_ANEW) if own.model else choice
+    return replace(choice, cure=_ANEW) if own.model or own.fallback_model else choice

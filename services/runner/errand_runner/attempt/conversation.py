@@ -109,6 +109,7 @@ class Conversation:
             asks=hearing.asks,
             answered=hearing.answered,
             gate=kit.freezer.gate,
+            fallback_model=choice_of(kit.task, kit.project, host_model=kit.means.model_id).fallback,
             leaving=Leaving(stopper=lambda: kit.inbox.stopper),
             now_s=kit.clock.boot_s,
             longest_delay_s=hearing.answer_s,

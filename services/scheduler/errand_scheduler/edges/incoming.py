@@ -17,6 +17,7 @@ from errand_scheduler.lifecycle.effects import (
     HostsBlocked,
     MessageAdded,
     PhaseReported,
+    PrefixReplaced,
     PrefixSettled,
     SandboxOpened,
     ToolCallBegan,
@@ -133,6 +134,12 @@ def _prefix_settled(event: runner_pb2.AttemptEvent) -> Effect:
     return PrefixSettled(event.prefix)
 
 
+def _model_changed(event: runner_pb2.AttemptEvent) -> Effect:
+    if not event.prefix:
+        raise Invalid(f"event {event.sequence}: model_changed comes with the beginning that holds from here on")
+    return PrefixReplaced(event.prefix)
+
+
 def _sandbox_opened(event: runner_pb2.AttemptEvent) -> Effect:
     return SandboxOpened(event.body.sandbox_opened.container_id)
 
@@ -195,6 +202,7 @@ _EFFECTS: Mapping[str, Callable[[runner_pb2.AttemptEvent], Effect]] = {
     "tool_call_started": _tool_call_began,
     "tool_call_finished": _tool_call_ended,
     "prefix_frozen": _prefix_settled,
+    "model_changed": _model_changed,
     "sandbox_opened": _sandbox_opened,
     "sandbox_replaced": _sandbox_replaced,
     "branch_pushed": _pushed,

@@ -54,6 +54,13 @@ class PrefixSettled:
 
 
 @dataclass(frozen=True)
+class PrefixReplaced:
+    """The conversation goes on with another model, and so with another beginning."""
+
+    prefix: bytes
+
+
+@dataclass(frozen=True)
 class SandboxOpened:
     """A container is up."""
 
@@ -101,6 +108,7 @@ Effect = (
     | ToolCallBegan
     | ToolCallEnded
     | PrefixSettled
+    | PrefixReplaced
     | SandboxOpened
     | BranchPushed
     | CheckpointSaved

@@ -14,6 +14,7 @@ from errand_scheduler.lifecycle.effects import (
     HostsBlocked,
     MessageAdded,
     PhaseReported,
+    PrefixReplaced,
     PrefixSettled,
     SandboxOpened,
     ToolCallBegan,
@@ -200,6 +201,8 @@ def _follow(tx: Tx, attempt: Attempt, effect: Effect, durations: Durations) -> A
             progress.add_usage(tx, attempt.task_id, usage)
         case PrefixSettled(prefix):
             progress.settle_prefix(tx, attempt.task_id, prefix)
+        case PrefixReplaced(prefix):
+            progress.replace_prefix(tx, attempt.task_id, prefix)
         case SandboxOpened(container_id):
             progress.set_container(tx, attempt.task_id, container_id)
         case BranchPushed(commit, diff_stat):

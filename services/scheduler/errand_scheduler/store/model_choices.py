@@ -14,6 +14,7 @@ class ModelChoice:
     model: str = ""
     effort: Effort | None = None
     thinking_display: ThinkingDisplay | None = None
+    fallback_model: str = ""
 
 
 NO_CHOICE = ModelChoice()
@@ -31,5 +32,8 @@ def from_text(text: str) -> ModelChoice:
     found = json.loads(text)
     effort, display = found["effort"], found["thinking_display"]
     return ModelChoice(
-        found["model"], Effort(effort) if effort else None, ThinkingDisplay(display) if display else None
+        found["model"],
+        Effort(effort) if effort else None,
+        ThinkingDisplay(display) if display else None,
+        found.get("fallback_model", ""),
     )

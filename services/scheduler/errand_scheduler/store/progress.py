@@ -102,3 +102,8 @@ def settle_prefix(tx: Tx, task_id: str, prefix: bytes) -> None:
         "UPDATE tasks SET prefix = :prefix WHERE task_id = :task_id AND prefix IS NULL",
         {"task_id": task_id, "prefix": prefix},
     )
+
+
+def replace_prefix(tx: Tx, task_id: str, prefix: bytes) -> None:
+    """Store another beginning in the place of the one before."""
+    tx.run("UPDATE tasks SET prefix = :prefix WHERE task_id = :task_id", {"task_id": task_id, "prefix": prefix})

@@ -16,7 +16,8 @@ from errand_scheduler.store.transaction import Tx
 
 _SELECT = """
     SELECT project_id, user_id, repo_url, repository, default_branch, created_time, image, setup_script, egress_mode,
-    egress_presets, egress_hosts, git_host, read_repositories, model, effort, thinking_display, check_script,
+    egress_presets, egress_hosts, git_host, read_repositories, model, effort, thinking_display,
+    fallback_model, check_script,
     check_limit_us, allowance, draft_pull_requests
     FROM projects
 """
@@ -157,7 +158,8 @@ def set_model_choice(tx: Tx, project_id: str, choice: ModelChoice) -> None:
     """Which model the project's new tasks are for."""
     tx.run(
         """
-        UPDATE projects SET model = :model, effort = :effort, thinking_display = :thinking_display
+        UPDATE projects
+        SET model = :model, effort = :effort, thinking_display = :thinking_display, fallback_model = :fallback_model
         WHERE project_id = :project_id
         """,
         {
@@ -165,6 +167,7 @@ def set_model_choice(tx: Tx, project_id: str, choice: ModelChoice) -> None:
             "model": choice.model,
             "effort": choice.effort or "",
             "thinking_display": choice.thinking_display or "",
+            "fallback_model": choice.fallback_model,
         },
     )
 
@@ -214,6 +217,7 @@ def _project(row: sqlite3.Row) -> Project:
             row["model"],
             Effort(row["effort"]) if row["effort"] else None,
             ThinkingDisplay(row["thinking_display"]) if row["thinking_display"] else None,
+            row["fallback_model"],
         ),
         check=Check(row["check_script"], row["check_limit_us"] / 1e6),
         allowance=from_text(row["allowance"]),

@@ -16,6 +16,7 @@ from errand_runner.agent.facts import (
     ConversationShortened,
     Fact,
     MessageAppended,
+    ModelChanged,
     PrefixFrozen,
     ToolFinished,
     ToolStarted,
@@ -76,7 +77,7 @@ class Record:
 
     def keep(self, fact: Fact) -> None:
         match fact:
-            case PrefixFrozen():
+            case PrefixFrozen() | ModelChanged():
                 self.prefix = fact.prefix.to_bytes()
             case MessageAppended():
                 self.messages.append(fact)
@@ -190,6 +191,7 @@ async def errand(
     context_tokens: int = 1_000_000,
     request_limit_s: float = 20.0,
     patience: Patience | None = None,
+    fallback_model: str = "",
 ) -> AsyncGenerator[Errand]:
     (folder / "work").mkdir()
     (folder / "tmp").mkdir()
@@ -216,6 +218,7 @@ async def errand(
             answered=answered,
             longest_delay_s=longest_delay_s,
             patience=patience or Patience(),
+            fallback_model=fallback_model,
             max_requests=max_requests,
             now_s=time.now_s,
             utcnow=lambda: NOON + timedelta(seconds=time.now_s()),

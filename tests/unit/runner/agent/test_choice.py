@@ -45,6 +45,13 @@ async def test_a_model_that_the_service_does_not_have_is_refused_before_anything
             await settle_prefix(model, Choice("claude-nonsuch"))
 
 
+async def test_another_model_that_the_service_does_not_have_is_refused_too() -> None:
+    async with service() as model:
+        with pytest.raises(NoSuchModel, match=r"no claude-nonsuch; it has .*: start a new task"):
+            await settle_prefix(model, Choice(MODEL, fallback="claude-nonsuch", cure="start a new task"))
+        assert (await settle_prefix(model, Choice(MODEL, fallback="claude-haiku-5-5"))).model == MODEL
+
+
 async def test_a_service_that_lists_no_models_is_believed_to_have_it() -> None:
     async with service(has_models=False) as model:
         prefix = await settle_prefix(model, Choice("their-model", effort="high"))

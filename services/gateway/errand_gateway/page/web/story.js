@@ -102,6 +102,10 @@ export class Story {
                 this.model = detail.model;
                 this.effort = detail.effort;
                 return undefined;
+            case "model_changed":
+                this.model = detail.model;
+                this.effort = detail.effort;
+                return addQuiet(this.#entries, kind, detail, time);
             case "message_appended":
                 return detail.role === "assistant" ? this.#said(detail, time) : this.#took(detail, time);
             case "conversation_shortened":

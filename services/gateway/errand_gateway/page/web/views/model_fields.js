@@ -15,18 +15,24 @@ const MODEL = "As the model's service calls it, such as claude-opus-5-5. Empty:"
 /** Whose the model is that works where none is named. */
 export const OF_HOST = { placeholder: "the host's own", hint: "the one that the host is set up with." };
 export const OF_PROJECT = { placeholder: "the project's", hint: "the project's." };
-const NOTHING = { model: "", effort: "", thinking_display: "" };
+const FALLBACK = "Goes on with a task that the first one declines, in a conversation begun anew. Empty: none.";
+const NOTHING = { model: "", effort: "", thinking_display: "", fallback_model: "" };
+const AS_TYPED = { autocomplete: "off", autocapitalize: "none", autocorrect: "off", spellcheck: "false" };
 
 export class ModelFields {
     #model = element("input", {
         id: "model",
         type: "text",
         maxlength: "128",
-        autocomplete: "off",
-        autocapitalize: "none",
-        autocorrect: "off",
-        spellcheck: "false",
         "aria-describedby": "model-hint",
+        ...AS_TYPED,
+    });
+    #fallback = element("input", {
+        id: "fallback-model",
+        type: "text",
+        maxlength: "128",
+        "aria-describedby": "fallback-hint",
+        ...AS_TYPED,
     });
     #effort = element("select", { id: "effort" }, ...options(EFFORTS));
     #display = element("select", { id: "thinking-display" }, ...options(DISPLAYS));
@@ -44,13 +50,17 @@ export class ModelFields {
             this.#effort,
             element("label", { for: "thinking-display" }, "Shown of its thoughts"),
             this.#display,
+            element("label", { for: "fallback-model" }, "Where it declines"),
+            this.#fallback,
+            element("p", { id: "fallback-hint", class: "hint" }, FALLBACK),
         );
         this.node.addEventListener("input", onInput);
     }
 
     /** Show what is set. */
     show(choice) {
-        const { model, effort, thinking_display } = choice ?? NOTHING;
+        const { model, effort, thinking_display, fallback_model } = { ...NOTHING, ...choice };
+        this.#fallback.value = fallback_model;
         this.#model.value = model;
         this.#effort.value = effort;
         // A summary is what is shown anyhow.
@@ -64,6 +74,7 @@ export class ModelFields {
             model: this.#model.value.trim(),
             effort: this.#effort.value,
             thinking_display: this.#display.value,
+            fallback_model: this.#fallback.value.trim(),
         };
     }
 
@@ -77,6 +88,6 @@ function options(words) {
     return Object.entries(words).map(([value, shown]) => element("option", { value }, shown));
 }
 
-function text({ model, effort, thinking_display }) {
-    return JSON.stringify([model, effort, thinking_display === "omitted"]);
+function text({ model, effort, thinking_display, fallback_model }) {
+    return JSON.stringify([model, effort, thinking_display === "omitted", fallback_model ?? ""]);
 }

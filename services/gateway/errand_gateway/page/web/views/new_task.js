@@ -9,7 +9,7 @@ import { grow } from "./grow.js";
 import { ModelFields, OF_PROJECT } from "./model_fields.js";
 import { RepositoryPicker } from "./repository_picker.js";
 
-const NO_CHOICE = { model: "", effort: "", thinking_display: "" };
+const NO_CHOICE = { model: "", effort: "", thinking_display: "", fallback_model: "" };
 
 export class NewTaskView {
     title = "New task";
@@ -62,8 +62,8 @@ export class NewTaskView {
 
     /** The model of this task alone. */
     get #choice() {
-        const { model, effort, thinking_display } = this.#draft.fields;
-        return { model, effort, thinking_display };
+        const { model, effort, thinking_display, fallback_model } = this.#draft.fields;
+        return { model, effort, thinking_display, fallback_model };
     }
 
     #changed(fields) {

@@ -7,6 +7,7 @@ const WORDS = {
     attempt_thawed: ({ frozen_duration: paused }) =>
         paused === undefined ? "Goes on" : `Goes on after ${duration(paused)}`,
     conversation_shortened: ({ summary }) => summary,
+    model_changed: ({ model, replaced_model: declined, reason }) => `${model} goes on in place of ${declined}: ${reason}`,
     sandbox_adopted: () => "Taken up again in the same container",
     sandbox_replaced: ({ reason }) => `Goes on in a new container, with its files: ${reason}`,
     engine_away: ({ reason, patience_duration: patience }) =>
