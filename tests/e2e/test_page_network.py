@@ -6,6 +6,7 @@ from playwright.async_api import expect
 from errand.v1 import event_pb2 as pb
 from errand.v1 import task_pb2
 from errand_common.errors import Conflict
+from errand_common.wire import duration
 from tests.e2e.test_page_project import save, settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -61,11 +62,40 @@ async def test_a_blocked_host_is_shown_once_and_allowed_by_a_tap(page, inside, s
     await inside.fits()
 
 
-async def test_the_end_of_a_task_lists_what_was_blocked_and_its_facts_what_was_reached(page, inside, scripted):
+async def test_the_end_of_a_task_is_a_card_and_its_facts_say_what_was_reached(page, inside, scripted):
     scripted.happen(egress_used=use("files.example.com", pb.EGRESS_OUTCOME_CLOSED, received_bytes=3 << 20))
     scripted.happen(egress_used=use("api.example.com", pb.EGRESS_OUTCOME_BLOCKED))
+    check = task_pb2.CheckResult(
+        outcome=task_pb2.CHECK_OUTCOME_FAILED, exit_code=3, reason="exit code 3", tail="no such module", commit="c" * 40
+    )
+    card = task_pb2.FinishCard(
+        result="I mended it.",
+        branch="errand/tsk_1",
+        commit="c" * 40,
+        diff_stat=task_pb2.DiffStat(files=2, insertions=1, deletions=3),
+        pull_request_url="https://github.com/ada/engine/pull/7",
+        check=check,
+        usage=task_pb2.Usage(input_tokens=1000, output_tokens=20),
+        wall_duration=duration(90.0),
+        work_duration=duration(60.0),
+        blocked_hosts=["api.example.com"],
+    )
+    scripted.happen(work_finished=pb.WorkFinished(card=card))
     scripted.stand(task_pb2.TASK_STATUS_COMPLETED)
     ending = page.locator(".entry.ending")
+    await expect(ending).to_have_count(1)
+    for words in (
+        "Completed, but the check failed",
+        "I mended it.",
+        "failed: exit code 3",
+        "no such module",
+        "2 files +1 −3",
+        "#7",
+        "unknown",
+        "1,000 in, 20 out",
+        "1 min 30 s, at work 1 min 0 s",
+    ):
+        await expect(ending).to_contain_text(words)
     await expect(ending).to_contain_text("Blocked: api.example.com")
     await expect(ending.get_by_role("button", name="Allow api.example.com")).to_be_visible()
     await page.get_by_text("Details").click()

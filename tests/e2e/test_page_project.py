@@ -41,10 +41,15 @@ async def test_settings_are_changed_and_only_what_was_changed_is_sent(scripted, 
     await save(page).click()
     await expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
 
-    first, second, third = [call.request for call in scripted.scheduler.asked("UpdateProject")]
+    await page.get_by_label("Check", exact=True).fill("npm test")
+    await save(page).click()
+    await expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
+
+    first, second, third, fourth = [call.request for call in scripted.scheduler.asked("UpdateProject")]
     assert (first.image, first.HasField("setup_script")) == ("node:22", False)
     assert (second.setup_script, second.HasField("image")) == ("npm ci\nmake", False)
     assert (list(third.read_repositories.repositories), third.HasField("image")) == (["ada/notes", "ada/lib"], False)
+    assert fourth.check == task_pb2.Check(script="npm test", limit_duration=duration(900.0))
     assert first.request_id != second.request_id
     await inside.fits()
 

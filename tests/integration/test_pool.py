@@ -247,7 +247,7 @@ async def test_the_sweep_takes_nothing_that_waits(host: Host, around: Around, cl
         host.book,
         host.leases,
         socket_root=host.folder / "s",
-        made_ahead=around.pool,
+        others=(around.pool,),
     )
     await leftovers.begin(host.runner_id)
     await host.engine.sweep_workspaces(host.runner_id, host.book.names, most=20)

@@ -13,6 +13,7 @@ from errand_common.errors import ErrandError
 from errand_common.values import FailureReason
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools.outcome import Refused
+from errand_runner.broker.at_host import NotTold
 from errand_runner.dispatch import Dispatch
 from errand_runner.ending import AttemptFailed
 from errand_runner.finish import Finish
@@ -22,6 +23,9 @@ from errand_runner.pull_request import body_of, title_of
 from errand_runner.record import Recorder
 from errand_runner.saving import Keeper
 from errand_runner.workspace import Changes, Workspace
+
+CommitOf = Callable[[str], Awaitable[str]]
+"""Where a reference is at the git host, asked of that and not of a sandbox; raises HostAway and NotTold."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,9 @@ class Delivery:
     patiently: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
     redactor: Redactor
 
-    async def push(self, workspace: Workspace) -> Changes | None:
-        """Commit what was left and push the branch; None where there is nothing new. May be done again.
+    async def push(self, workspace: Workspace, at_host: CommitOf) -> Changes | None:
+        """Commit what was left and have the branch at the git host, as `at_host` says it is; None where there is
+        nothing new. May be done again.
 
         Raises AttemptFailed.
         """
@@ -45,12 +50,12 @@ class Delivery:
             await workspace.commit_rest(f"Leave off work in progress\n\nErrand task {task.task_id}")
             changes = await workspace.changes()
             if changes.commits:
-                await self._push(workspace, changes)
+                await self._push(workspace, changes, at_host)
                 return changes
             await self._keeper.save(workspace)
             return None
-        except (GitFailed, HostAway) as exc:
-            if isinstance(exc, GitFailed):
+        except (GitFailed, HostAway, NotTold) as exc:
+            if not isinstance(exc, HostAway):
                 # The branch is refused, or the commit; the work is kept all the same.
                 await self._keeper.save(workspace)
             message = f"{task.branch} could not be pushed: {exc}; the work is kept in the workspace, send the task on"
@@ -107,13 +112,30 @@ class Delivery:
     def _keeper(self) -> Keeper:
         return Keeper(self.recorder, self.patiently, self.redactor)
 
-    async def _push(self, workspace: Workspace, changes: Changes) -> None:
+    async def _push(self, workspace: Workspace, changes: Changes, at_host: CommitOf) -> None:
         started_s, taken = self.clock.boot_s(), await workspace.checkpoints.take()
-        if changes.commit != await workspace.pushed_commit():
+        is_new = changes.commit != await workspace.pushed_commit()
+        if is_new or not await self._there(at_host):
             await self.patiently(lambda: workspace.push(taken))
             if taken is not None:
                 await self._keeper.saved(taken)
             await self.recorder.step(event_pb2.STEP_PUSH, self.clock.boot_s() - started_s)
         elif taken is not None:
             await self._keeper.push(workspace, taken)
+        await self._check_pushed(changes, await self._there(at_host), is_new=is_new)
         await self._tell_pushed(changes)
+
+    async def _check_pushed(self, changes: Changes, there: str, *, is_new: bool) -> None:
+        """What git said of its push is one thing, what the git host has another."""
+        if there == changes.commit:
+            return
+        if is_new or not there:
+            raise GitFailed(f"the git host has {there or 'nothing'} there, and not {changes.commit}")
+        # Others went on from what was pushed before.
+        branch = self.assignment.task.branch
+        await self.recorder.branch_moved(branch, commit=there, recorded=changes.commit, behind=0)
+
+    async def _there(self, at_host: CommitOf) -> str:
+        ref = f"refs/heads/{self.assignment.task.branch}"
+        found: str = await self.patiently(lambda: at_host(ref))
+        return found

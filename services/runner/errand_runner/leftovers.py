@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import structlog
@@ -30,11 +30,11 @@ class Leftovers:
         leases: Leases,
         *,
         socket_root: Path,
-        made_ahead: Container[str] = (),
+        others: Sequence[Container[str]] = (),
     ) -> None:
-        """`made_ahead`: the sandboxes that wait, or are made, for tasks to come."""
+        """`others`: sandboxes that live and are in no journal."""
         self._engine, self._journal, self._book, self._leases = engine, journal, book, leases
-        self._socket_root, self._made_ahead = socket_root, made_ahead
+        self._socket_root, self._others = socket_root, others
         self._begun = asyncio.Event()
         self._runner_id = ""
 
@@ -95,7 +95,7 @@ class Leftovers:
 
     def _is_kept(self, sandbox_id: str) -> bool:
         """Whether an attempt works in it, or may come to, or was confirmed and has not yet come back to it."""
-        if self._journal.at_work(sandbox_id) or sandbox_id in self._made_ahead:
+        if self._journal.at_work(sandbox_id) or any(sandbox_id in each for each in self._others):
             return True
         entry = self._journal.find(sandbox_id)
         return entry is not None and self._leases.holds(entry.attempt_id)

@@ -1,6 +1,7 @@
 """Says again and again to the containers of this runner that it is there."""
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 
 import structlog
@@ -13,10 +14,15 @@ RENEW_S = 60.0
 
 
 class Lifelines:
-    """Of all sandboxes in the journal, an earlier process's too; whatever Docker or the scheduler say."""
+    """Of all sandboxes in the journal, an earlier process's too, and of `others`; whatever Docker or the scheduler say.
 
-    def __init__(self, journal: Journal, *, socket_root: Path, renew_s: float = RENEW_S) -> None:
-        self._journal, self._socket_root, self._renew_s = journal, socket_root, renew_s
+    `others` is read by another thread.
+    """
+
+    def __init__(
+        self, journal: Journal, *, socket_root: Path, others: Iterable[str] = (), renew_s: float = RENEW_S
+    ) -> None:
+        self._journal, self._socket_root, self._others, self._renew_s = journal, socket_root, others, renew_s
 
     async def watch(self) -> None:
         """For ever."""
@@ -25,8 +31,8 @@ class Lifelines:
             await asyncio.sleep(self._renew_s)
 
     def _renew(self) -> None:
-        for entry in self._journal.entries:
-            folder = self._socket_root / entry.sandbox_id
+        for sandbox_id in [*(entry.sandbox_id for entry in self._journal.entries), *self._others]:
+            folder = self._socket_root / sandbox_id
             # One that is about to be opened, or is just over, has none.
             if folder.is_dir():
                 try:

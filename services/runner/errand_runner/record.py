@@ -13,6 +13,8 @@ from errand_runner import bodies
 from errand_runner.agent import facts
 from errand_runner.broker.egress.ledger import Use
 from errand_runner.deltas import Deltas, Pieces
+from errand_runner.finish import CheckResult
+from errand_runner.finish_wire import check_result
 from errand_runner.outbox import Log
 
 _DELTA_KINDS = {"text": pb.DELTA_KIND_TEXT, "thinking": pb.DELTA_KIND_THINKING}
@@ -93,6 +95,10 @@ class Recorder:
         """The branch at the git host is at `commit`, empty where it is gone, and not where the task recorded it."""
         moved = pb.BranchMoved(branch=branch, commit=commit, recorded_commit=recorded, behind_count=behind)
         await self._write(pb.EventBody(branch_moved=moved))
+
+    async def check_finished(self, result: CheckResult) -> None:
+        """What came of the project's check, or why it could not be run."""
+        await self._write(pb.EventBody(check_finished=pb.CheckFinished(result=check_result(result))))
 
     async def attempt_frozen(self, reason: str = "") -> None:
         """The attempt was paused, for this reason; empty: the scheduler was out of reach for long. Nothing where it is

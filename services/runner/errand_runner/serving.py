@@ -23,6 +23,7 @@ from errand_runner.attempt import Means, run_attempt
 from errand_runner.book import Book
 from errand_runner.brake import Brake
 from errand_runner.broker.egress.internet import PublicInternet
+from errand_runner.clean import CleanRooms
 from errand_runner.config import RunnerSettings
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
@@ -86,7 +87,7 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                     means.book,
                     means.leases,
                     socket_root=host.socket_root,
-                    made_ahead=pool,
+                    others=(pool, means.clean),
                 )
 
                 async def begin(runner_id: str) -> None:
@@ -126,7 +127,7 @@ def _chores(
     settings: RunnerSettings, host: Host, means: Means, *, leftovers: Leftovers, pool: Pool
 ) -> tuple[Coroutine[object, object, None], ...]:
     """What goes on beside the attempts, for ever."""
-    lifelines = Lifelines(means.journal, socket_root=host.socket_root)
+    lifelines = Lifelines(means.journal, socket_root=host.socket_root, others=means.clean)
     retention = _retention(settings, host, means)
     housekeeping = Housekeeping(
         host.engine, means.book, retention, leftovers, clock=means.clock, state_dir=host.socket_root.parent
@@ -147,7 +148,7 @@ def _means(
     clock: Clock,
     pool: Pool,
 ) -> Means:
-    leases = Leases(clock)
+    leases, ids = Leases(clock), Ids(clock)
     return Means(
         engine=host.engine,
         room=host.room,
@@ -163,7 +164,7 @@ def _means(
         leases=leases,
         brake=Brake(leases),
         clock=clock,
-        ids=Ids(clock),
+        ids=ids,
         image=settings.image,
         limits=host.limits,
         runtime=settings.runtime,
@@ -172,6 +173,7 @@ def _means(
         journal=Journal(settings.data / "sandboxes"),
         book=Book(settings.data / "workspaces", clock),
         pool=pool,
+        clean=CleanRooms(host.engine, ids=ids, socket_root=host.socket_root, has_room=partial(_has_room, host)),
         lent_before=LentBefore(),
     )
 
@@ -202,8 +204,13 @@ def _pool(settings: RunnerSettings, host: Host, clock: Clock, *, free_slots: Cal
         clock=clock,
         socket_root=host.socket_root,
         free_slots=free_slots,
-        has_room=lambda: has_spare_memory() and not host.room.shortage(),
+        has_room=partial(_has_room, host),
     )
+
+
+def _has_room(host: Host) -> bool:
+    """Whether the host bears one more sandbox."""
+    return has_spare_memory() and not host.room.shortage()
 
 
 def _retention(settings: RunnerSettings, host: Host, means: Means) -> Retention:

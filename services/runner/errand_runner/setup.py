@@ -1,18 +1,15 @@
 """A project's setup script: run once in a fresh workspace, after the clone."""
 
 import hashlib
-from contextlib import aclosing
 
 from errand_runner.agent.redact import Redactor
-from errand_runner.agent.tools.output import CommandOutput
 from errand_runner.clone import mark_of
 from errand_runner.lent_secrets import LentSecrets
 from errand_runner.live import Say
-from errand_runner.sandbox.supervisor import Exit, FileError, Supervisor
+from errand_runner.sandbox.supervisor import FileError, Supervisor
+from errand_runner.scripts import run_script
 from errand_runner.workspace import REPOSITORY
 
-# Nothing may wait for a person.
-_ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "GIT_EDITOR": "true"}
 _TOLD_CHARACTERS = 600
 _MARK_BYTES = 64
 
@@ -32,8 +29,7 @@ class Setup:
         self, supervisor: Supervisor, script: str, *, image: str, secrets: LentSecrets, folder: str = REPOSITORY
     ) -> None:
         self._supervisor, self._script, self._folder = supervisor, script, folder
-        # Nothing that waits for a person, whatever a secret is called.
-        self._environment = {**secrets.setup, **_ENVIRONMENT}
+        self._environment = secrets.setup
         # Of the secrets it says which they were, and nothing that would let their values be tried.
         seen = "\n".join(filter(None, (image + "\n" + script, secrets.version)))
         self._mark = hashlib.sha256(seen.encode()).hexdigest().encode()
@@ -49,34 +45,22 @@ class Setup:
 
     async def run(self, *, say: Say, timeout_s: float, redactor: Redactor) -> None:
         """In the clone, by bash, which stops at the first command that fails. Raises SetupFailed."""
-        output, ended = CommandOutput(redactor), None
-        file = f"{self._folder}.setup.sh"
         try:
-            await self._supervisor.write(file, self._script.encode())
-            run = self._supervisor.run(
-                ["bash", "-e", file], cwd=self._folder, env=self._environment, timeout_s=timeout_s
+            ran = await run_script(
+                self._supervisor,
+                self._script,
+                file=f"{self._folder}.setup.sh",
+                folder=self._folder,
+                env=self._environment,
+                say=say,
+                timeout_s=timeout_s,
+                redactor=redactor,
             )
-            async with aclosing(run) as events:
-                async for event in events:
-                    if isinstance(event, Exit):
-                        ended = event
-                        break
-                    for piece in output.feed(event.fd, event.data):
-                        say(piece)
-            for piece in output.close():
-                say(piece)
-            assert ended is not None, "run yields an Exit last"
-            if ended.code != 0 or ended.timed_out:
-                raise SetupFailed(f"{_end(ended, timeout_s)}{_last(output.result())}")
+            if not ran.passed:
+                raise SetupFailed(f"{ran.end(timeout_s)}{_last(ran.printed)}")
             await self._supervisor.write(mark_of(self._folder), self._mark)
         except FileError as exc:
             raise SetupFailed(f"it could not be started ({exc})") from exc
-
-
-def _end(ended: Exit, timeout_s: float) -> str:
-    if ended.timed_out:
-        return f"it did not end within {timeout_s / 60:.0f} minutes"
-    return f"it was killed by signal {ended.signal}" if ended.code is None else f"exit code {ended.code}"
 
 
 def _last(printed: str) -> str:

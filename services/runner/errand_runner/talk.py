@@ -126,19 +126,19 @@ async def talk(
     recorder: Recorder,
     clock: Clock,
     turned: Callable[[], None] = lambda: None,
+    note: str = "",
 ) -> TurnEnded:
     """Run turns until nothing more was written, or one fails or parks. Each fact is on disk before the loop goes on.
 
-    `turned` is called between two turns. Raises SandboxGone and OutboxError.
+    `turned` is called between two turns. `note` is the runner's own word to a Claude that was done: with it the first
+    turn begins. Raises SandboxGone and OutboxError.
     """
     hearing.inbox.drop(recorder.taken)
     # Where messages of this attempt carry inputs already, its turn was interrupted: the queue is for after it.
     if recorder.waiting and not hearing.unanswered:
         # An earlier process waited for more of the model, and did not come to give the attempt back.
         await recorder.wait_ended()
-    answer = hearing.answer()
-    said = hearing.with_notes(replace(hearing.steers() if recorder.taken else hearing.everything(), answer=answer))
-    told = Telling(recorder, clock)
+    said, told = _first(hearing, recorder, note), Telling(recorder, clock, first=not note)
     while True:
         ended = await told.turn(agent, transcript, said)
         if ended.reason is not EndReason.COMPLETED:
@@ -147,6 +147,14 @@ async def talk(
         if not said.blocks:
             return ended
         turned()
+
+
+def _first(hearing: Hearing, recorder: Recorder, note: str) -> Said:
+    if note:
+        said = hearing.everything()
+        return replace(said, blocks=[*follow_up(note, hearing.redactor), *said.blocks])
+    answer = hearing.answer()
+    return hearing.with_notes(replace(hearing.steers() if recorder.taken else hearing.everything(), answer=answer))
 
 
 def _ids(inputs: Iterable[task_pb2.Input]) -> tuple[str, ...]:

@@ -22,11 +22,11 @@ _LEFT_S = 1.0
 
 
 class Telling:
-    """One conversation's; the delay of its first word is told once."""
+    """One conversation's; of an attempt's `first`, the delay of the first word is told, once."""
 
-    def __init__(self, recorder: Recorder, clock: Clock) -> None:
+    def __init__(self, recorder: Recorder, clock: Clock, *, first: bool) -> None:
         self._recorder, self._clock = recorder, clock
-        self._asked_s: float | None = clock.boot_s()
+        self._asked_s: float | None = clock.boot_s() if first else None
 
     async def turn(self, agent: Agent, transcript: Transcript, said: Said) -> TurnEnded:
         """Runs one turn to its end. What one that is cancelled has under way is recorded as far as it came."""

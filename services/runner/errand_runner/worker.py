@@ -26,11 +26,13 @@ STOP_S = 3.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended; `reason` says in words what went wrong and what to do, empty when nothing did."""
+    """How an attempt ended; `reason` says in words what went wrong and what to do, empty when nothing did.
+    `finish`: what a success came to."""
 
     phase: AttemptPhase
     failure_reason: FailureReason | None = None
     reason: str = ""
+    finish: pb.Finish | None = None
 
 
 RunAttempt = Callable[[pb.Assignment, Inbox, Log, str], Awaitable[Outcome]]
@@ -275,6 +277,7 @@ class Worker:
             failure_reason=wire.number(task_pb2.FailureReason, outcome.failure_reason),
             reason=outcome.reason,
             last_sequence=last_sequence,
+            finish=outcome.finish,
         )
         return await self.dispatch.finish(told)
 

@@ -9,7 +9,9 @@ from errand_common.clock import Clock
 from errand_common.errors import Denied, ErrandError
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools.outcome import Refused
+from errand_runner.broker.at_host import NotTold
 from errand_runner.delivery import Delivery
+from errand_runner.ending import AttemptFailed
 from errand_runner.finish import Finish
 from errand_runner.git import GitFailed
 from errand_runner.workspace import Changes
@@ -37,6 +39,9 @@ class Asked:
     async def branch_pushed(self, branch, *, commit, diff_stat):
         self.told.append(commit)
 
+    async def branch_moved(self, branch, *, commit, recorded, behind):
+        self.told.append(f"moved to {commit}")
+
     async def step(self, step, duration_s):
         pass
 
@@ -46,6 +51,17 @@ class Work:
 
     def __init__(self, changes: Changes = PUSHED, *, pushed: str = "", refusal: GitFailed | None = None) -> None:
         self.committed, self.pushed, self.refusal = changes, pushed, refusal
+        self.pushes = 0
+
+    async def commit_rest(self, message):
+        pass
+
+    @property
+    def checkpoints(self):
+        return self
+
+    async def take(self):
+        """There is nothing that is not committed."""
 
     async def changes(self):
         return self.committed
@@ -53,7 +69,8 @@ class Work:
     async def pushed_commit(self):
         return self.pushed
 
-    async def push(self):
+    async def push(self, taken=None):
+        self.pushes += 1
         if self.refusal is not None:
             raise self.refusal
         self.pushed = self.committed.commit
@@ -117,3 +134,47 @@ async def test_what_the_git_host_has_is_not_pushed_again():
 async def test_why_there_is_no_pull_request_is_told_to_claude(work, refusal, words):
     with pytest.raises(Refused, match=words):
         await delivery_of(Asked(refusal)).propose(work, "Mend it", "It was broken.")
+
+
+def answers(*commits):
+    """What the git host says of the branch, one after the other."""
+    left = list(commits)
+
+    async def at_host(ref):
+        assert ref == "refs/heads/errand/tsk_1"
+        return left.pop(0)
+
+    return at_host
+
+
+@pytest.mark.parametrize(
+    ("pushed", "at_host", "pushes", "told"),
+    [
+        ("", ["c0ffee"], 1, ["c0ffee"]),
+        ("c0ffee", ["c0ffee", "c0ffee"], 0, ["c0ffee"]),
+        # It was removed there.
+        ("c0ffee", ["", "c0ffee"], 1, ["c0ffee"]),
+        # Others went on from it.
+        ("c0ffee", ["decade", "decade"], 0, ["moved to decade", "c0ffee"]),
+    ],
+)
+async def test_what_is_delivered_is_where_the_git_host_says_it_is(pushed, at_host, pushes, told):
+    asked, work = Asked(), Work(pushed=pushed)
+
+    assert await delivery_of(asked).push(work, answers(*at_host)) == PUSHED  # type: ignore[arg-type]
+
+    assert (work.pushes, asked.told) == (pushes, told)
+
+
+@pytest.mark.parametrize("there", ["", "decade"])
+async def test_a_push_that_did_not_get_there_is_none_whatever_git_said(there):
+    with pytest.raises(AttemptFailed, match=f"has {there or 'nothing'} there, and not c0ffee"):
+        await delivery_of(Asked()).push(Work(), answers(there))  # type: ignore[arg-type]
+
+
+async def test_a_git_host_that_does_not_say_where_the_branch_is_is_told():
+    async def refuses(ref):
+        raise NotTold("the git host answered 403 Forbidden")
+
+    with pytest.raises(AttemptFailed, match="403 Forbidden"):
+        await delivery_of(Asked()).push(Work(), refuses)  # type: ignore[arg-type]

@@ -100,7 +100,7 @@ def test_everything_of_an_older_release_is_there_afterwards(tmp_path: Path, vers
     with closing(open_for_writing(tmp_path / "errand.db")) as connection:
         tables = {row["name"] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
         new = {name for name in tables if not name.startswith("sqlite_")} - set(old_database.ROWS)
-        assert new == {"blobs", "git_credentials", "installation_tokens", "project_secrets"}
+        assert new == {"blobs", "git_credentials", "installation_tokens", "judgements", "project_secrets"}
         for table, rows in old_database.ROWS.items():
             assert without_deadlines(old_database.rows(connection, table)) == without_deadlines(rows), table
         assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"

@@ -5,10 +5,9 @@ from typing import Annotated
 from pydantic import BaseModel, Field, JsonValue
 
 from errand_gateway.rest.allowance import Allowance, Spent
-from errand_gateway.rest.finish_models import Check
+from errand_gateway.rest.finish_models import Check, DiffStat, FinishCard, Seconds, Usage
 
 Instant = Annotated[str, Field(description="RFC 3339, UTC", json_schema_extra={"format": "date-time"})]
-Seconds = Annotated[float, Field(description="Seconds")]
 Verbatim = Annotated[str, Field(description="JSON text, character for character as it is stored")]
 
 
@@ -85,24 +84,6 @@ class GitCredential(BaseModel):
     created_time: Instant | None = None
 
 
-class Usage(BaseModel):
-    """What was used of the model."""
-
-    input_tokens: int
-    cache_write_tokens: int
-    cache_read_tokens: int
-    output_tokens: int
-    cost_nanodollars: int | None = None
-
-
-class DiffStat(BaseModel):
-    """What a task's branch changes."""
-
-    files: int
-    insertions: int
-    deletions: int
-
-
 class Task(BaseModel):
     """One conversation about one project."""
 
@@ -129,6 +110,7 @@ class Task(BaseModel):
     model_choice: ModelChoice | None = Field(None, description="Its own; what is empty in it is as in its project")
     allowance: Allowance | None = None
     spent: Spent | None = None
+    finish_card: FinishCard | None = Field(default=None, description="Of the last work that succeeded; one task alone")
 
 
 class Input(BaseModel):

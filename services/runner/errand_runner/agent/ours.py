@@ -18,6 +18,9 @@ MISCALLING = (
     " person, or stop and say so."
 )
 
+CHECK_FAILED = "The project's check failed on what you pushed, commit"
+"""What a note on that begins with."""
+
 _OURS = frozenset({NUDGE, MISCALLING, GO_ON, SAY_SOMETHING, AFTER_WAIT, BACKGROUND_ENDED})
 
 
@@ -26,4 +29,8 @@ def persons_words(message: Message) -> Sequence[str]:
     if message.role is not Role.USER:
         return ()
     texts = (str(block.get("text")) for block in message.blocks if block.get("type") == "text")
-    return [text for text in texts if text not in _OURS]
+    return [text for text in texts if not _is_ours(text)]
+
+
+def _is_ours(text: str) -> bool:
+    return text in _OURS or text.startswith(CHECK_FAILED)

@@ -62,15 +62,16 @@ class Conversation:
     def __init__(self, kit: Kit, quarters: Quarters, ground: Ground, lodger: Lodger) -> None:
         self._kit, self._quarters, self._ground, self._lodger = kit, quarters, ground, lodger
 
-    async def hold(self, transcript: Transcript, saving: Saving) -> TurnEnded:
-        """To the end of its last turn. Raises what `Lodger.through` does, and OutboxError."""
+    async def hold(self, transcript: Transcript, saving: Saving, *, note: str = "") -> TurnEnded:
+        """To the end of its last turn; `note` as in `talk`. Raises what `Lodger.through` does, and OutboxError."""
         hearing = self._hearing(transcript, *await self._lodger.through(self._read_up))
         agent = self._agent(hearing, saving)
         ended: list[TurnEnded] = []
 
         async def talking() -> None:
-            recorder, clock = self._kit.recorder, self._kit.means.clock
-            ended.append(await talk(agent, transcript, hearing, recorder=recorder, clock=clock, turned=saving.begin))
+            recorder, clock, turned = self._kit.recorder, self._kit.means.clock, saving.begin
+            turns = talk(agent, transcript, hearing, recorder=recorder, clock=clock, turned=turned, note=note)
+            ended.append(await turns)
 
         await until_one_ends(talking(), self._kit.quota.watch(), saving.run())
         return ended[0]

@@ -11,6 +11,7 @@ from errand_runner.agent.prices import PriceList
 from errand_runner.book import Book
 from errand_runner.brake import Brake
 from errand_runner.broker.egress.internet import Internet
+from errand_runner.clean import CleanRooms
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
 from errand_runner.journal import Journal
@@ -49,4 +50,5 @@ class Means:
     journal: Journal
     book: Book
     pool: Pool
+    clean: CleanRooms
     lent_before: LentBefore

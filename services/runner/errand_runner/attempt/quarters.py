@@ -1,6 +1,7 @@
 """Where one attempt lives: its image, and the sandbox, broker and workspace that are made for it."""
 
-from dataclasses import asdict
+from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -86,6 +87,20 @@ class Quarters:
             checkpoint_commit=kit.task.checkpoint_commit,
             earlier=self.lived_in or kit.recorder.began or not is_first(kit.assignment.attempt.fence),
             git_config=broker.git_config,
+        )
+
+    def clean_room(self) -> AbstractAsyncContextManager[Lodged]:
+        """A sandbox like the task's own on a volume of its own, from which nothing can be pushed (CleanRooms.open)."""
+        return self._kit.means.clean.open(self._spec, self._reading_broker, self._kit.freezer)
+
+    def _reading_broker(self, socket_dir: Path) -> Broker:
+        kit, leases, attempt_id = self._kit, self._kit.means.leases, self._kit.log.attempt_id
+        return Broker(
+            socket_dir=socket_dir,
+            remotes=[replace(remote, push_refs=frozenset()) for remote in kit.remotes],
+            allow=lambda: leases.fresh(attempt_id),
+            holds=lambda: leases.holds(attempt_id),
+            egress=Egress(rules=kit.rules, internet=kit.means.internet, ledger=kit.ledger),
         )
 
     def _broker(self, socket_dir: Path) -> Broker:

@@ -9,16 +9,18 @@ from errand.v1.runner_pb2 import Assignment
 from errand_common import wire
 from errand_common.tasks import beside, until_one_ends
 from errand_common.values import AttemptPhase, FailureReason
-from errand_runner.agent.facts import EndReason, TurnEnded
+from errand_runner.agent.facts import TurnEnded
 from errand_runner.attempt.borrowing import borrow_credential, borrow_secrets
+from errand_runner.attempt.checking import Checking
 from errand_runner.attempt.conversation import Conversation, transcript_of
+from errand_runner.attempt.finishing import Finishing
 from errand_runner.attempt.ground import Ground
 from errand_runner.attempt.kit import Kit
 from errand_runner.attempt.means import Means
 from errand_runner.attempt.quarters import Quarters
-from errand_runner.delivery import Delivery
 from errand_runner.ending import FAILURES, AttemptFailed, outcome_of_failure, outcome_of_turn
 from errand_runner.finish import Finish
+from errand_runner.finish_wire import finish_of, known_check
 from errand_runner.inputs import Inbox
 from errand_runner.lodger import Lodger
 from errand_runner.outbox import Log
@@ -35,7 +37,7 @@ async def run_attempt(means: Means, assignment: Assignment, inbox: Inbox, log: L
     """
     kit = Kit(means, assignment, inbox, log, runner_id)
     try:
-        outcome = outcome_of_turn(await _Attempt(kit).run())
+        outcome = await _Attempt(kit).run()
     except FAILURES as exc:
         outcome = outcome_of_failure(exc)
     # It may quote git, or whatever else was heard.
@@ -55,8 +57,9 @@ class _Attempt:
         self.quarters = Quarters(kit, start)
         self.ground = Ground(kit, self.quarters, start)
         self.ended: TurnEnded | None = None
+        self.finish: Finish | None = None
 
-    async def run(self) -> TurnEnded:
+    async def run(self) -> Outcome:
         """The story, which stands still while the scheduler is out of reach for long."""
         kit = self.kit
         # From here and not only once it opens: its workspace is not removed while it waits for GitHub.
@@ -67,10 +70,11 @@ class _Attempt:
             finally:
                 await kit.ledger.settle()
         assert self.ended is not None, "watching never ends by itself"
-        return self.ended
+        finish = finish_of(self.finish, kit.redactor) if self.finish else None
+        return replace(outcome_of_turn(self.ended), finish=finish)
 
     async def work(self) -> None:
-        """The story. Whatever the turn came to, what it committed is delivered."""
+        """The story. Whatever a turn came to, what it committed is delivered."""
         kit = self.kit
         await kit.recorder.phase(AttemptPhase.STARTING)
         if not kit.recorder.resumed:
@@ -88,11 +92,8 @@ class _Attempt:
             conversation = Conversation(kit, self.quarters, self.ground, lodger)
             async with self._rescue(lodger).of_what_breaks_off():
                 ended = await conversation.hold(transcript, saving)
-                if ended.reason is EndReason.PARKED:
-                    await saving.last()
-                else:
-                    await self._deliver(lodger, ended)
-        self.ended = ended
+                finishing = Finishing(kit, self.quarters, lodger, saving, conversation, self._checking())
+                self.ended, self.finish = await finishing.finish(ended, transcript)
 
     async def _check_room(self) -> None:
         if shortage := await asyncio.to_thread(self.kit.means.room.shortage):
@@ -110,6 +111,10 @@ class _Attempt:
             self.ground.secrets = await secrets
         return lodger
 
+    def _checking(self) -> Checking:
+        known = known_check(self.kit.assignment.last_check)
+        return Checking(self.kit, self.quarters, lambda: self.ground.secrets, known=known)
+
     def _rescue(self, lodger: Lodger) -> Rescue:
         kit = self.kit
         return Rescue(
@@ -119,12 +124,3 @@ class _Attempt:
             stopped=lambda: kit.inbox.stopped,
             save_s=RESCUE_BEATS * kit.means.leases.beat_s,
         )
-
-    async def _deliver(self, lodger: Lodger, ended: TurnEnded) -> None:
-        """Push what was committed and see to the pull request. Nothing new: nothing to do."""
-        kit = self.kit
-        delivery = Delivery(kit.assignment, kit.means.dispatch, kit.recorder, kit.clock, kit.patiently, kit.redactor)
-        changes = await lodger.through(lambda lodged: delivery.push(self.quarters.workspace(lodged)))
-        # On another git host there is nothing to open: the scheduler has said so in the task.
-        if changes is not None and not kit.project.git_host:
-            await delivery.open_pull_request(changes, Finish(result=ended.text, changes=changes))

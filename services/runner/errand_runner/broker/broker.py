@@ -16,6 +16,7 @@ from aiohttp import web
 from errand_common.tasks import beside
 from errand_runner import doorway
 from errand_runner.broker.ahead import Ahead
+from errand_runner.broker.at_host import AtHost
 from errand_runner.broker.door import Door
 from errand_runner.broker.egress.internet import Internet, PublicInternet
 from errand_runner.broker.egress.ledger import Ledger, Use
@@ -53,7 +54,7 @@ class Egress:
 
 
 class Broker:
-    """Listens while its context lasts.
+    """Listens while its context lasts. `at_host` asks the git host for the runner itself.
 
     Whoever reaches the socket is taken for the sandbox, so its folder is bound into one container alone. The first of
     `remotes` is the task's own repository, which the sandbox will fetch soon if `fetches` says so. `allow` is asked for
@@ -61,6 +62,8 @@ class Broker:
     what passes, to whatever host; once it says no, the rest does not. `only_ref` is asked for every push: the one ref
     of those that may be pushed that still may, empty while all may. Without `egress` no other host is reached.
     """
+
+    at_host: AtHost
 
     def __init__(
         self,
@@ -112,6 +115,7 @@ class Broker:
             await stack.enter_async_context(self._tunnels)
             stack.callback(self._end_tunnels)
             ahead = Ahead(session, self._remotes[0])
+            self.at_host = AtHost(session, self._remotes[0])
             if self._fetches and self._allow():
                 await stack.enter_async_context(beside(ahead.run()))
             await self._listen(stack, self._app(session, ahead))

@@ -29,6 +29,12 @@ async def read_section(read_exactly: ReadExactly, *, limit_bytes: int) -> tuple[
         lines.append(line)
 
 
+async def read_line(read_exactly: ReadExactly) -> bytes | None:
+    """The next line; None for a flush. Raises Malformed."""
+    size = _size(await read_exactly(4))
+    return await read_exactly(size - 4) if size else None
+
+
 def encode(line: bytes) -> bytes:
     """One pkt-line."""
     if len(line) + 4 > _LARGEST:

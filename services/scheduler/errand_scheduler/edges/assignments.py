@@ -12,7 +12,7 @@ from errand_common.wire import duration, number
 from errand_scheduler import wire
 from errand_scheduler.edges.told import Told, to_tell
 from errand_scheduler.runners import RunnerSession
-from errand_scheduler.store import attempts, projects, tasks
+from errand_scheduler.store import attempts, judgements, projects, tasks
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.tasks import Task
@@ -98,16 +98,17 @@ async def _assignments(
 ) -> list[runner_pb2.Assignment]:
     found = {task.task_id: task for task in await reader.all(tasks.among([each.task_id for each in some]))}
     project_ids = list(dict.fromkeys(task.project_id for task in found.values()))
+    checks = dict(await reader.all(judgements.checks_among(list(found))))
     of = {project.project_id: wire.project(project) for project in await reader.all(projects.among(project_ids))}
     return [
-        _assignment(clock, attempt, now[attempt.attempt_id], task, of[task.project_id])
+        _assignment(clock, attempt, now[attempt.attempt_id], task, of[task.project_id], checks.get(task.task_id))
         for attempt in some
         for task in (found[attempt.task_id],)
     ]
 
 
 def _assignment(
-    clock: Clock, attempt: Attempt, told: Told, task: Task, project: task_pb2.Project
+    clock: Clock, attempt: Attempt, told: Told, task: Task, project: task_pb2.Project, check: bytes | None
 ) -> runner_pb2.Assignment:
     return runner_pb2.Assignment(
         attempt=runner_pb2.AttemptRef(attempt_id=attempt.attempt_id, fence=attempt.fence),
@@ -118,4 +119,5 @@ def _assignment(
         inputs=[wire.input_(each) for each in told.inputs],
         stop_cause=number(runner_pb2.StopCause, attempt.stop_cause),
         queue_duration=duration(max(clock.now_us() - task.queue_time, 0) / 1e6),
+        last_check=None if check is None else task_pb2.CheckResult.FromString(check),
     )

@@ -8,10 +8,11 @@ from errand.v1 import event_pb2, runner_pb2, task_pb2
 from errand_common import hosts
 from errand_common.errors import Invalid
 from errand_common.ids import is_id
-from errand_common.values import AttemptPhase, FailureReason, Role, WaitReason
+from errand_common.values import SUMMARY_BYTES, AttemptPhase, FailureReason, Role, WaitReason
 from errand_common.wire import seconds, word
 from errand_scheduler.lifecycle.effects import (
     BranchPushed,
+    CheckFinished,
     CheckpointSaved,
     Effect,
     HostsBlocked,
@@ -42,7 +43,7 @@ BLOB_BYTES = 32 * 1024 * 1024
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SCHEDULERS_OWN = frozenset(
-    ("task_status_changed", "input_added", "input_changed", "task_retried", "pull_request_opened")
+    ("task_status_changed", "input_added", "input_changed", "task_retried", "pull_request_opened", "work_finished")
 )
 _NEWER = "unknown"  # the kind of an event that only a newer version knows
 _OUTCOMES = (
@@ -72,7 +73,28 @@ def attempt_end(outcome: runner_pb2.AttemptOutcome) -> AttemptEnd:
         failure=FailureReason(failure) if failure else None,
         reason=outcome.reason,
         last_sequence=outcome.last_sequence,
+        finish=_finish(outcome) if outcome.HasField("finish") else None,
     )
+
+
+def _finish(outcome: runner_pb2.AttemptOutcome) -> runner_pb2.Finish:
+    if outcome.phase != task_pb2.ATTEMPT_PHASE_SUCCEEDED:
+        raise Invalid("finish comes with an attempt that succeeded, and with no other")
+    _check_words(outcome.finish.result, field="finish.result")
+    _check_result(outcome.finish.check, field="finish.check")
+    return outcome.finish
+
+
+def _check_result(result: task_pb2.CheckResult, *, field: str) -> None:
+    if not word(task_pb2.CheckOutcome, result.outcome):
+        raise Invalid(f"{field} does not say what came of it, or this scheduler does not know it")
+    _check_words(result.tail, field=f"{field}.tail")
+    _check_words(result.reason, field=f"{field}.reason")
+
+
+def _check_words(text: str, *, field: str) -> None:
+    if len(text.encode()) > SUMMARY_BYTES:
+        raise Invalid(f"{field} has {len(text.encode())} bytes; the most is {SUMMARY_BYTES}")
 
 
 def sha256(digits: str) -> str:
@@ -160,6 +182,12 @@ def _saved(event: runner_pb2.AttemptEvent) -> Effect:
     return CheckpointSaved(_commit(event.sequence, event.body.checkpoint_saved.commit))
 
 
+def _check_finished(event: runner_pb2.AttemptEvent) -> Effect:
+    result = event.body.check_finished.result
+    _check_result(result, field=f"event {event.sequence}: result")
+    return CheckFinished(result.SerializeToString())
+
+
 def _commit(sequence: int, name: str) -> str:
     if not _COMMIT.fullmatch(name):
         raise Invalid(f'event {sequence}: "{name[:80]}" is no commit; write its whole name in lower-case hexadecimal')
@@ -207,6 +235,7 @@ _EFFECTS: Mapping[str, Callable[[runner_pb2.AttemptEvent], Effect]] = {
     "sandbox_replaced": _sandbox_replaced,
     "branch_pushed": _pushed,
     "checkpoint_saved": _saved,
+    "check_finished": _check_finished,
     "egress_used": _hosts_blocked,
     "wait_started": _wait_began,
     "wait_ended": _wait_over,

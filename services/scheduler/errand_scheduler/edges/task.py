@@ -26,7 +26,7 @@ from errand_scheduler.edges.model_choice import model_choice_of
 from errand_scheduler.edges.requests import check_id, check_text, fitting, page_size, place_of, token_of
 from errand_scheduler.edges.watch import watch
 from errand_scheduler.lifecycle import asks, retries
-from errand_scheduler.store import audit, tasks
+from errand_scheduler.store import audit, judgements, tasks
 from errand_scheduler.store.allowance import Allowance
 from errand_scheduler.store.paging import Place
 from errand_scheduler.store.reader import Reader
@@ -110,7 +110,10 @@ class TaskEdge(TaskServiceServicer):
         return pb.CreateTaskResponse(task=wire.task(task))
 
     async def GetTask(self, request: pb.GetTaskRequest, context: Context) -> pb.GetTaskResponse:
-        return pb.GetTaskResponse(task=wire.task(await self._task(request.task_id)))
+        task = wire.task(await self._task(request.task_id))
+        if card := await self._reader.one(judgements.card_of(task.task_id)):
+            task.finish_card.ParseFromString(card)
+        return pb.GetTaskResponse(task=task)
 
     async def ListTasks(self, request: pb.ListTasksRequest, context: Context) -> pb.ListTasksResponse:
         size = page_size(request.page_size, default=50, most=100)

@@ -83,6 +83,13 @@ class CheckpointSaved:
 
 
 @dataclass(frozen=True)
+class CheckFinished:
+    """The project's check was run, or could not be; a message of the contract."""
+
+    result: bytes
+
+
+@dataclass(frozen=True)
 class HostsBlocked:
     """The project does not allow these."""
 
@@ -112,6 +119,7 @@ Effect = (
     | SandboxOpened
     | BranchPushed
     | CheckpointSaved
+    | CheckFinished
     | HostsBlocked
     | WaitBegan
     | WaitOver

@@ -9,6 +9,7 @@ from errand_scheduler import facts
 from errand_scheduler.durations import Durations
 from errand_scheduler.lifecycle.effects import (
     BranchPushed,
+    CheckFinished,
     CheckpointSaved,
     Effect,
     HostsBlocked,
@@ -27,7 +28,7 @@ from errand_scheduler.lifecycle.moves import tell
 from errand_scheduler.lifecycle.replacing import check_replaced
 from errand_scheduler.lifecycle.turns import Holder, advance, load, superseded
 from errand_scheduler.lifecycle.waits import begin_wait, end_wait
-from errand_scheduler.store import attempts, blobs, events, inputs, messages, progress, tasks, tool_calls
+from errand_scheduler.store import attempts, blobs, events, inputs, judgements, messages, progress, tasks, tool_calls
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.blobs import Blob
 from errand_scheduler.store.notices import EventsDiffer, InputsMoved
@@ -211,6 +212,8 @@ def _follow(tx: Tx, attempt: Attempt, effect: Effect, durations: Durations) -> A
                 progress.set_diff_stat(tx, attempt.task_id, diff_stat)
         case CheckpointSaved(commit):
             progress.set_checkpoint(tx, attempt.task_id, commit)
+        case CheckFinished(result):
+            judgements.set_check(tx, attempt.task_id, result)
         case HostsBlocked(hosts):
             _note_blocked(tx, attempt.task_id, hosts)
         case WaitBegan(wait):

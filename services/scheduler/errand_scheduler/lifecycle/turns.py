@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 
+from errand.v1 import runner_pb2
 from errand_common.errors import Conflict
 from errand_common.values import AttemptPhase, FailureReason, TaskStatus
 from errand_scheduler.durations import Durations
 from errand_scheduler.lifecycle.decisions import ended_as, follows, next_fence, owns, precedes
 from errand_scheduler.lifecycle.endings import end_with
+from errand_scheduler.lifecycle.finishes import note_finish
 from errand_scheduler.lifecycle.moves import begin_attempt, follow_attempt, later, move_attempt, run_task
 from errand_scheduler.store import attempts, carried, tasks
-from errand_scheduler.store.attempts import Attempt
+from errand_scheduler.store.attempts import Attempt, StopCause
 from errand_scheduler.store.carried import Carried
 from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
@@ -26,12 +28,13 @@ class Holder:
 
 @dataclass(frozen=True)
 class AttemptEnd:
-    """How a runner says that an attempt ended; `last_sequence` is its last event."""
+    """How a runner says that an attempt ended; `last_sequence` is its last event, `finish` what a success came to."""
 
     phase: AttemptPhase
     failure: FailureReason | None
     reason: str
     last_sequence: int
+    finish: runner_pb2.Finish | None = None
 
 
 def offer(tx: Tx, *, task_id: str, runner_id: str, attempt_id: str, durations: Durations) -> Attempt | None:
@@ -97,6 +100,9 @@ def finish(tx: Tx, holder: Holder, end: AttemptEnd, durations: Durations) -> Non
             f" {end.last_sequence}; send the rest, then finish it again",
             reason="EVENT_GAP",
         )
+    # Of what a person stopped there is none, even where it had just come to its end.
+    if end.finish is not None and attempt.stop_cause is not StopCause.PERSON:
+        note_finish(tx, found.task, attempt, end.finish)
     end_with(tx, found.task, attempt, end.phase, durations, reason=end.reason, failure=end.failure)
 
 

@@ -11,6 +11,7 @@ CHUNK = 500
 """How many rows one transaction deletes: whoever waits behind it hardly notices."""
 
 _DELETE_PIECE = (
+    "DELETE FROM judgements WHERE task_id = :task_id",
     "DELETE FROM inputs WHERE rowid IN (SELECT rowid FROM inputs WHERE task_id = :task_id LIMIT :chunk)",
     "DELETE FROM tool_calls WHERE rowid IN (SELECT rowid FROM tool_calls WHERE task_id = :task_id LIMIT :chunk)",
     "DELETE FROM messages WHERE rowid IN (SELECT rowid FROM messages WHERE task_id = :task_id LIMIT :chunk)",

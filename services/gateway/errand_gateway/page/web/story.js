@@ -167,6 +167,12 @@ export class Story {
                 return this.#egress(detail, time);
             case "todo_changed":
                 return this.#todo(detail, time);
+            case "check_finished":
+                // Of its steps one may have come to nothing.
+                this.#entries.changeRunning({ state: "interrupted" });
+                return addQuiet(this.#entries, kind, detail, time);
+            case "work_finished":
+                return this.#finished(detail, time);
         }
         return undefined;
     }
@@ -183,8 +189,20 @@ export class Story {
         }
         if (isFinal(status)) {
             this.#interrupt();
-            this.#entries.add(null, { kind: "ending", status, reason, failureReason, usage: this.usage, blocked: this.network.blocked, time });
+            this.#end({ status, reason, failureReason, time });
         }
+    }
+
+    /** The card that comes just before says that it is completed. */
+    #end(ending) {
+        if (ending.status !== "completed" || !this.#entries.lastSettled?.card) {
+            this.#entries.add(null, { kind: "ending", usage: this.usage, blocked: this.network.blocked, ...ending });
+        }
+    }
+
+    #finished({ card }, time) {
+        this.#interrupt();
+        this.#entries.add(null, { kind: "ending", status: "completed", card, blocked: card.blocked_hosts, time });
     }
 
     #attempt({ phase, reason }, time) {

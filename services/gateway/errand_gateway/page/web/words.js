@@ -17,14 +17,22 @@ export const STEP = {
     first_word: "first word",
     pull: "image",
     setup: "setup",
+    check_container: "clean sandbox",
+    check_clone: "clean clone",
+    check_setup: "clean setup",
+    check: "check",
 };
 
-/** What is done in a step of getting started. */
+/** What is done in a step of getting started, or of the check. */
 export const GETTING_READY = {
     pull: "Getting the image",
     container: "Making the sandbox",
     clone: "Cloning the repository",
     setup: "Running the setup script",
+    check_container: "Making a clean sandbox for the check",
+    check_clone: "Cloning what was pushed",
+    check_setup: "Running the setup script anew",
+    check: "Running the project's check",
 };
 
 export const PHASE = {

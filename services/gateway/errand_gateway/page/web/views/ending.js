@@ -1,9 +1,10 @@
-/** How a task ended, with the hosts that it was not allowed to reach. */
+/** How a task ended: the card of what it came to, with the hosts that it was not allowed to reach. */
 
 import { element, icon } from "../dom.js";
 import { age } from "../format.js";
 import { FAILURE, STATUS } from "../words.js";
 import { BlockedRow } from "./blocked.js";
+import { finish } from "./card.js";
 import { cost } from "./entries.js";
 
 export class EndingEntry {
@@ -11,7 +12,9 @@ export class EndingEntry {
 
     constructor(entry, hosts) {
         this.#rows = entry.blocked.map((host) => new BlockedRow(host, hosts));
-        this.node = element("div", { class: "entry ending", "data-status": entry.status }, ...told(entry));
+        const told = entry.card ? finish(entry.card) : used(entry);
+        const named = { "data-status": entry.status, "data-check": entry.card?.check.outcome };
+        this.node = element("div", { class: "entry ending", ...named }, ...title(entry), ...told);
         this.node.append(...this.#rows.map(({ node }) => node));
     }
 
@@ -20,12 +23,17 @@ export class EndingEntry {
     }
 }
 
-function told({ status, reason, failureReason, usage, time }) {
-    const title = FAILURE[failureReason] ?? STATUS[status];
+function title({ status, reason, failureReason, card }) {
+    const words = FAILURE[failureReason] ?? STATUS[status];
     const why = reason && reason !== "stopped";
+    const fails = card?.check.outcome === "failed";
+    const mark = icon(status === "completed" && !fails ? "check" : "cross");
     return [
-        element("p", { class: "title" }, icon(status === "completed" ? "check" : "cross"), title),
+        element("p", { class: "title" }, mark, fails ? `${words}, but the check failed` : words),
         why && element("p", { class: "why" }, reason),
-        element("p", { class: "faint" }, [cost(usage), age(time)].filter(Boolean).join(" · ")),
     ].filter(Boolean);
+}
+
+function used({ usage, time }) {
+    return [element("p", { class: "faint" }, [cost(usage), age(time)].filter(Boolean).join(" · "))];
 }

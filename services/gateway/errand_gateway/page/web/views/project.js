@@ -1,4 +1,4 @@
-/** A project's settings: model, image, setup script and network of its tasks, what else they may fetch, drafts, its secrets. */
+/** A project's settings: model, image, setup script, check and network of its tasks, what else they fetch, drafts, secrets. */
 
 import { element } from "../dom.js";
 import { newKey } from "../draft.js";
@@ -6,6 +6,7 @@ import { wordsOf } from "../problem.js";
 import { ProjectSecrets } from "../project_secrets.js";
 import { TASKS } from "../route.js";
 import { bar, heading } from "./bar.js";
+import { CheckFields } from "./check_fields.js";
 import { DraftField } from "./draft_field.js";
 import { grow } from "./grow.js";
 import { ModelFields } from "./model_fields.js";
@@ -53,6 +54,7 @@ export class ProjectView {
     });
     #draft = new DraftField(() => this.#typed());
     #model = new ModelFields(() => this.#typed());
+    #check = new CheckFields(() => this.#typed());
     #network = new NetworkFields(() => this.#typed());
     #read = element("textarea", {
         id: "read-repositories",
@@ -95,6 +97,7 @@ export class ProjectView {
             element("label", { for: "setup-script" }, "Setup script"),
             this.#script,
             element("p", { id: "setup-script-hint", class: "hint" }, SCRIPT),
+            this.#check.node,
             element("label", { for: "read-repositories" }, "Other repositories to read"),
             this.#read,
             element("p", { id: "read-repositories-hint", class: "hint" }, READ),
@@ -124,6 +127,7 @@ export class ProjectView {
             }
             this.#model.show(project.model_choice);
             this.#draft.show(project.draft_pull_requests);
+            this.#check.show(project.check);
             this.#network.show(project.egress, presets);
             this.#image.value = project.image;
             this.#script.value = project.setup_script;
@@ -165,6 +169,9 @@ export class ProjectView {
         }
         if (this.#model.differsFrom(this.#known.model_choice)) {
             changed.push(["model_choice", this.#model.value]);
+        }
+        if (this.#check.differsFrom(this.#known.check)) {
+            changed.push(["check", this.#check.value]);
         }
         return Object.fromEntries(changed);
     }

@@ -1,6 +1,7 @@
 /** What happened at the edge of a task, in a few plain words. */
 
 import { counted, duration, size } from "../format.js";
+import { judged } from "./judged.js";
 
 const WORDS = {
     attempt_frozen: ({ reason }) => (reason ? `Paused: ${reason}` : "Paused, since the host was cut off"),
@@ -23,8 +24,9 @@ const WORDS = {
             : "Goes on in a new workspace: its checkpoint is gone from the git host",
     branch_moved: ({ branch, commit, behind_count: behind }) =>
         commit
-            ? `${branch} is ${counted(behind, "commit")} behind the git host`
+            ? `${branch} is ${behind ? counted(behind, "commit") : "some commits"} behind the git host`
             : `${branch} was removed at the git host`,
+    check_finished: ({ result }) => `The check of ${result.commit.slice(0, 10)}: ${judged(result)}`,
     not_reached: ({ reason }) => `Not reached: ${reason}`,
     task_retried: () => "Sent on",
     wait_ended: () => "Goes on",
