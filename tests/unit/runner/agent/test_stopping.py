@@ -187,6 +187,15 @@ async def test_what_was_told_to_start_and_had_not_begun_was_not_run(supervisor: 
     assert result == {"type": "tool_result", "tool_use_id": "t1", "content": NOT_RUN, "is_error": True}
 
 
+async def test_what_has_ended_is_not_told_of_twice(supervisor: Supervisor, tmp_path: Path) -> None:
+    calls = [ToolUse("read", {"path": "a"}, "t1"), ToolUse("read", {"path": "b"}, "t2")]
+    async with errand(in_turn(Reply([bash("echo out", "t0"), *calls])), supervisor, tmp_path) as task:
+        assert await task.stopped("Go", at=lambda fact: isinstance(fact, ToolFinished)) == []
+    async with errand(in_turn(Reply(calls)), supervisor, tmp_path / "work") as task:
+        left = await task.stopped("Go", at=lambda fact: isinstance(fact, ToolFinished))
+    assert [fact.tool_use_id for fact in left if isinstance(fact, ToolFinished)] == ["t2"]
+
+
 class Hanging:
     """Tools that never come to an end."""
 
