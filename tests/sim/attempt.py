@@ -11,7 +11,10 @@ from errand.v1 import event_pb2, task_pb2
 from errand_common.errors import Conflict, Denied, ErrandError, Unavailable
 from errand_common.tasks import until_one_ends
 from errand_common.values import AttemptPhase, FailureReason
+from errand_runner.agent.redact import Redactor
 from errand_runner.brake import Brake
+from errand_runner.finish import Finish
+from errand_runner.finish_wire import finish_of
 from errand_runner.freezer import Freezer
 from errand_runner.inputs import Inbox
 from errand_runner.journal import JournalFailed
@@ -91,7 +94,7 @@ class _Work:
             if self._happens(temper.crash):
                 raise RuntimeError("a bug of the runner, as the schedule wants it")
             await self._deliver(container)
-        return Outcome(AttemptPhase.SUCCEEDED)
+        return Outcome(AttemptPhase.SUCCEEDED, finish=finish_of(Finish(result="done", changes=None), Redactor([])))
 
     @asynccontextmanager
     async def _container(self) -> AsyncIterator[Container]:

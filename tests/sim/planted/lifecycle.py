@@ -48,6 +48,11 @@ def _stop_completes_after_all() -> Undo:
 
 
 @bug
+def _success_without_a_card() -> Undo:
+    return put(turns, note_finish=lambda tx, task, attempt, found: None)
+
+
+@bug
 def _no_fence_check() -> Undo:
     """Whoever once held an attempt may still write to it."""
     real = _RECORDS.load
