@@ -37,14 +37,14 @@ def _lost_cancel() -> Undo:
 @bug
 def _stop_completes_after_all() -> Undo:
     """The runner's success counts, though a person had stopped it meanwhile."""
-    real = _TURNS.end_both
+    real = _TURNS.end_with
 
-    def end_both(tx: Any, attempt: Any, phase: Any, *args: Any, **more: Any) -> Any:
+    def end_with(tx: Any, task: Any, attempt: Any, phase: Any, *args: Any, **more: Any) -> Any:
         if attempt.phase is AttemptPhase.STOPPING and phase is AttemptPhase.SUCCEEDED:
             attempt = attempt._replace(phase=AttemptPhase.RUNNING, stop_cause=None)
-        return real(tx, attempt, phase, *args, **more)
+        return real(tx, task, attempt, phase, *args, **more)
 
-    return put(turns, end_both=end_both)
+    return put(turns, end_with=end_with)
 
 
 @bug
