@@ -43,6 +43,10 @@ QUESTIONS = {Course.STUCK: STUCK, Course.LOST: LOST}
 """What the person is asked where that did not help."""
 
 
+Deed = tuple[ToolCall, Block]
+"""A tool call and the block that tells its result."""
+
+
 @dataclass(frozen=True)
 class Step:
     """A tool call and what it came to, each so that what does not matter is equal."""
@@ -57,24 +61,25 @@ def course(messages: Sequence[Message]) -> Course:
         return Course.MISCALLING
     if is_lost(messages):
         return Course.LOST
-    before, after = _steps(messages[-_MESSAGES:])
+    before, after = _deeds(messages[-_MESSAGES:])
+    circle = _circle([_step(*deed) for deed in before[-2 * _ROUNDS :]]) if _again(before) else set()
     if after is None:
-        return Course.CIRCLE if _circle(before) else Course.WELL
-    return Course.STUCK if _circle(before) & set(after) else Course.WELL
+        return Course.CIRCLE if circle else Course.WELL
+    return Course.STUCK if circle and circle & {_step(*deed) for deed in after} else Course.WELL
 
 
-def _steps(messages: Sequence[Message]) -> tuple[list[Step], list[Step] | None]:
+def _deeds(messages: Sequence[Message]) -> tuple[list[Deed], list[Deed] | None]:
     """What was done since the person's latest words, before and after Claude was told of a circle; None for the latter
     where it was not."""
     calls: dict[str, ToolCall] = {}
-    before: list[Step] = []
-    after: list[Step] | None = None
+    before: list[Deed] = []
+    after: list[Deed] | None = None
     for message in messages:
         calls |= {call.tool_use_id: call for call in message.calls}
         for block in message.blocks if message.role is Role.USER else ():
             call = calls.get(str(block.get("tool_use_id")))
             if block.get("type") == "tool_result" and call is not None and call.name not in _WAITS:
-                (before if after is None else after).append(_step(call, block))
+                (before if after is None else after).append((call, block))
             elif block.get("text") == NUDGE:
                 after = []
         if persons_words(message):
@@ -82,10 +87,20 @@ def _steps(messages: Sequence[Message]) -> tuple[list[Step], list[Step] | None]:
     return before, after
 
 
+def _again(deeds: Sequence[Deed]) -> bool:
+    """Whether the last call was made shortly before, too. Looked at before each request, while outputs may be large: so
+    these are compared only then."""
+    given = [_given(call) for call, _ in deeds[-3:]]
+    return bool(given) and given[-1] in given[:-1]
+
+
 def _step(call: ToolCall, result: Block) -> Step:
-    given = " ".join(json.dumps([call.name, call.input], sort_keys=True).split())
     told = _ERROR if result.get("is_error") else _DURATION.sub("", json.dumps(result.get("content")))
-    return Step(given, told)
+    return Step(_given(call), told)
+
+
+def _given(call: ToolCall) -> str:
+    return " ".join(json.dumps([call.name, call.input], sort_keys=True).split())
 
 
 def _circle(steps: Sequence[Step]) -> set[Step]:
