@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from errand_common.errors import Exhausted, Internal, Unavailable
+from errand_runner.bisection import LIMIT
 from errand_runner.outbox import Outbox
 from tests.unit.runner.direct_line import direct
 from tests.unit.runner.scheduler_double import SchedulerDouble
@@ -16,6 +17,7 @@ from tests.unit.runner.streaming import attempt, drained, event, sending
 ATTEMPTS = [attempt(number) for number in range(3)]
 
 _ack = st.sampled_from(["", "INTERNAL", "UNAVAILABLE", "EXHAUSTED", "BLOB_MISSING"])
+_STRIKES = ("INTERNAL", "BLOB_MISSING")
 _break = st.sampled_from([Unavailable("away"), Internal("oops"), Exhausted("full")])
 _step = st.one_of(
     st.tuples(st.just("say"), st.sampled_from(ATTEMPTS), st.integers(1, 6)),
@@ -37,6 +39,8 @@ class History:
         self.folder, self.double = folder, SchedulerDouble()
         self.told: dict[str, list[bytes]] = {each: [] for each in ATTEMPTS}
         self.acked = dict.fromkeys(ATTEMPTS, 0)
+        self.strikes_left = LIMIT - 1
+        """What more may be the events' own fault: at the limit an attempt is given up, and the rest of it lost."""
 
     async def run(self, steps) -> None:
         """Live through the steps, one process after another, then let all arrive."""
@@ -76,17 +80,22 @@ class History:
                     await box.logs[what].append(event(content=content))
                     self.told[what].append(content)
             case "refuse":
-                self.double.passing[what] = more
+                self.double.passing[what] = [each for each in more if self._bearable(each in _STRIKES)]
             case "break":
-                self.double.failures["StreamEvents"] = what
+                failures = [each for each in what if self._bearable(isinstance(each, Internal))]
+                self.double.failures["StreamEvents"] = failures
             case "lose_acks":
                 self.double.drop_acks = what
             case "lose_batches":
                 self.double.lose_batches = what
             case "lose_blobs":
-                self.double.lose_blobs = what
+                self.double.lose_blobs = what if self._bearable(True) else 0
             case "cut":
                 line.cut.set()
+
+    def _bearable(self, is_strike: bool) -> bool:
+        self.strikes_left -= is_strike
+        return not is_strike or self.strikes_left >= 0
 
     def _calm(self) -> None:
         self.double.passing.clear()
