@@ -8,7 +8,7 @@ from errand.v1 import event_pb2 as pb
 from errand.v1 import task_pb2
 from errand.v1.runner_pb2 import AttemptEvent
 from errand_common import wire
-from errand_common.values import AttemptPhase, SandboxLimit, WaitReason, summarise
+from errand_common.values import AttemptPhase, Role, SandboxLimit, WaitReason, summarise
 from errand_runner import bodies
 from errand_runner.agent import facts
 from errand_runner.broker.egress.ledger import Use
@@ -169,7 +169,8 @@ class Recorder:
         await self._write(pb.EventBody(egress_used=pb.EgressUsed(uses=map(bodies.egress_use, uses))))
 
     async def fact(self, fact: facts.Fact) -> None:
-        """What the loop told."""
+        """What the loop told. A reply, how full the context is and a tool's result are written with what follows at
+        once: until then the loop does nothing that counts on them."""
         match fact:
             case facts.TextDelta(message_id, _, kind, text):
                 self._pieces.add(message_id, _DELTA_KINDS[kind], text)
@@ -179,8 +180,10 @@ class Recorder:
                 await self._log.append(bodies.prefix_frozen(prefix))
             case facts.ModelChanged():
                 await self._log.append(bodies.model_changed(fact))
-            case facts.MessageAppended(message_id):
+            case facts.MessageAppended(message_id, Role.ASSISTANT):
                 self._pieces.end(message_id)
+                await self._log.append_soon(bodies.message_appended(fact))
+            case facts.MessageAppended():
                 await self._log.append(bodies.message_appended(fact))
             case facts.ConversationShortened():
                 self._pieces.end_messages()
@@ -190,12 +193,12 @@ class Recorder:
                 await self._write(bodies.reply_dropped(fact))
             case facts.ContextMeasured(used, limit):
                 measured = pb.ContextMeasured(used_tokens=used, limit_tokens=limit)
-                await self._write(pb.EventBody(context_measured=measured))
+                await self._log.append_soon(AttemptEvent(body=pb.EventBody(context_measured=measured)))
             case facts.ToolStarted():
                 await self._log.append(bodies.tool_started(fact))
             case facts.ToolFinished(tool_use_id):
                 self._pieces.end(tool_use_id)
-                await self._log.append(bodies.tool_finished(fact))
+                await self._log.append_soon(bodies.tool_finished(fact))
                 if fact.dropped_bytes:
                     await self.log_gap(tool_use_id, fact.dropped_bytes)
             case facts.LimitHit(tool_use_id, limit, summary):
@@ -210,6 +213,10 @@ class Recorder:
                 await self.wait_started(reason, summary, tool_call_id=tool_use_id, resume_s=resume_s, choices=choices)
             case facts.WaitOver(input_id):
                 await self.wait_ended(input_id)
+
+    async def written(self) -> None:
+        """Return once all that was told is on disk. Raises OutboxError."""
+        await self._log.written()
 
     async def _write(self, body: pb.EventBody) -> None:
         await self._log.append(AttemptEvent(body=body))

@@ -45,6 +45,7 @@ class Telling:
                 await self._recorder.step(event_pb2.STEP_FIRST_WORD, self._clock.boot_s() - self._asked_s)
                 self._asked_s = None
             if isinstance(fact, TurnEnded):
+                await self._recorder.written()
                 return fact
             await self._recorder.fact(fact)
         raise AssertionError("a turn ends with TurnEnded")
@@ -54,6 +55,7 @@ class Telling:
             async with asyncio.timeout(_LEFT_S):
                 for fact in left:
                     await self._recorder.fact(fact)
+                await self._recorder.written()
         except (OutboxError, TimeoutError) as exc:
             # What had the turn broken off is raised, not this.
             structlog.get_logger().warning("left_unrecorded", facts=len(left), reason=str(exc))

@@ -23,6 +23,7 @@ HOW_OFTEN = {
     "hold": 3,
     "say": 14,
     "say_long": 1,
+    "say_two": 4,
     "cancel": 2,
     "ack": 5,
     "forget": 1,
@@ -194,6 +195,27 @@ class World:
     async def say(self, *, long: bool = False) -> None:
         if (log := self.some()) is None:
             return
+        event, text = self.some_event(long=long)
+        self.writes(log, self.loop.create_task(log.append(event)), event, text)
+
+    async def say_two(self) -> None:
+        """The first is to be written with the second."""
+        if (log := self.some()) is None:
+            return
+        (first, first_text), (second, second_text) = self.some_event(), self.some_event()
+
+        async def both() -> None:
+            await log.append_soon(first)
+            await log.append(second)
+
+        task = self.loop.create_task(both())
+        self.writes(log, task, first, first_text)
+        self.writes(log, task, second, second_text)
+
+    def writes(self, log: Log, task: asyncio.Task[None], event: AttemptEvent, text: str) -> None:
+        self.tasks.append((log.attempt_id, self.known[log.attempt_id], task, event, text))
+
+    def some_event(self, *, long: bool = False) -> tuple[AttemptEvent, str]:
         self.count += 1
         text = f"{self.count}-" + "x" * self.chance.choice([1, 10, 200, 700])
         event = AttemptEvent(body=event_pb2.EventBody(message_appended=event_pb2.MessageAppended(summary=text)))
@@ -201,9 +223,7 @@ class World:
             event.body.message_appended.input_ids.append(f"inp_{self.count}")
         if long:
             event.message.content = str(self.count).encode() * LONG_BYTES
-        self.tasks.append(
-            (log.attempt_id, self.known[log.attempt_id], self.loop.create_task(log.append(event)), event, text)
-        )
+        return event, text
 
     async def say_long(self) -> None:
         await self.say(long=True)

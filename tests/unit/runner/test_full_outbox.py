@@ -119,6 +119,39 @@ async def test_an_attempt_that_is_stopped_meanwhile_can_end(tmp_path, box, disk)
     assert not box.blocked
 
 
+async def test_what_was_to_go_with_an_entry_that_nobody_waits_for_goes_with_it(tmp_path, box, disk):
+    log = box.hold(ATTEMPT, 1)
+    await log.append(event("told"))
+    disk.full = True
+    await log.append_soon(event("never"))
+    waiting = asyncio.ensure_future(log.append(event("nor this")))
+    await tried(disk, 2)
+
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    log.ack(1)
+
+    async with asyncio.timeout(20):
+        await log.drained()
+    disk.full = False
+    await log.append(event("later"))
+    box.close()
+    assert told(tmp_path) == {ATTEMPT: ["told", "later"]}
+
+
+async def test_what_is_to_be_written_soon_waits_for_room(tmp_path, box, disk):
+    log = box.hold(ATTEMPT, 1)
+    await log.append(event("told"))
+    disk.full = True
+    await log.append_soon(event("soon"))
+    await tried(disk, 2)
+
+    disk.full = False
+    await log.append(event("later"))
+    box.close()
+    assert told(tmp_path) == {ATTEMPT: ["told", "soon", "later"]}
+
+
 async def test_long_content_waits_for_room_too(box, disk):
     log = box.hold(ATTEMPT, 1)
     disk.full = True

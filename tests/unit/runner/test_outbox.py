@@ -314,6 +314,20 @@ async def test_a_disk_that_refuses_ends_the_log_without_a_hole(tmp_path):
         await log.drained()
 
 
+async def test_what_was_to_be_written_soon_and_was_not_fails_the_next(tmp_path):
+    log = Outbox(tmp_path).hold(ATTEMPT, 1)
+    await log.append(event("before"))
+    (path,) = paths(tmp_path)
+    with file_size_limit(path.stat().st_size + 5):
+        await log.append_soon(event("lost"))
+        with pytest.raises(OutboxError, match="see to the disk"):
+            await log.append(event("after"))
+
+    with pytest.raises(OutboxError, match="see to the disk"):
+        await log.written()
+    assert told(log) == ["before"]
+
+
 async def test_nothing_is_written_behind_what_a_broken_disk_may_have_taken(tmp_path):
     box = Outbox(tmp_path)
     log, other = box.hold(ATTEMPT, 1), box.hold(OTHER, 1)

@@ -241,3 +241,30 @@ async def test_what_many_attempts_write_at_once_is_synced_once(tmp_path):
     # The first goes at once, the others together behind it.
     assert noted <= 2
     assert disk.writes - noted <= 2
+
+
+async def test_what_is_to_be_written_soon_is_synced_with_what_follows(tmp_path):
+    disk = Counting()
+    box = Outbox(tmp_path, disk=disk)
+    log = box.hold(attempt(0), 1)
+    await log.noted()
+    noted = disk.writes
+
+    await log.append_soon(event("a"))
+    await log.append_soon(event("b"))
+    await log.append(event("c"))
+
+    assert disk.writes - noted == 1
+    box.close()
+    assert outbox(tmp_path).logs[attempt(0)].last_sequence == 3
+
+
+async def test_what_is_to_be_written_soon_is_written_though_nothing_follows(tmp_path):
+    box = outbox(tmp_path)
+    log = box.hold(attempt(0), 1)
+
+    await log.append_soon(event("a"))
+    assert log.last_sequence == 0
+    await log.written()
+
+    assert log.last_sequence == 1

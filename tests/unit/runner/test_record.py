@@ -40,6 +40,7 @@ async def test_a_message_keeps_its_bytes_and_its_summary_is_its_words(box, recor
     content = b'[{"type":"thinking","thinking":"hm","signature":"x"}, {"text":"I look.","type":"text"}]'
     usage = facts.Usage(1, 2, 3, 4, cost_nanodollars=None)
     await recorder.fact(facts.MessageAppended("msg_1", Role.ASSISTANT, content, usage, "claude-x", "tool_use"))
+    await recorder.written()
 
     (event,) = written(box)
     assert event.message.content == content
@@ -85,6 +86,7 @@ async def test_another_model_is_told_with_the_beginning_that_holds_from_then_on(
 
 async def test_how_full_the_context_is_is_told(box, recorder):
     await recorder.fact(facts.ContextMeasured(50_000, 1_000_000))
+    await recorder.written()
 
     (event,) = written(box)
     assert event.body.context_measured == event_pb2.ContextMeasured(used_tokens=50_000, limit_tokens=1_000_000)
@@ -102,6 +104,7 @@ async def test_a_tool_call_is_told_when_it_starts_and_when_it_ends(box, recorder
     await recorder.fact(facts.ToolStarted("toolu_1", "bash", given))
     output = json.dumps("x" * 5000 + "end").encode()
     await recorder.fact(facts.ToolFinished("toolu_1", "bash", given, output, is_error=False, duration_s=1.5))
+    await recorder.written()
 
     started, finished = written(box)
     assert started.body.tool_call_started.summary == "pytest -q"
@@ -228,6 +231,7 @@ async def test_a_sandbox_in_the_place_of_another_is_told_with_why(box, recorder)
 async def test_output_that_was_too_much_is_told_after_its_tool(box, recorder, dropped, kinds):
     finished = facts.ToolFinished("toolu_1", "bash", b"{}", b'"x"', is_error=False, duration_s=1, dropped_bytes=dropped)
     await recorder.fact(finished)
+    await recorder.written()
 
     events = written(box)
     assert [event.body.WhichOneof("kind") for event in events] == kinds

@@ -31,10 +31,11 @@ from errand_runner.agent.unattended import counts_on_background
 async def run_turn(agent: Agent, transcript: Transcript, said: Said) -> AsyncGenerator[Fact]:
     """Runs one turn, from a person's words to Claude's last ones; gives facts, the last of them TurnEnded.
 
-    Asking for the next fact says that the one before is durable; only then does the turn act on it. `said` is empty
-    when a restarted runner goes on with a turn whose beginning the transcript holds. Closing the generator, or
-    cancelling, stops Claude's stream and kills the running tool. Raises SandboxGone. The transcript belongs to the turn
-    until it is over.
+    Asking for the next fact says that the one before is durable; only then does the turn act on it. A reply and a
+    tool's result may still be on their way: nothing is done about them before the next fact. `said` is empty when a
+    restarted runner goes on with a turn whose beginning the transcript holds. Closing the generator, or cancelling,
+    stops Claude's stream and kills the running tool. Raises SandboxGone. The transcript belongs to the turn until it is
+    over.
     """
     for step in _Turn(agent, transcript).steps(said):
         async with aclosing(step) as facts:

@@ -90,27 +90,13 @@ class Log:
             await asyncio.shield(self._note.done)
 
     async def append(self, event: AttemptEvent) -> None:
-        """Number an event and return once it is on disk, its long contents before it; the event is the log's from then
-        on. Raises OutboxError.
+        """Number an event and return once it is on disk, with all before it, its long contents first; the event is the
+        log's from then on. Raises OutboxError.
 
         Waits while too much is unacknowledged, or the disk is full. The event of a caller that is cancelled is written
         all the same, but not where the disk is full.
         """
-        if self.broken is not None:
-            raise self.broken
-        contents = set_aside(event)
-        _check_size(event, contents)
-        size_bytes = event.ByteSize() + _NUMBER_BYTES + sum(map(len, contents.values()))
-        await self._share.take(size_bytes)
-        try:
-            await self._put(contents)
-        except BaseException:
-            self._let_go(tuple(contents), size_bytes)
-            raise
-        event.sequence = self.last_sequence + len(self._queued) + 1
-        record = Record(event.SerializeToString(), event.sequence, tuple(contents), size_bytes, lasting(event))
-        item = self._item(Told(self.attempt_id, self.fence, event.sequence, record.data), record)
-        self._queued.append(item)
+        item = await self._numbered(event)
         self._store.tail.add(item)
         try:
             await item.done
@@ -118,6 +104,20 @@ class Log:
             if self._store.tail.full:
                 self.starved()
             raise
+
+    async def append_soon(self, event: AttemptEvent) -> None:
+        """The same, but return before it is on disk: it goes there with what is appended next, so that both take one
+        sync. Where it fails, the next append raises what this one would have."""
+        item = await self._numbered(event)
+        item.awaited = False
+        self._store.tail.add_soon(item)
+
+    async def written(self) -> None:
+        """Return once all that was appended is on disk. Raises OutboxError."""
+        if self.broken is not None:
+            raise self.broken
+        if self._queued:
+            await asyncio.shield(self._queued[-1].done)
 
     def after(self, sequence: int, *, limit_bytes: int) -> list[Record]:
         """The records after `sequence`, at least one if there is any, then as many as fit."""
@@ -174,10 +174,34 @@ class Log:
         self._stop_writing(self._not_written(failure))
 
     def starved(self) -> None:
-        """On a full disk, forget the last entries if those who wrote them have gone: nobody acts on them."""
-        while self._queued and not (last := self._queued[-1]).taken and last.done.cancelled():
+        """On a full disk, forget the last entries if those who wrote them have gone: nobody acts on them, nor on what
+        was to be written with them."""
+        gone = False
+        while self._queued and not (last := self._queued[-1]).taken:
+            gone = last.done.cancelled() or (gone and not last.awaited)
+            if not gone:
+                return
             self._queued.pop()
             self._unwrite(last)
+
+    async def _numbered(self, event: AttemptEvent) -> Item:
+        """Once there is room for it and its long contents are on the disk."""
+        if self.broken is not None:
+            raise self.broken
+        contents = set_aside(event)
+        _check_size(event, contents)
+        size_bytes = event.ByteSize() + _NUMBER_BYTES + sum(map(len, contents.values()))
+        await self._share.take(size_bytes)
+        try:
+            await self._put(contents)
+        except BaseException:
+            self._let_go(tuple(contents), size_bytes)
+            raise
+        event.sequence = self.last_sequence + len(self._queued) + 1
+        record = Record(event.SerializeToString(), event.sequence, tuple(contents), size_bytes, lasting(event))
+        item = self._item(Told(self.attempt_id, self.fence, event.sequence, record.data), record)
+        self._queued.append(item)
+        return item
 
     def _item(self, entry: Entry, record: Record | None = None) -> Item:
         return Item(self, frame(to_bytes(entry)), record)

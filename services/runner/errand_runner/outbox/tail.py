@@ -31,13 +31,14 @@ class Writer(Protocol):
 @dataclass(eq=False)
 class Item:
     """An entry on its way to the disk; `done` tells its writer, who may have gone. The tail alone changes `taken`, its
-    writer alone `wanted`."""
+    writer alone `wanted`; nobody waits for one that is not `awaited`."""
 
     writer: Writer
     data: bytes
     record: Record | None = None
     wanted: bool = True
     taken: bool = False
+    awaited: bool = True
     done: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -69,6 +70,11 @@ class Tail:
         """Queue an entry, and have it written."""
         self._queue.append(item)
         self._write()
+
+    def add_soon(self, item: Item) -> None:
+        """Queue an entry, and have it written with what is queued in the same moment."""
+        self._queue.append(item)
+        asyncio.get_running_loop().call_soon(self._write)
 
     def add_along(self, data: bytes) -> None:
         """Have an entry written before what is written next, whenever that is, or say it by the state of a new segment.
