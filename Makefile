@@ -92,7 +92,7 @@ escape: image ## Try to break out of a sandbox, each way beside a container in w
 	@$(PYTHON) -m tests.escape --only "$(ONLY)"
 
 .PHONY: bench
-bench: image ## Measure, beside a peer or ceiling of the same run; table and bench.json (ONLY=checkpoint,dispatch,egress,events,git,history,sandboxes)
+bench: image ## Measure, beside a peer or ceiling of the same run; table and bench.json (ONLY=agent,checkpoint,dispatch,egress,events,git,history,sandboxes)
 	@scripts/peers
 	@$(PYTHON) -m tests.bench --only "$(ONLY)"
 
@@ -128,7 +128,7 @@ format: venv ## Put the code into the shape that `make check` wants
 lock: ## Lock the dependencies anew, with hashes and without naming a host
 	python3 -m venv .cache/lock
 	.cache/lock/bin/pip install --quiet uv
-	for name in requirements requirements-dev tests/bench/peers/celery tests/bench/peers/arq \
+	for name in requirements requirements-dev tests/bench/peers/celery tests/bench/peers/arq tests/bench/peers/mini \
 			tests/integration/npm_image/requirements; do \
 		.cache/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-emit-index-url --no-emit-find-links --upgrade $$name.in --output-file $$name.txt; \

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from tests.bench.agent.measure import measure_agent
 from tests.bench.checkpoint import measure_checkpoints
 from tests.bench.dispatch.measure import measure_dispatch
 from tests.bench.egress import measure_egress
@@ -24,6 +25,7 @@ from tests.bench.sandboxes import measure_sandboxes
 ROUNDS = 5
 RESULT = Path("bench.json")
 PARTS: dict[str, Callable[[Table, int], Awaitable[None]]] = {
+    "agent": measure_agent,
     "sandboxes": measure_sandboxes,
     "dispatch": measure_dispatch,
     "egress": measure_egress,
