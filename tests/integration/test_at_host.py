@@ -44,3 +44,11 @@ async def test_what_cannot_be_asked_is_told_apart_from_what_is_not_told(
     async with asking(state_dir, backend, password) as at_host:
         with pytest.raises(HostAway, match="cannot be reached"):
             await at_host.commit_of("refs/heads/main")
+
+
+async def test_without_a_fresh_lease_nobody_is_asked(state_dir: Path, backend: GitBackend, password: str) -> None:
+    lender = Lender([password])
+    async with make_broker(state_dir, backend, lender, allowed=False) as broker:
+        with pytest.raises(HostAway, match="not heard of lately"):
+            await broker.at_host.commit_of("refs/heads/main")
+    assert (lender.asked, backend.requests) == ([], [])

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 
 import aiohttp
 
@@ -22,13 +23,15 @@ class NotTold(Exception):
 
 
 class AtHost:
-    """One repository, as its git host has it."""
+    """One repository, as its git host has it. `allow` is asked each time; while it says no, nothing is lent."""
 
-    def __init__(self, session: aiohttp.ClientSession, remote: Remote) -> None:
-        self._session, self._remote = session, remote
+    def __init__(self, session: aiohttp.ClientSession, remote: Remote, allow: Callable[[], bool]) -> None:
+        self._session, self._remote, self._allow = session, remote, allow
 
     async def commit_of(self, ref: str) -> str:
         """The commit that a reference, by its full name, is at; empty where there is none. Raises HostAway, NotTold."""
+        if not self._allow():
+            raise HostAway("the scheduler was not heard of lately, and without it nothing is lent")
         try:
             credential = await self._remote.lent.get()
             for _ in range(2):

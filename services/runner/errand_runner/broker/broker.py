@@ -115,7 +115,7 @@ class Broker:
             await stack.enter_async_context(self._tunnels)
             stack.callback(self._end_tunnels)
             ahead = Ahead(session, self._remotes[0])
-            self.at_host = AtHost(session, self._remotes[0])
+            self.at_host = AtHost(session, self._remotes[0], self._allow)
             if self._fetches and self._allow():
                 await stack.enter_async_context(beside(ahead.run()))
             await self._listen(stack, self._app(session, ahead))
