@@ -100,6 +100,22 @@ async def test_a_stop_ends_a_check_at_once_and_there_is_no_card(stack, phone, pr
     await no_container(task)
 
 
+async def test_a_check_that_lost_its_sandbox_says_nothing_of_the_work(phone, project):
+    await declare(phone, project, "echo it checks; sleep 600")
+    task = await phone.create_task(project, f"Run: touch good; {COMMIT}")
+    await until(phone, task, lambda message: "it checks" in message.get("delta", {}).get("text", ""))
+    own = (await phone.task(task))["container_id"]
+    (clean,) = [each for each in containers(task) if not own.startswith(each)]
+    docker("kill", clean)
+    await until(phone, task, is_final)
+
+    task = await phone.task(task)
+    check = task["finish_card"]["check"]
+    assert (task["status"], check["outcome"], check.get("exit_code")) == ("completed", "not_run", None)
+    assert check["reason"]
+    await no_container(task)
+
+
 async def test_a_check_that_a_killed_runner_left_is_run_anew(stack, phone, project):
     await declare(phone, project, "sleep 4; echo through")
     task = await phone.create_task(project, f"Run: touch good; {COMMIT}")
