@@ -16,7 +16,7 @@ from errand_scheduler.keeping.backups import Backups
 from errand_scheduler.keeping.blob_files import BlobFiles
 from errand_scheduler.keeping.blob_sweep import BlobSweep
 from errand_scheduler.keeping.retention import Retention
-from errand_scheduler.store import audit, blobs, events, idempotency, retention, sessions
+from errand_scheduler.store import audit, blobs, events, idempotency, judgements, retention, sessions
 from errand_scheduler.store.blobs import Blob
 from errand_scheduler.store.events import NewEvent
 from errand_scheduler.store.idempotency import IdempotencyKey
@@ -70,7 +70,9 @@ class Kept:
         return counted
 
     async def record(self, task_id: str) -> int:
-        return sum([await self.count(table, task_id) for table in ("events", "messages", "tool_calls", "inputs")])
+        return sum(
+            [await self.count(table, task_id) for table in ("events", "messages", "tool_calls", "inputs", "judgements")]
+        )
 
 
 def _record(tx: Tx, task_id: str, attempt_id: str, rows: int, blob: Blob | None) -> None:
@@ -81,6 +83,7 @@ def _record(tx: Tx, task_id: str, attempt_id: str, rows: int, blob: Blob | None)
         "attempt": attempt_id,
         "blob": blob.sha256 if blob else None,
     }
+    judgements.set_card(tx, task_id, b"what Claude said last")
     for _ in range(rows):
         event_id = events.append(tx, fact)
         tx.settle()
@@ -145,10 +148,10 @@ async def test_a_long_record_goes_in_pieces_and_a_sweep_that_broke_off_is_gone_o
     kept.world.clock.move((DAYS + 1) * DAY_S)
     before = kept.world.clock.now_us()
     sizes = [await kept.record(task_id)]
-    for _ in range(5):
+    for _ in range(6):
         assert await kept.world.writer.write(lambda tx: retention.forget(tx, task_id, before=before)) is True
         sizes.append(await kept.record(task_id))
-    assert [was - now for was, now in pairwise(sizes)] == [1, 1, 1, 500, 500]
+    assert [was - now for was, now in pairwise(sizes)] == [1, 1, 1, 1, 500, 500]
     await kept.sweep.sweep()
     assert await kept.record(task_id) == 0
     assert await kept.world.reader.all(retention.over(before)) == [], "it is not looked at again"
