@@ -161,8 +161,12 @@ async def as_a_person(person: Person, task: task_pb2.Task, project: task_pb2.Pro
     calls = tasks.ListToolCallsRequest(task_id=task_id)
     await twice("ListToolCalls", lambda: ask.ListToolCalls(calls, metadata=metadata))
     # Once placement has said why these wait, and no more than that.
-    create = tasks.CreateTaskRequest(request_id="a", project_id=project.project_id, prompt="again")
+    limited = task_pb2.Allowance(cost_nanodollars=5)
+    create = tasks.CreateTaskRequest(request_id="a", project_id=project.project_id, prompt="again", allowance=limited)
     await settled_twice(person, "CreateTask", lambda: ask.CreateTask(create, metadata=metadata), twice)
+    again_id = (await ask.CreateTask(create, metadata=metadata)).task.task_id
+    more = tasks.RaiseAllowanceRequest(request_id="r", task_id=again_id, more=limited)
+    await twice("RaiseAllowance", lambda: ask.RaiseAllowance(more, metadata=metadata))
     add = tasks.AddInputRequest(request_id="b", task_id=task_id, text="more")
     await settled_twice(person, "AddInput", lambda: ask.AddInput(add, metadata=metadata), twice)
     added = (await ask.AddInput(add, metadata=metadata)).input

@@ -4,30 +4,45 @@ import asyncio
 from collections.abc import Iterable, Set
 
 from errand.v1 import task_pb2
+from errand.v1.runner_pb2 import Assignment
 from errand_runner.agent.leaving import Stopper
 
 
 class Inbox:
     """One attempt's inputs that no message carries yet, oldest first. What was taken once does not come back.
 
-    `project` is the project as the scheduler told of it since the attempt began, none where it did not. `stopper`: who
-    ends the attempt; noted before its work is cancelled, which other causes do too.
+    `project` is the project as the scheduler told of it since the attempt began, none where it did not, `allowance`
+    likewise what the task may spend. `stopper`: who ends the attempt; noted before its work is cancelled, which other
+    causes do too.
     """
 
     def __init__(self, given: Iterable[task_pb2.Input] = ()) -> None:
         self.project: task_pb2.Project | None = None
+        self.allowance: task_pb2.Allowance | None = None
         self.stopper: Stopper | None = None
         self._taken: set[str] = set()
         self._waiting: list[task_pb2.Input] = []
         self._unrelated: set[str] | None = None
         """While a question is open: what was written before it. All else is kept for an answer."""
         self._filled = asyncio.Event()
+        self._told = asyncio.Event()
         self.put(given)
 
     @property
     def stopped(self) -> bool:
         """Whether a person, or its time, ends the attempt."""
         return self.stopper is not None
+
+    def hear(self, assignment: Assignment) -> None:
+        """What the scheduler tells anew of an attempt at work."""
+        self.put(assignment.inputs)
+        self.project, self.allowance = assignment.project, assignment.task.allowance
+        self._told.set()
+
+    async def told(self) -> None:
+        """Returns once something is told that this did not return for yet."""
+        await self._told.wait()
+        self._told.clear()
 
     def put(self, given: Iterable[task_pb2.Input]) -> None:
         """All that waits, as the scheduler knows it: texts may have changed, and what is gone was taken back."""

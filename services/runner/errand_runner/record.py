@@ -194,6 +194,8 @@ class Recorder:
             case facts.ContextMeasured(used, limit):
                 measured = pb.ContextMeasured(used_tokens=used, limit_tokens=limit)
                 await self._log.append_soon(AttemptEvent(body=pb.EventBody(context_measured=measured)))
+            case facts.AllowanceLow(summary):
+                await self._write(pb.EventBody(allowance_low=pb.AllowanceLow(summary=summary)))
             case facts.ToolStarted():
                 await self._log.append(bodies.tool_started(fact))
             case facts.ToolFinished(tool_use_id):

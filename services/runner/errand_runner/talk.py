@@ -10,6 +10,7 @@ from errand_common import wire
 from errand_common.clock import Clock
 from errand_common.values import Role
 from errand_runner.agent.agent import Agent
+from errand_runner.agent.allowance import Amounts
 from errand_runner.agent.choice import Choice, settle_prefix
 from errand_runner.agent.facts import EndReason, TurnEnded
 from errand_runner.agent.model import Model
@@ -113,6 +114,16 @@ class Hearing:
                 return self._answer(await self.inbox.next_answer())
         except TimeoutError:
             return None
+
+    async def raised(self, limits: Amounts, now: Callable[[], Amounts]) -> bool:
+        """Whether, in time, the person changes what the task may spend from these limits to others."""
+        try:
+            async with asyncio.timeout(self.answer_s):
+                while now() == limits:
+                    await self.inbox.told()
+            return True
+        except TimeoutError:
+            return False
 
     def _answer(self, given: task_pb2.Input) -> Answer:
         return Answer(self.redactor.text(given.text), given.input_id)

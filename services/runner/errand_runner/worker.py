@@ -119,9 +119,7 @@ class Worker:
             elif assignment.desired_state == pb.DESIRED_STATE_STOP:
                 self._stop(attempt_id, assignment.stop_cause)
             else:
-                inbox = self._runs[attempt_id].inbox
-                inbox.put(assignment.inputs)
-                inbox.project = assignment.project
+                self._runs[attempt_id].inbox.hear(assignment)
 
     def on_verdicts(self, verdicts: Sequence[pb.AttemptVerdict]) -> None:
         """What the scheduler says of attempts that this runner has."""

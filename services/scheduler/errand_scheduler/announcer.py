@@ -19,9 +19,9 @@ from errand_scheduler.store.notices import (
     EventsStored,
     InputsMoved,
     Notice,
-    ProjectChanged,
     SessionsEnded,
     TaskMoved,
+    TermsChanged,
 )
 from errand_scheduler.watching.hub import Hub
 
@@ -82,7 +82,7 @@ class Announcer:
                 self._board.follow(notice)
             case InputsMoved(runner_id=runner_id, attempt_id=attempt_id):
                 self._sessions.wake(runner_id, attempt_id)
-            case ProjectChanged(runner_id=runner_id, attempt_id=attempt_id):
+            case TermsChanged(runner_id=runner_id, attempt_id=attempt_id):
                 self._sessions.renew(runner_id, attempt_id)
             case SessionsEnded(family_id=family_id):
                 self._authority.revoke(family_id)

@@ -5,7 +5,8 @@ from functools import lru_cache
 
 from errand.v1 import event_pb2, task_pb2
 from errand_common.values import AttemptPhase, FailureReason, InputKind, TaskStatus, summarise
-from errand_common.wire import number
+from errand_common.wire import duration, number
+from errand_scheduler.store.allowance import Allowance
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,17 @@ def input_changed(input_id: str, text: str, kind: InputKind, change: "event_pb2.
 def task_retried() -> Fact:
     """A person sent the task on."""
     return fact_of(event_pb2.EventBody(task_retried=event_pb2.TaskRetried()))
+
+
+def allowance_raised(now: Allowance) -> Fact:
+    """A person let the task spend more."""
+    allowance = task_pb2.Allowance(
+        cost_nanodollars=now.cost_nanodollars,
+        tokens=now.tokens,
+        requests=now.requests,
+        work_duration=duration(now.work_us / 1e6) if now.work_us else None,
+    )
+    return fact_of(event_pb2.EventBody(allowance_raised=event_pb2.AllowanceRaised(allowance=allowance)))
 
 
 def pull_request_opened(url: str, number: int, *, draft: bool, remark: str) -> Fact:

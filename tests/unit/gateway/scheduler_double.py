@@ -288,6 +288,10 @@ class _Tasks(TaskServiceServicer):
         self._double.user("RetryTask", request, context)
         return tasks.RetryTaskResponse(task=self._task(request.task_id))
 
+    async def RaiseAllowance(self, request: tasks.RaiseAllowanceRequest, context: Context) -> Any:
+        self._double.user("RaiseAllowance", request, context)
+        return tasks.RaiseAllowanceResponse(task=self._task(request.task_id))
+
     async def ExplainPending(self, request: tasks.ExplainPendingRequest, context: Context) -> Any:
         self._double.user("ExplainPending", request, context)
         obstacle = tasks.RunnerObstacle(runner="local", reason="it has no free slot")

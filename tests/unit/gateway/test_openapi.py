@@ -58,6 +58,7 @@ _OPERATIONS = {
     ("get", "/v1/tasks/{task_id}/messages"),
     ("get", "/v1/tasks/{task_id}/pending"),
     ("post", "/v1/tasks/{task_id}/retry"),
+    ("post", "/v1/tasks/{task_id}/allowance"),
     ("post", "/v1/tasks/{task_id}/stop"),
     ("get", "/v1/tasks/{task_id}/tool_calls"),
 }

@@ -484,3 +484,17 @@ async def test_what_a_task_may_spend_is_said_and_shown(gateway: Running, schedul
         accounts.UpdateProjectRequest(project_id="prj_1", allowance=nouns.Allowance(requests=50))
     ]
     assert odd.status_code == 400
+
+
+async def test_what_a_task_may_spend_is_raised_once_for_a_key(gateway: Running, scheduler: SchedulerDouble) -> None:
+    scheduler.tasks["tsk_1"] = new_task("tsk_1", "prj_1", "Go.")
+    more = {"cost_nanodollars": 2_000_000_000}
+    async with gateway.client(scheduler.new_session()) as client:
+        answer = await client.post("/v1/tasks/tsk_1/allowance", json=more, headers={"Idempotency-Key": "tap"})
+
+    assert (answer.status_code, answer.json()["task"]["task_id"]) == (200, "tsk_1")
+    assert [call.request for call in scheduler.asked("RaiseAllowance")] == [
+        tasks.RaiseAllowanceRequest(
+            task_id="tsk_1", request_id="tap", more=nouns.Allowance(cost_nanodollars=2_000_000_000)
+        )
+    ]

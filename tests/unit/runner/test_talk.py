@@ -9,10 +9,11 @@ import pytest
 
 from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import task_pb2
-from errand.v1.runner_pb2 import AttemptEvent
+from errand.v1.runner_pb2 import Assignment, AttemptEvent
 from errand_common import wire
 from errand_common.clock import Clock
 from errand_common.values import Role
+from errand_runner.agent.allowance import Amounts
 from errand_runner.agent.choice import Choice
 from errand_runner.agent.facts import EndReason
 from errand_runner.agent.leaving import Leaving, Stopper
@@ -268,6 +269,20 @@ async def test_a_restarted_runner_steers_its_turn_and_keeps_the_queue_for_after_
     before = [["inp_1"], []] if is_over else [["inp_1"], [], []]
     assert [input_ids for _, input_ids in second.carried] == [*before, ["inp_3"], [], ["inp_2"], []]
     assert json.dumps(second.task.messages).count("Go.") == 1
+
+
+async def test_a_limit_that_is_raised_in_time_is_noticed_and_one_that_is_not_is_given_up():
+    heard = replace(hearing(Transcript(PREFIX)), answer_s=5.0)
+    now = Amounts(requests=5)
+    waiting = asyncio.ensure_future(heard.raised(Amounts(requests=5), lambda: now))
+    heard.inbox.hear(Assignment(inputs=[queue(1, "a")]))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    now = Amounts(requests=6)
+    heard.inbox.hear(Assignment())
+    assert await waiting
+    assert not await replace(heard, answer_s=0.01).raised(now, lambda: now)
 
 
 async def asks(run, times):

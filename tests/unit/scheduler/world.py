@@ -17,6 +17,7 @@ from errand_scheduler.lifecycle.records import RunnerEvent
 from errand_scheduler.lifecycle.turns import AttemptEnd, Holder
 from errand_scheduler.lifecycle.waits import Wait
 from errand_scheduler.store import attempts, events, inputs, meta, projects, runners, tasks, users
+from errand_scheduler.store.allowance import Allowance
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.database import prepare
 from errand_scheduler.store.messages import Message
@@ -67,7 +68,14 @@ class World:
     reader: Reader
     notices: list[Notice] = field(default_factory=list)
 
-    async def new_task(self, *, user_id: str = USER, prompt: str = "do it", most_pending: int = 100) -> Task:
+    async def new_task(
+        self,
+        *,
+        user_id: str = USER,
+        prompt: str = "do it",
+        most_pending: int = 100,
+        allowance: Allowance | None = None,
+    ) -> Task:
         task_id, input_id = self.ids.new("tsk"), self.ids.new("inp")
         return await self.writer.write(
             lambda tx: asks.create_task(
@@ -80,6 +88,7 @@ class World:
                 durations=DURATIONS,
                 most_pending=most_pending,
                 required_labels={"region": "eu"},
+                allowance=allowance,
             )
         )
 

@@ -293,6 +293,12 @@ class RetryTaskResponse(BaseModel):
     task: Task
 
 
+class RaiseAllowanceResponse(BaseModel):
+    """The task as it stands after it."""
+
+    task: Task
+
+
 class RunnerObstacle(BaseModel):
     """What one runner lacks for a task."""
 

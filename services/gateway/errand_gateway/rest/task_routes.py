@@ -13,6 +13,7 @@ from errand_gateway.rest.models import (
     ExplainPendingResponse,
     GetTaskResponse,
     ListTasksResponse,
+    RaiseAllowanceResponse,
     RetryTaskResponse,
     StopTaskResponse,
 )
@@ -71,6 +72,13 @@ class TaskRoutes:
             response_model_exclude_unset=True,
         )
         add(
+            "/{task_id}/allowance",
+            self.raise_allowance,
+            methods=["POST"],
+            response_model=RaiseAllowanceResponse,
+            response_model_exclude_unset=True,
+        )
+        add(
             "/{task_id}/pending",
             self.explain_pending,
             response_model=ExplainPendingResponse,
@@ -105,6 +113,12 @@ class TaskRoutes:
     async def retry(self, token: SessionToken, task_id: str, key: IdempotencyKey = "") -> JsonObject:
         """Sends a task on that failed, was stopped, or waits for no answer; one under way is left alone."""
         return await self._tasks.retry(token, task_id, request_id=key)
+
+    async def raise_allowance(
+        self, token: SessionToken, task_id: str, body: AllowanceWish, key: IdempotencyKey = ""
+    ) -> JsonObject:
+        """Raises limits of what a task may spend by so much; a task that waits for that goes on."""
+        return await self._tasks.raise_allowance(token, task_id, more=body.value(), request_id=key)
 
     async def explain_pending(self, token: SessionToken, task_id: str) -> JsonObject:
         """Says in words why a task waits, and what each runner lacks for it."""

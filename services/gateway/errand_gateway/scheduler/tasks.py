@@ -11,6 +11,7 @@ from errand.v1.task_service_pb2 import (
     ListMessagesRequest,
     ListTasksRequest,
     ListToolCallsRequest,
+    RaiseAllowanceRequest,
     RetryTaskRequest,
     StopTaskRequest,
     WatchEventsRequest,
@@ -73,6 +74,11 @@ class Tasks:
         """Send a task on that failed, was stopped, or waits, once for a `request_id`."""
         request = RetryTaskRequest(task_id=task_id, request_id=request_id)
         return await self._connection.read(self._connection.tasks.RetryTask, request, token=token)
+
+    async def raise_allowance(self, token: str, task_id: str, *, more: Allowance, request_id: str) -> JsonObject:
+        """Raise the limits of what a task may spend, once for a `request_id`."""
+        request = RaiseAllowanceRequest(task_id=task_id, more=more.to_wire(), request_id=request_id)
+        return await self._connection.read(self._connection.tasks.RaiseAllowance, request, token=token)
 
     async def explain_pending(self, token: str, task_id: str) -> JsonObject:
         """Say in words why a task waits."""

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from errand_common.values import Role, WaitReason
+from errand_runner.agent.affording import Affording
 from errand_runner.agent.agent import Agent
 from errand_runner.agent.exchange import ContextOverflow, ModelError, Piece, Reply, Request
 from errand_runner.agent.facts import (
@@ -44,6 +45,7 @@ class Asking:
     def __init__(self, agent: Agent, transcript: Transcript) -> None:
         self._agent, self._transcript = agent, transcript
         self._room = Room(agent, transcript)
+        self._affording = Affording(agent, transcript)
         self._requests = 0
         self._room_made_at = -_REQUESTS_BETWEEN
         self._abilities: dict[str, Abilities] = {}
@@ -69,7 +71,17 @@ class Asking:
         tries = Tries(agent.patience, now_s=agent.now_s, utcnow=agent.utcnow, chance=agent.chance)
         remedies = _Remedies()
         while self.reply is None and self.ending is None:
-            request = Request(self._transcript.prefix, self._transcript.wire(), max_tokens=remedies.max_tokens)
+            wanted = self._transcript.prefix.max_tokens
+            async with aclosing(self._affording.ask(remedies.max_tokens or wanted)) as asking:
+                async for fact in asking:
+                    yield fact
+            if self._affording.ending is not None:
+                self.ending = self._affording.ending
+                return
+            granted = self._affording.reply_tokens
+            request = Request(
+                self._transcript.prefix, self._transcript.wire(), max_tokens=None if granted == wanted else granted
+            )
             try:
                 async with aclosing(self._once(request)) as pieces:
                     async for piece in pieces:

@@ -111,6 +111,13 @@ class ContextMeasured:
 
 
 @dataclass(frozen=True)
+class AllowanceLow:
+    """Most of what the task may spend is spent; `summary` says of what."""
+
+    summary: str
+
+
+@dataclass(frozen=True)
 class TextDelta:
     """A live piece of a message that may follow; transient. Without that message the piece was dropped."""
 
@@ -215,6 +222,7 @@ Fact = (
     | ConversationShortened
     | ReplyDropped
     | ContextMeasured
+    | AllowanceLow
     | TextDelta
     | ToolStarted
     | OutputDelta

@@ -5,6 +5,7 @@ from contextlib import aclosing
 
 from errand_common.values import Role, WaitReason
 from errand_runner.agent.agent import Agent
+from errand_runner.agent.allowance import with_note
 from errand_runner.agent.answering import Answering
 from errand_runner.agent.asking import Asking
 from errand_runner.agent.exchange import Reply
@@ -41,6 +42,8 @@ async def run_turn(agent: Agent, transcript: Transcript, said: Said) -> AsyncGen
         async with aclosing(step) as facts:
             async for fact in facts:
                 yield fact
+                if (nearly_spent := agent.purse.hear(fact)) is not None:
+                    yield nearly_spent
 
 
 class _Turn:
@@ -155,7 +158,8 @@ class _Turn:
 
     def append(self, content: Sequence[Block], input_ids: Sequence[str]) -> MessageAppended:
         """Adds a message of ours; the transcript refuses what the API would, before anything is stored."""
-        message = Message(self.agent.new_id("msg"), Role.USER, encode(content))
+        words = self.agent.purse.note(self.transcript.messages)
+        message = Message(self.agent.new_id("msg"), Role.USER, encode(with_note(content, words)))
         self.transcript.append(message)
         return MessageAppended(message.message_id, message.role, message.content, input_ids=tuple(input_ids))
 

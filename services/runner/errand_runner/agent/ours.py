@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from errand_common.values import Role
+from errand_runner.agent.allowance import ALMOST_SPENT
 from errand_runner.agent.judge import GO_ON, SAY_SOMETHING
 from errand_runner.agent.prompt import AFTER_WAIT, BACKGROUND_ENDED
 from errand_runner.agent.transcript import Message
@@ -33,4 +34,4 @@ def persons_words(message: Message) -> Sequence[str]:
 
 
 def _is_ours(text: str) -> bool:
-    return text in _OURS or text.startswith(CHECK_FAILED)
+    return text in _OURS or text.startswith((CHECK_FAILED, ALMOST_SPENT))

@@ -1,5 +1,6 @@
 """What a reply costs, by a dated list of prices."""
 
+import re
 from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from importlib.resources import files
@@ -10,8 +11,11 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
 
 from errand_runner.agent.exchange import Tokens
 
-# $1 per million tokens is 1,000 nano-dollars per token.
-_NANODOLLARS_PER_TOKEN = 1_000
+NANODOLLARS_PER_TOKEN = 1_000
+"""Of a dollar per million tokens."""
+
+# What a service appends to a model's name to say which of its days' it is; the price is the model's.
+_DAY_OF_A_MODEL = re.compile(r"-\d{8}$")
 
 
 class Price(BaseModel):
@@ -34,7 +38,12 @@ class Price(BaseModel):
             + self.cache_write_1h * tokens.cache_write_1h
             + self.cache_read * tokens.cache_read
         )
-        return int((dollars_per_million * _NANODOLLARS_PER_TOKEN).to_integral_value(ROUND_CEILING))
+        return int((dollars_per_million * NANODOLLARS_PER_TOKEN).to_integral_value(ROUND_CEILING))
+
+    def worst_nanodollars(self, *, prompt: int, output: int) -> int:
+        """What such a request costs at most: nothing of its prompt is read from the cache, and all of it goes there."""
+        by_token = max(self.input, self.cache_write_5m) * prompt + self.output * output
+        return int((by_token * NANODOLLARS_PER_TOKEN).to_integral_value(ROUND_CEILING))
 
 
 class Entry(BaseModel):
@@ -54,9 +63,9 @@ class Entry(BaseModel):
             raise ValueError("above_prompt_tokens and price_above come together or not at all")
         return self
 
-    def price_of(self, tokens: Tokens) -> Price:
+    def price_of(self, prompt_tokens: int) -> Price:
         """Picks the tier."""
-        if self.above_prompt_tokens is None or self.price_above is None or tokens.prompt <= self.above_prompt_tokens:
+        if self.above_prompt_tokens is None or self.price_above is None or prompt_tokens <= self.above_prompt_tokens:
             return self.price
         return self.price_above
 
@@ -75,7 +84,13 @@ class PriceList:
 
     def cost_nanodollars(self, model: str, tokens: Tokens, *, day: date) -> int | None:
         """Prices one reply; None when no price of that model is known for that day."""
-        for entry in self._entries:
-            if model in entry.models and entry.effective_from <= day:
-                return entry.price_of(tokens).cost_nanodollars(tokens)
+        price = self.price_of(model, prompt_tokens=tokens.prompt, day=day)
+        return None if price is None else price.cost_nanodollars(tokens)
+
+    def price_of(self, model: str, *, prompt_tokens: int, day: date) -> Price | None:
+        """The price that a request with so long a prompt has on that day; None where none is known."""
+        for name in (model, _DAY_OF_A_MODEL.sub("", model)):
+            for entry in self._entries:
+                if name in entry.models and entry.effective_from <= day:
+                    return entry.price_of(prompt_tokens)
         return None

@@ -5,7 +5,9 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from errand_common.values import Role
+from errand_runner.agent.affording import prospect
 from errand_runner.agent.agent import Agent
+from errand_runner.agent.allowance import Granted
 from errand_runner.agent.exchange import (
     ContextOverflow,
     ModelError,
@@ -37,8 +39,8 @@ class Room:
         self._agent, self._transcript = agent, transcript
 
     async def make(self) -> AsyncGenerator[Fact]:
-        """Has Claude sum up what was said, or, where it cannot, leaves a note. Where the service refuses all requests
-        it does neither: the next request says why."""
+        """Has Claude sum up what was said, or, where it cannot, leaves a note. Where the service refuses all requests,
+        or the allowance is not enough for this one, it does neither: the next request says why."""
         agent = self._agent
         if self._transcript.last is None or self._transcript.last.role is not Role.USER:
             # A reply that goes on cannot be summed up.
@@ -48,10 +50,14 @@ class Room:
             return
         tries = Tries(_PATIENCE, now_s=agent.now_s, utcnow=agent.utcnow, chance=agent.chance)
         while True:
+            wanted = prospect(agent, self._transcript, reply_tokens=self._transcript.prefix.max_tokens)
+            granted = await agent.purse.grant(wanted)
+            if not isinstance(granted, Granted):
+                return
             await agent.gate()
             unfinished = Unfinished(agent, "")
             try:
-                reply = await self._summary(unfinished)
+                reply = await self._summary(unfinished, granted.reply_tokens)
             except ModelError as error:
                 if (dropped := unfinished.dropped(str(error))) is not None:
                     yield dropped
@@ -85,8 +91,8 @@ class Room:
     def _first(self) -> str:
         return self._transcript.messages[0].message_id
 
-    async def _summary(self, unfinished: Unfinished) -> Reply:
-        request = Request(self._transcript.prefix, self._transcript.wire(), sums_up=True)
+    async def _summary(self, unfinished: Unfinished, reply_tokens: int) -> Reply:
+        request = Request(self._transcript.prefix, self._transcript.wire(), max_tokens=reply_tokens, sums_up=True)
         try:
             async with aclosing(self._agent.model.stream(request)) as pieces:
                 async for piece in pieces:

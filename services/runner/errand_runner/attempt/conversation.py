@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from errand.v1.dispatch_service_pb2 import GetTranscriptResponse
 from errand.v1.runner_pb2 import AttemptRef
@@ -10,12 +11,15 @@ from errand_common.errors import Conflict, NotFound
 from errand_common.tasks import until_one_ends
 from errand_common.values import FailureReason
 from errand_runner.agent.agent import Agent
+from errand_runner.agent.allowance import Amounts
 from errand_runner.agent.choice import NoSuchModel
 from errand_runner.agent.facts import TurnEnded
 from errand_runner.agent.leaving import Leaving
 from errand_runner.agent.prompt import Particulars
+from errand_runner.agent.purse import Purse
 from errand_runner.agent.tools import Toolbox
 from errand_runner.agent.transcript import Transcript
+from errand_runner.attempt.budget import limits_now, open_purse
 from errand_runner.attempt.choosing import choice_of
 from errand_runner.attempt.ground import Ground
 from errand_runner.attempt.kit import Kit
@@ -36,16 +40,25 @@ PARK_BEATS = 24
 """How long an attempt that waits keeps its slot and sandbox (ARCHITECTURE.md, Bounds)."""
 
 
-async def transcript_of(kit: Kit) -> Transcript:
+@dataclass(frozen=True)
+class Recalled:
+    """What is on record of a task: its conversation, and what it spent."""
+
+    transcript: Transcript
+    purse: Purse
+
+
+async def recall(kit: Kit) -> Recalled:
     """The task's, up to what this attempt has said. Raises AttemptFailed."""
     await kit.log.drained()
     stored = await stored_transcript(kit.means.dispatch, kit.assignment.attempt)
     try:
-        return await restore(
+        transcript = await restore(
             stored, model=kit.means.model, choice=choice_of(kit.task, kit.project, host_model=kit.means.model_id)
         )
     except NoSuchModel as exc:
         raise AttemptFailed(FailureReason.MODEL_REQUEST, str(exc)) from exc
+    return Recalled(transcript, open_purse(kit, stored))
 
 
 async def stored_transcript(dispatch: Dispatch, attempt: AttemptRef) -> list[GetTranscriptResponse]:
@@ -59,8 +72,9 @@ async def stored_transcript(dispatch: Dispatch, attempt: AttemptRef) -> list[Get
 class Conversation:
     """One attempt's, in the sandbox of `lodger`, on ground that is ready."""
 
-    def __init__(self, kit: Kit, quarters: Quarters, ground: Ground, lodger: Lodger) -> None:
+    def __init__(self, kit: Kit, quarters: Quarters, ground: Ground, lodger: Lodger, purse: Purse) -> None:
         self._kit, self._quarters, self._ground, self._lodger = kit, quarters, ground, lodger
+        self._purse = purse
 
     async def hold(self, transcript: Transcript, saving: Saving, *, note: str = "") -> TurnEnded:
         """To the end of its last turn; `note` as in `talk`. Raises what `Lodger.through` does, and OutboxError."""
@@ -101,6 +115,10 @@ class Conversation:
 
     def _agent(self, hearing: Hearing, saving: Saving) -> Agent:
         kit = self._kit
+
+        async def raised(limits: Amounts) -> bool:
+            return await hearing.raised(limits, lambda: limits_now(kit))
+
         return Agent(
             model=kit.means.model,
             tools=LodgedTools(self._lodger, workspace=REPOSITORY, new_toolbox=self._toolbox, ready=saving.taken),
@@ -109,6 +127,8 @@ class Conversation:
             steers=hearing.steers,
             asks=hearing.asks,
             answered=hearing.answered,
+            purse=self._purse,
+            raised=raised,
             gate=kit.freezer.gate,
             fallback_model=choice_of(kit.task, kit.project, host_model=kit.means.model_id).fallback,
             leaving=Leaving(stopper=lambda: kit.inbox.stopper),

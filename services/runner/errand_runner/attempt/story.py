@@ -12,7 +12,7 @@ from errand_common.values import AttemptPhase, FailureReason
 from errand_runner.agent.facts import TurnEnded
 from errand_runner.attempt.borrowing import borrow_credential, borrow_secrets
 from errand_runner.attempt.checking import Checking
-from errand_runner.attempt.conversation import Conversation, transcript_of
+from errand_runner.attempt.conversation import Conversation, recall
 from errand_runner.attempt.finishing import Finishing
 from errand_runner.attempt.ground import Ground
 from errand_runner.attempt.kit import Kit
@@ -83,17 +83,17 @@ class _Attempt:
             with kit.means.pool.starting():
                 await self._check_room()
                 lodger = await self._move_in(stack)
-                async with beside(transcript_of(kit)) as reading:
+                async with beside(recall(kit)) as reading:
                     await lodger.through(self.ground.get_ready)
-                    transcript = await reading
+                    recalled = await reading
             await kit.recorder.phase(AttemptPhase.RUNNING)
             keeper = Keeper(kit.recorder, kit.patiently, kit.redactor)
             saving = Saving(lodger, keeper, workspace_of=self.quarters.workspace)
-            conversation = Conversation(kit, self.quarters, self.ground, lodger)
+            conversation = Conversation(kit, self.quarters, self.ground, lodger, recalled.purse)
             async with self._rescue(lodger).of_what_breaks_off():
-                ended = await conversation.hold(transcript, saving)
+                ended = await conversation.hold(recalled.transcript, saving)
                 finishing = Finishing(kit, self.quarters, lodger, saving, conversation, self._checking())
-                self.ended, self.finish = await finishing.finish(ended, transcript)
+                self.ended, self.finish = await finishing.finish(ended, recalled.transcript)
 
     async def _check_room(self) -> None:
         if shortage := await asyncio.to_thread(self.kit.means.room.shortage):

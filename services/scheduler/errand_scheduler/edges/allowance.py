@@ -4,10 +4,8 @@ from google.protobuf.duration_pb2 import Duration
 
 from errand.v1 import task_pb2
 from errand_common.errors import Invalid
+from errand_scheduler.lifecycle.allowances import MOST
 from errand_scheduler.store.allowance import Allowance
-
-MOST = Allowance(cost_nanodollars=10**15, tokens=10**12, requests=10**6, work_us=365 * 24 * 60 * 60 * 10**6)
-"""The highest limits."""
 
 
 def allowance_of(sent: task_pb2.Allowance) -> Allowance:
@@ -22,7 +20,7 @@ def allowance_of(sent: task_pb2.Allowance) -> Allowance:
 
 def _checked(limit: int, most: int, field: str) -> int:
     if not 0 <= limit <= most:
-        raise Invalid(f"{field} is {limit}; it must be 0, for no limit, to {most}")
+        raise Invalid(f"{field} is {limit}; it must be 0 to {most}")
     return limit
 
 

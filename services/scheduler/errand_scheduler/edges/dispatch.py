@@ -134,7 +134,7 @@ class DispatchEdge(DispatchServiceServicer):
         self, request: pb.GetTranscriptRequest, context: Context
     ) -> AsyncIterator[pb.GetTranscriptResponse]:
         attempt = self._at_work(request.session_id, request.attempt)
-        async for piece in transcript(self._reader, self._blobs, attempt.task_id):
+        async for piece in transcript(self._reader, self._blobs, attempt, now_us=self._clock.now_us()):
             yield piece
 
     async def LendCredential(self, request: pb.LendCredentialRequest, context: Context) -> pb.LendCredentialResponse:

@@ -12,7 +12,7 @@ from errand_scheduler.edges.own_project import find_project
 from errand_scheduler.edges.requests import check_id
 from errand_scheduler.presets import allowed_hosts, presets
 from errand_scheduler.store import attempts, audit, projects
-from errand_scheduler.store.notices import ProjectChanged
+from errand_scheduler.store.notices import TermsChanged
 from errand_scheduler.store.projects import Egress, Project
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Writer
@@ -56,7 +56,7 @@ def change_egress(tx: Tx, project: Project, egress: Egress) -> None:
         return
     projects.set_egress(tx, project.project_id, egress)
     for attempt in tx.all(attempts.live_of_project(project.project_id)):
-        tx.notice(ProjectChanged(runner_id=attempt.runner_id, attempt_id=attempt.attempt_id))
+        tx.notice(TermsChanged(runner_id=attempt.runner_id, attempt_id=attempt.attempt_id))
 
 
 def _host(text: str) -> str:

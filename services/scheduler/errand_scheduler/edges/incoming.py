@@ -43,7 +43,15 @@ BLOB_BYTES = 32 * 1024 * 1024
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SCHEDULERS_OWN = frozenset(
-    ("task_status_changed", "input_added", "input_changed", "task_retried", "pull_request_opened", "work_finished")
+    (
+        "task_status_changed",
+        "input_added",
+        "input_changed",
+        "task_retried",
+        "pull_request_opened",
+        "work_finished",
+        "allowance_raised",
+    )
 )
 _NEWER = "unknown"  # the kind of an event that only a newer version knows
 _OUTCOMES = (

@@ -25,7 +25,7 @@ from errand_scheduler.edges.inputs import Inputs
 from errand_scheduler.edges.model_choice import model_choice_of
 from errand_scheduler.edges.requests import check_id, check_text, fitting, page_size, place_of, token_of
 from errand_scheduler.edges.watch import watch
-from errand_scheduler.lifecycle import asks, retries
+from errand_scheduler.lifecycle import asks, raises, retries
 from errand_scheduler.store import audit, judgements, tasks
 from errand_scheduler.store.allowance import Allowance
 from errand_scheduler.store.paging import Place
@@ -166,6 +166,27 @@ class TaskEdge(TaskServiceServicer):
 
         task = await self._writer.write(lambda tx: _once(tx, asked, retry))
         return pb.RetryTaskResponse(task=wire.task(task))
+
+    async def RaiseAllowance(self, request: pb.RaiseAllowanceRequest, context: Context) -> pb.RaiseAllowanceResponse:
+        user_id = person().user_id
+        check_id(request.task_id, "tsk", field="task_id")
+        more = allowance_of(request.more)
+        asked = sent(request, user_id=user_id, method="RaiseAllowance", request_id=request.request_id)
+
+        def rise(tx: Tx) -> Task:
+            task = raises.raise_allowance(
+                tx,
+                user_id=user_id,
+                task_id=request.task_id,
+                more=more,
+                durations=self._durations,
+                most_pending=self._most_pending,
+            )
+            audit.record(tx, caller=user_id, action="raise_allowance", subject_id=request.task_id)
+            return task
+
+        task = await self._writer.write(lambda tx: _once(tx, asked, rise))
+        return pb.RaiseAllowanceResponse(task=wire.task(task))
 
     async def StopTask(self, request: pb.StopTaskRequest, context: Context) -> pb.StopTaskResponse:
         user_id = person().user_id

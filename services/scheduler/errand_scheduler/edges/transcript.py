@@ -7,7 +7,8 @@ from errand_common.errors import Conflict, NotFound
 from errand_common.values import Role
 from errand_scheduler import wire
 from errand_scheduler.edges.blobs import Blobs
-from errand_scheduler.store import messages, progress, tool_calls
+from errand_scheduler.store import messages, progress, tasks, tool_calls
+from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.blobs import Blob
 from errand_scheduler.store.query import Query
 from errand_scheduler.store.reader import Reader
@@ -17,13 +18,20 @@ _READ_BYTES = 1024 * 1024
 _READ_ROWS = 100
 
 
-async def transcript(reader: Reader, blobs: Blobs, task_id: str) -> AsyncIterator[pb.GetTranscriptResponse]:
-    """The prefix if it is settled, every message that no later one replaces, then the tool calls that follow the last
-    message if the model said it; the content of a blob after what refers to it. Read in pieces, nothing held while
-    sending.
+async def transcript(
+    reader: Reader, blobs: Blobs, attempt: Attempt, *, now_us: int
+) -> AsyncIterator[pb.GetTranscriptResponse]:
+    """What the task spent, with the time that this attempt has had it; the prefix if it is settled, every message that
+    no later one replaces, then the tool calls that follow the last message if the model said it; the content of a blob
+    after what refers to it. Read in pieces, nothing held while sending.
 
     Raises Conflict where content is no longer stored: nobody can go on from a part of a conversation.
     """
+    task_id = attempt.task_id
+    task = await reader.one(tasks.by_id(task_id))
+    assert task is not None  # foreign key
+    working_us = max(now_us - (attempt.accepted_time or now_us), 0)
+    yield pb.GetTranscriptResponse(spent=wire.spent(task, working_us=working_us))
     prefix = await reader.one(progress.prefix(task_id))
     if prefix is not None:
         yield pb.GetTranscriptResponse(prefix=prefix)

@@ -67,7 +67,7 @@ class InputsMoved:
 
 
 @dataclass(frozen=True)
-class ProjectChanged:
+class TermsChanged:
     """What a live attempt of this runner goes by is another now."""
 
     runner_id: str
@@ -95,7 +95,7 @@ Notice = (
     | DeadlineSet
     | AttemptMoved
     | InputsMoved
-    | ProjectChanged
+    | TermsChanged
     | SessionsEnded
     | CredentialBrought
 )

@@ -273,6 +273,14 @@ def forget_retries(tx: Tx, task_id: str) -> None:
     tx.run("UPDATE tasks SET retry_count = 0 WHERE task_id = :task_id AND retry_count > 0", {"task_id": task_id})
 
 
+def set_allowance(tx: Tx, task_id: str, allowance: Allowance) -> None:
+    """What the task may spend from now on."""
+    tx.run(
+        "UPDATE tasks SET allowance = :allowance WHERE task_id = :task_id",
+        {"task_id": task_id, "allowance": allowance_to_text(allowance)},
+    )
+
+
 def set_prompt(tx: Tx, task_id: str, prompt: str) -> None:
     """Replace what the task began with."""
     tx.run("UPDATE tasks SET prompt = :prompt WHERE task_id = :task_id", {"task_id": task_id, "prompt": prompt})

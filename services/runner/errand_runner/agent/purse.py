@@ -1,0 +1,65 @@
+"""What a task may spend and spent, counted on while an attempt has it."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from errand_common.values import Role
+from errand_runner.agent.allowance import NOTHING, Amounts, Granted, Prospect, Short, Unpriced, decide, low, note
+from errand_runner.agent.facts import AllowanceLow, ConversationShortened, Fact, MessageAppended, ReplyDropped, Usage
+from errand_runner.agent.transcript import Message
+
+
+def no_limits() -> Amounts:
+    """Nothing is limited."""
+    return Amounts()
+
+
+class Purse:
+    """One attempt's. `limits` are the task's as they are now, `spent` is what it spent before, over all attempts."""
+
+    def __init__(
+        self,
+        *,
+        limits: Callable[[], Amounts] = no_limits,
+        spent: Amounts = NOTHING,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._limits, self._spent, self._now_s = limits, spent, now_s
+        self._began_s = now_s()
+        self._told = low(limits(), spent)
+
+    @property
+    def spent(self) -> Amounts:
+        """What the task spent until now."""
+        return replace(self._spent, work_s=self._spent.work_s + self._now_s() - self._began_s)
+
+    async def grant(self, prospect: Prospect) -> Granted | Short | Unpriced:
+        """Decides on the next request. The caller makes it before it asks for another."""
+        return decide(self._limits(), self.spent, prospect)
+
+    def hear(self, fact: Fact) -> AllowanceLow | None:
+        """Counts what a fact tells to have been used; gives what there is to tell of it, once for each limit."""
+        if isinstance(fact, MessageAppended | ConversationShortened | ReplyDropped) and fact.usage is not None:
+            self._add(fact.usage)
+        limit = low(self._limits(), self.spent)
+        told, self._told = self._told, limit or self._told
+        return AllowanceLow(f"Four fifths of {limit} are spent.") if limit and limit != told else None
+
+    def note(self, messages: Sequence[Message]) -> str:
+        """What Claude should be told, in words that stand in none of these messages yet; empty for nothing."""
+        limit = low(self._limits(), self.spent)
+        words = note(limit) if limit else ""
+        said = (block.get("text") for each in messages if each.role is Role.USER for block in each.blocks)
+        return "" if words in said else words
+
+    def _add(self, used: Usage) -> None:
+        before = self._spent
+        unknown = before.cost_nanodollars is None or used.cost_nanodollars is None
+        tokens = used.input_tokens + used.cache_write_tokens + used.cache_read_tokens + used.output_tokens
+        self._spent = replace(
+            before,
+            cost_nanodollars=None if unknown else (before.cost_nanodollars or 0) + (used.cost_nanodollars or 0),
+            tokens=before.tokens + tokens,
+            requests=before.requests + 1,
+        )

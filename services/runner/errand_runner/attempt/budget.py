@@ -1,0 +1,33 @@
+"""What an attempt's task may spend: as the scheduler tells of it, counted on by the loop."""
+
+from collections.abc import Sequence
+
+from errand.v1 import task_pb2
+from errand.v1.dispatch_service_pb2 import GetTranscriptResponse
+from errand_common import wire
+from errand_runner.agent.allowance import Amounts
+from errand_runner.agent.purse import Purse
+from errand_runner.attempt.kit import Kit
+
+
+def limits_now(kit: Kit) -> Amounts:
+    """The task's, as the person has them now."""
+    allowance = kit.inbox.allowance or kit.task.allowance
+    return Amounts(
+        cost_nanodollars=allowance.cost_nanodollars,
+        tokens=allowance.tokens,
+        requests=allowance.requests,
+        work_s=wire.seconds(allowance.work_duration),
+    )
+
+
+def open_purse(kit: Kit, stored: Sequence[GetTranscriptResponse]) -> Purse:
+    """With what the task spent by now, which is stored with its transcript."""
+    spent = next((each.spent for each in stored if each.HasField("spent")), task_pb2.Spent(cost_nanodollars=0))
+    before = Amounts(
+        cost_nanodollars=spent.cost_nanodollars if spent.HasField("cost_nanodollars") else None,
+        tokens=spent.tokens,
+        requests=spent.requests,
+        work_s=wire.seconds(spent.work_duration),
+    )
+    return Purse(limits=lambda: limits_now(kit), spent=before, now_s=kit.clock.boot_s)
