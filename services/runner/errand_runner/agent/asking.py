@@ -80,7 +80,7 @@ class Asking:
                 return
             granted = self._affording.reply_tokens
             request = Request(
-                self._transcript.prefix, self._transcript.wire(), max_tokens=None if granted == wanted else granted
+                self._transcript.prefix, self._transcript.messages, max_tokens=None if granted == wanted else granted
             )
             try:
                 async with aclosing(self._once(request)) as pieces:

@@ -5,10 +5,9 @@ way. Four marks may stand in a request: the system prompt's, the automatic one, 
 """
 
 from collections.abc import Iterator, Sequence
-from typing import cast
 
 from errand_common.values import Role
-from errand_runner.agent.transcript import Block
+from errand_runner.agent.transcript import Block, Message, encode
 
 EPHEMERAL: Block = {"type": "ephemeral"}
 _EVERY_BLOCKS = 15
@@ -18,37 +17,31 @@ _MARKABLE = frozenset({"text", "image", "tool_use", "tool_result"})
 Place = tuple[int, int]
 
 
-def marked(messages: Sequence[Block]) -> list[Block]:
-    """Gives the messages with marks in what came since the request before; nothing else of them is changed."""
+def contents(messages: Sequence[Message]) -> list[bytes]:
+    """Gives the messages' contents with marks in what came since the request before; all else is as it is stored."""
     marks = set(_marks(messages))
+    marked = {number for number, _ in marks}
     return [
-        {
-            **message,
-            "content": [_marked(block, (number, place) in marks) for place, block in enumerate(_blocks(message))],
-        }
-        if any(number == at for at, _ in marks)
-        else message
+        encode([_marked(block, (number, place) in marks) for place, block in enumerate(message.blocks)])
+        if number in marked
+        else message.content
         for number, message in enumerate(messages)
     ]
 
 
-def _marks(messages: Sequence[Block]) -> Iterator[Place]:
-    replies = [number for number, message in enumerate(messages) if message["role"] == Role.ASSISTANT]
+def _marks(messages: Sequence[Message]) -> Iterator[Place]:
+    replies = [number for number, message in enumerate(messages) if message.role is Role.ASSISTANT]
     added = [
         (number, place)
         for number in range(replies[-1] if replies else len(messages), len(messages))
-        for place in range(len(_blocks(messages[number])))
+        for place in range(len(messages[number].blocks))
     ]
     for end in range(_EVERY_BLOCKS, len(added), _EVERY_BLOCKS)[:_MOST]:
         # Thoughts take no mark: the block before them does.
         for number, place in reversed(added[end - _EVERY_BLOCKS : end]):
-            if _blocks(messages[number])[place].get("type") in _MARKABLE:
+            if messages[number].blocks[place].get("type") in _MARKABLE:
                 yield number, place
                 break
-
-
-def _blocks(message: Block) -> Sequence[Block]:
-    return cast(Sequence[Block], message["content"])
 
 
 def _marked(block: Block, is_mark: bool) -> Block:

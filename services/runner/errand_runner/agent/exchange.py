@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from errand_runner.agent.facts import EndReason
-from errand_runner.agent.transcript import Block, Prefix
+from errand_runner.agent.transcript import Block, Message, Prefix
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Request:
     """
 
     prefix: Prefix
-    messages: Sequence[Block]
+    messages: Sequence[Message]
     max_tokens: int | None = None
     sums_up: bool = False
 

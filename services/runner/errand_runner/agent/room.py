@@ -92,7 +92,7 @@ class Room:
         return self._transcript.messages[0].message_id
 
     async def _summary(self, unfinished: Unfinished, reply_tokens: int) -> Reply:
-        request = Request(self._transcript.prefix, self._transcript.wire(), max_tokens=reply_tokens, sums_up=True)
+        request = Request(self._transcript.prefix, self._transcript.messages, max_tokens=reply_tokens, sums_up=True)
         try:
             async with aclosing(self._agent.model.stream(request)) as pieces:
                 async for piece in pieces:

@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from errand_runner.agent.caching import marked
+from errand_common.values import Role
+from errand_runner.agent.caching import contents
 from errand_runner.agent.choice import Choice, settle_prefix
-from errand_runner.agent.transcript import Block, Transcript
+from errand_runner.agent.transcript import Message, Transcript, encode
 from errand_runner.sandbox.supervisor import Supervisor
 from tests.standins.claude import Reply, Text, ToolUse, in_turn
 from tests.unit.runner.agent.harness import MODEL, errand
@@ -15,16 +16,16 @@ DONE = Reply([Text("Done.")])
 EPHEMERAL = {"type": "ephemeral"}
 
 
-def say(role: str, *kinds: str) -> Block:
-    return {"role": role, "content": [{"type": kind, "n": place} for place, kind in enumerate(kinds)]}
+def say(role: str, *kinds: str) -> Message:
+    return Message("msg", Role(role), encode([{"type": kind, "n": place} for place, kind in enumerate(kinds)]))
 
 
-def marks(messages: list[Block]) -> list[tuple[int, int]]:
-    sent: list[Any] = marked(messages)
+def marks(messages: list[Message]) -> list[tuple[int, int]]:
+    sent: list[Any] = [json.loads(content) for content in contents(messages)]
     return [
         (number, place)
-        for number, message in enumerate(sent)
-        for place, block in enumerate(message["content"])
+        for number, content in enumerate(sent)
+        for place, block in enumerate(content)
         if block.get("cache_control") == EPHEMERAL
     ]
 
@@ -32,7 +33,7 @@ def marks(messages: list[Block]) -> list[tuple[int, int]]:
 def test_a_short_turn_needs_no_mark() -> None:
     messages = [say("user", "text"), say("assistant", *["tool_use"] * 7), say("user", *["tool_result"] * 8)]
     assert marks(messages) == []
-    assert marked(messages) == messages
+    assert contents(messages) == [message.content for message in messages]
 
 
 def test_a_long_turn_is_marked_every_fifteen_blocks() -> None:

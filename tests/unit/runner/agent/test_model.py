@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from errand_common.values import Role
 from errand_runner.agent.exchange import (
     Begun,
     ContentRefused,
@@ -25,7 +26,7 @@ from errand_runner.agent.exchange import (
     UnknownModel,
 )
 from errand_runner.agent.model import Abilities, Model
-from errand_runner.agent.transcript import Prefix
+from errand_runner.agent.transcript import Message, Prefix, encode
 from tests.standins.claude import ClaudeStandin, Cut, Failure, Raw, Script, Summary, Text, Thinking, ToolUse, in_turn
 from tests.standins.claude import Reply as Scripted
 from tests.standins.claude.replies import OVERLOADED, rate_limited
@@ -38,7 +39,8 @@ PREFIX = Prefix.freeze(
     tools=[],
     thinking={"type": "adaptive", "display": "summarized"},
 )
-HELLO = Request(PREFIX, [{"role": "user", "content": [{"type": "text", "text": "Hello"}]}])
+GREETING = Message("msg_1", Role.USER, encode([{"type": "text", "text": "Hello"}]))
+HELLO = Request(PREFIX, [GREETING])
 
 
 @asynccontextmanager
@@ -92,13 +94,9 @@ async def test_a_reply_is_accepted_when_it_is_sent_back() -> None:
     script = in_turn(Scripted([Thinking("Hm."), ToolUse("bash", {}, "t1")]), Scripted([Text("Done.")]))
     async with serving(script) as model:
         _, reply = await ask(model)
-        answer = [{"type": "tool_result", "tool_use_id": "t1", "content": "ok"}]
-        messages = [
-            *HELLO.messages,
-            {"role": "assistant", "content": reply.blocks},
-            {"role": "user", "content": answer},
-        ]
-        _, reply = await ask(model, Request(PREFIX, messages))
+        said = Message("msg_2", Role.ASSISTANT, encode(reply.blocks))
+        answer = Message("msg_3", Role.USER, encode([{"type": "tool_result", "tool_use_id": "t1", "content": "ok"}]))
+        _, reply = await ask(model, Request(PREFIX, [GREETING, said, answer]))
     assert reply.blocks == [{"type": "text", "text": "Done."}]
 
 
@@ -275,7 +273,7 @@ async def test_a_beta_that_a_service_wants_is_asked_for_beside_that_of_summaries
     ):
         await ask(model)
         _, summary = await ask(model, replace(HELLO, sums_up=True))
-        await ask(model, Request(PREFIX, [{"role": "assistant", "content": summary.blocks}]))
+        await ask(model, Request(PREFIX, [Message("msg_2", Role.ASSISTANT, encode(summary.blocks))]))
     sent = [each.getall("anthropic-beta") for each in claude.headers]
     assert sent == [["context-1, compact-2026-09-04"], *[["context-1,compact-2026-09-04"]] * 2]
 

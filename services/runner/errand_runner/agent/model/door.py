@@ -5,20 +5,19 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 import anthropic
 import httpx2
 import structlog
-from anthropic.lib.streaming import AsyncMessageStream, BetaAsyncMessageStream
+from anthropic import AsyncStream
 
 from errand_common import handshake
 from errand_runner.agent.exchange import Begun, Hidden, ModelUnavailable, Piece, Reply, Request
 from errand_runner.agent.failures import Answer, meaning
 from errand_runner.agent.model.abilities import UNKNOWN, Abilities, abilities_of, is_active
-from errand_runner.agent.model.reading import piece_of, reply_of
-from errand_runner.agent.model.sending import BETA, SUMMARIES, arguments_of, begins_with_summary, betas_in
+from errand_runner.agent.model.reading import Reading
+from errand_runner.agent.model.sending import BETA, SUMMARIES, betas_in, body_of, knows_summaries
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.resets import asked_wait_s
 
@@ -113,30 +112,31 @@ class Model:
         async with self._renamed_errors(request.prefix.model):
             async with asyncio.timeout(self._request_limit_s) as limit:
                 stream = await self._begin(request)
+            reading = Reading()
             try:
-                finished = False
                 # The bound is taken anew for each step: a timeout must never be open across a yield, where it would
                 # cancel the consumer.
                 while (event := await _next_event(stream, limit.when())) is not None:
-                    finished = finished or event.type == "message_stop"
-                    if (piece := piece_of(event)) is not None:
+                    if (piece := reading.take(event)) is not None:
                         yield piece
-                if not finished:
+                if not reading.finished:
                     raise ModelUnavailable("the reply was cut off on the way")
-                yield reply_of(stream.current_message_snapshot)
+                yield reading.reply()
             finally:
                 await stream.close()
 
-    async def _begin(self, request: Request) -> AsyncMessageStream[None] | BetaAsyncMessageStream[None]:
-        arguments = arguments_of(request)
-        if request.sums_up:
-            beta = self._client.beta.messages
-            betas = [*self._betas, SUMMARIES]
-            return await beta.stream(**arguments, betas=betas, compaction={"type": "summarize"}).__aenter__()
-        if begins_with_summary(request):
-            # Who sends a summary back says that they know them.
-            arguments["extra_headers"] = {BETA: ",".join([*self._betas, SUMMARIES])}
-        return await self._client.messages.stream(**arguments).__aenter__()
+    async def _begin(self, request: Request) -> AsyncStream[object]:
+        """The stream's events as they come: the SDK's own replies read a tool's input anew with each piece of it, and
+        its own requests copy the conversation twice."""
+        headers = {BETA: ",".join([*self._betas, SUMMARIES])} if knows_summaries(request) else {}
+        return await self._client.post(
+            "/v1/messages",
+            content=body_of(request),
+            options={"headers": headers},
+            cast_to=object,
+            stream=True,
+            stream_cls=AsyncStream[object],
+        )
 
     @asynccontextmanager
     async def _renamed_errors(self, model: str) -> AsyncIterator[None]:
@@ -178,6 +178,6 @@ def _address(base_url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-async def _next_event(stream: AsyncMessageStream[None] | BetaAsyncMessageStream[None], deadline: float | None) -> Any:
+async def _next_event(stream: AsyncStream[object], deadline: float | None) -> object | None:
     async with asyncio.timeout_at(deadline):
         return await anext(stream, None)

@@ -1,13 +1,10 @@
-"""A request as the SDK takes it."""
+"""A request as it goes out: what is on record byte for byte as it is stored, without being read and written anew."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterator, Mapping
 
-from anthropic.types import CacheControlEphemeralParam, MessageParam
-
-from errand_runner.agent.caching import marked
+from errand_runner.agent.caching import contents
 from errand_runner.agent.exchange import Request
-from errand_runner.agent.transcript import COMPACTION, Block
+from errand_runner.agent.transcript import encode
 
 SUMMARIES = "compact-2026-09-04"
 """The beta of summaries on demand, as this release speaks of them."""
@@ -15,22 +12,25 @@ BETA = "anthropic-beta"
 """The header that asks for betas."""
 
 # One mark on the last block, moved forward by the service as the conversation grows.
-_CACHE: CacheControlEphemeralParam = {"type": "ephemeral"}
+_ALWAYS = b'"cache_control":{"type":"ephemeral"},"stream":true'
+_SUMS_UP = b'"compaction":{"type":"summarize"}'
 
 
-def arguments_of(request: Request) -> dict[str, Any]:
-    """What the frozen beginning, the messages and the marks come to."""
-    params = dict(request.prefix.params)
-    if request.max_tokens is not None:
-        params["max_tokens"] = request.max_tokens
-    messages = cast(Iterable[MessageParam], marked(request.messages))
-    return {**params, "messages": messages, "cache_control": _CACHE}
+def body_of(request: Request) -> bytes:
+    """The request's JSON: the frozen beginning, the messages and their marks."""
+    messages = b",".join(
+        b'{"role":"%s","content":%s}' % (message.role.encode(), content)
+        for message, content in zip(request.messages, contents(request.messages), strict=True)
+    )
+    fields = [_prefix(request), b'"messages":[%s]' % messages, _ALWAYS]
+    if request.sums_up:
+        fields.append(_SUMS_UP)
+    return b"{%s}" % b",".join(fields)
 
 
-def begins_with_summary(request: Request) -> bool:
-    """Whether it sends back what Claude summed up."""
-    blocks = [cast(Sequence[Block], message["content"]) for message in request.messages[:1]]
-    return any(block.get("type") == COMPACTION for first in blocks for block in first)
+def knows_summaries(request: Request) -> bool:
+    """Whether it asks for one, or sends one back."""
+    return request.sums_up or any(message.is_summary for message in request.messages[:1])
 
 
 def betas_in(headers: Mapping[str, str]) -> Iterator[str]:
@@ -38,3 +38,10 @@ def betas_in(headers: Mapping[str, str]) -> Iterator[str]:
     for name, value in headers.items():
         if name.lower() == BETA:
             yield from (beta for each in value.split(",") if (beta := each.strip()) and beta != SUMMARIES)
+
+
+def _prefix(request: Request) -> bytes:
+    document = request.prefix.document
+    if request.max_tokens is not None:
+        document = encode({**request.prefix.params, "max_tokens": request.max_tokens})
+    return document.strip()[1:-1]
