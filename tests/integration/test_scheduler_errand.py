@@ -155,6 +155,8 @@ async def test_a_follow_up_goes_on_with_the_same_conversation(running: Stack) ->
 
         request = dispatch.GetTranscriptRequest(session_id=runner.session_id, attempt=second.attempt)
         pieces = [piece async for piece in runner.stub.GetTranscript(request, metadata=runner.metadata)]
+        told, *pieces = pieces
+        assert told.WhichOneof("item") == "spent"
         assert pieces[0].prefix == b"\x00fixed"
         assert [piece.message.content for piece in pieces[1:4]] == [b"[]", b"[1]", b"[2]"]
         assert pieces[4].tool_call.tool_call_id == "toolu_open"
