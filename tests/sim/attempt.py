@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from errand.v1 import event_pb2, task_pb2
+from errand.v1.dispatch_service_pb2 import OpenPullRequestRequest
 from errand_common.errors import Conflict, Denied, ErrandError, Unavailable
 from errand_common.tasks import until_one_ends
 from errand_common.values import AttemptPhase, FailureReason
@@ -159,7 +160,7 @@ class _Work:
         commit = hashlib.sha256(self.log.attempt_id.encode()).hexdigest()
         await self.recorder.branch_pushed(self.assignment.task.branch, commit=commit, diff_stat=stat)
         with suppress(Denied, Conflict, Unavailable):
-            await self.means.dispatch.open_pull_request(ref, title="t", body="b")
+            await self.means.dispatch.open_pull_request(ref, OpenPullRequestRequest(title="t", body="b"))
 
     async def _while(self, mean_s: float) -> None:
         await asyncio.sleep(mean_s * self.chance.uniform(0.2, 1.8))

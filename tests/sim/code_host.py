@@ -99,7 +99,7 @@ class GitHub:
         if self._temper.token_refused and self._chance.random() < self._temper.token_refused:
             raise TokenRefused("GitHub does not take your token; sign in again")
 
-    async def open_pull_request(self, token: str, proposal: Any) -> Any:
+    async def settle_pull_request(self, token: str, proposal: Any) -> Any:
         self._check()
 
         return PullRequest(url=f"https://git.test/{proposal.head}", number=1)

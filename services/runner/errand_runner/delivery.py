@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any
 
 from errand.v1 import event_pb2, task_pb2
-from errand.v1.dispatch_service_pb2 import OpenPullRequestResponse
+from errand.v1.dispatch_service_pb2 import OpenPullRequestRequest, OpenPullRequestResponse
 from errand.v1.runner_pb2 import Assignment
 from errand_common.clock import Clock
 from errand_common.errors import ErrandError
-from errand_common.values import FailureReason
+from errand_common.values import FailureReason, summarise
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools.outcome import Refused
 from errand_runner.broker.at_host import NotTold
@@ -19,7 +19,7 @@ from errand_runner.ending import AttemptFailed
 from errand_runner.finish import Finish
 from errand_runner.git import GitFailed
 from errand_runner.outage import HostAway
-from errand_runner.pull_request import body_of, title_of
+from errand_runner.pull_request import BODY_BYTES, by_hand, check_words, title_of
 from errand_runner.record import Recorder
 from errand_runner.saving import Keeper
 from errand_runner.workspace import Changes, Workspace
@@ -74,37 +74,45 @@ class Delivery:
             if changes.commit != await workspace.pushed_commit():
                 await self.patiently(workspace.push)
                 await self._tell_pushed(changes)
-            opened = await self._opened(title, body, changes)
+            opened = await self._opened(title, body, changes, chosen=True)
         except (GitFailed, HostAway, ErrandError) as exc:
             raise Refused(f"The pull request could not be opened: {exc}. It is tried again when you stop.") from exc
-        return (
-            f"{branch} is pushed; its pull request is {opened.url}. If it was open before, its words are as they were."
-        )
+        where = f"its pull request is {opened.url}" if opened.url else "there is no pull request"
+        return f"{branch} is pushed; {where}. {opened.remark and f'Note: {opened.remark}.'}".rstrip()
 
     async def open_pull_request(self, changes: Changes, finish: Finish) -> None:
         """See that there is one for what was pushed. Raises AttemptFailed."""
         task, started_s = self.assignment.task, self.clock.boot_s()
         title = title_of(self.redactor.text(task.prompt))
         try:
-            await self._opened(title, finish.result, changes)
+            await self._opened(title, finish.result, changes, check=check_words(finish.check))
         except (ErrandError, HostAway) as exc:
             message = f"{task.branch} is pushed, but its pull request could not be opened: {exc}; send the task on"
+            message = f"{message}, or open it yourself at {by_hand(self.assignment.project, task)}"
             raise AttemptFailed(FailureReason.PULL_REQUEST, message) from exc
         await self.recorder.step(event_pb2.STEP_PULL_REQUEST, self.clock.boot_s() - started_s)
 
-    async def _opened(self, title: str, words: str, changes: Changes) -> OpenPullRequestResponse:
+    async def _opened(
+        self, title: str, words: str, changes: Changes, *, chosen: bool = False, check: str = ""
+    ) -> OpenPullRequestResponse:
         """Others read it, so secrets go before it is cut to size: half of one is not recognised."""
-        task = self.assignment.task
-        told = task_pb2.Task(task_id=task.task_id, prompt=self.redactor.text(task.prompt))
-        title, body = self.redactor.text(title), body_of(told, changes, self.redactor.text(words))
-        opening = partial(self.dispatch.open_pull_request, self.assignment.attempt, title=title, body=body)
+        proposed = OpenPullRequestRequest(
+            title=self.redactor.text(title),
+            body=summarise(self.redactor.text(words), limit_bytes=BODY_BYTES),
+            chosen=chosen,
+            head_commit=changes.commit,
+            asked=self.redactor.text(self.assignment.task.prompt),
+            commits=changes.commits,
+            diff_stat=_diff_stat(changes),
+            check=check,
+        )
+        opening = partial(self.dispatch.open_pull_request, self.assignment.attempt, proposed)
         opened: OpenPullRequestResponse = await self.patiently(opening)
         return opened
 
     async def _tell_pushed(self, changes: Changes) -> None:
         task = self.assignment.task
-        diff_stat = task_pb2.DiffStat(files=changes.files, insertions=changes.insertions, deletions=changes.deletions)
-        await self.recorder.branch_pushed(task.branch, commit=changes.commit, diff_stat=diff_stat)
+        await self.recorder.branch_pushed(task.branch, commit=changes.commit, diff_stat=_diff_stat(changes))
         # What is pushed from here on may take the place of this, and of nothing else.
         task.head_commit = changes.commit
 
@@ -139,3 +147,7 @@ class Delivery:
         ref = f"refs/heads/{self.assignment.task.branch}"
         found: str = await self.patiently(lambda: at_host(ref))
         return found
+
+
+def _diff_stat(changes: Changes) -> task_pb2.DiffStat:
+    return task_pb2.DiffStat(files=changes.files, insertions=changes.insertions, deletions=changes.deletions)

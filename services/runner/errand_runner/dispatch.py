@@ -126,11 +126,14 @@ class Dispatch:
 
         return await self._answered(call)
 
-    async def open_pull_request(self, attempt: AttemptRef, *, title: str, body: str) -> pb.OpenPullRequestResponse:
-        """Open the task's pull request, or find it open."""
+    async def open_pull_request(
+        self, attempt: AttemptRef, proposed: pb.OpenPullRequestRequest
+    ) -> pb.OpenPullRequestResponse:
+        """Open the task's pull request, or bring the open one up to date."""
 
         async def call(session_id: str) -> pb.OpenPullRequestResponse:
-            request = pb.OpenPullRequestRequest(session_id=session_id, attempt=attempt, title=title, body=body)
+            request = pb.OpenPullRequestRequest(session_id=session_id, attempt=attempt)
+            request.MergeFrom(proposed)
             return await self.stub.OpenPullRequest(request, metadata=self.metadata, timeout=GITHUB_CALL_S)
 
         return await self._answered(call)

@@ -1,14 +1,20 @@
-"""What a pull request says: the model's own words, and a footer of facts."""
+"""What a pull request says where Claude did not say it, and how a person opens it by hand."""
 
-from errand.v1.task_pb2 import Task
-from errand_common.values import summarise
-from errand_runner.workspace import Changes
+from urllib.parse import quote
+
+from errand.v1.task_pb2 import Project, Task
+from errand_common.values import CheckOutcome
+from errand_runner.finish import CheckResult
 
 TITLE_CHARACTERS = 72
+BODY_BYTES = 48 * 1024
+"""Of Claude's words: the contract has room for more (OpenPullRequestRequest.body)."""
 
-WORDS_BYTES = 30 * 1024
-PROMPT_BYTES = 20 * 1024
-"""Together with the footer within the contract's 60 KiB (OpenPullRequestRequest.body)."""
+_CHECKS = {
+    CheckOutcome.NONE_DECLARED: "",
+    CheckOutcome.PASSED: "passed",
+    CheckOutcome.NOT_RUN: "could not be run",
+}
 
 
 def title_of(prompt: str) -> str:
@@ -20,8 +26,14 @@ def title_of(prompt: str) -> str:
     return (head.rpartition(" ")[0] or head).rstrip() + "…"
 
 
-def body_of(task: Task, changes: Changes, words: str) -> str:
-    """The body, in Markdown: good enough to review from alone."""
-    prompt = summarise("\n".join(f"> {line}" for line in task.prompt.splitlines()), limit_bytes=PROMPT_BYTES)
-    facts = f"{changes.commits} commits, {changes.files} files, +{changes.insertions} -{changes.deletions}"
-    return f"{summarise(words, limit_bytes=WORDS_BYTES)}\n\n---\n{prompt}\n\nErrand task `{task.task_id}`: {facts}.\n"
+def check_words(check: CheckResult) -> str:
+    """What the project's check came to, for people who review; empty where none is declared."""
+    code = "" if check.exit_code is None else f" with exit code {check.exit_code}"
+    return _CHECKS.get(check.outcome, f"failed{code}")
+
+
+def by_hand(project: Project, task: Task) -> str:
+    """GitHub's page on which a person opens the pull request of a pushed branch."""
+    pages = project.repo_url.removesuffix(".git")
+    base, head = (quote(branch, safe="/") for branch in (project.default_branch, task.branch))
+    return f"{pages}/compare/{base}...{head}?expand=1"

@@ -98,6 +98,12 @@ def pull_request_opened(url: str, number: int, *, draft: bool, remark: str) -> F
     return fact_of(event_pb2.EventBody(pull_request_opened=opened))
 
 
+def pull_request_left(url: str, number: int, reason: str) -> Fact:
+    """The pull request is not as one would expect."""
+    left = event_pb2.PullRequestLeft(url=url, number=number, reason=summarise(reason))
+    return fact_of(event_pb2.EventBody(pull_request_left=left))
+
+
 def push_limited(summary: str) -> Fact:
     """What the credential that a task is lent may not push."""
     return fact_of(event_pb2.EventBody(push_limited=event_pb2.PushLimited(summary=summary)))

@@ -34,6 +34,7 @@ from errand_scheduler.edges.dispatch import DispatchEdge
 from errand_scheduler.edges.events import EventsIn
 from errand_scheduler.edges.explain import Explanations
 from errand_scheduler.edges.fleet import FleetEdge
+from errand_scheduler.edges.pull_request import PullRequests
 from errand_scheduler.edges.secrets_of_projects import SecretsEdge
 from errand_scheduler.edges.sign_in import SignIns
 from errand_scheduler.edges.task import TaskEdge
@@ -249,6 +250,14 @@ class Parts:
         )
 
     def _make_dispatch_edge(self) -> DispatchEdge:
+        lending = Lending(
+            tokens=self._tokens,
+            app=self._app,
+            others=self._others,
+            github=self._github,
+            clock=self._clock,
+            people_sign_in=self._owner is None,
+        )
         return DispatchEdge(
             reader=self._reader,
             writer=self._writer,
@@ -268,15 +277,15 @@ class Parts:
             events=self._make_events_in(),
             blobs=self._blobs,
             rights=self._rights,
-            lending=Lending(
-                tokens=self._tokens,
-                app=self._app,
-                others=self._others,
-                github=self._github,
-                clock=self._clock,
-                people_sign_in=self._owner is None,
-            ),
+            lending=lending,
             secrets=self._secrets,
+            pull_requests=PullRequests(
+                reader=self._reader,
+                writer=self._writer,
+                clock=self._clock,
+                lending=lending,
+                public_url=self._settings.public_url,
+            ),
         )
 
     def _make_events_in(self) -> EventsIn:

@@ -76,8 +76,8 @@ class PullsApi:
         return web.json_response(answer, status=201, headers={"Location": str(answer["url"])})
 
     async def update_pull(self, request: web.Request) -> web.Response:
-        user = self._access.user(request, UPDATE_DOCS)
         repository, right = self._access.repository(request, UPDATE_DOCS)
+        user = self._access.author(request, UPDATE_DOCS, permission="pull_requests", repository=repository)
         pull = await self._fresh(repository, self._named(request, repository, UPDATE_DOCS))
         change = PullChange.read(await json_body(request, UPDATE_DOCS), pull)
         if right < Right.PUSH and pull.author.id != user.id:

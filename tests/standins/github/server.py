@@ -172,6 +172,13 @@ class GitHubStandin:
             raise ValueError(f"no repository {full_name}; call add_repository first")
         return self._pulls.all(repository)
 
+    def directory(self, full_name: str) -> Path:
+        """Where its git lies. Raises ValueError for an unknown repository."""
+        repository = self._repositories.find(full_name)
+        if repository is None:
+            raise ValueError(f"no repository {full_name}; call add_repository first")
+        return repository.directory
+
     def outage(self, on: bool, *, only: str = "") -> None:
         """While on, everything answers 502; or only what has this in its address, such as git-receive-pack."""
         self._faults.outage = only if on else None

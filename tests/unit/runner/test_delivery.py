@@ -30,8 +30,8 @@ class Asked:
         self.refusal = refusal
         self.told: list[str] = []
 
-    async def open_pull_request(self, attempt, *, title, body):
-        self.requests.append(OpenPullRequestRequest(attempt=attempt, title=title, body=body))
+    async def open_pull_request(self, attempt, proposed):
+        self.requests.append(proposed)
         if self.refusal is not None:
             raise self.refusal
         return OpenPullRequestResponse(url="https://github.com/octo/pricing/pull/7", number=7)
@@ -97,9 +97,9 @@ async def test_a_pull_request_shows_no_secret_that_stood_in_the_prompt_or_in_the
 
     (request,) = asked.requests
     assert request.title == "Log in with [redacted]"
-    assert "> Log in with [redacted]\n> and mend it" in request.body
-    assert "It works with [redacted]." in request.body
-    assert SECRET[:12] not in request.body + request.title
+    assert request.asked == "Log in with [redacted]\nand mend it"
+    assert request.body == "It works with [redacted]."
+    assert not request.chosen
 
 
 async def test_at_claudes_wish_what_is_committed_is_pushed_and_proposed_in_its_words():
@@ -111,7 +111,7 @@ async def test_at_claudes_wish_what_is_committed_is_pushed_and_proposed_in_its_w
     assert "errand/tsk_1 is pushed; its pull request is https://github.com/octo/pricing/pull/7." in told
     (request,) = asked.requests
     assert request.title == "Mend [redacted]"
-    assert request.body.startswith("It was broken.\n\n---\n> Mend it\n")
+    assert (request.body, request.chosen, request.head_commit) == ("It was broken.", True, "c0ffee")
     assert (work.pushed, asked.told) == ("c0ffee", ["c0ffee"])
     # A rebase may take the place of what was pushed here.
     assert delivery.assignment.task.head_commit == "c0ffee"

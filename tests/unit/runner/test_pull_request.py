@@ -1,10 +1,11 @@
-"""A pull request can be reviewed from its title and body alone."""
+"""What a pull request says where Claude did not, and the page on which a person opens it."""
 
-from errand.v1.task_pb2 import Task
-from errand_runner.pull_request import TITLE_CHARACTERS, body_of, title_of
-from errand_runner.workspace import Changes
+import pytest
 
-CHANGES = Changes(commit="0" * 40, commits=2, files=3, insertions=10, deletions=4)
+from errand.v1.task_pb2 import Project, Task
+from errand_common.values import CheckOutcome
+from errand_runner.finish import CheckResult
+from errand_runner.pull_request import TITLE_CHARACTERS, by_hand, check_words, title_of
 
 
 def test_the_title_is_the_first_line_of_the_prompt():
@@ -19,16 +20,22 @@ def test_a_long_title_is_cut_visibly():
     assert title_of("x" * 100) == "x" * 71 + "…"
 
 
-def test_the_body_holds_the_words_the_prompt_and_the_facts():
-    body = body_of(Task(task_id="tsk_1", prompt="Fix it\nplease"), CHANGES, "I fixed the rounding.")
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        (CheckResult(), ""),
+        (CheckResult(outcome=CheckOutcome.PASSED, exit_code=0), "passed"),
+        (CheckResult(outcome=CheckOutcome.FAILED, exit_code=2), "failed with exit code 2"),
+        (CheckResult(outcome=CheckOutcome.FAILED), "failed"),
+        (CheckResult(outcome=CheckOutcome.NOT_RUN), "could not be run"),
+    ],
+)
+def test_what_the_check_came_to_is_said_in_words(check, words):
+    assert check_words(check) == words
 
-    assert body.startswith("I fixed the rounding.")
-    assert "> Fix it\n> please" in body
-    assert "`tsk_1`: 2 commits, 3 files, +10 -4" in body
 
-
-def test_the_longest_words_and_prompt_stay_within_the_contract():
-    body = body_of(Task(task_id="tsk_1", prompt="ü\n" * 40_000), CHANGES, "ü" * 80_000)
-
-    assert len(body.encode()) <= 60 * 1024
-    assert body.endswith("`tsk_1`: 2 commits, 3 files, +10 -4.\n")
+def test_the_page_for_opening_it_by_hand_holds_both_branches_whatever_their_names():
+    project = Project(repo_url="https://github.com/octo/demo.git", default_branch="release/2.0-ü#1")
+    assert by_hand(project, Task(branch="errand/tsk_1")) == (
+        "https://github.com/octo/demo/compare/release/2.0-%C3%BC%231...errand/tsk_1?expand=1"
+    )

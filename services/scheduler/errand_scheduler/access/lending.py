@@ -88,24 +88,28 @@ class Lending:
             return await self._told(self._of_app(self._app, attempt, wanted, refused))
         return await self._told(self._of_person(attempt, wanted, refused))
 
-    async def open_pull_request(self, attempt: Attempt, project: Project, proposal: Proposal) -> PullRequest:
-        """Open it as whoever the attempt pushes as, or find it open. Raises as `lend`, Invalid, and Conflict on a host
+    async def settle_pull_request(self, attempt: Attempt, project: Project, proposal: Proposal) -> PullRequest:
+        """See to it as whoever the attempt pushes as. Raises as `lend`, Invalid, and Conflict on a host
         that is not GitHub."""
         if project.git_host:
             raise Conflict(f"Errand opens no pull requests on {project.git_host}; the branch is there")
         if self._app is None:
-            opening = self._tokens.using(attempt.user_id, lambda token: self._github.open_pull_request(token, proposal))
+            settling = self._tokens.using(
+                attempt.user_id, lambda token: self._github.settle_pull_request(token, proposal)
+            )
         else:
-            opening = self._open_as_app(self._app, attempt, project, proposal)
-        return await self._told(opening)
+            settling = self._settle_as_app(self._app, attempt, project, proposal)
+        return await self._told(settling)
 
-    async def _open_as_app(self, app: AppTokens, attempt: Attempt, project: Project, proposal: Proposal) -> PullRequest:
+    async def _settle_as_app(
+        self, app: AppTokens, attempt: Attempt, project: Project, proposal: Proposal
+    ) -> PullRequest:
         token = await app.token(attempt, project.repository, reading=False, refused=lambda _: False)
         try:
-            return await self._github.open_pull_request(token.value, proposal)
+            return await self._github.settle_pull_request(token.value, proposal)
         except TokenRefused:
             newer = await app.token(attempt, project.repository, reading=False, refused=token.value.__eq__)
-            return await self._github.open_pull_request(newer.value, proposal)
+            return await self._github.settle_pull_request(newer.value, proposal)
 
     async def _of_app(self, app: AppTokens, attempt: Attempt, wanted: _Wanted, refused: Callable[[str], bool]) -> Lent:
         if wanted.reading:

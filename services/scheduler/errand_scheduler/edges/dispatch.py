@@ -26,8 +26,8 @@ from errand_scheduler.edges.blobs import Blobs
 from errand_scheduler.edges.directives import Directing, verdict
 from errand_scheduler.edges.each import written
 from errand_scheduler.edges.events import EventsIn
+from errand_scheduler.edges.pull_request import PullRequests
 from errand_scheduler.edges.transcript import transcript
-from errand_scheduler.github import Proposal
 from errand_scheduler.lifecycle import records, turns
 from errand_scheduler.lifecycle.decisions import AT_WORK, Held
 from errand_scheduler.lifecycle.turns import Holder
@@ -42,8 +42,6 @@ from errand_scheduler.store.writer import Write, Writer
 
 Context = grpc.aio.ServicerContext[Any, Any]
 log = structlog.get_logger()
-
-_BODY_BYTES = 60 * 1024
 
 
 class DispatchEdge(DispatchServiceServicer):
@@ -66,6 +64,7 @@ class DispatchEdge(DispatchServiceServicer):
         rights: PushRights,
         lending: Lending,
         secrets: ProjectSecrets,
+        pull_requests: PullRequests,
     ) -> None:
         self._reader = reader
         self._writer = writer
@@ -81,6 +80,7 @@ class DispatchEdge(DispatchServiceServicer):
         self._rights = rights
         self._lending = lending
         self._secrets = secrets
+        self._pull_requests = pull_requests
 
     async def OpenSession(self, request: pb.OpenSessionRequest, context: Context) -> pb.OpenSessionResponse:
         return await self._arrivals.open(runner_id(), request)
@@ -171,29 +171,7 @@ class DispatchEdge(DispatchServiceServicer):
 
     async def OpenPullRequest(self, request: pb.OpenPullRequestRequest, context: Context) -> pb.OpenPullRequestResponse:
         attempt = self._leased(request.session_id, request.attempt)
-        if not 1 <= len(request.title) <= 256:
-            raise Invalid(f"title has {len(request.title)} characters; it must have 1 to 256")
-        if len(request.body.encode()) > _BODY_BYTES:
-            raise Invalid(f"body has {len(request.body.encode())} bytes; the most is {_BODY_BYTES}")
-        task, project = await self._task_and_project(attempt.task_id)
-        proposal = Proposal(
-            repository=project.repository,
-            head=task.branch,
-            base=project.default_branch,
-            title=request.title,
-            body=request.body,
-            draft=project.draft_pull_requests,
-        )
-        opened = await self._lending.open_pull_request(attempt, project, proposal)
-        holder = incoming.holder(request.attempt, attempt.runner_id)
-        await self._writer.write(
-            lambda tx: records.note_pull_request(
-                tx, holder, url=opened.url, number=opened.number, draft=opened.draft, remark=opened.remark
-            )
-        )
-        return pb.OpenPullRequestResponse(
-            url=opened.url, number=opened.number, draft=opened.draft, remark=opened.remark
-        )
+        return await self._pull_requests.open(attempt, incoming.holder(request.attempt, attempt.runner_id), request)
 
     def _session(self, session_id: str) -> RunnerSession:
         return self._sessions.current(runner_id(), session_id)

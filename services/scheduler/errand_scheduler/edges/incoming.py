@@ -49,6 +49,7 @@ _SCHEDULERS_OWN = frozenset(
         "input_changed",
         "task_retried",
         "pull_request_opened",
+        "pull_request_left",
         "work_finished",
         "allowance_raised",
     )

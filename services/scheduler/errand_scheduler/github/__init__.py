@@ -1,6 +1,7 @@
 """GitHub's API, the only place that calls it."""
 
 from errand_scheduler.github.as_person import Account, GitHub, Repository
+from errand_scheduler.github.description import Wanted
 from errand_scheduler.github.opening import SIGN_IN_AGAIN, open_github, open_wire
 from errand_scheduler.github.pull_requests import Proposal, PullRequest
 from errand_scheduler.github.wire import GitHubUnavailable, TokenRefused, Wire
@@ -14,6 +15,7 @@ __all__ = [
     "PullRequest",
     "Repository",
     "TokenRefused",
+    "Wanted",
     "Wire",
     "open_github",
     "open_wire",

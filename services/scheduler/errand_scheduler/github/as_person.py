@@ -98,9 +98,9 @@ class GitHub:
         found = [_repository(each) for each in wire.list_of(response, "your repositories")]
         return RepositoryPage(repositories=found, more="next" in response.links)
 
-    async def open_pull_request(self, token: str, proposal: Proposal) -> PullRequest:
-        """Open the pull request, or find the one that is open for its branch. Raises as pull_requests does."""
-        return await pull_requests.open_pull_request(self._wire, token, proposal)
+    async def settle_pull_request(self, token: str, proposal: Proposal) -> PullRequest:
+        """See that there is an open one, with the words that are wanted. Raises as pull_requests does."""
+        return await pull_requests.settle(self._wire, token, proposal)
 
 
 def _repository(body: Json) -> Repository:

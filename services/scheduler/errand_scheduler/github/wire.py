@@ -16,6 +16,11 @@ HEADERS = {
     "X-GitHub-Api-Version": "2022-11-28",
 }
 
+# A limit on bursts may come with no header at all; then a minute is the least that GitHub wants to be left alone:
+# https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
+_SECONDARY_SAID = "secondary rate limit"
+_SECONDARY_WAIT = timedelta(minutes=1)
+
 Json = dict[str, object]
 FieldT = TypeVar("FieldT", int, str)
 
@@ -79,6 +84,15 @@ def object_of(response: httpx2.Response, what: str) -> Json:
     return body
 
 
+def object_in(response: httpx2.Response) -> Json:
+    """The JSON object of any answer, also a refusal; empty where it holds none."""
+    try:
+        body: object = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
 def list_of(response: httpx2.Response, what: str) -> list[Json]:
     """The JSON objects of a good answer. Raises GitHubUnavailable."""
     body = _json(response, what)
@@ -120,13 +134,16 @@ def _json(response: httpx2.Response, what: str) -> object:
 
 
 def _rate_limited(response: httpx2.Response) -> bool:
-    """GitHub says so with 429, or with 403 and one of two headers."""
+    """GitHub says so with 429, or with 403 and one of two headers, or in words."""
     if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
         return True
     spent = response.headers.get("X-RateLimit-Remaining") == "0" or "Retry-After" in response.headers
+    spent = spent or _SECONDARY_SAID in refusal(response).lower()
     return response.status_code == httpx2.codes.FORBIDDEN and spent
 
 
 def _retry_after(response: httpx2.Response) -> timedelta | None:
     seconds = response.headers.get("Retry-After", "")
-    return timedelta(seconds=int(seconds)) if seconds.isdecimal() else None
+    if seconds.isdecimal():
+        return timedelta(seconds=int(seconds))
+    return _SECONDARY_WAIT if _SECONDARY_SAID in refusal(response).lower() else None

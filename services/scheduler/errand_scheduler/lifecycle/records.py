@@ -80,18 +80,6 @@ def store_events(tx: Tx, holder: Holder, batch: Sequence[RunnerEvent], durations
     return last
 
 
-def note_pull_request(tx: Tx, holder: Holder, *, url: str, number: int, draft: bool, remark: str) -> None:
-    """Store the task's pull request; again changes nothing. Raises Conflict LEASE_SUPERSEDED."""
-    attempt = load(tx, holder)
-    task = tx.one(tasks.by_id(attempt.task_id))
-    assert task is not None  # foreign key
-    if task.pull_request_url == url:
-        return
-    progress.set_pull_request(tx, task.task_id, url)
-    told = facts.pull_request_opened(url, number, draft=draft, remark=remark)
-    tell(tx, task, told, attempt_id=attempt.attempt_id)
-
-
 def note_push_limits(tx: Tx, attempt: Attempt, *, summary: str) -> None:
     """Tell, once in a task, what the credential that it is lent may not push."""
     task = tx.one(tasks.by_id(attempt.task_id))

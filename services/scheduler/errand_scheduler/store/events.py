@@ -79,6 +79,17 @@ def any_of_kind(tx: Tx, task_id: str, kind: str) -> bool:
     return tx.one(found) is not None
 
 
+def told_already(tx: Tx, attempt_id: str, kind: str, body: bytes) -> bool:
+    """Whether an event of the attempt says just this."""
+    tx.settle()
+    found = Query(
+        "SELECT event_id FROM events WHERE attempt_id = :attempt_id AND kind = :kind AND body = :body LIMIT 1",
+        number,
+        {"attempt_id": attempt_id, "kind": kind, "body": body},
+    )
+    return tx.one(found) is not None
+
+
 def of_user(user_id: str, *, after: int, limit: int) -> Query[Event]:
     """The events of all of the user's tasks after one, oldest first."""
     return Query(

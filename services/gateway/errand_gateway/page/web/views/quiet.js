@@ -16,6 +16,7 @@ const WORDS = {
     log_gap: ({ dropped_bytes: missing }) => `… ${size(missing)} of output were not kept`,
     sandbox_limit_hit: ({ summary }) => `Limit: ${summary}`,
     push_limited: ({ summary }) => `Limit: ${summary}`,
+    pull_request_left: ({ number, reason }) => `${number ? `Pull request #${number}` : "No pull request"}: ${reason}`,
     checkpoint_saved: ({ left_out: leftOut }) => `Files are kept at the git host, but for ${leftOut}`,
     checkpoint_failed: ({ reason }) => `What is not pushed is on its host alone: ${reason}`,
     workspace_restored: ({ commit }) =>
