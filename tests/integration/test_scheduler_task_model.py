@@ -62,5 +62,5 @@ async def test_another_model_that_goes_on_is_what_the_next_attempt_begins_with(r
         assert (await runner.send(ref, frozen, AttemptEvent(body=body, prefix=b"second"))).error_reason == ""
         request = dispatch.GetTranscriptRequest(session_id=runner.session_id, attempt=ref)
         stored = runner.stub.GetTranscript(request, metadata=runner.metadata, timeout=DEADLINE_S)
-        assert [each.prefix async for each in stored] == [b"second"]
+        assert [each.prefix async for each in stored if each.HasField("prefix")] == [b"second"]
         assert (await runner.send(ref, AttemptEvent(body=body))).error_reason == "INVALID"
