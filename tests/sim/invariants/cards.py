@@ -6,6 +6,7 @@ from errand.v1 import event_pb2
 from tests.sim.breach import Breach
 from tests.sim.invariants.ledger import FINAL, Ledger, Row
 
+_STOPPED = "SELECT stop_cause = 'person' FROM attempts WHERE attempt_id = ?"
 _STORED = "SELECT finish_card FROM judgements WHERE task_id = ?"
 
 
@@ -22,6 +23,13 @@ def check(ledger: Ledger, attempts: Mapping[str, Row], events: Sequence[Row]) ->
             raise Breach("card", f"{task_id} does not have the card of {attempt_id}")
     for attempt_id, row in attempts.items():
         seen = ledger.attempts.get(attempt_id)
-        ended = seen is not None and seen.row[4] not in FINAL and row[4] == "succeeded"
-        if ended and seen is not None and not seen.stopped and attempt_id not in told:
+        if seen is None or seen.stopped or attempt_id in told or seen.row[4] in FINAL or row[4] != "succeeded":
+            continue
+        if not _stopped(ledger, attempt_id):
             raise Breach("card", f"{attempt_id} succeeded without a card")
+
+
+def _stopped(ledger: Ledger, attempt_id: str) -> bool:
+    """Whether a person stopped it, be it in the commit of its end, which shows only the latter."""
+    found = ledger.one(_STOPPED, attempt_id)
+    return found is not None and bool(found[0])
