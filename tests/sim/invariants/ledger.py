@@ -12,6 +12,7 @@ from errand_common.values import AttemptPhase
 Row = tuple[Any, ...]
 FINAL = frozenset(phase.value for phase in AttemptPhase if phase.final)
 TASK_FINAL = frozenset(("completed", "failed", "cancelled"))
+STOPPED = "SELECT subject_id FROM audit_log WHERE action = 'stop_task'"
 ATTEMPTS = """
     SELECT attempt_id, task_id, runner_id, fence, phase, deadline_time, acked_sequence, completed_time, reason,
     failure_reason, disconnected FROM attempts
@@ -59,6 +60,9 @@ class Ledger:
         self.tasks: dict[str, Row] = {}
         self.task_since_s: dict[str, float] = {}
         self.last_event = self.last_audit = 0
+        self.stops: set[str] = set()
+        """Tasks of which a stop was stored. Its line in the log goes with time; who asks again then is answered all the
+        same."""
         self.acked: dict[str, int] = {}
         self.sent: dict[tuple[str, int], Sent] = defaultdict(Sent)
         self.carried: dict[str, int] = {}

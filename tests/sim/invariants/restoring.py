@@ -3,7 +3,7 @@ two histories may have in common."""
 
 from tests.sim.breach import Breach
 from tests.sim.invariants import events
-from tests.sim.invariants.ledger import ATTEMPTS, TASKS, Ledger, Seen
+from tests.sim.invariants.ledger import ATTEMPTS, STOPPED, TASKS, Ledger, Seen
 
 _NAMED = (("tasks", "task_id"), ("inputs", "input_id"), ("attempts", "attempt_id"))
 
@@ -25,6 +25,7 @@ def begin_anew(ledger: Ledger, before: set[str]) -> None:
     ledger.task_since_s = dict.fromkeys(ledger.tasks, now)
     ledger.last_event = ledger.one("SELECT COALESCE(MAX(event_id), 0) FROM events")[0]
     ledger.last_audit = ledger.one("SELECT COALESCE(MAX(audit_id), 0) FROM audit_log")[0]
+    ledger.stops = {row[0] for row in ledger.cursor.execute(STOPPED).fetchall()}
     ledger.acked = {attempt_id: seen.row[6] for attempt_id, seen in ledger.attempts.items()}
     ledger.carried = {}
     messages = "SELECT event_id, task_id, body FROM events WHERE kind = 'message_appended'"

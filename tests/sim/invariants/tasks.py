@@ -42,6 +42,7 @@ def check_stops(
     """What is stopped ends; before the attempts' rows are looked at."""
     for audit_id, task_id in stops:
         ledger.last_audit = max(ledger.last_audit, audit_id)
+        ledger.stops.add(task_id)
         on_again = any(event[1] == task_id and event[4] in _ON_AGAIN for event in events)
         ending = any(row[1] == task_id and row[4] == "stopping" for row in attempts.values())
         if tasks[task_id][1] not in TASK_FINAL and not ending and not on_again:

@@ -28,8 +28,7 @@ class Told:
 
     def stopped(self, task_id: str) -> None:
         """A person was told that the task is stopped: the commit that did it was looked at by then."""
-        stops = "SELECT COUNT(*) FROM audit_log WHERE action = 'stop_task' AND subject_id = ?"
-        if not self._ledger.one(stops, task_id)[0] and not self._just_restored():
+        if task_id not in self._ledger.stops and not self._just_restored():
             raise Breach("I6", f"StopTask of {task_id} was answered, and nothing was stored")
 
     def refused(self, method: str, request: Any, error: ErrandError) -> None:
