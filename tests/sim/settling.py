@@ -6,7 +6,8 @@ from tests.sim.breach import Breach
 from tests.sim.faults import Faults
 from tests.sim.scheduler_host import BEAT_S
 
-_CALM_BEATS = 780
+# An hour for a start that hangs, and for its next attempt the rest of a runner that is ill for it.
+_CALM_BEATS = 900
 
 
 class Settling(Faults):
