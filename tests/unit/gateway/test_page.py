@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 import errand_gateway.page
+from errand.v1 import event_pb2
 from tests.unit.gateway.gateway_under_test import Running
 
 WEB = Path(errand_gateway.page.__file__).parent / "web"
@@ -148,6 +149,22 @@ def test_nothing_makes_markup_or_code_of_text() -> None:
 
     for name in MODULES | SCRIPTS:
         assert [found for way in ways for found in re.findall(way, FILES[name])] == [], name
+
+
+def test_every_kind_of_event_is_heeded_or_knowingly_passed_over() -> None:
+    heeded = set(re.findall(r'case "(\w+)":', FILES["story.js"]))
+
+    assert {kind.name for kind in event_pb2.EventBody.DESCRIPTOR.fields} - heeded == {"sandbox_opened"}
+
+
+def test_every_kind_that_is_told_quietly_has_words() -> None:
+    switch = FILES["story.js"].partition("#event({")[2].partition("\n    }\n")[0]
+    cases = re.findall(r'((?:case "\w+":\s+)+)(.*?)(?=case "|\Z)', switch, re.DOTALL)
+    quiet = {kind for kinds, body in cases if "addQuiet(" in body for kind in re.findall(r'"(\w+)"', kinds)}
+    words = set(re.findall(r"^    (\w+): ", FILES["views/quiet.js"], re.MULTILINE))
+
+    assert quiet
+    assert quiet <= words
 
 
 def test_no_file_names_an_address_elsewhere() -> None:

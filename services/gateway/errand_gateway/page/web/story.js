@@ -9,6 +9,7 @@ import { isCut } from "./summary.js";
 import { addUsage, NO_USAGE } from "./usage.js";
 import { Wait } from "./wait.js";
 import { WaitingInputs } from "./waiting_inputs.js";
+import { WorkTime } from "./work_time.js";
 
 const FINAL = ["completed", "failed", "cancelled"];
 /** Steps whose outcome is an entry of its own. */
@@ -38,6 +39,10 @@ export class Story {
     context = null;
     usage = NO_USAGE;
     network = NO_NETWORK;
+    /** What the task may spend, once a person raised it; null: as it was created. */
+    allowance = null;
+    /** Whether most of a limit is spent, and nobody raised it since. */
+    allowanceLow = false;
     /** Whether everything that had happened before was heard. */
     replayed = false;
     /** Whether the attempt is paused, since its host is cut off or short of disk. */
@@ -45,6 +50,7 @@ export class Story {
     /** Why, in words; empty where the host is cut off. */
     frozenReason = "";
     #entries = new Entries();
+    #work = new WorkTime();
     #goingOn = new GoingOn(this.#entries);
     #wait = new Wait(this.#entries);
     /** Known once it was changed. */
@@ -62,6 +68,11 @@ export class Story {
     /** The entry of what the task waits for; null where that is nothing. */
     get wait() {
         return this.#wait.entry;
+    }
+
+    /** How long runners had the task. */
+    get workSeconds() {
+        return this.#work.seconds;
     }
 
     /** What the person asked for; it is no event of its own. */
@@ -89,6 +100,7 @@ export class Story {
     }
 
     #event({ kind, detail, created_time: time }) {
+        this.#work.hear(time);
         switch (kind) {
             case "task_status_changed":
                 return this.#moved(detail, time);
@@ -151,6 +163,11 @@ export class Story {
                 // Where the process that was hearing it is gone, what Claude was saying is asked for anew.
                 this.#entries.dropUnfinished();
                 return addQuiet(this.#entries, kind, detail, time);
+            case "allowance_low":
+            case "allowance_raised":
+                this.allowanceLow = kind === "allowance_low";
+                this.allowance = detail.allowance ?? this.allowance;
+                return addQuiet(this.#entries, kind, detail, time);
             case "checkpoint_saved":
                 // That all is well every time is not worth a line.
                 return detail.left_out_count ? addQuiet(this.#entries, kind, detail, time) : undefined;
@@ -208,6 +225,7 @@ export class Story {
 
     #attempt({ phase, reason }, time) {
         this.phase = phase;
+        this.#work.move(phase, time);
         this.frozen = false;
         this.lastStep = phase === "starting" ? "" : this.lastStep;
         if (phase === "parked") {

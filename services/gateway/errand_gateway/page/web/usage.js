@@ -1,6 +1,6 @@
 /** What a task used of the model. */
 
-export const NO_USAGE = { given: 0, cached: 0, written: 0, nanodollars: 0, priced: true };
+export const NO_USAGE = { given: 0, cached: 0, written: 0, requests: 0, nanodollars: 0, priced: true };
 
 /** The sum after one more message. Where a price is unknown the whole cost is. */
 export function addUsage(sum, usage) {
@@ -12,6 +12,7 @@ export function addUsage(sum, usage) {
         given: sum.given + fresh + kept + cached,
         cached: sum.cached + cached,
         written: sum.written + usage.output_tokens,
+        requests: sum.requests + 1,
         nanodollars: sum.nanodollars + (usage.cost_nanodollars ?? 0),
         priced: sum.priced && usage.cost_nanodollars !== undefined,
     };

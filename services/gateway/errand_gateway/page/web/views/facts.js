@@ -1,5 +1,6 @@
 /** A task's facts, folded away until somebody asks. */
 
+import { limitsOf, ofLimit, spentOf } from "../allowance.js";
 import { button, element } from "../dom.js";
 import { age, count, counted, size } from "../format.js";
 import { projectAddress } from "../route.js";
@@ -22,7 +23,7 @@ export class Facts {
 
     /** Draw what a task's story tells so far; what has not changed is left alone. */
     draw(task, story) {
-        const told = JSON.stringify([story.pushed, story.usage, story.context, story.model, story.effort, story.network]);
+        const told = JSON.stringify([story.pushed, story.usage, story.context, story.model, story.effort, story.network, spending(task, story)]);
         if (told !== this.#shown) {
             this.#shown = told;
             this.#settings.href = projectAddress(task.project_id);
@@ -42,18 +43,27 @@ function described([name, value]) {
     return [element("dt", {}, name), element("dd", {}, value)];
 }
 
-function known(task, { pushed, usage, context, model, effort, network }) {
+function known(task, story) {
+    const { pushed, usage, context, model, effort, network } = story;
     return [
         ["Branch", element("code", {}, task.branch)],
         pushed?.diffStat && ["Changes", changes(pushed.diffStat)],
         pushed && ["Commit", element("code", {}, pushed.commit.slice(0, 10))],
         usage.written > 0 && ["Tokens", tokens(usage)],
+        ["Allowance", spending(task, story)],
         context && ["Context", `${Math.round((100 * context.used) / context.limit)}% full`],
         model && ["Model", effort ? `${model}, effort ${effort}` : model],
         network.connections > 0 && ["Network", connected(network)],
         ["Begun", age(task.created_time)],
         ["Task", element("code", {}, task.task_id)],
-    ].filter(Boolean);
+    ].filter((fact) => fact?.[1]);
+}
+
+/** What is spent of each limit; empty where there is none. */
+function spending(task, story) {
+    const limits = story.allowance ?? task.allowance;
+    const spent = spentOf(story);
+    return limitsOf(limits).map((limit) => ofLimit(limit, spent, limits)).join(", ");
 }
 
 function tokens({ given, cached, written }) {

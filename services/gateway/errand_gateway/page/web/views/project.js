@@ -1,10 +1,11 @@
-/** A project's settings: model, image, setup script, check and network of its tasks, what else they fetch, drafts, secrets. */
+/** A project's settings: model, allowance, image, setup script, check and network of its tasks, what else they fetch, drafts, secrets. */
 
 import { element } from "../dom.js";
 import { newKey } from "../draft.js";
 import { wordsOf } from "../problem.js";
 import { ProjectSecrets } from "../project_secrets.js";
 import { TASKS } from "../route.js";
+import { AllowanceFields, FOR_PROJECT } from "./allowance_fields.js";
 import { bar, heading } from "./bar.js";
 import { CheckFields } from "./check_fields.js";
 import { DraftField } from "./draft_field.js";
@@ -22,7 +23,7 @@ const SCRIPT =
 const READ =
     "Further repositories of the same git host, one a line, such as octocat/library. Tasks can fetch them and never " +
     "push there.";
-const WHEN = "Tasks go by it the next time they start or are sent on; by the network, at once; by the model, new tasks alone.";
+const WHEN = "Tasks go by it the next time they start or are sent on; by the network, at once; by model and allowance, new tasks alone.";
 
 export class ProjectView {
     title = "Project settings";
@@ -55,6 +56,7 @@ export class ProjectView {
     #draft = new DraftField(() => this.#typed());
     #model = new ModelFields(() => this.#typed());
     #check = new CheckFields(() => this.#typed());
+    #allowance = new AllowanceFields(() => this.#typed(), FOR_PROJECT);
     #network = new NetworkFields(() => this.#typed());
     #read = element("textarea", {
         id: "read-repositories",
@@ -91,6 +93,7 @@ export class ProjectView {
             "main",
             { class: "fields" },
             this.#model.node,
+            this.#allowance.node,
             element("label", { for: "image" }, "Image"),
             this.#image,
             element("p", { id: "image-hint", class: "hint" }, IMAGE),
@@ -126,6 +129,7 @@ export class ProjectView {
                 return;
             }
             this.#model.show(project.model_choice);
+            this.#allowance.show(project.allowance);
             this.#draft.show(project.draft_pull_requests);
             this.#check.show(project.check);
             this.#network.show(project.egress, presets);
@@ -170,6 +174,9 @@ export class ProjectView {
         if (this.#model.differsFrom(this.#known.model_choice)) {
             changed.push(["model_choice", this.#model.value]);
         }
+        if (this.#allowance.differsFrom(this.#known.allowance)) {
+            changed.push(["allowance", this.#allowance.value]);
+        }
         if (this.#check.differsFrom(this.#known.check)) {
             changed.push(["check", this.#check.value]);
         }
@@ -182,6 +189,10 @@ export class ProjectView {
 
     async #submit() {
         if (this.#save.disabled) {
+            return;
+        }
+        if (this.#allowance.error) {
+            this.#fail(this.#allowance.error);
             return;
         }
         this.#saving = true;

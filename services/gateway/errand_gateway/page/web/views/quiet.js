@@ -1,9 +1,12 @@
 /** What happened at the edge of a task, in a few plain words. */
 
+import { allowanceWords } from "../allowance.js";
 import { counted, duration, size } from "../format.js";
 import { judged } from "./judged.js";
 
 const WORDS = {
+    allowance_low: ({ summary }) => summary,
+    allowance_raised: ({ allowance }) => `The allowance is raised: ${allowanceWords(allowance)}`,
     attempt_frozen: ({ reason }) => (reason ? `Paused: ${reason}` : "Paused, since the host was cut off"),
     attempt_thawed: ({ frozen_duration: paused }) =>
         paused === undefined ? "Goes on" : `Goes on after ${duration(paused)}`,

@@ -1,5 +1,6 @@
 /** Where a task stands, under its title: status, pull request, cost, and the rest of its facts on demand. */
 
+import { LIMITS, ofLimit, spentOf } from "../allowance.js";
 import { element, icon, say, webLink } from "../dom.js";
 import { STATUS } from "../words.js";
 import { cost } from "./entries.js";
@@ -22,7 +23,7 @@ export class Standing {
     draw(status, task, story) {
         this.#pill.dataset.status = status;
         say(this.#pill, STATUS[status]);
-        say(this.#cost, cost(story.usage));
+        say(this.#cost, ofMoney(task, story));
         this.#drawPull(story.pullRequest);
         this.#facts.draw(task, story);
     }
@@ -33,4 +34,11 @@ export class Standing {
             this.#pull.replaceChildren(webLink(pull.url, { class: "chip" }, icon("pull"), `#${pull.number}${pull.draft ? " draft" : ""}`));
         }
     }
+}
+
+/** The cost so far, and where money is limited, of how much. */
+function ofMoney(task, story) {
+    const limits = story.allowance ?? task.allowance;
+    const known = cost(story.usage);
+    return known && limits?.cost_nanodollars ? ofLimit(LIMITS[0], spentOf(story), limits) : known;
 }

@@ -16,6 +16,7 @@ import { bar, heading } from "./bar.js";
 import { Composer } from "./composer.js";
 import { Pending } from "./pending.js";
 import { Queue } from "./queue.js";
+import { Raise } from "./raise.js";
 import { Standing } from "./standing.js";
 import { StoryView } from "./story_view.js";
 import { Whole } from "./whole.js";
@@ -49,6 +50,7 @@ export class TaskView {
         read: () => this.#app.api.get(`${this.#path}/pending`),
         onTold: () => this.#follow.settle(),
     });
+    #raise = new Raise((more, key) => this.#app.api.post(`${this.#path}/allowance`, more, key));
     #stop = button("Stop", { class: "danger", hidden: true, onclick: () => this.#stopTask() });
     #error = element("p", { class: "notice bad", role: "alert", hidden: true });
     #activity = element("p", { class: "activity", role: "status" });
@@ -103,7 +105,7 @@ export class TaskView {
     #build() {
         const below = [this.#standing.node, this.#away.node];
         const head = bar({ title: this.#heading, back: TASKS, actions: [this.#stop], below });
-        const main = element("main", {}, this.#error, this.#view.node, this.#activity, this.#pending.node);
+        const main = element("main", {}, this.#error, this.#view.node, this.#activity, this.#raise.node, this.#pending.node);
         const foot = element("footer", { class: "foot" }, this.#latest, this.#queue.node, this.#composer.node);
         this.#footSize.observe(foot);
         return element("div", { class: "view task" }, head, main, foot);
@@ -183,6 +185,7 @@ export class TaskView {
         this.#stop.hidden = final;
         this.#stop.disabled = stopping;
         this.#pending.draw(status, story.statusReason);
+        this.#raise.draw(status, this.#task, story);
         this.#queue.draw(story.waiting, status === "running");
         this.#composer.stands(status, story.wait);
     }

@@ -98,7 +98,8 @@ function quota({ text, isOpen, resumes }) {
 }
 
 function allowance({ text, isOpen }) {
-    const then = isOpen ? " Raise it, then send the task on." : "";
+    // A runner's own words say what to do.
+    const then = isOpen && !text.includes("Raise the task's allowance") ? " Raise it, then send the task on." : "";
     const title = isOpen ? "The allowance is spent" : "The allowance was spent";
     return [element("p", {}, `${title}: ${ended(text)}${then}`)];
 }
