@@ -150,7 +150,9 @@ async def test_a_secret_that_two_looks_cut_is_masked(tools: Tools) -> None:
 
 @pytest.mark.parametrize(("flood", "kept"), [("seq 1000000", True), ("head -c 20000000 /dev/zero | tr '\\0' x", False)])
 async def test_a_flood_keeps_its_ends_and_says_where_it_lies(tools: Tools, flood: str, kept: bool) -> None:
-    job = await start(tools, f"{flood}; echo; echo last")
+    go = tools.folder / "go"
+    job = await start(tools, f"{until(go)}; {flood}; echo; echo last")
+    go.touch()
     text = (await tools("wait", id=job, seconds=30)).text
     assert "\nlast\n[bg_t1 has ended: exit code 0" in text
     assert len(text) < 31_000
