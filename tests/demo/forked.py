@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import IO
 
@@ -34,7 +35,9 @@ class Forked:
     def send_signal(self, number: int) -> None:
         """Nothing happens where it has ended."""
         if self.returncode is None:
-            os.kill(self.pid, number)
+            # Its end may not have been told yet.
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """As `send_signal`."""

@@ -16,12 +16,12 @@ async def test_one_is_set_and_removed_and_its_value_is_seen_no_more(scripted, in
     await expect(secrets).to_contain_text("Claude can use it, read it, and pass it on")
     await expect(secrets.get_by_role("button", name="Set secret")).to_be_disabled()
     await secrets.get_by_label("Name").fill("NPM_TOKEN")
-    await secrets.get_by_label("Value").fill("two\nlines\n")
+    await secrets.get_by_label("Value").fill("two\nhushed-lines\n")
     await secrets.get_by_role("button", name="Set secret").click()
     await expect(secrets.get_by_role("status")).to_have_text("NPM_TOKEN is set.")
     await expect(secrets.get_by_role("listitem")).to_contain_text("the setup script alone")
     await expect(secrets.get_by_label("Value")).to_have_value("")
-    assert "lines" not in await page.content()
+    assert "hushed-lines" not in await page.content()
 
     await secrets.get_by_label("Name").fill("DB_KEY")
     await secrets.get_by_label("Value").fill("another-value")
@@ -35,7 +35,7 @@ async def test_one_is_set_and_removed_and_its_value_is_seen_no_more(scripted, in
     await expect(secrets.get_by_role("listitem")).to_have_count(1)
 
     first, second = [call.request for call in scripted.scheduler.asked("SetProjectSecret")]
-    assert (first.name, first.value, first.agent_may_read) == ("NPM_TOKEN", "two\nlines\n", False)
+    assert (first.name, first.value, first.agent_may_read) == ("NPM_TOKEN", "two\nhushed-lines\n", False)
     assert (second.name, second.value, second.agent_may_read) == ("DB_KEY", "another-value", True)
     assert "" != first.request_id != second.request_id
 

@@ -216,7 +216,7 @@ async def test_a_token_of_another_account_makes_another_owner(tmp_path: Path, gi
         assert (refused.reason, refused.http_status) == ("NOT_ADMITTED", 403)
         assert (await refusal(hubot.task(task.task_id))).reason == "NOT_FOUND"
         own = await hubot.create((await hubot.add_project()).project_id)
-        async with between.runner() as runner:
+        async with between.runner() as runner, runner.beating():
             assignment = await runner.take()
             assert assignment.task.task_id == own.task_id
             await until_stored_reason(between, task.task_id, "octocat is not admitted")
@@ -227,7 +227,7 @@ async def test_a_token_of_another_account_makes_another_owner(tmp_path: Path, gi
         again = after.again(octocat)
         await until_waits(again, task.task_id, "no runner is connected")
         assert (await refusal(get_me(after.again(hubot)))).reason == "NOT_ADMITTED"
-        async with after.runner(nonce="process-2") as runner:
+        async with after.runner(nonce="process-2") as runner, runner.beating():
             assignment = await runner.take()
             assert assignment.task.task_id == task.task_id
             await runner.finish(assignment.attempt)
