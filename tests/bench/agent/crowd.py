@@ -11,7 +11,7 @@ from tests.bench.rows import Table
 LOOPS = 500
 TURNS = 4
 MODEL_MS = 4000.0
-"""How long Claude takes for each reply: few are quicker."""
+"""How long Claude takes for each reply: few are quicker. The loops begin within that time, not all at once."""
 _MOST_ROUNDS = 2
 _LIMIT_S = 300.0
 
@@ -33,7 +33,7 @@ async def measure_loops(table: Table, rounds: int) -> None:
 
 async def _loops(claude: str, count: int) -> float:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.bench.agent.loops", claude, "--count", str(count)),
+        *(sys.executable, "-m", "tests.bench.agent.loops", claude, "--count", str(count), "--spread-ms", str(MODEL_MS)),
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.environ.get("PYTHONPATH") or os.getcwd()},
     )

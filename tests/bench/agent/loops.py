@@ -60,20 +60,21 @@ class Loops:
         self.deltas = Deltas(self.outbox.changed)
         self.largest_bytes = 0
 
-    async def run(self, count: int) -> float:
-        """All of them, to their ends; gives the growth for each in bytes."""
+    async def run(self, count: int, *, spread_s: float) -> float:
+        """All of them, to their ends, begun within that time; gives the growth for each in bytes."""
         garbage.look_rarely()
         before_bytes = own_bytes()
 
         async def all_of_them() -> None:
             async with asyncio.TaskGroup() as group:
                 for number in range(count):
-                    group.create_task(self._one(number))
+                    group.create_task(self._one(number, begins_after_s=number * spread_s / count))
 
         await until_one_ends(all_of_them(), self._stand_in_for_the_sender())
         return (self.largest_bytes - before_bytes) / count
 
-    async def _one(self, number: int) -> None:
+    async def _one(self, number: int, *, begins_after_s: float) -> None:
+        await asyncio.sleep(begins_after_s)
         transcript = long_transcript(self.prefix, f"session-{number:04}")
         words = task_pb2.Input(input_id=self.ids.new("inp"), text="Go on.", kind=task_pb2.INPUT_KIND_QUEUE)
         redactor = Redactor(["sk-ant-of-no-use"])
@@ -125,14 +126,14 @@ def own_bytes() -> int:
     return next(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
 
 
-async def _main(address: str, count: int) -> None:
+async def _main(address: str, count: int, spread_s: float) -> None:
     log.configure(service="runner", level="warning")
     model = Model(api_key="of-no-use", base_url=address)
     try:
         prefix = await settle_prefix(model, Choice(MODEL))
         with tempfile.TemporaryDirectory(prefix="errand-") as folder:
             loops = Loops(model, prefix, Path(folder))
-            print(json.dumps(await loops.run(count) / 1024), flush=True)
+            print(json.dumps(await loops.run(count, spread_s=spread_s) / 1024), flush=True)
             loops.outbox.close()
     finally:
         await model.close()
@@ -143,8 +144,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.agent.loops", description=__doc__)
     parser.add_argument("address")
     parser.add_argument("--count", type=int, required=True)
+    parser.add_argument("--spread-ms", type=float, default=0.0)
     options = parser.parse_args()
-    asyncio.run(_main(options.address, options.count))
+    asyncio.run(_main(options.address, options.count, options.spread_ms / 1000))
 
 
 if __name__ == "__main__":
