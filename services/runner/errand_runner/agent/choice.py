@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from errand_runner.agent.exchange import ModelError
-from errand_runner.agent.model import Model
+from errand_runner.agent.model import Abilities, Model
 from errand_runner.agent.prompt import SYSTEM
 from errand_runner.agent.tools import DEFINITIONS
-from errand_runner.agent.transcript import Prefix
+from errand_runner.agent.transcript import Block, Prefix
 
 # A sentence for people names no more.
 _NAMED = 8
@@ -37,27 +37,36 @@ async def settle_prefix(model: Model, choice: Choice) -> Prefix:
     for each in filter(None, (choice.model, choice.fallback)):
         await _check(model, each, choice.cure)
     abilities = await model.abilities(choice.model)
-    thinking = abilities.thinking
-    if thinking is not None and choice.thinking_display:
-        thinking = {**thinking, "display": choice.thinking_display}
     return Prefix.freeze(
         model=choice.model,
         max_tokens=abilities.max_tokens,
         system=SYSTEM,
         tools=DEFINITIONS,
-        thinking=thinking,
-        effort=choice.effort if choice.effort in abilities.efforts else "",
+        thinking=_thinking(abilities, choice.thinking_display),
+        effort=_effort(abilities, choice.effort),
     )
 
 
 async def prefix_for(model: Model, model_id: str, before: Prefix) -> Prefix:
     """Makes the beginning for another model: system prompt and tools are those that the task began with."""
     abilities = await model.abilities(model_id)
+    return before.for_model(
+        model_id,
+        max_tokens=abilities.max_tokens,
+        thinking=_thinking(abilities, before.thinking_display),
+        effort=_effort(abilities, before.effort),
+    )
+
+
+def _thinking(abilities: Abilities, display: str) -> Block | None:
+    """As the model gives its thoughts, shown in the way that was chosen, if one was."""
     thinking = abilities.thinking
-    if thinking is not None and before.thinking_display:
-        thinking = {**thinking, "display": before.thinking_display}
-    effort = before.effort if before.effort in abilities.efforts else ""
-    return before.for_model(model_id, max_tokens=abilities.max_tokens, thinking=thinking, effort=effort)
+    return thinking if thinking is None or not display else {**thinking, "display": display}
+
+
+def _effort(abilities: Abilities, chosen: str) -> str:
+    """What was chosen, where the model takes it; empty for its own."""
+    return chosen if chosen in abilities.efforts else ""
 
 
 async def _check(model: Model, model_id: str, cure: str) -> None:
