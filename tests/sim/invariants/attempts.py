@@ -71,6 +71,8 @@ def _check_moved(ledger: Ledger, seen: Seen, row: Row, promises: Promises) -> No
     if seen.row[4] == "offered" and row[4] == "withdrawn" and now - before_s >= _OFFER_S:
         promises.passed(row)
     elif seen.row[4] == "offered" and row[4] != "withdrawn":
+        if row[0] in ledger.taken_before:
+            raise Breach("I2", f"{row[0]} is taken again, as it was in the history that a restore put away")
         promises.taken(row)
     if row[4] == "failed":
         _check_refused(ledger, row)

@@ -73,6 +73,8 @@ class Ledger:
         """The highest of each task, in every history that there was."""
         self.spoiled: set[str] = set()
         """Attempts of which the schedule made sure that their record cannot be stored."""
+        self.taken_before: set[str] = set()
+        """Attempts that a runner had taken in a history that a restore put away."""
         self.lost: set[str] = set()
         """Names that a restored backup knew nothing of."""
         self.kept_s = kept_s

@@ -18,6 +18,7 @@ def begin_anew(ledger: Ledger, before: set[str]) -> None:
     now = ledger.loop.time()
     ledger.restored_s = now
     ledger.lost |= before - names(ledger)
+    ledger.taken_before |= {key for key, seen in ledger.attempts.items() if seen.row[4] not in ("offered", "withdrawn")}
     ledger.created = [key for key in ledger.created if key not in ledger.lost]
     ledger.wrote = {key: task_id for key, task_id in ledger.wrote.items() if key not in ledger.lost}
     ledger.attempts = {row[0]: Seen(row, now) for row in ledger.cursor.execute(ATTEMPTS).fetchall()}

@@ -32,6 +32,7 @@ TROUBLES = (
     stops.stop_on_a_full_disk,
     stops.stop_in_every_phase,
     stops.late_words,
+    stops.word_at_the_end,
     stops.taken_back,
     content.long_content,
     content.long_content_lost,
@@ -41,5 +42,6 @@ TROUBLES = (
     restores.restore,
     restores.restore_at_work,
     restores.restore_amid_an_attempt,
+    restores.restore_of_an_offer,
     days.asleep_for_days,
 )

@@ -50,6 +50,19 @@ def restore_amid_an_attempt(result: Plan, chance: random.Random) -> None:
     _watch_all(result, chance)
 
 
+def restore_of_an_offer(result: Plan, chance: random.Random) -> None:
+    """A backup just when something is offered, and its return before the offer would have expired."""
+    result.temper.fail_early = 0.0
+    result.temper.pace_s, result.temper.start_s = chance.choice((0.5, 2.0)), 0.5
+    result.weather.jitter_s = chance.choice((0.5, 4.0))
+    of = chance.choice([deed for deed in result.deeds if deed.kind is Kind.CREATE])
+    backup_s = of.at_s + chance.uniform(0.0, 2.0 * result.weather.jitter_s)
+    after_s = chance.uniform(1, 12)
+    result.deeds.append(Deed(backup_s, Kind.BACKUP))
+    result.deeds.append(Deed(backup_s + after_s, Kind.RESTORE, for_s=chance.choice((0.1, 0.5))))
+    _watch_all(result, chance)
+
+
 def _watch_all(result: Plan, chance: random.Random) -> None:
     for of in [deed for deed in result.deeds if deed.kind is Kind.CREATE]:
         at_s = of.at_s + chance.uniform(0.5, 10)

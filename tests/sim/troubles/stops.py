@@ -55,6 +55,23 @@ def late_words(result: Plan, chance: random.Random) -> None:
         result.active_s = max(result.active_s, at_s + 20.0)
 
 
+def word_at_the_end(result: Plan, chance: random.Random) -> None:
+    """Tasks that are sent on with nothing added, have little to do, and get a word just when they are done."""
+    result.temper.fail_late, result.temper.fail_early, result.temper.ask = 0.3, 0.0, 0.0
+    result.temper.pace_s, result.temper.start_s, result.temper.turns_most = 0.5, 0.5, 1
+    result.weather.jitter_s, result.linger_s = chance.choice((1.0, 4.0)), chance.choice((0.0, 1.0))
+    for of in [deed for deed in result.deeds if deed.kind is Kind.CREATE]:
+        at_s = of.at_s
+        for _ in range(4):
+            at_s += chance.uniform(20, 40)
+            result.deeds.append(Deed(at_s, Kind.STOP, who=of.who, number=of.number))
+            at_s += chance.uniform(15, 30)
+            result.deeds.append(Deed(at_s, Kind.RETRY, who=of.who, number=of.number))
+            word_s = at_s + chance.uniform(5, 35)
+            result.deeds.append(Deed(word_s, Kind.FOLLOW_UP, who=of.who, number=of.number))
+        result.active_s = max(result.active_s, at_s + 40.0)
+
+
 def taken_back(result: Plan, chance: random.Random) -> None:
     """A stop, a word after it, and the word is taken back."""
     result.temper.pace_s = 8.0
