@@ -7,9 +7,10 @@ from aiohttp import web
 
 from tests.standins.github.accounts import Accounts, Token, User
 from tests.standins.github.apps import Apps
+from tests.standins.github.by_id import address_by_id
 from tests.standins.github.repositories import Repositories, Repository
 from tests.standins.github.rest import caller_of
-from tests.standins.github.rest_errors import ApiError, not_found, sign_in_required
+from tests.standins.github.rest_errors import ApiError, blocked, moved, not_found, sign_in_required
 from tests.standins.github.rights import Right, right_of
 
 log = structlog.get_logger()
@@ -34,14 +35,27 @@ class Access:
         return user
 
     def repository(self, request: web.Request, docs: str) -> tuple[Repository, Right]:
-        """The repository in the path and the caller's right, at least to read. Raises ApiError 404."""
-        repository = self._repositories.find(f"{request.match_info['owner']}/{request.match_info['name']}")
+        """The repository in the path and the caller's right, at least to read. Raises ApiError 404, 451, and 301 or 307
+        under a name that it had before."""
+        repository, has_moved = self.named(request)
         if repository is None:
             raise not_found(docs)
         right = self.right(request, repository)
         if right is Right.NONE:
             raise not_found(docs)
+        if has_moved:
+            raise moved(request.method, address_by_id(request, repository))
+        if repository.blocked:
+            raise blocked()
         return repository, right
+
+    def named(self, request: web.Request) -> tuple[Repository | None, bool]:
+        """Whatever the caller's right: the repository in the path, and whether that is a name of earlier times."""
+        if (repository_id := request.match_info.get("repository_id")) is not None:
+            return self._repositories.by_id(int(repository_id)), False
+        full_name = f"{request.match_info['owner']}/{request.match_info['name']}"
+        before = self._repositories.moved(full_name)
+        return before or self._repositories.find(full_name), before is not None
 
     def author(self, request: web.Request, docs: str, *, permission: str, repository: Repository) -> User:
         """Who writes: the person, or the app's bot. Raises ApiError 401, and 403 where an app lacks the permission."""

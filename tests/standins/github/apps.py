@@ -82,6 +82,12 @@ class Apps:
         for each in self._holding(slug, full_name):
             self._installations[each.id] = replace(each, suspended=True)
 
+    def rename(self, full_name: str, new: str) -> None:
+        """An installation goes along with its repository."""
+        for each in [each for each in self._installations.values() if each.holds(full_name)]:
+            repositories = each.repositories - {full_name.lower()} | {new.lower()}
+            self._installations[each.id] = replace(each, repositories=repositories)
+
     def by_issuer(self, issuer: object) -> App | None:
         """By id, or by client id, as GitHub takes both."""
         return next((each for each in self._apps if str(issuer) in (str(each.id), each.client_id)), None)

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from tests.standins.github.access import Access
 from tests.standins.github.accounts import Accounts
 from tests.standins.github.apps import Apps, Installation
 from tests.standins.github.assertions import app_of
+from tests.standins.github.by_id import address_by_id
 from tests.standins.github.clock import Clock, rfc3339
 from tests.standins.github.repositories import Repositories, Repository
 from tests.standins.github.rest import addresses_of, caller_of, json_body
-from tests.standins.github.rest_errors import ApiError, not_found
+from tests.standins.github.rest_errors import ApiError, moved, not_found
 from tests.standins.github.rights import Right
 from tests.standins.github.shapes import Json, repository_json
 
@@ -23,10 +25,11 @@ _LEVELS = ("read", "write")
 
 
 class AppsApi:
-    def __init__(self, apps: Apps, accounts: Accounts, repositories: Repositories, now: Clock) -> None:
+    def __init__(self, apps: Apps, accounts: Accounts, repositories: Repositories, access: Access, now: Clock) -> None:
         self._apps = apps
         self._accounts = accounts
         self._repositories = repositories
+        self._access = access
         self._now = now
 
     def routes(self) -> list[web.RouteDef]:
@@ -53,10 +56,12 @@ class AppsApi:
 
     async def get_installation(self, request: web.Request) -> web.Response:
         app = app_of(request, self._apps, self._now)
-        repository = self._repositories.find(f"{request.match_info['owner']}/{request.match_info['name']}")
+        repository, has_moved = self._access.named(request)
         installation = self._apps.on(app, repository) if repository else None
-        if installation is None:
+        if repository is None or installation is None:
             raise not_found(_INSTALLATION_DOCS)
+        if has_moved:
+            raise moved(request.method, address_by_id(request, repository))
         return web.json_response(self._installation_json(request, installation))
 
     async def create_token(self, request: web.Request) -> web.Response:

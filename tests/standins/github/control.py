@@ -29,6 +29,7 @@ class Control:
             web.put(f"{CONTROL}death", self.death),
             web.put(f"{CONTROL}repositories/{{owner}}/{{name}}", self.repository),
             web.get(f"{CONTROL}repositories/{{owner}}/{{name}}/pulls", self.pulls),
+            web.put(f"{CONTROL}repositories/{{owner}}/{{name}}/name", self.new_name),
         ]
 
     async def tokens(self, request: web.Request) -> web.Response:
@@ -85,6 +86,12 @@ class Control:
         authors = [pull.author.login for pull in pulls]
         texts = [f"{pull.title}\n\n{pull.body or ''}" for pull in pulls]
         return web.json_response({"bases": [pull.base for pull in pulls], "authors": authors, "texts": texts})
+
+    async def new_name(self, request: web.Request) -> web.Response:
+        """The full name that a repository has from now on."""
+        self._admit(request)
+        self._github.rename_repository(_full_name(request), (await request.json())["repository"])
+        return web.json_response({})
 
     def _admit(self, request: web.Request) -> None:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")

@@ -37,6 +37,10 @@ class RemoteGitHub:
         wanted = {"files": dict(files), "default_branch": default_branch, "login": login}
         await self._put(f"repositories/{full_name}", wanted)
 
+    async def rename_repository(self, full_name: str, new: str) -> None:
+        """Another name or owner; the old one leads there."""
+        await self._put(f"repositories/{full_name}/name", {"repository": new})
+
     async def add_app(self, slug: str, repository: str) -> dict[str, str]:
         """A GitHub App on a repository: its `id` and its private `key`."""
         return await self._put(f"apps/{slug}", {"repository": repository})

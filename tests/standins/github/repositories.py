@@ -24,6 +24,7 @@ class Repository:
     created: datetime
     archived: bool = False
     drafts: bool = True
+    blocked: bool = False
 
     @property
     def full_name(self) -> str:
@@ -54,6 +55,8 @@ class Repositories:
         self._now = now
         self._by_name: dict[str, Repository] = {}
         self._rights: dict[tuple[str, str], Right] = {}
+        self._earlier: dict[str, int] = {}
+        self._next_id = 5001
 
     async def add(self, full_name: str, content: Content, *, default_branch: str, private: bool) -> Repository:
         """Makes the bare directory and fills it; see `content`. Raises ValueError for a bad or taken name, GitError."""
@@ -65,7 +68,7 @@ class Repositories:
         directory.parent.mkdir(parents=True, exist_ok=True)
         owner, name = full_name.split("/")
         repository = Repository(
-            id=5001 + len(self._by_name),
+            id=self._next_id,
             owner=owner,
             name=name,
             private=private,
@@ -74,6 +77,7 @@ class Repositories:
             created=self._now(),
         )
         self._by_name[full_name.lower()] = repository
+        self._next_id += 1
         return repository
 
     def rename_default_branch(self, full_name: str, branch: str) -> None:
@@ -83,6 +87,20 @@ class Repositories:
     def forget(self, full_name: str) -> None:
         """Raises KeyError for an unknown one."""
         del self._by_name[full_name.lower()]
+
+    def rename(self, full_name: str, new: str) -> None:
+        """Another name, or another owner: the old one leads there until somebody takes it. Raises KeyError for an
+        unknown one."""
+        repository = self._by_name.pop(full_name.lower())
+        owner, name = new.split("/")
+        self._by_name[new.lower()] = replace(repository, owner=owner, name=name)
+        self._earlier[full_name.lower()] = repository.id
+        for login, at in [key for key in self._rights if key[1] == full_name.lower()]:
+            self._rights[login, new.lower()] = self._rights.pop((login, at))
+
+    def block(self, full_name: str) -> None:
+        """For legal reasons nobody sees it any more. Raises KeyError for an unknown one."""
+        self._by_name[full_name.lower()] = replace(self._by_name[full_name.lower()], blocked=True)
 
     def archive(self, full_name: str) -> None:
         """Nobody may push to it any more. Raises KeyError for an unknown one."""
@@ -94,6 +112,15 @@ class Repositories:
 
     def find(self, full_name: str) -> Repository | None:
         return self._by_name.get(full_name.lower())
+
+    def by_id(self, repository_id: int) -> Repository | None:
+        return next((each for each in self._by_name.values() if each.id == repository_id), None)
+
+    def moved(self, full_name: str) -> Repository | None:
+        """The one that had this name before, where nobody has it now."""
+        if self.find(full_name) is not None or full_name.lower() not in self._earlier:
+            return None
+        return self.by_id(self._earlier[full_name.lower()])
 
     def grant(self, login: str, full_name: str, right: Right) -> None:
         """Sets a person's right, in place of an earlier one."""

@@ -30,6 +30,20 @@ def not_found(docs: str = "") -> ApiError:
     return ApiError(404, "Not Found", docs=docs)
 
 
+def moved(method: str, location: str) -> ApiError:
+    """The repository has another name now; what is no plain question keeps its method."""
+    status, message = (301, "Moved Permanently") if method in ("GET", "HEAD") else (307, "Temporary Redirect")
+    error = ApiError(status, message, docs="/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects")
+    error.headers["Location"] = error.body["url"] = location
+    return error
+
+
+def blocked() -> ApiError:
+    error = ApiError(451, "Repository access blocked")
+    error.body["block"] = {"reason": "dmca", "html_url": "https://github.com/github/dmca"}
+    return error
+
+
 def bad_credentials() -> ApiError:
     return ApiError(401, "Bad credentials")
 

@@ -12,6 +12,7 @@ from tests.standins.github.access import Access
 from tests.standins.github.accounts import Accounts, Client
 from tests.standins.github.apps import Apps, Permissions
 from tests.standins.github.apps_api import AppsApi
+from tests.standins.github.by_id import with_ids
 from tests.standins.github.clock import Clock, utc_now
 from tests.standins.github.content import Content
 from tests.standins.github.control import Control
@@ -149,6 +150,15 @@ class GitHubStandin:
         """From now on nobody may push there."""
         self._repositories.archive(full_name)
 
+    def rename_repository(self, full_name: str, new: str) -> None:
+        """Its pages, its interface and its git answer under the old name with the way to the new one."""
+        self._repositories.rename(full_name, new)
+        self._apps.rename(full_name, new)
+
+    def block(self, full_name: str) -> None:
+        """GitHub takes it down for legal reasons."""
+        self._repositories.block(full_name)
+
     def forbid_drafts(self, full_name: str) -> None:
         """A private repository whose owner does not pay for drafts."""
         self._repositories.forbid_drafts(full_name)
@@ -199,9 +209,9 @@ class GitHubStandin:
         access = Access(self._accounts, self._repositories, self._apps)
         frame = RestFrame(self._accounts, self._rate_limit, self._faults)
         rest = web.Application(middlewares=[frame.middleware])
-        rest.add_routes(RepositoriesApi(self._repositories, access).routes())
-        rest.add_routes(AppsApi(self._apps, self._accounts, self._repositories, self._now).routes())
-        rest.add_routes(PullsApi(self._pulls, access).routes())
+        rest.add_routes(with_ids(RepositoriesApi(self._repositories, access).routes()))
+        rest.add_routes(with_ids(AppsApi(self._apps, self._accounts, self._repositories, access, self._now).routes()))
+        rest.add_routes(with_ids(PullsApi(self._pulls, access).routes()))
         application = web.Application(middlewares=[self._faults.middleware])
         application.add_routes(self._sign_in.routes())
         application.add_routes(TokenExchange(self._accounts, self._now).routes())

@@ -45,15 +45,19 @@ class SmartHttp:
         """The repository in the path. Raises 401 for no or bad credentials, 404 unless it can be read, 403 for a push
         that is not allowed; git shows the words to its user."""
         full_name = f"{request.match_info['owner']}/{request.match_info['name'].removesuffix('.git')}"
-        repository = self._repositories.find(full_name)
+        before = self._repositories.moved(full_name)
+        repository = before or self._repositories.find(full_name)
         token = self._token(request)
         right = self._access.right_of(token, repository) if repository else Right.NONE
         if token is None and right < _NEEDED[service]:
             raise _unauthorized("Authentication is required.")
-        if repository is None or right is Right.NONE:
+        if repository is None or right is Right.NONE or repository.blocked:
             raise web.HTTPNotFound(text="Repository not found.")
         if token is not None and right < _NEEDED[service]:
             raise web.HTTPForbidden(text=f"Permission to {repository.full_name}.git denied to {token.login}.")
+        if before is not None:
+            rest = request.path_qs.split("/", 3)[3]
+            raise web.HTTPMovedPermanently(f"{request.url.origin()}/{repository.full_name}.git/{rest}")
         if repository.archived and service is Service.RECEIVE_PACK:
             raise web.HTTPForbidden(text="This repository was archived so it is read-only.")
         return repository

@@ -185,3 +185,13 @@ async def test_dumb_http_is_refused(github: GitHubStandin, token: str) -> None:
 
 def pkt(line: bytes) -> bytes:
     return f"{len(line) + 4:04x}".encode() + line
+
+
+async def test_git_follows_a_renamed_repository(github: GitHubStandin, checkout: Checkout) -> None:
+    github.rename_repository("octo/demo", "hubot/tool")
+    await checkout.commit("two.txt", b"two\n", branch="topic")
+
+    said = await checkout.run("push", "origin", "topic")
+
+    assert said == ""
+    assert await git("rev-parse", "refs/heads/topic", directory=github.directory("hubot/tool"))

@@ -126,3 +126,36 @@ async def test_an_archived_repository_says_so_and_takes_no_push(
     with pytest.raises(GitError, match="archived so it is read-only"):
         await checkout.run("push", "--quiet", "origin", "errand/tsk_1")
     assert (await rest.get("/repos/octo/demo")).json()["archived"]
+
+
+async def test_a_renamed_repository_is_found_by_its_number_from_its_old_name(
+    github: GitHubStandin, rest: httpx2.AsyncClient
+) -> None:
+    github.rename_repository("octo/demo", "hubot/tool")
+
+    asked = await rest.get("/repos/octo/demo/commits?per_page=1")
+    posted = await rest.post("/repos/octo/demo/pulls", json={})
+    there = await rest.get(asked.headers["Location"])
+
+    assert (asked.status_code, posted.status_code, there.status_code) == (301, 307, 200)
+    assert asked.headers["Location"].startswith(f"{github.api_url}/repositories/")
+    assert asked.headers["Location"].endswith("/commits?per_page=1")
+    assert (await rest.get("/repos/hubot/tool")).json()["permissions"]["push"]
+
+
+async def test_an_old_name_that_is_taken_again_leads_nowhere_else(
+    github: GitHubStandin, rest: httpx2.AsyncClient
+) -> None:
+    github.rename_repository("octo/demo", "octo/tool")
+    await github.add_repository("octo/demo", {"a": b"b"})
+    github.grant("octo", "octo/demo", "push")
+
+    assert (await rest.get("/repos/octo/demo")).json()["full_name"] == "octo/demo"
+
+
+async def test_one_that_is_blocked_says_so(github: GitHubStandin, rest: httpx2.AsyncClient) -> None:
+    github.block("octo/demo")
+
+    answer = await rest.get("/repos/octo/demo")
+
+    assert (answer.status_code, answer.json()["message"]) == (451, "Repository access blocked")
