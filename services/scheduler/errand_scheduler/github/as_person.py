@@ -79,10 +79,17 @@ class GitHub:
         return Account(github_id=github_id, username=username, scopes=_scopes(response))
 
     async def repository(self, token: str, name: str) -> Repository:
-        """The repository "owner/name". Raises NotFound where there is none that the user may see."""
+        """The repository "owner/name", under the name that it has now. Raises NotFound where there is none that the
+        user may see, or GitHub shows it to nobody."""
         response = await self._wire.call("GET", f"/repos/{name}", token)
         if response.status_code == httpx2.codes.NOT_FOUND:
             raise NotFound(f"GitHub knows no repository {name} that you may see; check the name and your rights")
+        if response.status_code == httpx2.codes.GONE:
+            raise NotFound(f"{name} was removed from GitHub for good ({wire.refusal(response)}); work on another one")
+        if response.status_code == httpx2.codes.UNAVAILABLE_FOR_LEGAL_REASONS or _is_blocked(response):
+            raise NotFound(
+                f"GitHub has blocked {name} ({wire.refusal(response)}); its owner must settle that with GitHub"
+            )
         return replace(_repository(wire.object_of(response, f"the repository {name}")), scopes=_scopes(response))
 
     async def is_empty(self, token: str, name: str) -> bool:
@@ -112,6 +119,11 @@ def _repository(body: Json) -> Repository:
         may_push=permissions.get("push") is True and body.get("archived") is not True,
         archived=body.get("archived") is True,
     )
+
+
+def _is_blocked(response: httpx2.Response) -> bool:
+    """With 403 where its terms were broken, and not the law."""
+    return response.status_code == httpx2.codes.FORBIDDEN and "access blocked" in wire.refusal(response).lower()
 
 
 def _scopes(response: httpx2.Response) -> frozenset[str] | None:

@@ -16,7 +16,7 @@ SIGN_IN_AGAIN = "GitHub no longer takes your sign-in; sign in again"
 async def open_wire(api_url: str, *, refused: str = SIGN_IN_AGAIN) -> AsyncIterator[Wire]:
     """GitHub at an address of its API; its connections are closed at the end. `refused` says what helps a person
     whose token is refused."""
-    async with httpx2.AsyncClient(base_url=api_url, headers=HEADERS, timeout=TIMEOUT, follow_redirects=True) as client:
+    async with httpx2.AsyncClient(base_url=api_url, headers=HEADERS, timeout=TIMEOUT, follow_redirects=False) as client:
         yield Wire(client, refused)
 
 

@@ -138,12 +138,20 @@ async def _post(api: Wire, token: str, proposal: Proposal, texts: Texts, *, draf
 
 async def _newest(api: Wire, token: str, proposal: Proposal) -> _Found | None:
     """Of the branch, wherever it goes: somebody may have pointed it at another base."""
-    owner = proposal.repository.partition("/")[0]
-    params = {"state": "all", "head": f"{owner}:{proposal.head}"}
-    response = await api.call("GET", f"/repos/{proposal.repository}/pulls", token, params=params)
+    path = f"/repos/{proposal.repository}/pulls"
+    response = await api.call("GET", path, token, params=_of_branch(proposal, proposal.repository))
+    if wire.has_moved(response, path):
+        # It was asked for a branch of who owned it before.
+        now = await api.call("GET", f"/repos/{proposal.repository}", token)
+        name = wire.field(wire.object_of(now, f"the repository {proposal.repository}"), "full_name", str)
+        response = await api.call("GET", f"/repos/{name}/pulls", token, params=_of_branch(proposal, name))
     # They come newest first, and no more than one of a branch and base is open.
     found = [_found(each) for each in wire.list_of(response, "the list of pull requests")]
     return next((each for each in found if each.is_open), found[0] if found else None)
+
+
+def _of_branch(proposal: Proposal, repository: str) -> dict[str, str]:
+    return {"state": "all", "head": f"{repository.partition('/')[0]}:{proposal.head}"}
 
 
 def _says(response: httpx2.Response, words: str) -> bool:

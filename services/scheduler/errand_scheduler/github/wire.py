@@ -1,13 +1,13 @@
 """Calls to GitHub, and what its answers say; what goes wrong is renamed here."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TypeVar
 
 import httpx2
 
 from errand_common import handshake
 from errand_common.errors import Unauthenticated, Unavailable
+from errand_scheduler.github import patience, redirects
 
 TIMEOUT = httpx2.Timeout(10.0, connect=5.0)
 HEADERS = {
@@ -15,11 +15,6 @@ HEADERS = {
     "User-Agent": "errand",
     "X-GitHub-Api-Version": "2022-11-28",
 }
-
-# A limit on bursts may come with no header at all; then a minute is the least that GitHub wants to be left alone:
-# https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
-_SECONDARY_SAID = "secondary rate limit"
-_SECONDARY_WAIT = timedelta(minutes=1)
 
 Json = dict[str, object]
 FieldT = TypeVar("FieldT", int, str)
@@ -51,9 +46,20 @@ class Wire:
         json: Json | None = None,
         params: dict[str, str] | None = None,
     ) -> httpx2.Response:
-        """GitHub's answer, also a refusal. Raises GitHubUnavailable and TokenRefused."""
+        """GitHub's answer, also a refusal; that of what was renamed is under another address, to which the same is
+        sent: GitHub answers a question with 301, and what changes something with 307.
+
+        Raises GitHubUnavailable and TokenRefused.
+        """
         headers = {"Authorization": f"Bearer {token}"}
         response = await self._answered(method, path, json=json, params=params, headers=headers)
+        for _ in range(redirects.MOST):
+            if (address := self._moved_to(response)) is None:
+                break
+            asked = None if "?" in address else params
+            response = await self._answered(method, address, json=json, params=asked, headers=headers)
+        if response.is_redirect:
+            raise GitHubUnavailable(f"GitHub sends {path} from one address to the next and answers at none; try again")
         if response.status_code == httpx2.codes.UNAUTHORIZED:
             raise TokenRefused(self.refused)
         return response
@@ -62,18 +68,34 @@ class Wire:
         """The answer to a form at an address of GitHub's pages. Raises GitHubUnavailable."""
         return await self._answered("POST", url, data=fields, headers={"Accept": "application/json"})
 
+    def _moved_to(self, response: httpx2.Response) -> str | None:
+        try:
+            return redirects.moved_to(response, self.client.base_url)
+        except redirects.Astray as exc:
+            raise GitHubUnavailable(
+                f"GitHub's API points to {exc}, where no token is sent; is ERRAND_GITHUB_API_URL right?"
+            ) from exc
+
     async def _answered(self, method: str, url: str, **what: object) -> httpx2.Response:
         try:
             response = await self.client.request(method, url, **what)  # type: ignore[arg-type]  # as above
         except httpx2.HTTPError as exc:
             found = await handshake.look_at_service(exc, str(self.client.base_url))
             raise GitHubUnavailable(f"GitHub does not answer ({found or type(exc).__name__}); try again") from exc
-        if response.status_code >= 500 or _rate_limited(response):
+        if response.status_code < 400:
+            return response
+        words = refusal(response)
+        if response.status_code >= 500 or patience.limited(response, words):
             raise GitHubUnavailable(
-                f"GitHub answered {response.status_code} ({refusal(response)}); try again",
-                retry_after=_retry_after(response),
+                f"GitHub answered {response.status_code} ({words}); try again",
+                retry_after=patience.wait(response, words),
             )
         return response
+
+
+def has_moved(response: httpx2.Response, path: str) -> bool:
+    """Whether the answer to a question about a repository came from another address than the one that was asked."""
+    return not response.url.path.endswith(path)
 
 
 def object_of(response: httpx2.Response, what: str) -> Json:
@@ -131,19 +153,3 @@ def _json(response: httpx2.Response, what: str) -> object:
     except ValueError as exc:
         raise GitHubUnavailable(f"GitHub's answer to {what} is not JSON; is ERRAND_GITHUB_API_URL right?") from exc
     return body
-
-
-def _rate_limited(response: httpx2.Response) -> bool:
-    """GitHub says so with 429, or with 403 and one of two headers, or in words."""
-    if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
-        return True
-    spent = response.headers.get("X-RateLimit-Remaining") == "0" or "Retry-After" in response.headers
-    spent = spent or _SECONDARY_SAID in refusal(response).lower()
-    return response.status_code == httpx2.codes.FORBIDDEN and spent
-
-
-def _retry_after(response: httpx2.Response) -> timedelta | None:
-    seconds = response.headers.get("Retry-After", "")
-    if seconds.isdecimal():
-        return timedelta(seconds=int(seconds))
-    return _SECONDARY_WAIT if _SECONDARY_SAID in refusal(response).lower() else None
