@@ -110,6 +110,8 @@ class Screen:
                 self._line("waiting", f"{detail['reason']}; again in {detail['delay']:.0f} s", "yellow")
             case "sandbox_limit_hit" | "push_limited":
                 self._line("limit", detail["summary"], "yellow")
+            case "repository_renamed":
+                self._line("renamed", f"{detail['old_repository']} is now {detail['repository']}", "yellow")
             case "pull_request_left":
                 self._line("pull request", detail["reason"], "yellow")
             case "git_delayed":

@@ -9,6 +9,7 @@ from errand.v1 import task_pb2
 from errand_common import rpc
 from errand_common.errors import Conflict, Denied, ErrandError, Invalid, NotFound
 from tests.integration.scheduling import REPOSITORY, Person, Stack, github_with_repository, stack
+from tests.standins.github import GitHubStandin
 from tests.standins.github.git import git
 
 
@@ -77,7 +78,7 @@ async def test_every_name_that_github_allows_is_taken(running: Stack) -> None:
         assert (await person.add_project(name)).repository == name
 
 
-@pytest.mark.parametrize("obstacle", ["archived", "gone", "read"])
+@pytest.mark.parametrize("obstacle", ["archived", "blocked", "gone", "read", "renamed to another project"])
 async def test_what_becomes_of_one_after_it_was_added(tmp_path: Path, obstacle: str) -> None:
     async with github_with_repository(tmp_path / "github") as github:
         async with stack(tmp_path / "data", github) as before:
@@ -88,6 +89,12 @@ async def test_what_becomes_of_one_after_it_was_added(tmp_path: Path, obstacle: 
             case "archived":
                 github.archive(REPOSITORY)
                 words = f"{REPOSITORY} is archived at GitHub"
+            case "blocked":
+                github.block(REPOSITORY)
+                words = f"GitHub has blocked {REPOSITORY} (Repository access blocked)"
+            case "renamed to another project":
+                await add_other(tmp_path / "data", github, person)
+                words = f"{REPOSITORY} is now octocat/other at GitHub, which you have added as a project of its own"
             case "gone":
                 github.forget(REPOSITORY)
                 words = f"GitHub knows no repository {REPOSITORY} that you may see"
@@ -127,6 +134,34 @@ async def test_adding_it_again_takes_up_a_renamed_default_branch_at_once(running
     again = await person.add_project()
 
     assert (again.project_id, again.default_branch) == (project.project_id, "trunk")
+
+
+async def test_a_repository_that_is_renamed_is_followed_and_that_is_told(tmp_path: Path) -> None:
+    async with github_with_repository(tmp_path / "github") as github:
+        async with stack(tmp_path / "data", github) as before:
+            person = await before.sign_in()
+            project = await person.add_project()
+        github.rename_repository(REPOSITORY, "hubot/tool")
+        async with stack(tmp_path / "data", github) as running, running.runner() as runner:
+            person = running.again(person)
+            task = await person.create(project.project_id)
+            assignment = await runner.next_assignment()
+            told = [event.body.repository_renamed for event in await person.events(task.task_id)]
+
+            assert assignment.project.repository == "hubot/tool"
+            assert assignment.project.repo_url == f"{github.url}/hubot/tool.git"
+            assert [(each.old_repository, each.repository) for each in told if each.repository] == [
+                (REPOSITORY, "hubot/tool")
+            ]
+            again = await person.add_project("hubot/tool")
+            assert again.project_id == project.project_id
+
+
+async def add_other(data: Path, github: GitHubStandin, person: Person) -> None:
+    """The repository under its new name, as a project of its own."""
+    github.rename_repository(REPOSITORY, "octocat/other")
+    async with stack(data, github) as running:
+        await running.again(person).add_project("octocat/other")
 
 
 async def rename(root: Path, branch: str) -> None:

@@ -104,6 +104,12 @@ def pull_request_left(url: str, number: int, reason: str) -> Fact:
     return fact_of(event_pb2.EventBody(pull_request_left=left))
 
 
+def repository_renamed(before: str, now: str) -> Fact:
+    """The project's repository has another name at its git host."""
+    renamed = event_pb2.RepositoryRenamed(old_repository=before, repository=now)
+    return fact_of(event_pb2.EventBody(repository_renamed=renamed))
+
+
 def push_limited(summary: str) -> Fact:
     """What the credential that a task is lent may not push."""
     return fact_of(event_pb2.EventBody(push_limited=event_pb2.PushLimited(summary=summary)))

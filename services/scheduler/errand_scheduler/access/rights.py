@@ -32,13 +32,16 @@ class Right(Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """A right, and in words what stands in its way; the repository's default branch where it became another. `limits`:
-    in words, what may not be pushed all the same."""
+    """A right, and in words what stands in its way; the repository's name and default branch where they became others.
+    `limits`: in words, what may not be pushed all the same. `again_s`: in how many seconds it can be asked again, where
+    GitHub says that; else 0."""
 
     right: Right
     words: str = ""
+    new_name: str = ""
     new_default_branch: str = ""
     limits: str = ""
+    again_s: float = 0.0
 
 
 class PushRights:
@@ -71,7 +74,7 @@ class PushRights:
 
     def remember(self, user_id: str, project_id: str, answer: Answer) -> None:
         """Keep an answer that was got for another reason."""
-        kept_s = _REMEMBERED_S if answer.right is Right.PUSH else self._durations.github_retry_s
+        kept_s = _REMEMBERED_S if answer.right is Right.PUSH else max(self._durations.github_retry_s, answer.again_s)
         self._answers[user_id, project_id] = (answer, self._clock.boot_s() + kept_s)
 
     def forget(self, user_id: str) -> None:
@@ -116,13 +119,26 @@ class PushRights:
             # First: without it GitHub does not show the repository to who signed in to the app.
             obstacle = await self._app.obstacle(project.repository) if self._app else ""
             repository = await self.repository(user_id, project.repository)
+            if words := await self._is_another_project(project, repository):
+                return Answer(Right.NONE, words)
         except NotInstalled as exc:
             return Answer(Right.UNKNOWN, exc.message)
         except NotFound as exc:
             return Answer(Right.NONE, exc.message)
         except ErrandError as exc:
-            return Answer(Right.UNKNOWN, exc.message)
+            again_s = exc.retry_after.total_seconds() if exc.retry_after else 0.0
+            return Answer(Right.UNKNOWN, exc.message, again_s=again_s)
         return self._judge(project, repository, obstacle)
+
+    async def _is_another_project(self, project: Project, repository: Repository) -> str:
+        """In words, that what was renamed is added under its new name too; empty where it is not."""
+        other = await self._reader.one(projects.by_repository(project.user_id, repository.name))
+        if other is None or other.project_id == project.project_id:
+            return ""
+        return (
+            f"{project.repository} is now {repository.name} at GitHub, which you have added as a project of its own; "
+            "ask there"
+        )
 
     async def _on_another_host(self, project: Project) -> Answer:
         try:
@@ -149,6 +165,7 @@ class PushRights:
         limited = self._app is not None or not repository.may_push_workflows
         return Answer(
             Right.PUSH,
+            new_name=repository.name if repository.name != project.repository else "",
             new_default_branch=repository.default_branch if moved else "",
             limits=_NO_WORKFLOWS if limited else "",
         )

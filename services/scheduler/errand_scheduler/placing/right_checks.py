@@ -7,7 +7,7 @@ import structlog
 
 from errand_common.errors import ErrandError
 from errand_scheduler.access.rights import Answer, PushRights, Right
-from errand_scheduler.lifecycle import deadlines
+from errand_scheduler.lifecycle import deadlines, renames
 from errand_scheduler.store import projects
 from errand_scheduler.store.writer import Writer
 
@@ -45,6 +45,8 @@ class RightChecks:
                 answer = await self._rights.ask(user_id, project_id)
             if answer.right is Right.NONE:
                 await self._writer.write(lambda tx: deadlines.fail_pending(tx, project_id, reason=answer.words))
+            if name := answer.new_name:
+                await self._writer.write(lambda tx: renames.follow(tx, project_id, name))
             if branch := answer.new_default_branch:
                 await self._writer.write(lambda tx: projects.set_default_branch(tx, project_id, branch))
             self._on_answer()

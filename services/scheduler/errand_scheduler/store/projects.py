@@ -126,6 +126,14 @@ def set_default_branch(tx: Tx, project_id: str, default_branch: str) -> None:
     )
 
 
+def rename(tx: Tx, project_id: str, *, repository: str, repo_url: str) -> None:
+    """Follow a repository that has another name."""
+    tx.run(
+        "UPDATE projects SET repository = :repository, repo_url = :repo_url WHERE project_id = :project_id",
+        {"project_id": project_id, "repository": repository, "repo_url": repo_url},
+    )
+
+
 def set_settings(tx: Tx, project_id: str, *, image: str, setup_script: str, read_repositories: Sequence[str]) -> None:
     """What the project's next attempts go by."""
     tx.run(

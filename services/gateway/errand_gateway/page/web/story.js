@@ -175,6 +175,7 @@ export class Story {
             case "engine_away":
             case "log_gap":
             case "push_limited":
+            case "repository_renamed":
             case "pull_request_left":
             case "sandbox_limit_hit":
             case "checkpoint_failed":

@@ -18,6 +18,8 @@ const WORDS = {
         `Waits for Docker, at most ${duration(patience)}: ${reason}`,
     log_gap: ({ dropped_bytes: missing }) => `… ${size(missing)} of output were not kept`,
     sandbox_limit_hit: ({ summary }) => `Limit: ${summary}`,
+    repository_renamed: ({ old_repository: before, repository }) =>
+        `${before} is now ${repository} at GitHub: work goes on under that name`,
     push_limited: ({ summary }) => `Limit: ${summary}`,
     pull_request_left: ({ number, reason }) => `${number ? `Pull request #${number}` : "No pull request"}: ${reason}`,
     checkpoint_saved: ({ left_out: leftOut }) => `Files are kept at the git host, but for ${leftOut}`,
