@@ -147,6 +147,24 @@ async def test_work_that_could_not_be_delivered_is_delivered_when_it_is_sent_on(
     assert (tmp_path / "clone" / "NEWS.md").read_text() == "new\n"
 
 
+async def test_a_repository_that_is_renamed_under_a_task_has_its_work_under_the_new_name(
+    stack, phone, github, tmp_path
+):
+    before, now = f"{USER}/old-name", "hubot/new-name"
+    await github.add_repository(before, {"README.md": "hi\n"}, login=USER)
+    project = await phone.add_project(before)
+    await github.rename_repository(before, now)
+
+    task = await run(phone, project, CHANGE)
+    assert (task["status"], task["diff_stat"]["insertions"]) == ("completed", 1), task
+    task = await send_on(phone, task, "Run: echo more > MORE.md")
+
+    assert (task["status"], f"/{now}/pull/1" in task["pull_request_url"]) == ("completed", True), task
+    check_out_branch(bare(stack, before), task["branch"], tmp_path / "clone")
+    assert (tmp_path / "clone" / "MORE.md").read_text() == "more\n"
+    assert len(await github.pull_request_texts(now)) == 1
+
+
 async def test_a_repository_that_was_emptied_asks_for_a_first_commit(stack, phone, github):
     repository = f"{USER}/emptied"
     await github.add_repository(repository, {"README.md": "hi\n"}, login=USER)

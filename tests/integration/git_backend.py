@@ -23,11 +23,22 @@ class GitBackend:
     requests: list[web.Request] = field(default_factory=list)
     redirect_to: str | None = None
     username: str = "x-access-token"
+    renamed: dict[str, str] = field(default_factory=dict)
+
+    def rename(self, before: str, now: str) -> None:
+        """A repository, "owner/name": what is asked under its old name is told the new one."""
+        target = self.root / f"{now}.git"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (self.root / f"{before}.git").rename(target)
+        self.renamed[f"/{before}.git/"] = f"/{now}.git/"
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(request)
         if self.redirect_to:
             return web.Response(status=301, headers={"Location": self.redirect_to})
+        for before, now in self.renamed.items():
+            if request.path_qs.startswith(before):
+                return web.Response(status=301, headers={"Location": request.path_qs.replace(before, now, 1)})
         login = [f"Basic {base64.b64encode(f'{self.username}:{one}'.encode()).decode()}" for one in self.passwords]
         if request.headers.get("Authorization") not in login:
             return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="git"'})

@@ -207,3 +207,19 @@ async def test_without_a_lease_nothing_is_lent(state_dir: Path, backend: GitBack
         answer = await http.get("/git/octo/demo.git/info/refs?service=git-upload-pack")
         assert (answer.status, "holds no lease" in await answer.text()) == (403, True)
     assert (lender.asked, backend.requests) == ([], [])
+
+
+async def test_a_repository_that_was_renamed_is_fetched_from_and_pushed_to_under_its_old_name(
+    sandbox: Sandbox, broker: Broker, backend: GitBackend
+) -> None:
+    backend.rename(OWNER_AND_NAME, "hubot/tool")
+
+    done = await sh(
+        sandbox,
+        f"""set -e; git clone -q {broker.remote_url} repo; cd repo; git checkout -qb {BRANCH}
+        echo a > a; git add a; git commit -qm a; git push -q origin {BRANCH}; git rev-parse HEAD""",
+    )
+
+    pushed = await git_sh(f"git -C {backend.root}/hubot/tool.git rev-parse {BRANCH}")
+    assert done.split()[0] == pushed.strip()
+    assert await broker.at_host.commit_of(f"refs/heads/{BRANCH}") == pushed.strip()

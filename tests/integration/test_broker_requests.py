@@ -79,10 +79,17 @@ async def test_only_listed_headers_travel_either_way(http: aiohttp.ClientSession
     assert seen["Authorization"] != "Basic bWluZQ=="
 
 
-async def test_a_redirect_is_not_followed(http: aiohttp.ClientSession, backend: GitBackend) -> None:
-    backend.redirect_to = f"{backend.url}/elsewhere"
+async def test_no_credential_goes_where_another_host_is_named(http: aiohttp.ClientSession, backend: GitBackend) -> None:
+    backend.redirect_to = "https://elsewhere.example/octo/demo.git/info/refs?service=git-upload-pack"
     answer = await http.get("/git/octo/demo.git/info/refs?service=git-upload-pack")
     assert (answer.status, len(backend.requests), "Location" in answer.headers) == (502, 1, False)
+    assert "points to https://elsewhere.example/" in await answer.text()
+
+
+async def test_hosts_that_lead_in_a_circle_are_left(http: aiohttp.ClientSession, backend: GitBackend) -> None:
+    backend.renamed = {"/octo/demo.git/": "/a/b.git/", "/a/b.git/": "/octo/demo.git/"}
+    answer = await http.get("/git/octo/demo.git/info/refs?service=git-upload-pack")
+    assert (answer.status, len(backend.requests)) == (502, 3)
 
 
 @pytest.mark.parametrize(

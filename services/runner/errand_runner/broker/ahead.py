@@ -41,8 +41,8 @@ class Ahead:
 
     async def _ask(self) -> bytes | None:
         credential = await self._remote.lent.get()
-        url = f"{self._remote.url}{_PATH}"
-        async with await send(self._session, "GET", url, headers=_HEADERS, credential=credential) as answer:
+        asked = send(self._session, "GET", self._remote, _PATH, headers=_HEADERS, credential=credential)
+        async with await asked as answer:
             body = bytearray()
             async for chunk in answer.content.iter_any():
                 body += chunk

@@ -36,7 +36,7 @@ class AtHost:
             credential = await self._remote.lent.get()
             for _ in range(2):
                 async with await send(
-                    self._session, "GET", f"{self._remote.url}{_PATH}", headers=_HEADERS, credential=credential
+                    self._session, "GET", self._remote, _PATH, headers=_HEADERS, credential=credential
                 ) as answer:
                     if answer.status != 401:
                         return await _found(answer, ref.encode())

@@ -193,7 +193,8 @@ class GitProxy:
                 answer = await send(
                     self._session,
                     request.method,
-                    f"{remote.url}{service}",
+                    remote,
+                    service,
                     headers=kept,
                     credential=credential,
                     body=body,
@@ -204,8 +205,7 @@ class GitProxy:
                     raise exc.__cause__ from exc
                 raise
             async with answer:
-                passes = answer.status >= 500 or answer.status == 429
-                self._host.trouble = f"the git host answered {answer.status} {answer.reason}" if passes else ""
+                self._host.trouble = _passing(answer)
                 if answer.status != 401:
                     return await self._answer(request, answer)
             credential = await remote.lent.instead_of(credential)
@@ -217,7 +217,11 @@ class GitProxy:
 
     async def _answer(self, request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:
         if 300 <= answer.status < 400:
-            raise Refused(502, "the git server redirects, which is not followed; was the repository renamed?")
+            raise Refused(
+                502,
+                f"the git server points to {answer.headers.get('Location', 'nowhere')[:160]}, where nothing is lent; "
+                "where the repository is there now, add it under that address",
+            )
         kept = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
         response = web.StreamResponse(status=answer.status, headers=kept)
         await response.prepare(request)
@@ -270,3 +274,13 @@ class GitProxy:
 
     def _too_large(self) -> str:
         return f"a push from this sandbox may hold {self._push_limit_bytes >> 20} MiB; this one is larger"
+
+
+def _passing(answer: aiohttp.ClientResponse) -> str:
+    """What is wrong with the git host for now, in words; empty where it answered for good."""
+    if answer.status >= 500 or answer.status == 429:
+        return f"the git host answered {answer.status} {answer.reason}"
+    if 300 <= answer.status < 400 and answer.method == "POST":
+        # Between a question and what it began; the next one begins with where it is now.
+        return "the repository was renamed at the git host just now"
+    return ""

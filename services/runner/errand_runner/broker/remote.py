@@ -1,11 +1,12 @@
 """A repository that a sandbox may reach, and the way to its git host."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 
 from errand_runner.broker.lent import Credential, Lent
+from errand_runner.broker.moved import MOST, Whereabouts, moved_to
 
 REFERENCES = "/info/refs?service="
 """What every exchange begins with: what the host can, and, in protocol version 0, its references."""
@@ -18,12 +19,19 @@ _REFERENCES_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_re
 
 @dataclass(frozen=True)
 class Remote:
-    """`repository` is its owner and name at `url`; `push_refs` are full names, none where it may only be read."""
+    """`repository` is its owner and name at `url`; `push_refs` are full names, none where it may only be read. Where it
+    was renamed since, the git host says so, and `whereabouts` keeps it."""
 
     repository: str
     url: str
     lent: Lent
     push_refs: Set[str] = frozenset()
+    whereabouts: Whereabouts = field(default_factory=Whereabouts, compare=False)
+
+    @property
+    def address(self) -> str:
+        """Where it is now."""
+        return self.whereabouts.url or self.url
 
 
 def bases_of(remotes: Iterable[Remote]) -> list[tuple[str, Remote]]:
@@ -40,13 +48,36 @@ def bases_of(remotes: Iterable[Remote]) -> list[tuple[str, Remote]]:
 async def send(
     session: aiohttp.ClientSession,
     method: str,
-    url: str,
+    remote: Remote,
+    service: str,
     *,
     headers: Mapping[str, str],
     credential: Credential,
     body: bytes | AsyncIterator[bytes] | None = None,
 ) -> aiohttp.ClientResponse:
-    """The git host's answer, as it begins. Raises aiohttp.ClientError and TimeoutError."""
+    """The git host's answer, as it begins; it is followed where it says that the repository was renamed, for what every
+    exchange begins with. Raises aiohttp.ClientError and TimeoutError."""
+    for _ in range(MOST):
+        asked = f"{remote.address}{service}"
+        answer = await _sent(session, method, asked, headers=headers, credential=credential, body=body)
+        renamed = 300 <= answer.status < 400 and method == "GET"
+        target = moved_to(asked, answer.headers.get("Location", ""), service) if renamed else None
+        if target is None:
+            return answer
+        answer.release()
+        remote.whereabouts.url = target
+    return answer
+
+
+async def _sent(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    credential: Credential,
+    body: bytes | AsyncIterator[bytes] | None,
+) -> aiohttp.ClientResponse:
     return await session.request(
         method,
         url,
