@@ -11,6 +11,7 @@ from errand.v1.runner_pb2 import Assignment
 from errand_common.clock import Clock
 from errand_common.errors import ErrandError
 from errand_common.values import FailureReason, summarise
+from errand_runner import push_refusals
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools.outcome import Refused
 from errand_runner.broker.at_host import NotTold
@@ -58,7 +59,8 @@ class Delivery:
             if not isinstance(exc, HostAway):
                 # The branch is refused, or the commit; the work is kept all the same.
                 await self._keeper.save(workspace)
-            message = f"{task.branch} could not be pushed: {exc}; the work is kept in the workspace, send the task on"
+            why = push_refusals.meaning(str(exc))
+            message = f"{task.branch} could not be pushed: {why}; the work is kept in the workspace, send the task on"
             raise AttemptFailed(FailureReason.PUSH, message) from exc
 
     async def propose(self, workspace: Workspace, title: str, body: str) -> str:
@@ -76,7 +78,8 @@ class Delivery:
                 await self._tell_pushed(changes)
             opened = await self._opened(title, body, changes, chosen=True)
         except (GitFailed, HostAway, ErrandError) as exc:
-            raise Refused(f"The pull request could not be opened: {exc}. It is tried again when you stop.") from exc
+            why = push_refusals.meaning(str(exc))
+            raise Refused(f"The pull request could not be opened: {why}. It is tried again when you stop.") from exc
         where = f"its pull request is {opened.url}" if opened.url else "there is no pull request"
         return f"{branch} is pushed; {where}. {opened.remark and f'Note: {opened.remark}.'}".rstrip()
 

@@ -30,9 +30,11 @@ class GitHost:
 
 @dataclass(frozen=True)
 class GitPatience:
-    """For how many seconds one step is tried again, from its first failure on."""
+    """For how many seconds one step is tried again, from its first failure on. A wait that the host asks for does not
+    count, up to `asked_s` in all: GitHub's limits are by the hour."""
 
     budget_s: float = 15 * 60.0
+    asked_s: float = 65 * 60.0
 
     def delay_s(self, *, failures: int, asked_s: float, chance: float) -> float:
         """The wait after so many failures, from 1 up. `chance` in [0, 1) keeps many attempts from coming back at once;
@@ -55,6 +57,7 @@ async def until_answered(
     """
     first_failure_s: float | None = None
     failures = 0
+    excused_s = 0.0
     while True:
         try:
             return await step()
@@ -62,8 +65,11 @@ async def until_answered(
             failures += 1
             now_s = clock.boot_s()
             first_failure_s = now_s if first_failure_s is None else first_failure_s
-            delay_s = patience.delay_s(failures=failures, asked_s=_asked_s(exc), chance=random.random())  # noqa: S311
-            if now_s + delay_s - first_failure_s > patience.budget_s:
+            asked_s = _asked_s(exc)
+            delay_s = patience.delay_s(failures=failures, asked_s=asked_s, chance=random.random())  # noqa: S311
+            if asked_s <= patience.asked_s - excused_s:
+                excused_s += asked_s
+            if now_s + delay_s - first_failure_s - excused_s > patience.budget_s:
                 times = "once" if failures == 1 else f"{failures} times in {now_s - first_failure_s:.0f} s"
                 tried = f"tried {times}"
                 raise HostAway(f"{exc} ({tried}; ERRAND_GIT_PATIENCE_SECONDS)") from exc

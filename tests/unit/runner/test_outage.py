@@ -24,8 +24,9 @@ class Host:
     async def delayed(self, why: str, delay_s: float) -> None:
         self.delays.append((why, delay_s))
 
-    async def ask(self, budget_s: float) -> str:
-        return await until_answered(self.step, patience=GitPatience(budget_s), clock=Clock(), delayed=self.delayed)
+    async def ask(self, budget_s: float, *, asked_s: float = 10.0) -> str:
+        patience = GitPatience(budget_s, asked_s)
+        return await until_answered(self.step, patience=patience, clock=Clock(), delayed=self.delayed)
 
 
 async def test_what_passes_is_waited_for_and_told() -> None:
@@ -53,11 +54,25 @@ async def test_in_the_end_it_is_given_up_with_how_long_it_was_tried() -> None:
 
 
 async def test_no_wait_is_begun_that_would_end_too_late() -> None:
-    host = Host(Unavailable("come back in an hour", retry_after=timedelta(hours=1)))
+    host = Host(Unavailable("come back tomorrow", retry_after=timedelta(hours=20)))
 
-    with pytest.raises(HostAway, match="come back in an hour"):
+    with pytest.raises(HostAway, match="come back tomorrow"):
         await host.ask(900.0)
     assert host.delays == []
+
+
+async def test_a_wait_that_the_host_asks_for_is_waited_whatever_the_patience() -> None:
+    host = Host(Unavailable("your limit is used up", retry_after=timedelta(seconds=0.3)))
+
+    assert await host.ask(0.2) == "done"
+    assert [delay_s >= 0.3 for _, delay_s in host.delays] == [True]
+
+
+async def test_a_host_that_asks_for_ever_is_given_up() -> None:
+    host = Host(*[Unavailable("your limit is used up", retry_after=timedelta(seconds=0.1))] * 1000)
+
+    with pytest.raises(HostAway, match="tried 3 times"):
+        await host.ask(0.05, asked_s=0.25)
 
 
 async def test_without_patience_nothing_is_tried_twice() -> None:
