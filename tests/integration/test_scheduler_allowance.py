@@ -6,10 +6,11 @@ import grpc
 import pytest
 
 from errand.v1 import account_service_pb2 as accounts
+from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import task_pb2
 from errand.v1 import task_service_pb2 as tasks
 from errand_common.errors import from_rpc_error
-from tests.integration.scheduling import Person, github_with_repository, settings, stack
+from tests.integration.scheduling import Person, Stack, github_with_repository, settings, stack
 
 DAY_S = 24 * 60 * 60
 
@@ -63,3 +64,39 @@ async def test_an_allowance_out_of_bounds_is_refused_in_words(tmp_path: Path) ->
             error = from_rpc_error(refused.value)
             assert (error.reason, words in error.message) == ("INVALID", True)
         assert (await create(person, project_id)).allowance == task_pb2.Allowance()
+
+
+async def test_attempts_are_told_to_draw_of_a_day_and_get_what_there_is(tmp_path: Path) -> None:
+    async with github_with_repository(tmp_path / "github") as github:
+        limited = settings(tmp_path / "data", github, ERRAND_USER_DOLLARS_PER_DAY="0.5")
+        async with stack(tmp_path / "data", github, wanted=limited) as running:
+            person = await running.sign_in()
+            await create(person, (await person.add_project()).project_id)
+            async with running.runner() as runner:
+                assignment = await runner.next_assignment()
+                assert assignment.draws_money
+                await runner.accept(assignment.attempt)
+
+                async def draw(least: int, most: int) -> dispatch.DrawMoneyResponse:
+                    request = dispatch.DrawMoneyRequest(
+                        session_id=runner.session_id,
+                        attempt=assignment.attempt,
+                        least_nanodollars=least,
+                        most_nanodollars=most,
+                    )
+                    return await runner.stub.DrawMoney(request, metadata=runner.metadata)
+
+                assert await draw(1, 10**8) == dispatch.DrawMoneyResponse(granted_nanodollars=110_000_000)
+                never = await draw(6 * 10**8, 10**9)
+                assert not never.HasField("resume_duration")
+                assert "may cost $0.6000" in never.reason
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await draw(2, 1)
+    assert from_rpc_error(refused.value).reason == "INVALID"
+
+
+async def test_without_a_limit_attempts_do_not_draw(running: Stack) -> None:
+    person = await running.sign_in()
+    await create(person, (await person.add_project()).project_id)
+    async with running.runner() as runner:
+        assert not (await runner.next_assignment()).draws_money

@@ -1,8 +1,9 @@
 """Every unary call may arrive twice, and late: the second time changes nothing."""
 
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import closing, suppress
+from pathlib import Path
 
 import grpc
 import pytest
@@ -20,7 +21,10 @@ from tests.integration.scheduling import (
     Person,
     ScriptedRunner,
     Stack,
+    github_with_repository,
     inputs_event,
+    settings,
+    stack,
 )
 
 NOT_REPEATABLE = {
@@ -32,6 +36,15 @@ NOT_REPEATABLE = {
 }
 NOTES = {"audit_log": "who asked for what", "sqlite_sequence": "its numbers"}
 CLOCKS = {("runners", "session_time")}  # when a runner was last here
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncGenerator[Stack]:
+    """With a limit on what a day costs: without one nothing of a draw is kept."""
+    async with github_with_repository(tmp_path / "github") as github:
+        limited = settings(tmp_path / "data", github, ERRAND_USER_DOLLARS_PER_DAY="20")
+        async with stack(tmp_path / "data", github, wanted=limited) as running:
+            yield running
 
 
 def stored(running: Stack) -> dict[str, list[tuple[object, ...]]]:
@@ -99,6 +112,8 @@ async def as_a_runner(running: Stack, runner: ScriptedRunner, twice: Twice) -> N
     await twice("LendCredential", lambda: stub.LendCredential(lend, metadata=metadata))
     secrets = dispatch.LendSecretsRequest(session_id=session_id, attempt=ref)
     await twice("LendSecrets", lambda: stub.LendSecrets(secrets, metadata=metadata))
+    draw = dispatch.DrawMoneyRequest(session_id=session_id, attempt=ref, least_nanodollars=1, most_nanodollars=10**9)
+    await twice("DrawMoney", lambda: stub.DrawMoney(draw, metadata=metadata))
     await runner.send(ref, inputs_event(assignment))
     await running.push(assignment.task.branch)
     pull = dispatch.OpenPullRequestRequest(session_id=session_id, attempt=ref, title="t", body="b")
@@ -118,6 +133,7 @@ async def as_a_runner(running: Stack, runner: ScriptedRunner, twice: Twice) -> N
     for refused in (
         lambda: stub.LendCredential(lend, metadata=metadata),
         lambda: stub.LendSecrets(secrets, metadata=metadata),
+        lambda: stub.DrawMoney(draw, metadata=metadata),
         lambda: stub.OpenPullRequest(pull, metadata=metadata),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as error:

@@ -126,6 +126,17 @@ class Dispatch:
 
         return await self._answered(call)
 
+    async def draw_money(self, attempt: AttemptRef, *, least: int, most: int) -> pb.DrawMoneyResponse:
+        """Draw of the money of the user's day: the attempt may come to so many nano-dollars."""
+
+        async def call(session_id: str) -> pb.DrawMoneyResponse:
+            request = pb.DrawMoneyRequest(
+                session_id=session_id, attempt=attempt, least_nanodollars=least, most_nanodollars=most
+            )
+            return await self.stub.DrawMoney(request, metadata=self.metadata, timeout=CALL_S)
+
+        return await self._answered(call)
+
     async def open_pull_request(
         self, attempt: AttemptRef, proposed: pb.OpenPullRequestRequest
     ) -> pb.OpenPullRequestResponse:

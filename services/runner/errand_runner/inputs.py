@@ -12,13 +12,14 @@ class Inbox:
     """One attempt's inputs that no message carries yet, oldest first. What was taken once does not come back.
 
     `project` is the project as the scheduler told of it since the attempt began, none where it did not, `allowance`
-    likewise what the task may spend. `stopper`: who ends the attempt; noted before its work is cancelled, which other
-    causes do too.
+    likewise what the task may spend, `draws_money` whether the money of its person's day is limited. `stopper`: who
+    ends the attempt; noted before its work is cancelled, which other causes do too.
     """
 
     def __init__(self, given: Iterable[task_pb2.Input] = ()) -> None:
         self.project: task_pb2.Project | None = None
         self.allowance: task_pb2.Allowance | None = None
+        self.draws_money: bool | None = None
         self.stopper: Stopper | None = None
         self._taken: set[str] = set()
         self._waiting: list[task_pb2.Input] = []
@@ -37,6 +38,7 @@ class Inbox:
         """What the scheduler tells anew of an attempt at work."""
         self.put(assignment.inputs)
         self.project, self.allowance = assignment.project, assignment.task.allowance
+        self.draws_money = assignment.draws_money
         self._told.set()
 
     async def told(self) -> None:

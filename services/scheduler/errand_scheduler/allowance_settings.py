@@ -44,6 +44,20 @@ class AllowanceSettings(Settings):
         examples=["240"],
     )
 
+    user_dollars_per_day: Decimal = Field(
+        Decimal(0),
+        alias="ERRAND_USER_DOLLARS_PER_DAY",
+        description="how much money all tasks of one person may cost in a day, which begins at midnight UTC; 0: any",
+        ge=0,
+        le=1_000_000,
+        examples=["20"],
+    )
+
+    @property
+    def day_nanodollars(self) -> int:
+        """What all tasks of a person may cost in a day; 0: any amount."""
+        return int(self.user_dollars_per_day * 10**9)
+
     @property
     def task_allowance(self) -> Allowance:
         """What a task may spend unless something else is said."""

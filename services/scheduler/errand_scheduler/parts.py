@@ -31,6 +31,7 @@ from errand_scheduler.edges.arrivals import Arrivals
 from errand_scheduler.edges.blobs import Blobs
 from errand_scheduler.edges.directives import Directing
 from errand_scheduler.edges.dispatch import DispatchEdge
+from errand_scheduler.edges.drawing import Drawing
 from errand_scheduler.edges.events import EventsIn
 from errand_scheduler.edges.explain import Explanations
 from errand_scheduler.edges.fleet import FleetEdge
@@ -110,6 +111,7 @@ class Parts:
         )
         self._rights = self._make_rights()
         self._secrets = ProjectSecrets(reader=reader, vault=self._vault, admission=self._admission)
+        self._drawing = Drawing(writer, limit=settings.day_nanodollars, durations=self._durations)
         self._placer = self._make_placer()
         self._sweeper = Sweeper(writer, self._board, clock, self._durations)
         self._guard = CallGuard(self._authority, contract.scopes(), self._ids)
@@ -286,6 +288,7 @@ class Parts:
                 lending=lending,
                 public_url=self._settings.public_url,
             ),
+            drawing=self._drawing,
         )
 
     def _make_events_in(self) -> EventsIn:

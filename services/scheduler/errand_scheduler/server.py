@@ -69,6 +69,7 @@ class Scheduler(Parts):
                 self._retention.run,
                 self._tokens.run,
                 self._revoking.run,
+                self._drawing.go_on,
                 *beside,
             ]
             if self._app is not None:

@@ -4,10 +4,13 @@ from collections.abc import AsyncGenerator
 
 from errand_common.values import WaitReason
 from errand_runner.agent.agent import Agent
-from errand_runner.agent.allowance import Granted, Prospect, Unpriced
+from errand_runner.agent.allowance import Granted, Never, Prospect, Short
 from errand_runner.agent.facts import EndReason, Fact, TurnEnded, Waiting, WaitOver
 from errand_runner.agent.prompt_size import most_tokens
 from errand_runner.agent.transcript import Transcript
+
+_LOOK_S = 15.0
+"""Between two looks at the person's day: what other tasks do not need comes back with their replies."""
 
 
 def prospect(agent: Agent, transcript: Transcript, *, reply_tokens: int) -> Prospect:
@@ -27,19 +30,31 @@ class Affording:
 
     async def ask(self, reply_tokens: int) -> AsyncGenerator[Fact]:
         """Has the next request granted, for a reply of so many tokens or fewer. Waits while the sandbox is kept where
-        the person has to raise a limit, and parks after that."""
+        the person has to raise a limit, or the person's day has to have more money, and parks after that."""
         agent = self._agent
         while True:
             answer = await agent.purse.grant(prospect(agent, self._transcript, reply_tokens=reply_tokens))
             if isinstance(answer, Granted):
                 self.reply_tokens = answer.reply_tokens
                 return
-            if isinstance(answer, Unpriced):
+            if isinstance(answer, Never):
                 self.ending = TurnEnded(EndReason.ALLOWANCE, answer.words)
                 return
-            reason = WaitReason.ALLOWANCE if answer.resume_s is None else WaitReason.QUOTA
-            yield Waiting(reason, answer.words, resume_s=answer.resume_s)
-            if answer.resume_s is not None or not await agent.raised(answer.limits):
+            yield Waiting(WaitReason.ALLOWANCE, answer.words, resume_s=answer.resume_s)
+            if not await self._changed(answer, reply_tokens):
                 self.ending = TurnEnded(EndReason.PARKED, answer.words)
                 return
             yield WaitOver("")
+
+    async def _changed(self, short: Short, reply_tokens: int) -> bool:
+        """Whether, in time, there is something else to say. What comes by itself is looked for again and again."""
+        agent = self._agent
+        if short.resume_s is None:
+            return await agent.raised(short.limits)
+        until_s = agent.now_s() + agent.longest_delay_s
+        while (left_s := until_s - agent.now_s()) > 0:
+            await agent.sleep(min(_LOOK_S, left_s, short.resume_s))
+            answer = await agent.purse.grant(prospect(agent, self._transcript, reply_tokens=reply_tokens))
+            if not isinstance(answer, Short) or answer.resume_s is None:
+                return True
+        return False

@@ -61,8 +61,8 @@ class Short:
 
 
 @dataclass(frozen=True)
-class Unpriced:
-    """It may never: nobody can say what it costs, and the money is limited."""
+class Never:
+    """It may never, whatever is waited for, such as where nobody can say what it costs, and the money is limited."""
 
     words: str
 
@@ -71,7 +71,7 @@ NOTHING = Amounts()
 """Nothing spent; as limits: none."""
 
 
-def decide(limits: Amounts, spent: Amounts, prospect: Prospect) -> Granted | Short | Unpriced:
+def decide(limits: Amounts, spent: Amounts, prospect: Prospect) -> Granted | Short | Never:
     """Grants as long a reply as the limits allow. What it may cost at worst is never more than what is left."""
     if limits.requests and spent.requests >= limits.requests:
         return Short(f"All {limits.requests:,} requests to Claude that this task may make are made.{_RAISE}", limits)
@@ -80,17 +80,17 @@ def decide(limits: Amounts, spent: Amounts, prospect: Prospect) -> Granted | Sho
     reply = prospect.reply_tokens
     if limits.tokens:
         reply = min(reply, limits.tokens - spent.tokens - prospect.prompt_tokens)
-        if reply < _floor(prospect):
+        if reply < floor(prospect):
             used = f"{spent.tokens:,} of the {limits.tokens:,} tokens that this task may use are used"
             return Short(f"{used}; the next request needs {prospect.prompt_tokens:,} or more.{_RAISE}", limits)
     if limits.cost_nanodollars:
         if prospect.price is None or spent.cost_nanodollars is None:
-            return Unpriced(unpriced(prospect.model))
+            return Never(unpriced(prospect.model))
         left = limits.cost_nanodollars - spent.cost_nanodollars
-        reply = min(reply, _affordable(prospect.price, left, prospect.prompt_tokens, most=reply))
-        if reply < _floor(prospect):
+        reply = min(reply, affordable(prospect.price, left, prospect.prompt_tokens, most=reply))
+        if reply < floor(prospect):
             used = f"{dollars(spent.cost_nanodollars)} of the {dollars(limits.cost_nanodollars)} are spent"
-            least = dollars(prospect.worst_nanodollars(_floor(prospect)))
+            least = dollars(prospect.worst_nanodollars(floor(prospect)))
             return Short(f"{used} that this task may cost; the next request may cost {least}.{_RAISE}", limits)
     return Granted(reply)
 
@@ -137,10 +137,7 @@ def dollars(nanodollars: int) -> str:
     return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"
 
 
-_RAISE = " Raise the task's allowance, and the work goes on."
-
-
-def _affordable(price: Price, left_nanodollars: int, prompt_tokens: int, *, most: int) -> int:
+def affordable(price: Price, left_nanodollars: int, prompt_tokens: int, *, most: int) -> int:
     """The longest reply that this money is enough for; negative where it is not enough for the prompt."""
     left = left_nanodollars - price.worst_nanodollars(prompt=prompt_tokens, output=0)
     if left <= 0 or not price.output:
@@ -148,8 +145,12 @@ def _affordable(price: Price, left_nanodollars: int, prompt_tokens: int, *, most
     return int((left / (price.output * NANODOLLARS_PER_TOKEN)).to_integral_value(ROUND_FLOOR))
 
 
-def _floor(prospect: Prospect) -> int:
+def floor(prospect: Prospect) -> int:
+    """The shortest reply that is of use."""
     return min(FLOOR_TOKENS, prospect.reply_tokens)
+
+
+_RAISE = " Raise the task's allowance, and the work goes on."
 
 
 def _span(seconds: float) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from errand_common.values import Role
-from errand_runner.agent.allowance import NOTHING, Amounts, Granted, Prospect, Short, Unpriced, decide, low, note
+from errand_runner.agent.allowance import NOTHING, Amounts, Granted, Never, Prospect, Short, decide, low, note
+from errand_runner.agent.day import Day
 from errand_runner.agent.facts import AllowanceLow, ConversationShortened, Fact, MessageAppended, ReplyDropped, Usage
 from errand_runner.agent.transcript import Message
 
@@ -16,7 +17,8 @@ def no_limits() -> Amounts:
 
 
 class Purse:
-    """One attempt's. `limits` are the task's as they are now, `spent` is what it spent before, over all attempts."""
+    """One attempt's. `limits` are the task's as they are now, `spent` is what it spent before, over all attempts; `day`
+    knows how much of the person's day is left for it."""
 
     def __init__(
         self,
@@ -24,8 +26,10 @@ class Purse:
         limits: Callable[[], Amounts] = no_limits,
         spent: Amounts = NOTHING,
         now_s: Callable[[], float] = time.monotonic,
+        day: Day | None = None,
     ) -> None:
         self._limits, self._spent, self._now_s = limits, spent, now_s
+        self._day = day
         self._began_s = now_s()
         self._told = low(limits(), spent)
 
@@ -34,9 +38,13 @@ class Purse:
         """What the task spent until now."""
         return replace(self._spent, work_s=self._spent.work_s + self._now_s() - self._began_s)
 
-    async def grant(self, prospect: Prospect) -> Granted | Short | Unpriced:
+    async def grant(self, prospect: Prospect) -> Granted | Short | Never:
         """Decides on the next request. The caller makes it before it asks for another."""
-        return decide(self._limits(), self.spent, prospect)
+        limits = self._limits()
+        answer = decide(limits, self.spent, prospect)
+        if self._day is None or not isinstance(answer, Granted):
+            return answer
+        return await self._day.grant(replace(prospect, reply_tokens=answer.reply_tokens), limits)
 
     def hear(self, fact: Fact) -> AllowanceLow | None:
         """Counts what a fact tells to have been used; gives what there is to tell of it, once for each limit."""
@@ -54,6 +62,8 @@ class Purse:
         return "" if words in said else words
 
     def _add(self, used: Usage) -> None:
+        if self._day is not None:
+            self._day.add(used.cost_nanodollars)
         before = self._spent
         unknown = before.cost_nanodollars is None or used.cost_nanodollars is None
         tokens = used.input_tokens + used.cache_write_tokens + used.cache_read_tokens + used.output_tokens

@@ -31,10 +31,10 @@ class _Change:
 
 
 async def assignments(
-    reader: Reader, clock: Clock, session: RunnerSession
+    reader: Reader, clock: Clock, session: RunnerSession, *, draws_money: bool
 ) -> AsyncIterator[pb.WatchAssignmentsResponse]:
     """A long change comes in several messages of one chain of versions, all but the last marked to go on; of a snapshot
-    the first is marked as one.
+    the first is marked as one. `draws_money` is said of every assignment.
 
     Raises Conflict SESSION_SUPERSEDED once another session or watch replaced this one, Unavailable at a stop.
     """
@@ -55,6 +55,8 @@ async def assignments(
             async for message in _messages(reader, clock, change, now):
                 _check(session, watch_number)
                 message.snapshot, message.base_version, message.version = version == 0, version, version + 1
+                for assignment in message.assignments:
+                    assignment.draws_money = draws_money
                 yield message
                 version += 1
             told = {attempt_id: each for attempt_id, each in told.items() if attempt_id not in change.gone} | now

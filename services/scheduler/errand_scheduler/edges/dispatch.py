@@ -24,6 +24,7 @@ from errand_scheduler.edges.arrivals import Arrivals
 from errand_scheduler.edges.assignments import assignments
 from errand_scheduler.edges.blobs import Blobs
 from errand_scheduler.edges.directives import Directing, verdict
+from errand_scheduler.edges.drawing import Drawing
 from errand_scheduler.edges.each import written
 from errand_scheduler.edges.events import EventsIn
 from errand_scheduler.edges.pull_request import PullRequests
@@ -65,6 +66,7 @@ class DispatchEdge(DispatchServiceServicer):
         lending: Lending,
         secrets: ProjectSecrets,
         pull_requests: PullRequests,
+        drawing: Drawing,
     ) -> None:
         self._reader = reader
         self._writer = writer
@@ -81,6 +83,7 @@ class DispatchEdge(DispatchServiceServicer):
         self._lending = lending
         self._secrets = secrets
         self._pull_requests = pull_requests
+        self._drawing = drawing
 
     async def OpenSession(self, request: pb.OpenSessionRequest, context: Context) -> pb.OpenSessionResponse:
         return await self._arrivals.open(runner_id(), request)
@@ -91,7 +94,7 @@ class DispatchEdge(DispatchServiceServicer):
         session = self._session(request.session_id)
         with self._sessions.watched(session):
             self._placer.wake()
-            async for change in assignments(self._reader, self._clock, session):
+            async for change in assignments(self._reader, self._clock, session, draws_money=self._drawing.limited):
                 yield change
 
     async def AcceptAttempts(self, request: pb.AcceptAttemptsRequest, context: Context) -> pb.AcceptAttemptsResponse:
@@ -168,6 +171,10 @@ class DispatchEdge(DispatchServiceServicer):
                 for each in await self._secrets.lend(attempt, project)
             ]
         )
+
+    async def DrawMoney(self, request: pb.DrawMoneyRequest, context: Context) -> pb.DrawMoneyResponse:
+        attempt = self._leased(request.session_id, request.attempt)
+        return await self._drawing.draw(incoming.holder(request.attempt, attempt.runner_id), request)
 
     async def OpenPullRequest(self, request: pb.OpenPullRequestRequest, context: Context) -> pb.OpenPullRequestResponse:
         attempt = self._leased(request.session_id, request.attempt)

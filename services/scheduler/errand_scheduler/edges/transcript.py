@@ -7,7 +7,7 @@ from errand_common.errors import Conflict, NotFound
 from errand_common.values import Role
 from errand_scheduler import wire
 from errand_scheduler.edges.blobs import Blobs
-from errand_scheduler.store import messages, progress, tasks, tool_calls
+from errand_scheduler.store import messages, money, progress, tasks, tool_calls
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.blobs import Blob
 from errand_scheduler.store.query import Query
@@ -32,6 +32,8 @@ async def transcript(
     assert task is not None  # foreign key
     working_us = max(now_us - (attempt.accepted_time or now_us), 0)
     yield pb.GetTranscriptResponse(spent=wire.spent(task, working_us=working_us))
+    if cost := await reader.one(money.cost_of(attempt.attempt_id)):
+        yield pb.GetTranscriptResponse(attempt_nanodollars=cost)
     prefix = await reader.one(progress.prefix(task_id))
     if prefix is not None:
         yield pb.GetTranscriptResponse(prefix=prefix)

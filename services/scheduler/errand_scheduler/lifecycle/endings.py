@@ -46,13 +46,15 @@ def end_with(
     *,
     reason: str,
     failure: FailureReason | None = None,
+    told_all: bool = False,
 ) -> Task:
-    """The same for who has the attempt's task at hand."""
+    """The same for who has the attempt's task at hand; `told_all` where every event of the attempt is stored."""
     left = _left(tx, task, attempt)
     phase = ended_as(attempt, phase)
     if attempt.stop_cause is StopCause.DEADLINE and phase is AttemptPhase.TIMED_OUT:
         reason = attempt.reason
-    ended = end_attempt(tx, attempt, phase, reason=reason, failure=failure_of(attempt, phase, failure))
+    failed = failure_of(attempt, phase, failure)
+    ended = end_attempt(tx, attempt, phase, reason=reason, failure=failed, told_all=told_all)
     follows = after_end(task, attempt, ended, left)
     if follows.status is TaskStatus.PENDING and not follows.retry:
         revival = _revival(tx, task, ended, without_inputs(task, attempt, ended, left))

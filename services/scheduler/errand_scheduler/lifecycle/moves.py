@@ -6,6 +6,7 @@ from errand_common.values import AttemptPhase, FailureReason, TaskStatus
 from errand_scheduler import facts
 from errand_scheduler.durations import Durations
 from errand_scheduler.facts import Fact
+from errand_scheduler.lifecycle import spending
 from errand_scheduler.store import attempts, events, progress, tasks
 from errand_scheduler.store.attempts import Attempt, StopCause
 from errand_scheduler.store.events import NewEvent
@@ -175,9 +176,16 @@ def stop_attempt(
 
 
 def end_attempt(
-    tx: Tx, attempt: Attempt, phase: AttemptPhase, *, reason: str = "", failure: FailureReason | None = None
+    tx: Tx,
+    attempt: Attempt,
+    phase: AttemptPhase,
+    *,
+    reason: str = "",
+    failure: FailureReason | None = None,
+    told_all: bool = False,
 ) -> Attempt:
-    """Make an attempt final, with its event; how long it had the task is spent."""
+    """Make an attempt final, with its event; how long it had the task is spent. `told_all`: every event of it is
+    stored."""
     ended = attempt._replace(
         phase=phase,
         reason=reason,
@@ -187,6 +195,7 @@ def end_attempt(
         disconnected=False,
     )
     _store_attempt(tx, attempt, ended)
+    spending.settle(tx, attempt, told_all=told_all)
     if attempt.accepted_time is not None:
         progress.add_work(tx, attempt.task_id, min(max(tx.now_us - attempt.accepted_time, 0), _LONGEST_WORK_US))
     _tell_phase(tx, ended)

@@ -29,7 +29,8 @@ def raise_allowance(
     attempt = tx.one(attempts.live_of_task(task_id))
     if attempt is not None:
         tx.notice(TermsChanged(runner_id=attempt.runner_id, attempt_id=attempt.attempt_id))
-    if task.wait_reason is not WaitReason.ALLOWANCE:
+    if task.wait_reason is not WaitReason.ALLOWANCE or task.resume_time is not None:
+        # Money of the person's day is what some wait for: that comes with the next one, whatever the task may spend.
         return task
     if attempt is None:
         check_pending(tx, user_id, most_pending)

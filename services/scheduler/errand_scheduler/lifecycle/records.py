@@ -7,6 +7,7 @@ from errand_common.errors import Conflict, Invalid
 from errand_common.values import AttemptPhase
 from errand_scheduler import facts
 from errand_scheduler.durations import Durations
+from errand_scheduler.lifecycle import spending
 from errand_scheduler.lifecycle.effects import (
     BranchPushed,
     CheckFinished,
@@ -157,6 +158,7 @@ def _add_messages(tx: Tx, attempt: Attempt, added: Sequence[tuple[int, MessageAd
     messages.insert_all(tx, attempt, [(event_id, each.message) for event_id, each in added])
     if used := [each.message.usage for _, each in added if each.message.usage is not None]:
         progress.add_usage(tx, attempt.task_id, total(used), requests=len(used))
+        spending.count(tx, attempt, total(used))
     _take_inputs(tx, attempt, [each for _, each in added if each.input_ids])
     if tx.one(tasks.waits(attempt.task_id)):
         # Its runner restarted, say, and goes on without a word about the wait that it was in.
@@ -188,6 +190,7 @@ def _follow(tx: Tx, attempt: Attempt, effect: Effect, durations: Durations) -> A
             return advance(tx, attempt, phase, durations)
         case UsageAdded(usage):
             progress.add_usage(tx, attempt.task_id, usage)
+            spending.count(tx, attempt, usage)
         case PrefixSettled(prefix):
             progress.settle_prefix(tx, attempt.task_id, prefix)
         case PrefixReplaced(prefix):

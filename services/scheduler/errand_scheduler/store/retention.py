@@ -12,6 +12,7 @@ CHUNK = 500
 
 _DELETE_PIECE = (
     "DELETE FROM judgements WHERE task_id = :task_id",
+    "DELETE FROM spending WHERE attempt_id IN (SELECT attempt_id FROM attempts WHERE task_id = :task_id)",
     "DELETE FROM inputs WHERE rowid IN (SELECT rowid FROM inputs WHERE task_id = :task_id LIMIT :chunk)",
     "DELETE FROM tool_calls WHERE rowid IN (SELECT rowid FROM tool_calls WHERE task_id = :task_id LIMIT :chunk)",
     "DELETE FROM messages WHERE rowid IN (SELECT rowid FROM messages WHERE task_id = :task_id LIMIT :chunk)",

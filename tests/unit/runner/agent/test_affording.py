@@ -7,6 +7,7 @@ import pytest
 
 from errand_common.values import Role, WaitReason
 from errand_runner.agent.allowance import NOTHING, Amounts, note
+from errand_runner.agent.day import Day, Drawn
 from errand_runner.agent.facts import AllowanceLow, ConversationShortened, EndReason, TurnEnded, Waiting, WaitOver
 from errand_runner.agent.prompt_size import IMAGE_TOKENS, most_tokens
 from errand_runner.agent.purse import Purse
@@ -25,9 +26,11 @@ WHOLE = 32_000
 class Limits:
     """What the task may spend; what it is raised to while it waits."""
 
-    def __init__(self, task: Errand, now: Amounts, *raised: Amounts, spent: Amounts = NOTHING) -> None:
+    def __init__(
+        self, task: Errand, now: Amounts, *raised: Amounts, spent: Amounts = NOTHING, day: Day | None = None
+    ) -> None:
         self.now, self.later = now, list(raised)
-        purse = Purse(limits=lambda: self.now, spent=spent, now_s=task.time.now_s)
+        purse = Purse(limits=lambda: self.now, spent=spent, now_s=task.time.now_s, day=day)
         task.agent = replace(task.agent, purse=purse, raised=self.raised)
 
     async def raised(self, limits: Amounts) -> bool:
@@ -36,6 +39,21 @@ class Limits:
             return False
         self.now = self.later.pop(0)
         return True
+
+
+class Days:
+    """Money of a person's day: at first `short`, after so many seconds as little as is of use."""
+
+    def __init__(self, task: Errand, short: Drawn, *, short_s: float = 0.0) -> None:
+        self.task, self.short, self.short_s = task, short, short_s
+        self.asked: list[tuple[float, int]] = []
+
+    async def draw(self, least: int, most: int) -> Drawn:
+        self.asked.append((self.task.time.now_s(), most))
+        return Drawn(least) if self.task.time.now_s() >= self.short_s else self.short
+
+    def day(self) -> Day:
+        return Day(self.draw, limited=lambda: True)
 
 
 def money(nanodollars: int) -> Amounts:
@@ -87,6 +105,53 @@ async def test_what_is_not_enough_for_a_request_is_waited_for_and_nothing_is_ask
     assert (wait.reason, wait.resume_s) == (WaitReason.ALLOWANCE, None)
     assert ended == TurnEnded(EndReason.PARKED, wait.summary)
     assert wait.summary.startswith("$0.0000 of the $0.0010 are spent")
+
+
+async def test_a_day_that_is_spent_is_waited_for_in_the_sandbox_and_then_without_it(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    async with errand(in_turn(), supervisor, tmp_path) as task:
+        days = Days(task, Drawn(0, "the day is spent", 3_600.0), short_s=10**6)
+        Limits(task, NOTHING, day=days.day())
+        task.agent = replace(task.agent, longest_delay_s=120.0)
+        ended = await task.turn("Go")
+        assert task.claude.requests == []
+        assert task.time.now_s() == 120.0
+    (wait,) = [fact for fact in task.facts if isinstance(fact, Waiting)]
+    assert (wait.reason, wait.resume_s, wait.summary) == (WaitReason.ALLOWANCE, 3_600.0, "the day is spent")
+    assert ended == TurnEnded(EndReason.PARKED, "the day is spent")
+
+
+async def test_the_same_turn_goes_on_where_the_day_has_more_in_time(supervisor: Supervisor, tmp_path: Path) -> None:
+    async with errand(in_turn(DONE), supervisor, tmp_path) as task:
+        days = Days(task, Drawn(0, "the day is spent", 40.0), short_s=40.0)
+        Limits(task, NOTHING, day=days.day())
+        assert (await task.turn("Go")).reason is EndReason.COMPLETED
+        assert [at_s for at_s, _ in days.asked] == [0.0, 15.0, 30.0, 45.0, 45.0]
+    waits = [fact for fact in task.facts if isinstance(fact, Waiting | WaitOver)]
+    assert [isinstance(each, Waiting) for each in waits] == [True, False]
+
+
+async def test_a_request_that_no_day_is_enough_for_ends_the_attempt(supervisor: Supervisor, tmp_path: Path) -> None:
+    async with errand(in_turn(), supervisor, tmp_path) as task:
+        Limits(task, NOTHING, day=Days(task, Drawn(0, "too long for a day"), short_s=1.0).day())
+        assert await task.turn("Go") == TurnEnded(EndReason.ALLOWANCE, "too long for a day")
+        assert task.claude.requests == []
+
+
+async def test_each_request_is_drawn_for_with_all_that_was_spent_before(supervisor: Supervisor, tmp_path: Path) -> None:
+    async with errand(in_turn(BASH, DONE), supervisor, tmp_path) as task:
+        days = Days(task, Drawn(0))
+        Limits(task, money(10**12), day=days.day())
+        await task.turn("Go")
+        usage = task.record.messages[1].usage
+        new = len(task.record.messages[2].content)
+    (_, first), (_, second) = days.asked
+    assert first == first_prompt(task, "Go") * READ + WHOLE * WRITTEN
+    assert usage is not None
+    assert usage.cost_nanodollars
+    counted = usage.input_tokens + usage.cache_write_tokens + usage.cache_read_tokens + usage.output_tokens
+    assert second == usage.cost_nanodollars + (counted + new) * READ + WHOLE * WRITTEN
 
 
 async def test_what_is_raised_in_time_lets_the_same_turn_go_on(supervisor: Supervisor, tmp_path: Path) -> None:

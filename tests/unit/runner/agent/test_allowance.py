@@ -15,9 +15,9 @@ from errand_runner.agent.allowance import (
     NOTHING,
     Amounts,
     Granted,
+    Never,
     Prospect,
     Short,
-    Unpriced,
     decide,
     low,
     note,
@@ -102,7 +102,7 @@ def test_requests_and_time_are_enough_or_not() -> None:
 )
 def test_a_limit_on_money_is_not_held_by_guessing(wanted: Prospect, spent: Amounts) -> None:
     answer = decide(Amounts(cost_nanodollars=DOLLAR), spent, wanted)
-    assert isinstance(answer, Unpriced)
+    assert isinstance(answer, Never)
     assert answer.words.startswith("What claude-x costs is not known here")
     assert granted(Amounts(tokens=10**9, requests=5, work_s=60), spent, wanted) == 32_000
 
