@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 import time
 from contextlib import aclosing
@@ -148,12 +147,6 @@ async def test_no_zombie_is_left_behind(supervisor: Supervisor) -> None:
     assert not [state for state in listing.stdout.split() if state.startswith(b"Z")]
 
 
-async def test_a_job_whose_leader_it_kills_still_ends(supervisor: Supervisor) -> None:
-    done = await sh(supervisor, "setsid sleep 300 & echo $!; kill -9 $PPID; sleep 300")
-    assert done.exit.signal == 9
-    assert not alive(int(done.stdout))
-
-
 async def test_large_output_comes_whole_and_in_order(supervisor: Supervisor) -> None:
     size, bad = 0, 0
     argv = [PYTHON, "-c", "import sys\nfor n in range(300): sys.stdout.buffer.write(bytes([n % 251]) * 100_000)"]
@@ -237,45 +230,6 @@ async def test_a_command_inherits_nothing_but_its_three_streams(supervisor: Supe
 async def test_a_command_closes_its_output_before_its_end(supervisor: Supervisor) -> None:
     done = await sh(supervisor, "exec >&- 2>&-; sleep 0.2; exit 4")
     assert done.exit.code == 4
-
-
-async def test_leaders_that_wait_and_are_killed_are_replaced(supervisor: Supervisor) -> None:
-    # Until there is one beside this command's own: it is forked once nothing else is to be done.
-    others = "ps -o pid= --ppid $(ps -o ppid= -p $PPID) | grep -vw $PPID"
-    done = await sh(supervisor, f"until {others}; do sleep 0.01; done; kill -9 $({others})")
-    # Dying takes a moment on a busy host.
-    async with asyncio.timeout(5):
-        while alive(int(done.stdout)):
-            await asyncio.sleep(0.01)
-    assert (await sh(supervisor, "echo still")).stdout == b"still\n"
-
-
-async def test_a_command_that_finds_its_waiting_leader_just_killed_gets_another(supervisor: Supervisor) -> None:
-    others = "ps -o pid= --ppid $(ps -o ppid= -p $PPID) | grep -vw $PPID"
-    told = await sh(supervisor, f"until {others} > /dev/null; do sleep 0.01; done; ps -o ppid= -p $PPID; {others}")
-    guest, waiting = map(int, told.stdout.split())
-    # While the guest stands still the request comes first, then the death: it hears of them in this order.
-    os.kill(guest, signal.SIGSTOP)
-    try:
-        asked = asyncio.ensure_future(sh(supervisor, "echo still"))
-        await asyncio.sleep(0.05)
-        os.kill(waiting, signal.SIGKILL)
-        while Path(f"/proc/{waiting}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
-            await asyncio.sleep(0.001)
-    finally:
-        os.kill(guest, signal.SIGCONT)
-    assert (await asked).stdout == b"still\n"
-
-
-async def test_a_leader_that_is_stopped_while_it_waits_goes_on(supervisor: Supervisor) -> None:
-    others = "ps -o pid= --ppid $(ps -o ppid= -p $PPID) | grep -vw $PPID"
-    await sh(supervisor, f"until {others}; do sleep 0.01; done; kill -STOP $({others})")
-    done = await sh(supervisor, "echo still")
-    assert (done.stdout, done.exit.timed_out) == (b"still\n", False)
-
-
-async def test_a_leader_obeys_no_other_than_the_kernel(supervisor: Supervisor) -> None:
-    assert (await sh(supervisor, "kill -TERM $PPID; sleep 0.1; echo still")).stdout == b"still\n"
 
 
 async def test_a_note_that_a_command_leaves_comes_with_its_exit(supervisor: Supervisor, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 
 
 def read_all(fd: int, limit_bytes: int = 4096) -> bytes:
-    """What can be read without blocking, up to about the limit; `fd` must be set so."""
+    """What can be read without blocking, up to about the limit; `fd` must be set so. Of whoever is gone, nothing."""
     data = b""
     try:
         while len(data) < limit_bytes:
@@ -15,7 +15,7 @@ def read_all(fd: int, limit_bytes: int = 4096) -> bytes:
             data += more
             if not more:
                 break
-    except BlockingIOError:
+    except (BlockingIOError, ConnectionResetError):
         pass
     return data
 

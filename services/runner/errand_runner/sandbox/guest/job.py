@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import selectors
 import signal
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from .channel import Channel, Head
     from .clock import Clock
     from .kept import Kept
-    from .leader import Leader
+    from .leader import Leader, Stdio
     from .loop import Loop
 
 # A dead job's pipes close at once, unless a process escaped its tree: then they are cut after this long.
@@ -39,6 +38,7 @@ class Job:
         channel: Channel,
         head: Head,
         leader: Leader,
+        stdio: Stdio,
         *,
         kept: Kept | None,
         begun: Callable[[Job], None],
@@ -65,12 +65,12 @@ class Job:
         self.status = int(signal.SIGKILL)
         self.ended_at: float | None = None
         self.reaped = False
-        streams = {leader.stdout: 1, leader.stderr: 2}
+        streams = {stdio.stdout: 1, stdio.stderr: 2}
         self.outlet = Outlet(
             loop, channel, self.id, streams, window=head["window"], kept=kept, live=head["live"], moved=self.moved
         )
-        self.stdin = Stdin(loop, leader.stdin)
-        loop.watch(leader.report, selectors.EVENT_READ, self.hear)
+        self.stdin = Stdin(loop, stdio.stdin)
+        loop.watch(leader.line, selectors.EVENT_READ, self.hear)
 
     @property
     def due_s(self) -> float | None:
@@ -111,10 +111,10 @@ class Job:
 
     def hear(self, events: int) -> None:
         """What the leader says: that the command began, that it could not, or how it ended."""
-        said = read_all(self.leader.report)
+        said = read_all(self.leader.line)
         if not said:
             # It is gone without a word, which its reaping tells.
-            self.loop.forget(self.leader.report)
+            self.loop.forget(self.leader.line)
         for word, *number in (line.split() for line in said.split(b";") if line):
             if word == b"started":
                 self.begun(self)
@@ -136,10 +136,7 @@ class Job:
         return False
 
     def end(self) -> None:
-        if not self.reaped:
-            # The leader has nothing left to do, whatever keeps it.
-            send_signal(self.leader.pid, signal.SIGKILL)
-        self.loop.forget(self.leader.report)
+        self.loop.forget(self.leader.line)
         self.ended_at = self.clock.now_s()
         self.due = self.ended_at + DRAIN_S
         self.outlet.drain()
@@ -173,5 +170,4 @@ class Job:
         if self.kept:
             self.kept.close()
         self.stdin.close()
-        os.close(self.leader.report)
         self.over(self)

@@ -23,14 +23,15 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .channel import Channel, Head
-    from .leader import Leader
+    from .leader import Leader, Stdio
     from .loop import Loop
     from .oom import OomScore
 
 MOST_JOBS = 128
 
-# A leader is forked ahead once there is nothing more urgent.
-SPARE_S = 0.05
+# Leaders that wait. Where none does, one is forked ahead once there is nothing more urgent.
+MOST_WAITING = 4
+FORK_AHEAD_S = 0.05
 
 
 class Jobs:
@@ -44,8 +45,8 @@ class Jobs:
         self.spool = Spool()
         self.by_id: dict[int, Job] = {}
         self.notes: dict[int, str] = {}
-        self.spare: Leader | None = None
-        self.spare_due = 0.0
+        self.waiting: list[Leader] = []
+        self.fork_due = 0.0
         self.leaving: set[int] = set()
         # Orphans whose own leader was killed come to us, not to PID 1, where nobody would end them.
         become_subreaper()
@@ -71,15 +72,15 @@ class Jobs:
         order = {"argv": head["argv"], "cwd": head["cwd"], "env": head["env"], "stdin": stdin, "tell": told}
         if "look" in head:
             order["look"] = head["look"]
-        leader = self.ordered(order)
-        self.spare_due = self.clock.now_s() + SPARE_S
+        leader, stdio = self.ordered(order)
+        self.fork_due = self.clock.now_s() + FORK_AHEAD_S
         kept = Kept(self.spool, head["keep"]) if head["keep"] else None
 
         def ended(job: Job) -> None:
             self.ended(job)
             over(job)
 
-        job = Job(self.loop, self.clock, self.channel, head, leader, kept=kept, begun=begun, over=ended)
+        job = Job(self.loop, self.clock, self.channel, head, leader, stdio, kept=kept, begun=begun, over=ended)
         self.by_id[job.id] = job
         return job
 
@@ -107,23 +108,34 @@ class Jobs:
 
     def ended(self, job: Job) -> None:
         del self.by_id[job.id]
-        if not job.reaped:
-            self.leaving.add(job.leader.pid)
-        self.spare_due = 0.0
+        if job.reaped:
+            os.close(job.leader.line)
+        elif job.killing or len(self.waiting) >= MOST_WAITING:
+            self.retire(job.leader)
+        else:
+            self.waiting.append(job.leader)
+        self.fork_due = 0.0
+
+    def retire(self, leader: Leader) -> None:
+        """Ends one that has nothing left to do, whatever keeps it."""
+        send_signal(leader.pid, signal.SIGKILL)
+        os.close(leader.line)
+        self.leaving.add(leader.pid)
 
     def tell(self, job: Job) -> None:
         tell_end(self.channel, job, self.notes.pop(job.id))
 
     def reap(self, events: int) -> None:
         read_all(self.wake_read)
-        leaders = {job.leader.pid: job for job in self.by_id.values()}
+        at_work = {job.leader.pid: job for job in self.by_id.values()}
+        waiting = {leader.pid: leader for leader in self.waiting}
         strays = False
         for pid in ended_children():
-            if pid in leaders:
-                strays |= not leaders[pid].leader_ended()
-            elif self.spare and pid == self.spare.pid:
-                self.spare.dismiss()
-                self.spare = None
+            if pid in at_work:
+                strays |= not at_work[pid].leader_ended()
+            elif pid in waiting:
+                os.close(waiting[pid].line)
+                self.waiting.remove(waiting[pid])
                 strays = True
             elif pid not in self.leaving:
                 # An orphan of a murdered leader, and now its own children have come to us.
@@ -133,10 +145,11 @@ class Jobs:
             self.kill_strays()
 
     def kill_strays(self) -> None:
-        """Kills what a murdered leader left behind: our children that lead no job, with their trees."""
-        leaders = {job.leader.pid for job in self.by_id.values() if job.ended_at is None}
+        """Kills what a murdered leader left behind: our children that are no leaders, with their trees."""
+        leaders = {job.leader.pid for job in self.by_id.values() if not job.reaped}
+        leaders |= {leader.pid for leader in self.waiting}
         for pid in children_by_parent().get(os.getpid(), []):
-            if pid not in leaders and not (self.spare and pid == self.spare.pid):
+            if pid not in leaders:
                 kill_tree(pid)
                 send_signal(pid, signal.SIGKILL)
 
@@ -147,26 +160,28 @@ class Jobs:
         for job in list(self.by_id.values()):
             job.tick()
         now_s = self.clock.now_s()
-        if self.spare is None and now_s >= self.spare_due:
+        if not self.waiting and now_s >= self.fork_due:
             self.fork_ahead(now_s)
         due = [job.due_s for job in self.by_id.values() if job.due_s is not None]
-        if self.spare is None:
-            due.append(self.spare_due)
+        if not self.waiting:
+            due.append(self.fork_due)
         return max(0.0, min(due) - self.clock.now_s()) if due else None
 
-    def ordered(self, order: dict[str, Any]) -> Leader:
-        """A leader with this order. A spare one that was killed may not be reaped yet: its pipe tells."""
-        spare, self.spare = self.spare, None
-        if spare is not None:
-            try:
-                spare.begin(order)
-                return spare
-            except BrokenPipeError:
-                self.leaving.add(spare.pid)
-                spare.dismiss()
+    def ordered(self, order: dict[str, Any]) -> tuple[Leader, Stdio]:
+        """A leader with this order. One that waited and was killed may not be reaped yet: its line tells."""
+        while self.waiting:
+            leader = self.waiting.pop()
+            with contextlib.suppress(ConnectionError):
+                return leader, self.begun_by(leader, order)
         leader = self.fork()
-        leader.begin(order)
-        return leader
+        return leader, self.begun_by(leader, order)
+
+    def begun_by(self, leader: Leader, order: dict[str, Any]) -> Stdio:
+        try:
+            return leader.begin(order)
+        except OSError:
+            self.retire(leader)
+            raise
 
     def fork(self) -> Leader:
         with self.score.of_jobs():
@@ -174,10 +189,10 @@ class Jobs:
 
     def fork_ahead(self, now_s: float) -> None:
         try:
-            self.spare = self.fork()
+            self.waiting.append(self.fork())
         except OSError:
             # Too many processes: whoever needs one is told so.
-            self.spare_due = now_s + 1.0
+            self.fork_due = now_s + 1.0
 
 
 def nothing(job: Job) -> None:
