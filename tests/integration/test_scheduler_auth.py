@@ -53,6 +53,7 @@ async def test_every_method_asks_for_its_scope(running: Stack) -> None:
     holders = {
         "sessions:create": running.gateway_token,
         "links:create": running.operator_token,
+        "fleet:read": running.operator_token,
         "fleet:admin": running.operator_token,
         "dispatch": running.runner_token,
         "tasks:read": person.access_token,

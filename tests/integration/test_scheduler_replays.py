@@ -11,9 +11,11 @@ from google.protobuf.message import Message
 
 from errand.v1 import account_service_pb2 as accounts
 from errand.v1 import dispatch_service_pb2 as dispatch
+from errand.v1 import fleet_service_pb2 as fleet
 from errand.v1 import runner_pb2, task_pb2
 from errand.v1 import task_service_pb2 as tasks
-from errand_common import contract
+from errand.v1.fleet_service_pb2_grpc import FleetServiceStub
+from errand_common import contract, rpc
 from errand_common.errors import from_rpc_error
 from tests.integration.scheduling import (
     GIT_HOST,
@@ -33,6 +35,7 @@ NOT_REPEATABLE = {
     "RedeemSignInLink": "a second use is refused, by contract",
     "RefreshSession": "a second use ends the family, by contract",
     "EndSession": "the second is refused: its session is over",
+    "RemoveRunner": "the runner here is one of the settings', which stays; see test_scheduler_fleet",
 }
 NOTES = {"audit_log": "who asked for what", "sqlite_sequence": "its numbers"}
 CLOCKS = {("runners", "session_time")}  # when a runner was last here
@@ -78,6 +81,10 @@ async def test_a_repeated_call_changes_nothing_and_answers_the_same(running: Sta
         await as_a_runner(running, runner, twice)
     of_runners = set(done)
     await as_a_person(person, task, project, twice)
+    for each in (await person.tasks.ListTasks(tasks.ListTasksRequest(), metadata=person.metadata)).tasks:
+        # What waits would be told anew why, whenever the runner changes.
+        await person.stop(each.task_id)
+    await as_an_operator(running, twice)
     over = stored(running)
     for name in done.keys() - of_runners:
         # What was decided since may have made it impossible.
@@ -220,6 +227,20 @@ async def as_a_writer(person: Person, item: task_pb2.Input, twice: Twice) -> Non
     await twice("PromoteInput", lambda: ask.PromoteInput(promote, metadata=metadata))
     remove = tasks.RemoveInputRequest(input_id=item.input_id)
     await twice("RemoveInput", lambda: ask.RemoveInput(remove, metadata=metadata))
+
+
+async def as_an_operator(running: Stack, twice: Twice) -> None:
+    """The runner is gone by then."""
+    stub, metadata = FleetServiceStub(running.channel), rpc.bearer(running.operator_token)
+    await twice("ListRunners", lambda: stub.ListRunners(fleet.ListRunnersRequest(), metadata=metadata))
+    get = fleet.GetRunnerRequest(runner="local")
+    await twice("GetRunner", lambda: stub.GetRunner(get, metadata=metadata))
+    cordon = fleet.SetRunnerModeRequest(request_id="a", runner="local", mode=runner_pb2.RUNNER_MODE_CORDONED)
+    await twice("SetRunnerMode", lambda: stub.SetRunnerMode(cordon, metadata=metadata))
+    uncordon = fleet.SetRunnerModeRequest(request_id="b", runner="local", mode=runner_pb2.RUNNER_MODE_ACTIVE)
+    await stub.SetRunnerMode(uncordon, metadata=metadata)
+    revoke = fleet.RevokeRunnerRequest(request_id="c", runner="local")
+    await twice("RevokeRunner", lambda: stub.RevokeRunner(revoke, metadata=metadata))
 
 
 async def settled_twice(

@@ -82,6 +82,14 @@ class FailureReason(StrEnum):
     SETUP = "setup"
 
 
+class RunnerMode(StrEnum):
+    """What an operator wants of a runner."""
+
+    ACTIVE = "active"
+    CORDONED = "cordoned"
+    DRAINING = "draining"
+
+
 class WaitReason(StrEnum):
     """What a waiting task waits for."""
 

@@ -147,11 +147,11 @@ class Worker:
                 run.task.cancel()
 
     def _stop(self, attempt_id: str, cause: pb.StopCause.ValueType) -> None:
-        """A person stopped it, or a deadline: its work ends at once, its end is still told."""
+        """A person stopped it, a deadline or a drain: its work ends at once, its end is still told."""
         run = self._runs.get(attempt_id)
         if run is not None and not run.stopped:
             run.stopped = True
-            run.inbox.stopper = Stopper.TIME if cause == pb.STOP_CAUSE_DEADLINE else Stopper.PERSON
+            run.inbox.stopper = _STOPPERS.get(cause, Stopper.PERSON)
             if run.work is not None:
                 run.work.cancel()
 
@@ -280,6 +280,7 @@ class Worker:
         return await self.dispatch.finish(told)
 
 
+_STOPPERS = {pb.STOP_CAUSE_DEADLINE: Stopper.TIME, pb.STOP_CAUSE_DRAIN: Stopper.DRAIN}
 _FORGOT = Outcome(
     AttemptPhase.FAILED,
     FailureReason.RUNNER_LOST,

@@ -19,6 +19,8 @@ from errand_scheduler.store.notices import (
     EventsStored,
     InputsMoved,
     Notice,
+    RunnerModeSet,
+    RunnerRevoked,
     SessionsEnded,
     TaskMoved,
     TermsChanged,
@@ -84,6 +86,14 @@ class Announcer:
                 self._sessions.wake(runner_id, attempt_id)
             case TermsChanged(runner_id=runner_id, attempt_id=attempt_id):
                 self._sessions.renew(runner_id, attempt_id)
+            case RunnerModeSet(runner_id=runner_id, mode=mode):
+                log.info("runner_mode_set", runner_id=runner_id, mode=mode)
+                self._sessions.modes.follow(notice)
+                self._placer.wake()
+            case RunnerRevoked(runner_id=runner_id, removed=removed):
+                log.info("runner_removed" if removed else "runner_revoked", runner_id=runner_id)
+                self._authority.revoke_runner(runner_id)
+                self._sessions.end(runner_id)
             case SessionsEnded(family_id=family_id):
                 self._authority.revoke(family_id)
                 self._hub.end_family(family_id)

@@ -36,6 +36,7 @@ from errand_scheduler.edges.events import EventsIn
 from errand_scheduler.edges.explain import Explanations
 from errand_scheduler.edges.fleet import FleetEdge
 from errand_scheduler.edges.pull_request import PullRequests
+from errand_scheduler.edges.runners import RunnersEdge
 from errand_scheduler.edges.secrets_of_projects import SecretsEdge
 from errand_scheduler.edges.sign_in import SignIns
 from errand_scheduler.edges.task import TaskEdge
@@ -113,7 +114,7 @@ class Parts:
         self._secrets = ProjectSecrets(reader=reader, vault=self._vault, admission=self._admission)
         self._drawing = Drawing(writer, limit=settings.day_nanodollars, durations=self._durations)
         self._placer = self._make_placer()
-        self._sweeper = Sweeper(writer, self._board, clock, self._durations)
+        self._sweeper = Sweeper(writer, self._board, self._sessions.modes, clock, self._durations)
         self._guard = CallGuard(self._authority, contract.scopes(), self._ids)
         self._health = health.HealthServicer()
         announcer.connect(
@@ -303,4 +304,14 @@ class Parts:
         )
 
     def _make_fleet_edge(self) -> FleetEdge:
-        return FleetEdge(self._backups)
+        return FleetEdge(
+            self._backups,
+            RunnersEdge(
+                reader=self._reader,
+                writer=self._writer,
+                durations=self._durations,
+                board=self._board,
+                sessions=self._sessions,
+                of_settings=self._settings.runners,
+            ),
+        )

@@ -13,6 +13,7 @@ from errand_common.errors import Conflict, Unavailable
 from errand_common.ids import Ids
 from errand_common.values import AttemptPhase
 from errand_scheduler.durations import Durations
+from errand_scheduler.modes import Modes
 from errand_scheduler.placing import seats
 from errand_scheduler.placing.declines import Declines
 from errand_scheduler.placing.illness import Illness
@@ -42,11 +43,13 @@ class Arrival:
 class RunnerSession:
     """One runner's session, owned by `RunnerSessions`. `superseded` and `stopping` say that its streams must end;
     `settled`, that what the runner has was judged; `known`, that it was so once. `moved` names the attempts of which
-    there may be something to tell, `renewed` those that are to be told anew whatever was told."""
+    there may be something to tell, `renewed` those that are to be told anew whatever was told. `heard_time` is
+    `heard_s` by the wall clock, for people."""
 
     session_id: str
     arrival: Arrival
     heard_s: float
+    heard_time: int = 0
     settled: bool = False
     known: bool = False
     superseded: bool = False
@@ -80,11 +83,14 @@ class RunnerSessions:
         self._takeovers = Takeovers(clock, durations)
         self._illness = Illness(clock, durations)
         self._declines = Declines(clock, durations)
+        self.modes = Modes(clock)
         self.tellers = Tellers()
         self.stopped = asyncio.Event()
 
     def restore(self, known: Iterable[Runner]) -> None:
-        """Go on with the quarantines of an earlier process."""
+        """Go on with the quarantines and modes of an earlier process."""
+        known = list(known)
+        self.modes.restore(known)
         for runner in known:
             if runner.quarantined_time is not None:
                 self._takeovers.restore(runner.runner_id, runner.quarantined_time)
@@ -111,7 +117,7 @@ class RunnerSessions:
             self._sessions[arrival.runner_id] = session
         session.arrival = arrival
         session.settled = False
-        session.heard_s = self._clock.boot_s()
+        self._hear(session)
         return session, fresh
 
     def settle(self, session: RunnerSession) -> None:
@@ -136,8 +142,18 @@ class RunnerSessions:
     def heard(self, session: RunnerSession) -> bool:
         """Note a sign of life; returns whether the runner had fallen silent."""
         was_silent = self._silent(session)
-        session.heard_s = self._clock.boot_s()
+        self._hear(session)
         return was_silent
+
+    def end(self, runner_id: str) -> None:
+        """End the runner's session, with its streams: its credential is not good any more."""
+        if session := self._sessions.pop(runner_id, None):
+            session.superseded = True
+            session.changed.set()
+
+    def of(self, runner_id: str) -> RunnerSession | None:
+        """The runner's last session with this process of the scheduler."""
+        return self._sessions.get(runner_id)
 
     def moved(self, attempt: Attempt, old_phase: AttemptPhase | None) -> bool:
         """Follow a move of an attempt; returns whether its runner fell ill with it."""
@@ -190,13 +206,19 @@ class RunnerSessions:
             slots=arrival.slots,
             free=arrival.slots - used,
             labels=tuple(sorted(arrival.labels.items())),
-            condition=self._condition(session),
+            condition=self.condition(session.runner_id),
             let_pass=self._declines.tasks(session.runner_id),
         )
 
-    def _condition(self, session: RunnerSession) -> str:
-        if self._takeovers.quarantine(session.runner_id):
+    def condition(self, runner_id: str) -> str:
+        """What keeps a runner from work altogether, in the words of a seat; empty where nothing does."""
+        if self._takeovers.quarantine(runner_id):
             return seats.QUARANTINED
+        if out_of_service := self.modes.condition(runner_id):
+            return out_of_service
+        session = self._sessions.get(runner_id)
+        if session is None:
+            return seats.NOT_CONNECTED
         if not session.ready:
             return seats.NOT_CONNECTED if session.settled and session.watch_number else seats.CONNECTING
         if self._silent(session):
@@ -208,7 +230,10 @@ class RunnerSessions:
     def _present(self, runner_id: str) -> bool:
         """Whether the runner could have taken an offer."""
         session = self._sessions.get(runner_id)
-        return session is not None and not self._condition(session)
+        return session is not None and not self.condition(runner_id)
+
+    def _hear(self, session: RunnerSession) -> None:
+        session.heard_s, session.heard_time = self._clock.boot_s(), self._clock.now_us()
 
     def _silent(self, session: RunnerSession) -> bool:
         return self._clock.boot_s() - session.heard_s > self._durations.silent_s

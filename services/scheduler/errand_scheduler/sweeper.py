@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -10,7 +11,9 @@ from errand_common.errors import ErrandError
 from errand_common.values import TaskStatus
 from errand_scheduler.board import Board, Due
 from errand_scheduler.durations import Durations
-from errand_scheduler.lifecycle import deadlines, waits
+from errand_scheduler.lifecycle import deadlines, runners, waits
+from errand_scheduler.lifecycle.decisions import AT_WORK
+from errand_scheduler.modes import Modes
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.tasks import Clocked
 from errand_scheduler.store.transaction import Tx
@@ -22,9 +25,10 @@ log = structlog.get_logger()
 class Sweeper:
     """Looks at the board twice a beat. While the disk is full it ends stops that are overdue alone."""
 
-    def __init__(self, writer: Writer, board: Board, clock: Clock, durations: Durations) -> None:
+    def __init__(self, writer: Writer, board: Board, modes: Modes, clock: Clock, durations: Durations) -> None:
         self._writer = writer
         self._board = board
+        self._modes = modes
         self._clock = clock
         self._durations = durations
         self._last_s = clock.boot_s()
@@ -50,6 +54,16 @@ class Sweeper:
         for task in () if self._was_degraded else self._board.due_tasks():
             log.info("deadline_reached", due=f"{task.status}_overdue", task_id=task.task_id)
             await self._write(task_is_due(task, self._durations))
+        for attempt_id in () if self._was_degraded else self._drained():
+            await self._write(partial(runners.stop_drained, attempt_id=attempt_id, durations=self._durations))
+
+    def _drained(self) -> list[str]:
+        """What runners still have whose drain is over."""
+        return [
+            attempt.attempt_id
+            for attempt in self._board.attempts()
+            if attempt.phase in AT_WORK and self._modes.overdue(attempt.runner_id)
+        ]
 
     def _mind_gaps(self) -> None:
         now = self._clock.boot_s()

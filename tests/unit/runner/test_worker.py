@@ -206,6 +206,7 @@ async def test_a_stop_ends_the_work_and_is_told(box, work):
     [
         (pb.STOP_CAUSE_PERSON, Stopper.PERSON),
         (pb.STOP_CAUSE_DEADLINE, Stopper.TIME),
+        (pb.STOP_CAUSE_DRAIN, Stopper.DRAIN),
         (pb.STOP_CAUSE_UNSPECIFIED, Stopper.PERSON),
     ],
 )

@@ -10,6 +10,7 @@ from errand_scheduler.board import Board, Due
 from errand_scheduler.lifecycle.decisions import Held
 from errand_scheduler.lifecycle.effects import PhaseReported
 from errand_scheduler.lifecycle.turns import Holder
+from errand_scheduler.modes import Modes
 from errand_scheduler.store import attempts, tasks
 from errand_scheduler.store.notices import AttemptMoved, DeadlineSet
 from errand_scheduler.store.reader import Reader
@@ -62,7 +63,7 @@ class Watched:
         self.world = world
         self.disk = FullDisk(world)
         self.board = Board(world.clock, DURATIONS)
-        self.sweeper = Sweeper(self.disk, self.board, world.clock, DURATIONS)
+        self.sweeper = Sweeper(self.disk, self.board, Modes(world.clock), world.clock, DURATIONS)
 
     async def restore(self, reader: Reader) -> None:
         self.board.restore(await reader.all(attempts.live()), await reader.all(tasks.clocked()))

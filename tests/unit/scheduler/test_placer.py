@@ -1,6 +1,7 @@
 """The placer follows what is committed: nothing that can go is left waiting, even where no time passes by itself."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from errand_common.ids import Ids
-from errand_common.values import AttemptPhase, TaskStatus
+from errand_common.values import AttemptPhase, RunnerMode, TaskStatus
 from errand_scheduler.access.admission import Listed
 from errand_scheduler.access.auth import Authority
 from errand_scheduler.access.other_hosts import OtherHosts
@@ -24,16 +25,17 @@ from errand_scheduler.board import Board
 from errand_scheduler.durations import Durations
 from errand_scheduler.git_hosts import open_git_hosts
 from errand_scheduler.github import open_github
-from errand_scheduler.lifecycle import asks, deadlines, turns
+from errand_scheduler.lifecycle import asks, deadlines, runners, turns
 from errand_scheduler.lifecycle.turns import Holder
 from errand_scheduler.placing.placer import Placer
 from errand_scheduler.runners import Arrival, RunnerSessions
-from errand_scheduler.store import tasks
+from errand_scheduler.store import attempts, tasks
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.database import prepare
-from errand_scheduler.store.notices import Notice
+from errand_scheduler.store.notices import AttemptMoved, Notice, RunnerModeSet
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.reader_pool import open_reader
+from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer_thread import open_writer
 from errand_scheduler.watching.cursors import Cursors
 from errand_scheduler.watching.hub import Hub
@@ -58,6 +60,7 @@ class Office:
     sessions: RunnerSessions
     placer: Placer
     committed: asyncio.Event = field(default_factory=asyncio.Event)
+    notices: list[Notice] = field(default_factory=list)
 
     def arrives(self, *, slots: int) -> None:
         arrival = Arrival(runner_id=RUNNER, name="box", nonce="one", slots=slots, labels={"model-key": "yes"})
@@ -114,7 +117,10 @@ async def at_work(folder: Path, *, most_live: int) -> AsyncIterator[Office]:
     sessions = RunnerSessions(clock, ids, DURATIONS)
     committed = asyncio.Event()
 
+    told: list[Notice] = []
+
     def on_commit(notices: Sequence[Notice]) -> None:
+        told.extend(notices)
         announcer.announce(notices)
         committed.set()
 
@@ -163,7 +169,7 @@ async def at_work(folder: Path, *, most_live: int) -> AsyncIterator[Office]:
         )
         async with asyncio.TaskGroup() as group:
             running = group.create_task(placer.run())
-            yield Office(clock, ids, reader, writer, board, sessions, placer, committed)
+            yield Office(clock, ids, reader, writer, board, sessions, placer, committed, told)
             running.cancel()
 
 
@@ -260,3 +266,31 @@ async def test_a_task_that_was_stopped_meanwhile_is_not_offered(office: Office) 
     task = await office.reader.one(tasks.by_id(task_id))
     assert task is not None
     assert task.status is TaskStatus.CANCELLED
+
+
+async def test_once_a_cordon_is_answered_no_offer_exists_and_none_is_made(office: Office) -> None:
+    chance, offers, cordoned = random.Random(42), 0, False
+
+    async def set_mode(mode: RunnerMode) -> list[Attempt]:
+        """Somewhere amid what the placer does; what the runner has by the answer."""
+        for _ in range(chance.randrange(30)):
+            await asyncio.sleep(0)
+
+        def act(tx: Tx) -> list[Attempt]:
+            runners.set_mode(tx, RUNNER, mode, drain_s=None)
+            return tx.all(attempts.live_of_runner(RUNNER))
+
+        return await office.writer.write(act)
+
+    office.arrives(slots=1)
+    await office.create()
+    for _ in range(1000):
+        assert await set_mode(RunnerMode.CORDONED) == []
+        await set_mode(RunnerMode.ACTIVE)
+    for notice in office.notices:
+        if isinstance(notice, RunnerModeSet):
+            cordoned = notice.mode is RunnerMode.CORDONED
+        elif isinstance(notice, AttemptMoved) and notice.old_phase is None:
+            assert not cordoned, "of an offer and a cordon the one that is committed first comes first"
+            offers += 1
+    assert offers > 100

@@ -14,6 +14,7 @@ class Stopper(StrEnum):
 
     PERSON = "person"
     TIME = "time"
+    DRAIN = "drain"
 
 
 def _goes_on() -> Stopper | None:
@@ -58,6 +59,8 @@ class Running:
         cause = f"interrupted by the user after {after_s:.1f} s"
         if by is Stopper.TIME:
             cause = f"stopped after {after_s:.1f} s, as the time for this turn was over"
+        elif by is Stopper.DRAIN:
+            cause = f"stopped after {after_s:.1f} s, as its host is taken out of service"
         if self.call.name == "bash":
             printed = self._printed.text().rstrip() or "(no output)"
             return self._finished(f"{printed}\n[{cause}; it was killed with all that it had started]", after_s)

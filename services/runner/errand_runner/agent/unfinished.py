@@ -18,6 +18,7 @@ _WHY = {
     None: "the runner was interrupted while it came",
     Stopper.PERSON: "a person stopped the task while it came",
     Stopper.TIME: "the time for the turn was over while it came",
+    Stopper.DRAIN: "its host was taken out of service while it came",
 }
 
 

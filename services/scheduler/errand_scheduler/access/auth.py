@@ -59,6 +59,11 @@ class Authority:
         self._revocations += 1
         self._known = {key: known for key, known in self._known.items() if known.caller.family_id != family_id}
 
+    def revoke_runner(self, runner_id: str) -> None:
+        """Forget every credential of a runner."""
+        self._revocations += 1
+        self._known = {key: known for key, known in self._known.items() if known.caller.runner_id != runner_id}
+
     async def _look_up(self, token_hash: str) -> _Known | None:
         before = self._revocations
         known = await self._session(token_hash) or await self._service(token_hash)

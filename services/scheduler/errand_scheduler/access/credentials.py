@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from errand_common.credentials import hash_token, new_token, read_secret, write_secret
 from errand_common.ids import Ids
 from errand_common.service import StartError
@@ -14,6 +16,8 @@ from errand_scheduler.store.runners import Runner
 from errand_scheduler.store.service_tokens import ServiceToken
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Writer
+
+log = structlog.get_logger()
 
 _TOKEN_PREFIX = "esv"  # noqa: S105  what people recognise the token by
 
@@ -36,7 +40,7 @@ async def ensure(writer: Writer, ids: Ids, folder: DataFolder, *, runner_names: 
     """
     found = [
         _found(folder, "gateway", scopes="sessions:create"),
-        _found(folder, "operator", scopes="links:create fleet:admin"),
+        _found(folder, "operator", scopes="links:create fleet:read fleet:admin"),
         *(_found(folder, f"runners/{name}", scopes="dispatch", runner=name) for name in runner_names),
     ]
     await writer.write(lambda tx: _store(tx, found, ids))
@@ -87,6 +91,10 @@ def _store_token(tx: Tx, found: _Found, service_token_id: str, runner_id: str | 
         )
     if tx.one(service_tokens.by_hash(found.token_hash)) is None:
         if tx.one(service_tokens.revoked_name(found.token_hash)) is not None:
+            if found.runner is not None:
+                # What an operator revoked stays so, and no reason for all others to have no scheduler.
+                log.warning("runner_is_revoked", runner=found.runner, folder=f"credentials/{found.name}")
+                return
             raise StartError(
                 f"the token in credentials/{found.name} was revoked; delete that folder, start again, "
                 "and give the new token to whoever uses it"

@@ -8,7 +8,7 @@ from errand_scheduler.board import Board
 from errand_scheduler.placing.outlook import Outlook
 from errand_scheduler.placing.pending import Entry, wanted
 from errand_scheduler.placing.placer import Placer
-from errand_scheduler.placing.seats import NOT_CONNECTED, Labels, Seat, obstacle
+from errand_scheduler.placing.seats import NOT_CONNECTED, REVOKED, Labels, Seat, obstacle
 from errand_scheduler.store import pending, runners, tasks
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.runners import Runner
@@ -78,6 +78,8 @@ def _stands(task: Task) -> str:
 
 
 def _obstacle(runner: Runner, entry: Entry, outlook: Outlook) -> str:
+    if runner.revoked:
+        return REVOKED
     labels: Labels = wanted(entry.row)
     seat = next((seat for seat in outlook.seats if seat.runner_id == runner.runner_id), None)
     if seat is None:

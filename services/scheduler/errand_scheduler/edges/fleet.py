@@ -9,20 +9,36 @@ import structlog
 
 from errand.v1 import fleet_service_pb2 as pb
 from errand.v1.fleet_service_pb2_grpc import FleetServiceServicer
+from errand_scheduler.edges.runners import RunnersEdge
 from errand_scheduler.keeping.backups import Backups
 
 log = structlog.get_logger()
+Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class FleetEdge(FleetServiceServicer):
     """FleetService."""
 
-    def __init__(self, backups: Backups) -> None:
+    def __init__(self, backups: Backups, runners: RunnersEdge) -> None:
         self._backups = backups
+        self._runners = runners
 
-    async def Backup(
-        self, request: pb.BackupRequest, context: grpc.aio.ServicerContext[Any, Any]
-    ) -> AsyncIterator[pb.BackupResponse]:
+    async def ListRunners(self, request: pb.ListRunnersRequest, context: Context) -> pb.ListRunnersResponse:
+        return await self._runners.list()
+
+    async def GetRunner(self, request: pb.GetRunnerRequest, context: Context) -> pb.GetRunnerResponse:
+        return await self._runners.get(request)
+
+    async def SetRunnerMode(self, request: pb.SetRunnerModeRequest, context: Context) -> pb.SetRunnerModeResponse:
+        return await self._runners.set_mode(request)
+
+    async def RevokeRunner(self, request: pb.RevokeRunnerRequest, context: Context) -> pb.RevokeRunnerResponse:
+        return await self._runners.revoke(request)
+
+    async def RemoveRunner(self, request: pb.RemoveRunnerRequest, context: Context) -> pb.RemoveRunnerResponse:
+        return await self._runners.remove(request)
+
+    async def Backup(self, request: pb.BackupRequest, context: Context) -> AsyncIterator[pb.BackupResponse]:
         size_bytes = 0
         async with aclosing(self._backups.pieces()) as pieces:
             async for piece in pieces:

@@ -122,6 +122,8 @@ def ended_as(attempt: Attempt, reported: AttemptPhase) -> AttemptPhase:
     """The final phase of an attempt whose runner reports this one: what had it stopped comes first."""
     if attempt.stop_cause is StopCause.DEADLINE:
         return reported if reported is AttemptPhase.SUCCEEDED else AttemptPhase.TIMED_OUT
+    if attempt.stop_cause is StopCause.DRAIN:
+        return reported if reported is AttemptPhase.SUCCEEDED else AttemptPhase.CANCELLED
     if attempt.stop_cause is StopCause.PERSON and reported is AttemptPhase.PARKED:
         return AttemptPhase.CANCELLED
     return reported
@@ -147,6 +149,11 @@ def failed_early(old_phase: AttemptPhase | None, ended: Attempt) -> bool:
     return ended.failure_reason is FailureReason.START or (
         old_phase in BEFORE_WORK and ended.failure_reason in _MACHINERY
     )
+
+
+def drained(ended: Attempt) -> bool:
+    """Whether an attempt ended for no other reason than that its runner goes out of service."""
+    return ended.stop_cause is StopCause.DRAIN and ended.phase is AttemptPhase.CANCELLED
 
 
 @dataclass(frozen=True)
@@ -176,6 +183,8 @@ def after_end(task: Task, before: Attempt, ended: Attempt, left: Left) -> Next:
         return Next(TaskStatus.PENDING)
     if ended.stop_cause is StopCause.PERSON:
         return Next(TaskStatus.CANCELLED)
+    if drained(ended):
+        return Next(TaskStatus.PENDING)
     if failed_early(before.phase, ended):
         return _after_early_failure(task, ended, left)
     match ended.phase:

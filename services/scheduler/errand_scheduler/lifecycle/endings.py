@@ -7,11 +7,12 @@ from errand_scheduler.lifecycle.decisions import (
     Left,
     Next,
     after_end,
+    drained,
     ended_as,
     failure_of,
     without_inputs,
 )
-from errand_scheduler.lifecycle.moves import close_task, end_attempt, put_back, queue_task, task_of
+from errand_scheduler.lifecycle.moves import LOOKING, close_task, end_attempt, put_back, queue_task, task_of
 from errand_scheduler.lifecycle.revivals import stands_again, stood_of
 from errand_scheduler.store import attempts, inputs
 from errand_scheduler.store.attempts import Attempt, StopCause
@@ -20,6 +21,8 @@ from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
 
 STOPPED = "stopped"
+DRAINED = "its runner is taken out of service; it goes on elsewhere"
+"""Why an attempt is stopped that a drain did not leave the time for."""
 _NOT_BEGUN = "it could not begin"
 _POISONED = "it failed on one runner after the other before its work began, last so: {}"
 
@@ -51,14 +54,15 @@ def end_with(
     """The same for who has the attempt's task at hand; `told_all` where every event of the attempt is stored."""
     left = _left(tx, task, attempt)
     phase = ended_as(attempt, phase)
-    if attempt.stop_cause is StopCause.DEADLINE and phase is AttemptPhase.TIMED_OUT:
+    timed_out = attempt.stop_cause is StopCause.DEADLINE and phase is AttemptPhase.TIMED_OUT
+    if timed_out or drained(attempt._replace(phase=phase)):
         reason = attempt.reason
     failed = failure_of(attempt, phase, failure)
     ended = end_attempt(tx, attempt, phase, reason=reason, failure=failed, told_all=told_all)
     follows = after_end(task, attempt, ended, left)
     if follows.status is TaskStatus.PENDING and not follows.retry:
         revival = _revival(tx, task, ended, without_inputs(task, attempt, ended, left))
-        return queue_task(tx, task, durations, revival=revival)
+        return queue_task(tx, task, durations, reason=DRAINED if drained(ended) else LOOKING, revival=revival)
     return _move_on(tx, task, ended, follows, durations)
 
 

@@ -10,7 +10,7 @@ from errand_scheduler.lifecycle.decisions import ended_as, follows, next_fence, 
 from errand_scheduler.lifecycle.endings import end_with
 from errand_scheduler.lifecycle.finishes import note_finish
 from errand_scheduler.lifecycle.moves import begin_attempt, follow_attempt, later, move_attempt, run_task
-from errand_scheduler.store import attempts, carried, tasks
+from errand_scheduler.store import attempts, carried, runners, tasks
 from errand_scheduler.store.attempts import Attempt, StopCause
 from errand_scheduler.store.carried import Carried
 from errand_scheduler.store.tasks import Task
@@ -38,9 +38,10 @@ class AttemptEnd:
 
 
 def offer(tx: Tx, *, task_id: str, runner_id: str, attempt_id: str, durations: Durations) -> Attempt | None:
-    """Offer a pending task to a runner under a new fence; none if the task no longer waits."""
+    """Offer a pending task to a runner under a new fence; none if the task no longer waits, or the runner is not to be
+    offered anything: whoever took it out of service meanwhile was told that nothing follows."""
     task = tx.one(tasks.by_id(task_id))
-    if task is None or task.status is not TaskStatus.PENDING:
+    if task is None or task.status is not TaskStatus.PENDING or not tx.one(runners.takes_offers(runner_id)):
         return None
     before = tx.one(attempts.before(task_id))
     assert before is not None  # always one row

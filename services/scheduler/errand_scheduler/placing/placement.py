@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from errand_scheduler.placing.seats import Labels, Seat, obstacle
+from errand_scheduler.placing.seats import OUT_OF_SERVICE, Labels, Seat, obstacle
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +141,12 @@ class _Room:
 
 
 def waits_for_its_runner(needs: Needs, seats: Mapping[str, Seat]) -> bool:
-    """Whether there is a point in waiting for the runner with the workspace: it may be away, not unfit."""
+    """Whether there is a point in waiting for the runner with the workspace: it may be away, not unfit or out of
+    service."""
     if needs.only is None:
         return False
     seat = seats.get(needs.only)
-    return seat is None or seat.fits(needs.labels)
+    return seat is None or (seat.fits(needs.labels) and seat.condition not in OUT_OF_SERVICE)
 
 
 def preference(seat: Seat, task: Waiting) -> tuple[bool, bool, bool]:

@@ -27,6 +27,7 @@ class StopCause(StrEnum):
 
     PERSON = "person"
     DEADLINE = "deadline"
+    DRAIN = "drain"
 
 
 class Attempt(NamedTuple):

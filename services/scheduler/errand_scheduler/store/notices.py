@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from errand_common.clock import Instant
-from errand_common.values import AttemptPhase, FailureReason, TaskStatus
+from errand_common.values import AttemptPhase, FailureReason, RunnerMode, TaskStatus
 from errand_scheduler.store.attempts import Attempt
 
 if TYPE_CHECKING:
@@ -75,6 +75,24 @@ class TermsChanged:
 
 
 @dataclass(frozen=True)
+class RunnerModeSet:
+    """What is wanted of a runner changed, at the instant `set_at`; `drain_time`: when what it still has is stopped."""
+
+    runner_id: str
+    mode: RunnerMode
+    drain_time: int | None
+    set_at: Instant
+
+
+@dataclass(frozen=True)
+class RunnerRevoked:
+    """No credential of the runner is good any more; `removed` where it is off the list too."""
+
+    runner_id: str
+    removed: bool
+
+
+@dataclass(frozen=True)
 class SessionsEnded:
     """Every session of the family is over."""
 
@@ -96,6 +114,8 @@ Notice = (
     | AttemptMoved
     | InputsMoved
     | TermsChanged
+    | RunnerModeSet
+    | RunnerRevoked
     | SessionsEnded
     | CredentialBrought
 )

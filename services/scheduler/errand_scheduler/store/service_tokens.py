@@ -78,6 +78,14 @@ def revoke_others(tx: Tx, *, name: str, token_hash: str) -> None:
     )
 
 
+def revoke_runner(tx: Tx, runner_id: str) -> None:
+    """Revoke every token of that runner."""
+    tx.run(
+        "UPDATE service_tokens SET revoked_time = :now WHERE runner_id = :runner_id AND revoked_time IS NULL",
+        {"runner_id": runner_id, "now": tx.now_us},
+    )
+
+
 def revoke_runners_but(tx: Tx, names: Sequence[str]) -> None:
     """Revoke every runner's token but those of these names."""
     tx.run(
