@@ -8,7 +8,7 @@ from playwright.async_api import expect
 from errand.v1 import event_pb2 as pb
 from errand.v1 import task_pb2
 from errand_common.errors import Unavailable
-from errand_common.wire import duration
+from errand_common.wire import duration, timestamp
 from errand_runner.agent.allowance import Amounts, Prospect, Short, decide
 from errand_runner.agent.prices import Price
 from tests.e2e.scripted import TASK
@@ -211,3 +211,22 @@ async def test_a_project_gives_its_tasks_limits(inside, scripted):
 
     (sent,) = [call.request for call in scripted.scheduler.asked("UpdateProject")]
     assert sent.allowance == task_pb2.Allowance(requests=50, work_duration=duration(90.5))
+
+
+async def test_what_waits_for_the_day_is_not_raised_and_the_menu_says_what_is_left(inside, scripted):
+    page = await at_work(inside, scripted, cost_nanodollars=2 * DOLLAR)
+    words = "$19.00 of the $20.00 that all your tasks together may cost a day are spent."
+    scripted.wait(reason=task_pb2.WAIT_REASON_ALLOWANCE, summary=words, resume_duration=duration(3600.0))
+    await expect(page.get_by_role("article", name="Waiting")).to_contain_text(
+        f"money of a day: {words} It looks again:"
+    )
+    await expect(panel(page)).to_be_hidden()
+
+    end = timestamp(1_796_083_200_000_000)
+    limits = {"limit_nanodollars": 20 * DOLLAR, "spent_nanodollars": 19 * DOLLAR, "held_nanodollars": DOLLAR // 4}
+    scripted.scheduler.day = task_pb2.DayMoney(end_time=end, **limits)
+    await page.goto(f"{scripted.gateway.url}/#/")
+    await page.locator("details.account summary").click()
+    told_today = page.locator("details.account").get_by_role("status")
+    await expect(told_today).to_contain_text("Left today: $0.7500 of $20, with $19.00 spent and $0.2500 set aside")
+    await inside.fits()

@@ -1,5 +1,6 @@
 """What a task may spend is said by whoever creates it, else by its project, else by the scheduler's settings."""
 
+import time
 from pathlib import Path
 
 import grpc
@@ -87,6 +88,12 @@ async def test_attempts_are_told_to_draw_of_a_day_and_get_what_there_is(tmp_path
                     return await runner.stub.DrawMoney(request, metadata=runner.metadata)
 
                 assert await draw(1, 10**8) == dispatch.DrawMoneyResponse(granted_nanodollars=110_000_000)
+                me = await person.accounts.GetMe(accounts.GetMeRequest(), metadata=person.metadata)
+                day = me.day
+                assert (day.limit_nanodollars, day.spent_nanodollars) == (5 * 10**8, 0)
+                assert day.held_nanodollars == 110_000_000
+                assert day.end_time.ToSeconds() % DAY_S == 0
+                assert 0 < day.end_time.ToSeconds() - time.time() <= DAY_S
                 never = await draw(6 * 10**8, 10**9)
                 assert not never.HasField("resume_duration")
                 assert "may cost $0.6000" in never.reason

@@ -112,7 +112,7 @@ class Parts:
         )
         self._rights = self._make_rights()
         self._secrets = ProjectSecrets(reader=reader, vault=self._vault, admission=self._admission)
-        self._drawing = Drawing(writer, limit=settings.day_nanodollars, durations=self._durations)
+        self._drawing = Drawing(reader, writer, clock, limit=settings.day_nanodollars, durations=self._durations)
         self._placer = self._make_placer()
         self._sweeper = Sweeper(writer, self._board, self._sessions.modes, clock, self._durations)
         self._guard = CallGuard(self._authority, contract.scopes(), self._ids)
@@ -240,6 +240,7 @@ class Parts:
             rights=self._rights,
             secrets=SecretsEdge(reader=self._reader, writer=self._writer, ids=self._ids, secrets=self._secrets),
             github_url=self._settings.github_url,
+            drawing=self._drawing,
         )
 
     def _make_sign_ins(self) -> SignIns:

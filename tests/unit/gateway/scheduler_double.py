@@ -48,6 +48,7 @@ class SchedulerDouble:
         self.tool_calls: list[nouns.ToolCall] = []
         self.inputs: dict[str, nouns.Input] = {}
         self.blobs: dict[str, list[bytes]] = {}
+        self.day: nouns.DayMoney | None = None
         self.project_settings: dict[str, Any] = {}
         self.secrets: dict[str, accounts.ProjectSecret] = {}
         self.history = History()
@@ -153,7 +154,7 @@ class _Accounts(AccountServiceServicer):
 
     async def GetMe(self, request: accounts.GetMeRequest, context: Context) -> Any:
         token = self._double.user("GetMe", request, context)
-        return accounts.GetMeResponse(user=self._double.user_message(token))
+        return accounts.GetMeResponse(user=self._double.user_message(token), day=self._double.day)
 
     async def CreateProject(self, request: accounts.CreateProjectRequest, context: Context) -> Any:
         self._double.user("CreateProject", request, context)

@@ -27,6 +27,19 @@ async def test_me_is_the_owner_of_the_token(gateway: Running, scheduler: Schedul
     }
 
 
+async def test_what_is_left_of_the_day_is_told_with_it(gateway: Running, scheduler: SchedulerDouble) -> None:
+    scheduler.day = nouns.DayMoney(spent_nanodollars=2 * 10**9, end_time=timestamp(NOON_US))
+    async with gateway.client(scheduler.new_session()) as client:
+        answer = await client.get("/v1/me")
+
+    assert answer.json()["day"] == {
+        "limit_nanodollars": 0,
+        "spent_nanodollars": 2 * 10**9,
+        "held_nanodollars": 0,
+        "end_time": NOON,
+    }
+
+
 async def test_a_project_is_created_and_listed(gateway: Running, scheduler: SchedulerDouble) -> None:
     async with gateway.client(scheduler.new_session()) as client:
         created = await client.post("/v1/projects", json={"repository": "ada/engine"})

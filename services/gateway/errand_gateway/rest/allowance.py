@@ -37,6 +37,15 @@ class Allowance(BaseModel):
     work_duration: Seconds | None = Field(None, description="Seconds that runners have it; left out for no limit")
 
 
+class DayMoney(BaseModel):
+    """What all tasks of a person together may cost in a day (UTC), and did, in nano-dollars."""
+
+    limit_nanodollars: int = Field(description="0: no limit")
+    spent_nanodollars: int
+    held_nanodollars: int = Field(description="Set aside for what tasks at work may spend next; the rest comes back")
+    end_time: Annotated[str, Field(description="RFC 3339, UTC", json_schema_extra={"format": "date-time"})]
+
+
 class Spent(BaseModel):
     """What a task spent of its allowance."""
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, JsonValue
 
-from errand_gateway.rest.allowance import Allowance, Spent
+from errand_gateway.rest.allowance import Allowance, DayMoney, Spent
 from errand_gateway.rest.finish_models import Check, DiffStat, FinishCard, Seconds, Usage
 
 Instant = Annotated[str, Field(description="RFC 3339, UTC", json_schema_extra={"format": "date-time"})]
@@ -177,6 +177,7 @@ class GetMeResponse(BaseModel):
     """Who is calling."""
 
     user: User
+    day: DayMoney | None = None
 
 
 class CreateProjectResponse(BaseModel):

@@ -17,6 +17,7 @@ from errand_scheduler.access.callers import person
 from errand_scheduler.access.other_hosts import OtherHosts
 from errand_scheduler.access.rights import PushRights
 from errand_scheduler.access.user_tokens import UserTokens
+from errand_scheduler.edges.drawing import Drawing
 from errand_scheduler.edges.egress import allow_host, list_presets
 from errand_scheduler.edges.git_credentials import GitCredentials
 from errand_scheduler.edges.project_settings import update_project
@@ -58,6 +59,7 @@ class AccountEdge(AccountServiceServicer):
         rights: PushRights,
         secrets: SecretsEdge,
         github_url: str,
+        drawing: Drawing,
     ) -> None:
         self._reader = reader
         self._writer = writer
@@ -70,6 +72,7 @@ class AccountEdge(AccountServiceServicer):
         self._rights = rights
         self._secrets = secrets
         self._github_url = github_url
+        self._drawing = drawing
 
     async def CompleteSignIn(self, request: pb.CompleteSignInRequest, context: Context) -> pb.CompleteSignInResponse:
         return await self._sign_ins.complete(request)
@@ -101,7 +104,7 @@ class AccountEdge(AccountServiceServicer):
     async def GetMe(self, request: pb.GetMeRequest, context: Context) -> pb.GetMeResponse:
         user = await self._reader.one(users.by_id(person().user_id))
         assert user is not None  # sessions refer to users
-        return pb.GetMeResponse(user=wire.user(user))
+        return pb.GetMeResponse(user=wire.user(user), day=await self._drawing.day(user.user_id))
 
     async def CreateProject(self, request: pb.CreateProjectRequest, context: Context) -> pb.CreateProjectResponse:
         user_id = person().user_id

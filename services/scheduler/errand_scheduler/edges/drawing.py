@@ -3,11 +3,15 @@
 import structlog
 
 from errand.v1 import dispatch_service_pb2 as pb
+from errand.v1 import task_pb2
+from errand_common.clock import Clock
 from errand_common.errors import ErrandError, Invalid
-from errand_common.wire import duration
+from errand_common.wire import duration, timestamp
 from errand_scheduler.durations import Durations
 from errand_scheduler.lifecycle import money
 from errand_scheduler.lifecycle.turns import Holder
+from errand_scheduler.store.money import day_at, day_of
+from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.writer import Writer
 
 log = structlog.get_logger()
@@ -18,13 +22,26 @@ _MOST_NANODOLLARS = 10**16
 class Drawing:
     """Within `limit` nano-dollars for all tasks of a person in a day; 0: any amount."""
 
-    def __init__(self, writer: Writer, *, limit: int, durations: Durations) -> None:
-        self._writer, self._limit, self._durations = writer, limit, durations
+    def __init__(self, reader: Reader, writer: Writer, clock: Clock, *, limit: int, durations: Durations) -> None:
+        self._reader, self._writer, self._clock = reader, writer, clock
+        self._limit, self._durations = limit, durations
 
     @property
     def limited(self) -> bool:
         """Whether attempts have to draw."""
         return bool(self._limit)
+
+    async def day(self, user_id: str) -> task_pb2.DayMoney:
+        """How much of a person's day is left."""
+        now_us = self._clock.now_us()
+        found = await self._reader.one(day_of(user_id, day=day_at(now_us)))
+        assert found is not None  # always one row
+        return task_pb2.DayMoney(
+            limit_nanodollars=self._limit,
+            spent_nanodollars=found.spent,
+            held_nanodollars=found.held,
+            end_time=timestamp(money.day_end(now_us)),
+        )
 
     async def go_on(self) -> None:
         """At a start: the limit may be another than when tasks began to wait for it. Those that this does not reach

@@ -1,6 +1,6 @@
 /** What a task may spend and spent, limit by limit, in a person's units. */
 
-import { count, money } from "./format.js";
+import { count, moment, money } from "./format.js";
 
 const MONEY = /^\$?\s*\d+([.,]\d{1,2})?$/;
 const WHOLE = /^\d+$/;
@@ -76,6 +76,21 @@ export function valueOf({ unit }, amount) {
 /** All limits of an allowance: "$4, 50 requests". */
 export function allowanceWords(allowance) {
     return limitsOf(allowance).map(({ field, unit, units }) => units(allowance[field] / unit)).join(", ") || "no limit";
+}
+
+/** What is left of a person's day: "Left today: $12 of $20, until 1:00". */
+export function dayWords(day) {
+    if (!day) {
+        return "";
+    }
+    const { limit_nanodollars: most, spent_nanodollars: spent, held_nanodollars: held, end_time: end } = day;
+    const until = `the day ends ${moment(Date.parse(end))}`;
+    if (!most) {
+        return `Spent today: ${money(spent)}; ${until}.`;
+    }
+    const left = Math.max(most - spent - held, 0);
+    const aside = held ? ` and ${money(held)} set aside for tasks at work` : "";
+    return `Left today: ${money(left)} of ${dollars(most / NANODOLLARS)}, with ${money(spent)} spent${aside}; ${until}.`;
 }
 
 function dollars(amount) {

@@ -46,7 +46,7 @@ export class Raise {
     /** Draw it for a task that stands so. */
     draw(status, task, story) {
         const allowance = story.allowance ?? task.allowance;
-        const waits = status === "waiting" && story.wait?.reason === "allowance";
+        const waits = status === "waiting" && story.wait?.reason === "allowance" && story.wait.resumes === null;
         const limits = limitsOf(allowance);
         this.node.hidden = limits.length === 0 || !(waits || (story.allowanceLow && ["running", "waiting"].includes(status)));
         if (this.node.hidden) {

@@ -97,7 +97,12 @@ function quota({ text, isOpen, resumes }) {
     return [element("p", {}, `${title}: ${ended(text)}${until}`)];
 }
 
-function allowance({ text, isOpen }) {
+function allowance({ text, isOpen, resumes }) {
+    if (resumes !== null) {
+        const again = isOpen ? ` It looks again: ${moment(resumes)}.` : "";
+        const title = isOpen ? "Waiting for money of a day" : "It waited for money of a day";
+        return [element("p", {}, `${title}: ${ended(text)}${again}`)];
+    }
     // A runner's own words say what to do.
     const then = isOpen && !text.includes("Raise the task's allowance") ? " Raise it, then send the task on." : "";
     const title = isOpen ? "The allowance is spent" : "The allowance was spent";
