@@ -19,6 +19,8 @@ from tests.sim.clock import START_US
 from tests.sim.store import Connection
 
 USERS, RUNNERS = 2, 4
+OPERATOR = "operator"
+"""Whose credential is called so, too."""
 _FOR_EVER = 2**62
 
 
@@ -59,6 +61,15 @@ def _template() -> bytes:
     meta.insert(tx, Meta(epoch="e0", generation=0))
     for number in range(USERS):
         _add_person(tx, number)
+    service_tokens.insert(
+        tx,
+        ServiceToken(
+            service_token_id=f"stk_{RUNNERS:026d}",
+            name=OPERATOR,
+            token_hash=hash_token(OPERATOR),
+            scopes="fleet:read fleet:admin",
+        ),
+    )
     for number in range(RUNNERS):
         runners.insert(tx, Runner(runner_id=runner_id(number), name=f"runner{number}"))
         service_tokens.insert(

@@ -36,6 +36,9 @@ class Kind(StrEnum):
     DISK_BROKEN = "disk broken"
     READS_FAIL = "reads fail"
     LOG_DAMAGED = "runner's log damaged"
+    CORDON = "cordon"
+    DRAIN = "drain"
+    UNCORDON = "uncordon"
     BLUNDER = "blunder"
     CREATE = "create"
     FOLLOW_UP = "follow up"
@@ -67,6 +70,9 @@ OF_PEOPLE = frozenset(
     )
 )
 """What people do."""
+
+OF_OPERATORS = frozenset((Kind.CORDON, Kind.DRAIN, Kind.UNCORDON))
+"""What operators do."""
 
 
 @dataclass(frozen=True)

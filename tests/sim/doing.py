@@ -3,9 +3,16 @@
 import errno
 from collections.abc import Callable
 
-from tests.sim.deeds import OF_PEOPLE, Deed, Kind
+from errand.v1 import runner_pb2
+from tests.sim.deeds import OF_OPERATORS, OF_PEOPLE, Deed, Kind
 from tests.sim.settling import Settling
 from tests.sim.store import CrashAt
+
+_MODES = {
+    Kind.CORDON: runner_pb2.RUNNER_MODE_CORDONED,
+    Kind.DRAIN: runner_pb2.RUNNER_MODE_DRAINING,
+    Kind.UNCORDON: runner_pb2.RUNNER_MODE_ACTIVE,
+}
 
 
 class Doing(Settling):
@@ -15,6 +22,8 @@ class Doing(Settling):
         self.trace.note(f"deed: {deed.kind} {deed.who} {deed.number} {deed.for_s:.1f}")
         if deed.kind in OF_PEOPLE:
             self._ask(deed)
+        elif deed.kind in OF_OPERATORS:
+            self._operate(deed)
         elif (to_scheduler := self._to_scheduler().get(deed.kind)) is not None:
             to_scheduler(deed)
         else:
@@ -41,6 +50,12 @@ class Doing(Settling):
             case _:
                 work = person.look(deed.number)
         self._spawn(person, work)
+
+    def _operate(self, deed: Deed) -> None:
+        """A drain's deadline is in `for_s`; below 0 it has none."""
+        drain_s = deed.for_s if deed.kind is Kind.DRAIN and deed.for_s >= 0 else None
+        self._spawn(self.operator, self.operator.set_mode(deed.who, _MODES[deed.kind], drain_s=drain_s))
+        self._spawn(self.operator, self.operator.look())
 
     def _to_scheduler(self) -> dict[Kind, Callable[[Deed], None]]:
         return {

@@ -7,6 +7,7 @@ from tests.sim.deeds import Deed, Kind, Plan
 from tests.sim.network import Weather
 from tests.sim.temper import Temper
 from tests.sim.troubles import TROUBLES
+from tests.sim.troubles.fleet import out_of_service
 from tests.sim.troubles.meanwhile import meanwhile
 
 
@@ -41,6 +42,9 @@ def plan(chance: random.Random) -> Plan:
         trouble(result, chance)
     if chance.random() < 0.3:
         meanwhile(result, chance)
+    # Last, and no trouble among troubles: the schedules without it stay what they were.
+    if chance.random() < 0.15:
+        out_of_service(result, chance)
     result.deeds.sort(key=lambda deed: deed.at_s)
     return result
 

@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.sim.breach import Breach
+from tests.sim.deeds import OF_OPERATORS
 from tests.sim.faults import Faults
 from tests.sim.scheduler_host import BEAT_S
 
@@ -39,6 +40,8 @@ class Settling(Faults):
             self._start_scheduler()
         for person in self.people:
             self._heal(person.link)
+        if any(deed.kind in OF_OPERATORS for deed in self.plan.deeds):
+            self.operator.process.spawn(self.operator.keep_all_at_work(self.plan.runners))
 
     async def _settle(self) -> None:
         until_s = self.loop.time() + _CALM_BEATS * BEAT_S

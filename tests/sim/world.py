@@ -12,10 +12,12 @@ from tests.sim.breach import Breach
 from tests.sim.database import USERS, runner_id
 from tests.sim.deeds import Plan
 from tests.sim.disk import Disks
+from tests.sim.invariants import modes
 from tests.sim.invariants.invariants import Invariants
 from tests.sim.invariants.sessions import SessionsSeen
 from tests.sim.loop import VirtualLoop
 from tests.sim.network import Network
+from tests.sim.operators import Operator
 from tests.sim.outside import Outside
 from tests.sim.people import Person
 from tests.sim.plan import plan
@@ -73,6 +75,8 @@ class World:
         ledger = self.invariants.ledger
         self.outside = Outside(self.invariants.told.standing, self.trace.note, self._broke, ledger.spoiled.add)
         self.runners = [self._runner(number) for number in range(self.plan.runners)]
+        # Not a branch: schedules without an operator stay what they were.
+        self.operator = Operator(self.network, random.Random(f"operator {seed}"))
         self.people = [
             Person(number, self.network, self._branch(), self.invariants, slow_s=self.plan.watchers_slow_s)
             for number in range(USERS)
@@ -136,8 +140,8 @@ class World:
     def _slots(self, runner: str) -> int:
         return next(self.plan.slots[number] for number in range(4) if runner_id(number) == runner)
 
-    def _spawn(self, person: Person, work: Any) -> None:
-        task = person.process.spawn(work)
+    def _spawn(self, who: Person | Operator, work: Any) -> None:
+        task = who.process.spawn(work)
         task.add_done_callback(self._done)
         self.doing.append(task)
 
@@ -183,10 +187,11 @@ class World:
         if self.invariants.ledger.cloned or self.scheduler.connection.full:
             return {}
         used = Counter(row[2] for row in self.invariants.ledger.live())
+        at_work = modes.at_work(self.invariants.ledger)
         found = {}
         for number in range(self.plan.runners):
             name, held = f"runner{number}", runner_id(number)
-            if name in self.ready_s and used[held] < self.plan.slots[number]:
+            if name in self.ready_s and held in at_work and used[held] < self.plan.slots[number]:
                 found[held] = self.ready_s[name]
         return found
 

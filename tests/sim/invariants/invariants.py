@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from tests.sim.breach import Breach
-from tests.sim.invariants import attempts, cards, events, lateness, restoring, tasks
+from tests.sim.invariants import attempts, cards, events, lateness, modes, restoring, tasks
 from tests.sim.invariants.follower import Follower
 from tests.sim.invariants.ledger import ATTEMPTS, TASKS, Ledger, Row
 from tests.sim.invariants.promises import Promises
@@ -88,6 +88,7 @@ class Invariants:
         tasks.check_stops(ledger, stops, rows, now, new)
         cards.check(ledger, rows, new)
         attempts.check(ledger, rows, self.promises)
+        modes.check(ledger)
         tasks.check(ledger, now, rows, new)
         self.promises.look(rows, stops)
         restoring.check_names(ledger)
