@@ -9,8 +9,9 @@ from google.protobuf.descriptor import MethodDescriptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from errand.v1 import account_service_pb2
-from errand_common import contract, rpc
+from errand.v1 import account_service_pb2, fleet_service_pb2
+from errand.v1.fleet_service_pb2_grpc import FleetServiceStub
+from errand_common import contract, join_token, rpc
 from errand_common.errors import Unauthenticated, from_rpc_error
 from tests.integration.scheduling import DEADLINE_S, Person, Stack
 
@@ -48,6 +49,14 @@ async def code_of(stack: Stack, path: str, method: MethodDescriptor, token: str 
     return grpc.StatusCode.OK
 
 
+async def join_secret(running: Stack) -> str:
+    """The credential of a host that is to join."""
+    request = fleet_service_pb2.CreateJoinTokenRequest(scheduler="errand.test:7443")
+    operator = rpc.bearer(running.operator_token)
+    made = await FleetServiceStub(running.channel).CreateJoinToken(request, metadata=operator, timeout=DEADLINE_S)
+    return join_token.read(made.token).secret
+
+
 async def test_every_method_asks_for_its_scope(running: Stack) -> None:
     person = await running.sign_in()
     holders = {
@@ -56,6 +65,7 @@ async def test_every_method_asks_for_its_scope(running: Stack) -> None:
         "fleet:read": running.operator_token,
         "fleet:admin": running.operator_token,
         "dispatch": running.runner_token,
+        "join": await join_secret(running),
         "tasks:read": person.access_token,
         "tasks:write": person.access_token,
         "account:read": person.access_token,

@@ -11,11 +11,13 @@ from google.protobuf.message import Message
 
 from errand.v1 import account_service_pb2 as accounts
 from errand.v1 import dispatch_service_pb2 as dispatch
+from errand.v1 import enrolment_service_pb2 as enrolment
 from errand.v1 import fleet_service_pb2 as fleet
 from errand.v1 import runner_pb2, task_pb2
 from errand.v1 import task_service_pb2 as tasks
+from errand.v1.enrolment_service_pb2_grpc import EnrolmentServiceStub
 from errand.v1.fleet_service_pb2_grpc import FleetServiceStub
-from errand_common import contract, rpc
+from errand_common import contract, join_token, rpc
 from errand_common.errors import from_rpc_error
 from tests.integration.scheduling import (
     GIT_HOST,
@@ -33,9 +35,10 @@ NOT_REPEATABLE = {
     "CompleteSignIn": "each is a session of its own",
     "CreateSignInLink": "each is a link of its own",
     "RedeemSignInLink": "a second use is refused, by contract",
+    "CheckJoinToken": "it tells the time",
     "RefreshSession": "a second use ends the family, by contract",
     "EndSession": "the second is refused: its session is over",
-    "RemoveRunner": "the runner here is one of the settings', which stays; see test_scheduler_fleet",
+    "CreateJoinToken": "each is a token of its own",
 }
 NOTES = {"audit_log": "who asked for what", "sqlite_sequence": "its numbers"}
 CLOCKS = {("runners", "session_time")}  # when a runner was last here
@@ -84,6 +87,7 @@ async def test_a_repeated_call_changes_nothing_and_answers_the_same(running: Sta
     for each in (await person.tasks.ListTasks(tasks.ListTasksRequest(), metadata=person.metadata)).tasks:
         # What waits would be told anew why, whenever the runner changes.
         await person.stop(each.task_id)
+    await as_a_new_host(running, twice)
     await as_an_operator(running, twice)
     over = stored(running)
     for name in done.keys() - of_runners:
@@ -227,6 +231,23 @@ async def as_a_writer(person: Person, item: task_pb2.Input, twice: Twice) -> Non
     await twice("PromoteInput", lambda: ask.PromoteInput(promote, metadata=metadata))
     remove = tasks.RemoveInputRequest(input_id=item.input_id)
     await twice("RemoveInput", lambda: ask.RemoveInput(remove, metadata=metadata))
+
+
+async def as_a_new_host(running: Stack, twice: Twice) -> None:
+    stub, operator = FleetServiceStub(running.channel), rpc.bearer(running.operator_token)
+    make = fleet.CreateJoinTokenRequest(scheduler="errand.test:7443")
+    tokens = [join_token.read((await stub.CreateJoinToken(make, metadata=operator)).token) for _ in range(2)]
+    listed = await twice(
+        "ListJoinTokens", lambda: stub.ListJoinTokens(fleet.ListJoinTokensRequest(), metadata=operator)
+    )
+    assert isinstance(listed, fleet.ListJoinTokensResponse)
+    revoke = fleet.RevokeJoinTokenRequest(join_token_id=listed.join_tokens[0].join_token_id)
+    await twice("RevokeJoinToken", lambda: stub.RevokeJoinToken(revoke, metadata=operator))
+    host, host_metadata = EnrolmentServiceStub(running.channel), rpc.bearer(tokens[0].secret)
+    join = enrolment.JoinRequest(request_id="r", name="box")
+    await twice("Join", lambda: host.Join(join, metadata=host_metadata))
+    remove = fleet.RemoveRunnerRequest(request_id="d", runner="box")
+    await twice("RemoveRunner", lambda: stub.RemoveRunner(remove, metadata=operator))
 
 
 async def as_an_operator(running: Stack, twice: Twice) -> None:

@@ -4,9 +4,16 @@ from functools import cache
 
 from google.protobuf.descriptor import ServiceDescriptor
 
-from errand.v1 import account_service_pb2, dispatch_service_pb2, fleet_service_pb2, options_pb2, task_service_pb2
+from errand.v1 import (
+    account_service_pb2,
+    dispatch_service_pb2,
+    enrolment_service_pb2,
+    fleet_service_pb2,
+    options_pb2,
+    task_service_pb2,
+)
 
-_FILES = (task_service_pb2, account_service_pb2, dispatch_service_pb2, fleet_service_pb2)
+_FILES = (task_service_pb2, account_service_pb2, dispatch_service_pb2, enrolment_service_pb2, fleet_service_pb2)
 
 
 def services() -> list[ServiceDescriptor]:

@@ -35,6 +35,7 @@ from errand_scheduler.edges.drawing import Drawing
 from errand_scheduler.edges.events import EventsIn
 from errand_scheduler.edges.explain import Explanations
 from errand_scheduler.edges.fleet import FleetEdge
+from errand_scheduler.edges.join_tokens import JoinTokensEdge
 from errand_scheduler.edges.pull_request import PullRequests
 from errand_scheduler.edges.runners import RunnersEdge
 from errand_scheduler.edges.secrets_of_projects import SecretsEdge
@@ -314,5 +315,12 @@ class Parts:
                 board=self._board,
                 sessions=self._sessions,
                 of_settings=self._settings.runners,
+            ),
+            JoinTokensEdge(
+                reader=self._reader,
+                writer=self._writer,
+                ids=self._ids,
+                clock=self._clock,
+                ca=DataFolder(self._settings.data).ca,
             ),
         )

@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection
 
 from errand.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 from errand.v1.dispatch_service_pb2_grpc import add_DispatchServiceServicer_to_server
+from errand.v1.enrolment_service_pb2_grpc import add_EnrolmentServiceServicer_to_server
 from errand.v1.fleet_service_pb2_grpc import add_FleetServiceServicer_to_server
 from errand.v1.task_service_pb2_grpc import add_TaskServiceServicer_to_server
 from errand_common import contract, disk, rpc
@@ -24,6 +25,7 @@ from errand_scheduler import first_start, tls
 from errand_scheduler.access import credentials, single_user
 from errand_scheduler.announcer import Announcer
 from errand_scheduler.config import SchedulerSettings
+from errand_scheduler.edges.enrolment import EnrolmentEdge
 from errand_scheduler.edges.stream import SEND_S, SendLimit
 from errand_scheduler.folder import DataFolder, locked
 from errand_scheduler.git_hosts import open_git_hosts
@@ -96,6 +98,9 @@ class Scheduler(Parts):
         add_TaskServiceServicer_to_server(self._make_task_edge(), server)
         add_AccountServiceServicer_to_server(self._make_account_edge(), server)
         add_DispatchServiceServicer_to_server(self._make_dispatch_edge(), server)
+        add_EnrolmentServiceServicer_to_server(
+            EnrolmentEdge(reader=self._reader, writer=self._writer, ids=self._ids, clock=self._clock), server
+        )
         add_FleetServiceServicer_to_server(self._make_fleet_edge(), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection([*_SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME], server)

@@ -105,6 +105,7 @@ def test_everything_of_an_older_release_is_there_afterwards(tmp_path: Path, vers
             "draws",
             "git_credentials",
             "installation_tokens",
+            "join_tokens",
             "judgements",
             "project_secrets",
             "spending",

@@ -16,7 +16,7 @@ from errand_common.errors import Denied, Unauthenticated
 from errand_common.ids import Ids
 from errand_scheduler.access.admission import Admission
 from errand_scheduler.access.callers import PERSON_SCOPES, Caller, bind
-from errand_scheduler.store import service_tokens, sessions, users
+from errand_scheduler.store import join_tokens, service_tokens, sessions, users
 from errand_scheduler.store.reader import Reader
 
 OPEN = frozenset({"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
@@ -66,7 +66,7 @@ class Authority:
 
     async def _look_up(self, token_hash: str) -> _Known | None:
         before = self._revocations
-        known = await self._session(token_hash) or await self._service(token_hash)
+        known = await self._session(token_hash) or await self._service(token_hash) or await self._host(token_hash)
         # A revocation during the look-up may concern this very session: then do not remember what was read.
         if known is not None and before == self._revocations:
             if len(self._known) >= _CACHED:
@@ -90,6 +90,13 @@ class Authority:
             return None
         caller = Caller(name=token.name, scopes=frozenset(token.scopes.split()), runner_id=token.runner_id)
         return _Known(caller=caller, expire_time=_FOR_EVER)
+
+    async def _host(self, token_hash: str) -> _Known | None:
+        """One that is to become a runner. Its join token may be used or expired: joining says so, in words."""
+        token = await self._reader.one(join_tokens.by_hash(token_hash))
+        if token is None:
+            return None
+        return _Known(Caller(name=token.join_token_id, scopes=frozenset({"join"})), expire_time=_FOR_EVER)
 
 
 class CallGuard:

@@ -20,6 +20,7 @@ from errand_scheduler.lifecycle.turns import Holder
 from errand_scheduler.runners import Arrival, RunnerSessions
 from errand_scheduler.store import runners
 from errand_scheduler.store.reader import Reader
+from errand_scheduler.store.runners import Runner
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Writer
 from errand_scheduler.takeovers import Quarantine
@@ -45,7 +46,7 @@ class Arrivals:
 
     async def open(self, runner_id: str, request: pb.OpenSessionRequest) -> pb.OpenSessionResponse:
         """The session, with a verdict on each attempt held. Raises Invalid, and Exhausted RUNNER_QUARANTINED."""
-        arrival = _arrival(runner_id, await self._name(runner_id), request)
+        arrival = _arrival(await self._runner(runner_id), request)
         claims = [self._claim(runner_id, arrival.nonce, each) for each in request.held_attempts]
         if quarantine := self._sessions.judge(runner_id, arrival.nonce):
             raise await self._refused(arrival, quarantine)
@@ -87,11 +88,11 @@ class Arrivals:
         overtaken = self._sessions.tellers.another(held.attempt.attempt_id, nonce)
         return Claim(incoming.holder(held.attempt, runner_id), held.last_sequence, overtaken=overtaken)
 
-    async def _name(self, runner_id: str) -> str:
+    async def _runner(self, runner_id: str) -> Runner:
         runner = await self._reader.one(runners.by_id(runner_id))
         if runner is None:
             raise NotFound(f"there is no runner {runner_id}")
-        return runner.name
+        return runner
 
     async def _refused(self, arrival: Arrival, quarantine: Quarantine) -> Exhausted:
         """Both processes are told: the one that goes on keeps its attempts, yet neither gets more."""
@@ -111,7 +112,7 @@ class Arrivals:
                 self._board.renew(claim.holder)
 
 
-def _arrival(runner_id: str, name: str, request: pb.OpenSessionRequest) -> Arrival:
+def _arrival(runner: Runner, request: pb.OpenSessionRequest) -> Arrival:
     if not 1 <= len(request.nonce) <= _NONCE_LETTERS:
         raise Invalid(
             f"nonce has {len(request.nonce)} characters; make one of 1 to {_NONCE_LETTERS} for each process start"
@@ -121,7 +122,8 @@ def _arrival(runner_id: str, name: str, request: pb.OpenSessionRequest) -> Arriv
     if len(request.held_attempts) > _HELD:
         raise Invalid(f"{len(request.held_attempts)} attempts are held; the most is {_HELD}")
     try:
-        found = labels.check(request.labels)
+        # What it was given when it joined is not its to say.
+        found = labels.check({**labels.check(request.labels), **runner.given_labels})
     except ValueError as exc:
         raise Invalid(str(exc)) from exc
-    return Arrival(runner_id=runner_id, name=name, nonce=request.nonce, slots=request.slots, labels=found)
+    return Arrival(runner_id=runner.runner_id, name=runner.name, nonce=request.nonce, slots=request.slots, labels=found)

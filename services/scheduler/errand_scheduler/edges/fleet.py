@@ -9,6 +9,7 @@ import structlog
 
 from errand.v1 import fleet_service_pb2 as pb
 from errand.v1.fleet_service_pb2_grpc import FleetServiceServicer
+from errand_scheduler.edges.join_tokens import JoinTokensEdge
 from errand_scheduler.edges.runners import RunnersEdge
 from errand_scheduler.keeping.backups import Backups
 
@@ -19,9 +20,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class FleetEdge(FleetServiceServicer):
     """FleetService."""
 
-    def __init__(self, backups: Backups, runners: RunnersEdge) -> None:
+    def __init__(self, backups: Backups, runners: RunnersEdge, join_tokens: JoinTokensEdge) -> None:
         self._backups = backups
         self._runners = runners
+        self._join_tokens = join_tokens
 
     async def ListRunners(self, request: pb.ListRunnersRequest, context: Context) -> pb.ListRunnersResponse:
         return await self._runners.list()
@@ -37,6 +39,15 @@ class FleetEdge(FleetServiceServicer):
 
     async def RemoveRunner(self, request: pb.RemoveRunnerRequest, context: Context) -> pb.RemoveRunnerResponse:
         return await self._runners.remove(request)
+
+    async def CreateJoinToken(self, request: pb.CreateJoinTokenRequest, context: Context) -> pb.CreateJoinTokenResponse:
+        return await self._join_tokens.create(request)
+
+    async def ListJoinTokens(self, request: pb.ListJoinTokensRequest, context: Context) -> pb.ListJoinTokensResponse:
+        return await self._join_tokens.list()
+
+    async def RevokeJoinToken(self, request: pb.RevokeJoinTokenRequest, context: Context) -> pb.RevokeJoinTokenResponse:
+        return await self._join_tokens.revoke(request)
 
     async def Backup(self, request: pb.BackupRequest, context: Context) -> AsyncIterator[pb.BackupResponse]:
         size_bytes = 0

@@ -14,7 +14,7 @@ from errand_common.tasks import to_the_end
 from errand_scheduler.durations import Durations
 from errand_scheduler.keeping.backups import Backups
 from errand_scheduler.keeping.blob_sweep import BlobSweep
-from errand_scheduler.store import blobs, retention
+from errand_scheduler.store import blobs, join_tokens, retention
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Writer
@@ -83,6 +83,7 @@ class Retention:
             await self._drop(retention.drop_audit, self._days)
         await self._drop(retention.drop_idempotency_keys, _DAYS_OF_KEYS)
         await self._drop(retention.drop_sessions, _DAYS_OF_KEYS)
+        await self._drop(join_tokens.drop_old, _DAYS_OF_KEYS)
         # A backup that is under way reads every file that a row named when it began.
         if not self._backups.under_way:
             await self._drop_blobs()

@@ -11,7 +11,7 @@ from errand_scheduler.store.transaction import Tx
 
 _SELECT = """
     SELECT runner_id, name, version, labels, mode, mode_time, drain_time, quarantined_time, session_time, created_time,
-        removed_time, NOT EXISTS (
+        removed_time, given_labels, NOT EXISTS (
             SELECT 1 FROM service_tokens
             WHERE service_tokens.runner_id = runners.runner_id AND revoked_time IS NULL
         ) AS revoked
@@ -22,7 +22,8 @@ _SELECT = """
 @dataclass(frozen=True)
 class Runner:
     """A runner host. `quarantined_time`: when two processes were last found to act as it. `drain_time`: when what it
-    still has is stopped, of a mode that was set at `mode_time`. `revoked`: no credential of it is good."""
+    still has is stopped, of a mode that was set at `mode_time`. `revoked`: no credential of it is good. It has its
+    `given_labels` whatever it says."""
 
     runner_id: str
     name: str
@@ -36,6 +37,7 @@ class Runner:
     created_time: int | None = None
     removed: bool = False
     revoked: bool = False
+    given_labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def every() -> Query[Runner]:
@@ -81,8 +83,16 @@ def nonce(runner_id: str) -> Query[str]:
 def insert(tx: Tx, runner: Runner) -> None:
     """Store a new runner."""
     tx.run(
-        "INSERT INTO runners (runner_id, name, version, created_time) VALUES (:runner_id, :name, '', :now)",
-        {"runner_id": runner.runner_id, "name": runner.name, "now": tx.now_us},
+        """
+        INSERT INTO runners (runner_id, name, version, labels, given_labels, created_time)
+        VALUES (:runner_id, :name, '', :given_labels, :given_labels, :now)
+        """,
+        {
+            "runner_id": runner.runner_id,
+            "name": runner.name,
+            "given_labels": json.dumps(dict(runner.given_labels), sort_keys=True),
+            "now": tx.now_us,
+        },
     )
 
 
@@ -145,4 +155,5 @@ def _runner(row: sqlite3.Row) -> Runner:
         created_time=row["created_time"],
         removed=row["removed_time"] is not None,
         revoked=bool(row["revoked"]),
+        given_labels=json.loads(row["given_labels"]),
     )

@@ -87,11 +87,12 @@ def revoke_runner(tx: Tx, runner_id: str) -> None:
 
 
 def revoke_runners_but(tx: Tx, names: Sequence[str]) -> None:
-    """Revoke every runner's token but those of these names."""
+    """Revoke the token of every runner of the settings but those of these names. Runners that joined are not theirs."""
     tx.run(
         """
         UPDATE service_tokens SET revoked_time = :now
-        WHERE runner_id IS NOT NULL AND revoked_time IS NULL AND name NOT IN (SELECT value FROM json_each(:names))
+        WHERE runner_id IS NOT NULL AND name GLOB 'runners/*' AND revoked_time IS NULL
+            AND name NOT IN (SELECT value FROM json_each(:names))
         """,
         {"names": json.dumps(list(names)), "now": tx.now_us},
     )
