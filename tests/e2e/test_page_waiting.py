@@ -199,6 +199,26 @@ async def test_what_failed_or_was_stopped_is_tried_again_with_one_tap(page, insi
     assert len(scripted.scheduler.asked("RetryTask")) == 2
 
 
+async def test_an_address_in_the_words_of_a_failure_is_a_link_and_no_token_is_in_one(page, inside, scripted):
+    where = "https://github.com/octo/demo/compare/main...errand/tsk_1?expand=1"
+    secret = f"https://github.com/?token=ghp_{'a' * 36}"
+    reason = f"no pull request was opened: open it yourself at {where}; see {secret}, or <b>ask</b>"
+    failed = pb.TaskStatusChanged(
+        status=task_pb2.TASK_STATUS_FAILED,
+        status_reason=reason,
+        failure_reason=task_pb2.FAILURE_REASON_PULL_REQUEST,
+    )
+    scripted.happen(task_status_changed=failed)
+
+    why = page.locator(".ending .why")
+    await expect(why).to_have_text(reason.replace("ghp_" + "a" * 36, "[masked]"))
+    await expect(why.get_by_role("link")).to_have_count(1)
+    link = why.get_by_role("link", name=where)
+    assert await link.get_attribute("href") == where
+    assert await link.get_attribute("rel") == "noopener noreferrer"
+    await inside.fits()
+
+
 async def test_what_is_completed_is_not_tried_again(page, scripted):
     scripted.stand(task_pb2.TASK_STATUS_COMPLETED)
 

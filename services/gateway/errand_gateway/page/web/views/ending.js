@@ -2,6 +2,7 @@
 
 import { element, icon } from "../dom.js";
 import { age } from "../format.js";
+import { linked } from "../linked.js";
 import { FAILURE, STATUS } from "../words.js";
 import { BlockedRow } from "./blocked.js";
 import { finish } from "./card.js";
@@ -30,7 +31,7 @@ function title({ status, reason, failureReason, card }) {
     const mark = icon(status === "completed" && !fails ? "check" : "cross");
     return [
         element("p", { class: "title" }, mark, fails ? `${words}, but the check failed` : words),
-        why && element("p", { class: "why" }, reason),
+        why && element("p", { class: "why" }, ...linked(reason)),
     ].filter(Boolean);
 }
 

@@ -2,6 +2,7 @@
 
 import { element } from "../dom.js";
 import { counted } from "../format.js";
+import { linked } from "../linked.js";
 import { wordsOf } from "../problem.js";
 
 export class Pending {
@@ -43,7 +44,7 @@ export class Pending {
 function explained({ reason, runners, ahead }) {
     const sentence = reason.slice(0, 1).toUpperCase() + reason.slice(1);
     return [
-        element("p", {}, `${sentence}.`),
+        element("p", {}, ...linked(`${sentence}.`)),
         ahead > 0 && element("p", {}, `${counted(ahead, "task")} of yours before it.`),
         element("dl", {}, ...runners.flatMap(lack)),
     ].filter(Boolean);

@@ -1,5 +1,6 @@
 """The tools as Claude sees them. Their order and wording are part of every task's frozen prefix."""
 
+from errand_runner.agent.blocks import Block
 from errand_runner.agent.tools.definitions.commands import (
     BASH,
     BASH_OUTPUT,
@@ -22,7 +23,6 @@ from errand_runner.agent.tools.definitions.person import (
 )
 from errand_runner.agent.tools.definitions.schema import Input
 from errand_runner.agent.tools.definitions.search import GLOB, GREP, GlobInput, GrepInput
-from errand_runner.agent.transcript import Block
 
 __all__ = [
     "ASK_USER",

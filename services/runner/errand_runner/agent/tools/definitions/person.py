@@ -60,8 +60,9 @@ TODO = tool(
 
 CREATE_PULL_REQUEST = tool(
     "create_pull_request",
-    "Pushes what is committed on this branch and opens its pull request, with your title and body. Commit first. Later "
-    "commits are added to it when you stop. Without it one is opened then, with the person's words for a title.",
+    "Pushes what is committed on this branch and opens its pull request, with your title and body. Commit first. "
+    "Called again it pushes what is new, and the new title and body take the place of those that you gave before. "
+    "Later commits are added to it when you stop. Without it one is opened then, with the person's words for a title.",
     title=("string", "In the project's manner, at most 200 characters."),
     body=("string", "What changes and why, and how you checked it, in Markdown; at most 20000 characters."),
 )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from errand_runner.agent.transcript import Block
+from errand_runner.agent.blocks import Block
 
 PATH = ("string", "Absolute, or relative to the folder that the last command ended in.")
 
