@@ -14,7 +14,7 @@ from errand_common import handshake, rpc
 from errand_common.errors import ErrandError
 from errand_runner.agent.exchange import ModelUnavailable, Request
 from errand_runner.agent.model import Model
-from errand_runner.agent.transcript import Prefix
+from errand_runner.agent.prefix import Prefix
 from errand_scheduler.github import GitHubUnavailable, open_github
 from tests.integration.brokering import Lender, make_broker, unix_http
 from tests.integration.certificates import DAY, Identity, identity, scheduler_showing

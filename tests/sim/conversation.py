@@ -11,7 +11,7 @@ from errand_common import rpc
 from errand_common.errors import ErrandError
 from errand_common.values import Role, WaitReason
 from errand_runner.agent import facts
-from errand_runner.agent.transcript import Prefix
+from errand_runner.agent.prefix import Prefix
 from errand_runner.freezer import Freezer
 from errand_runner.inputs import Inbox
 from errand_runner.outbox import Log

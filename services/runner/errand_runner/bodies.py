@@ -9,7 +9,7 @@ from errand.v1.runner_pb2 import AttemptEvent
 from errand_common import wire
 from errand_common.values import Role, WaitReason, summarise
 from errand_runner.agent import facts
-from errand_runner.agent.transcript import Prefix
+from errand_runner.agent.prefix import Prefix
 from errand_runner.broker.egress.ledger import Use
 
 MOST_CHOICES = 10

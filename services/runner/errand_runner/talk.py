@@ -11,13 +11,15 @@ from errand_common.clock import Clock
 from errand_common.values import Role
 from errand_runner.agent.agent import Agent
 from errand_runner.agent.allowance import Amounts
+from errand_runner.agent.blocks import Block
 from errand_runner.agent.choice import Choice, settle_prefix
 from errand_runner.agent.facts import EndReason, TurnEnded
 from errand_runner.agent.model import Model
+from errand_runner.agent.prefix import Prefix
 from errand_runner.agent.prompt import Particulars, first_message, follow_up, steer
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.said import Answer, Said
-from errand_runner.agent.transcript import Block, CallRecord, Message, Prefix, ToolResult, Transcript
+from errand_runner.agent.transcript import CallRecord, Message, ToolResult, Transcript
 from errand_runner.agent.waits import question_in
 from errand_runner.inputs import Inbox
 from errand_runner.record import Recorder

@@ -18,14 +18,16 @@ from errand_common.ids import Ids
 from errand_common.tasks import until_one_ends
 from errand_common.values import Role
 from errand_runner.agent.agent import Agent
+from errand_runner.agent.blocks import encode
 from errand_runner.agent.choice import Choice, settle_prefix
 from errand_runner.agent.facts import EndReason
 from errand_runner.agent.model import Model
+from errand_runner.agent.prefix import Prefix
 from errand_runner.agent.prices import PriceList
 from errand_runner.agent.prompt import Particulars
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools import Outcome
-from errand_runner.agent.transcript import Message, Prefix, ToolCall, Transcript, encode
+from errand_runner.agent.transcript import Message, ToolCall, Transcript
 from errand_runner.deltas import Deltas
 from errand_runner.inputs import Inbox
 from errand_runner.outbox import Log, Outbox

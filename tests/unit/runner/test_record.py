@@ -8,8 +8,9 @@ from errand.v1 import event_pb2, task_pb2
 from errand.v1.runner_pb2 import AttemptEvent
 from errand_common.values import SUMMARY_BYTES, AttemptPhase, Role, SandboxLimit, TodoState, WaitReason
 from errand_runner.agent import facts
+from errand_runner.agent.prefix import Prefix
 from errand_runner.agent.tools.outcome import Todo
-from errand_runner.agent.transcript import Message, Prefix
+from errand_runner.agent.transcript import Message
 from errand_runner.deltas import Deltas
 from errand_runner.outbox import Outbox
 from errand_runner.record import Recorder

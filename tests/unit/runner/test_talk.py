@@ -18,9 +18,10 @@ from errand_runner.agent.choice import Choice
 from errand_runner.agent.facts import EndReason
 from errand_runner.agent.leaving import Leaving, Stopper
 from errand_runner.agent.model import Model
+from errand_runner.agent.prefix import Prefix
 from errand_runner.agent.prompt import MID_WORK, Particulars
 from errand_runner.agent.redact import Redactor
-from errand_runner.agent.transcript import Message, Prefix, Transcript
+from errand_runner.agent.transcript import Message, Transcript
 from errand_runner.deltas import Deltas
 from errand_runner.inputs import Inbox
 from errand_runner.outbox import Outbox
@@ -74,7 +75,7 @@ async def test_a_restored_conversation_knows_how_full_it_is(replaces, used):
     ]
     transcript = await restore(stored, model=Model(api_key="none", base_url="http://localhost"), choice=CHOICE)
     assert transcript.used_tokens == used
-    assert transcript.wire() == [{"role": "assistant", "content": [{"type": "compaction", "content": "So far"}]}]
+    assert [each.blocks for each in transcript.messages] == [[{"type": "compaction", "content": "So far"}]]
 
 
 def test_a_new_task_begins_with_where_it_is_and_all_that_was_said():

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR
 
+from errand_runner.agent.blocks import Block
 from errand_runner.agent.prices import NANODOLLARS_PER_TOKEN, Price
-from errand_runner.agent.transcript import Block
 
 FLOOR_TOKENS = 1_000
 """A reply that must be shorter is of no use, and is not asked for."""

@@ -8,6 +8,7 @@ from functools import partial
 from errand_common.tasks import side_by_side
 from errand_common.values import WaitReason
 from errand_runner.agent.agent import Agent
+from errand_runner.agent.blocks import Block, encode
 from errand_runner.agent.facts import (
     EndReason,
     Fact,
@@ -26,7 +27,7 @@ from errand_runner.agent.leaving import Running
 from errand_runner.agent.said import Answer
 from errand_runner.agent.tools import Outcome
 from errand_runner.agent.tools.definitions import AskUserInput
-from errand_runner.agent.transcript import NOT_RUN, Block, ToolCall, ToolResult, Transcript, encode
+from errand_runner.agent.transcript import NOT_RUN, ToolCall, ToolResult, Transcript
 from errand_runner.agent.waits import question_in
 
 AT_ONCE = 8

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from errand_common.values import Role, WaitReason
 from errand_runner.agent.affording import Affording
 from errand_runner.agent.agent import Agent
+from errand_runner.agent.blocks import encode
 from errand_runner.agent.exchange import ContextOverflow, ModelError, Piece, Reply, Request
 from errand_runner.agent.facts import (
     ConversationShortened,
@@ -25,7 +26,7 @@ from errand_runner.agent.model import Abilities
 from errand_runner.agent.retry import Tries
 from errand_runner.agent.room import Room
 from errand_runner.agent.spending import usage_of
-from errand_runner.agent.transcript import Message, Transcript, encode
+from errand_runner.agent.transcript import Message, Transcript
 from errand_runner.agent.unfinished import Unfinished
 from errand_runner.agent.waits import wait_for
 

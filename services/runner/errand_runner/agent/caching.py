@@ -7,7 +7,8 @@ way. Four marks may stand in a request: the system prompt's, the automatic one, 
 from collections.abc import Iterator, Sequence
 
 from errand_common.values import Role
-from errand_runner.agent.transcript import Block, Message, encode
+from errand_runner.agent.blocks import Block, encode
+from errand_runner.agent.transcript import Message
 
 EPHEMERAL: Block = {"type": "ephemeral"}
 _EVERY_BLOCKS = 15

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+from errand_runner.agent.blocks import Block
 from errand_runner.agent.exchange import ModelError
 from errand_runner.agent.model import Abilities, Model
+from errand_runner.agent.prefix import Prefix
 from errand_runner.agent.prompt import SYSTEM
 from errand_runner.agent.tools import DEFINITIONS
-from errand_runner.agent.transcript import Block, Prefix
 
 # A sentence for people names no more.
 _NAMED = 8

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from errand_runner.agent.blocks import Block
 from errand_runner.agent.facts import EndReason
-from errand_runner.agent.transcript import Block, Message, Prefix
+from errand_runner.agent.prefix import Prefix
+from errand_runner.agent.transcript import Message
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from enum import StrEnum
 from typing import Literal
 
 from errand_common.values import FailureReason, Role, SandboxLimit, WaitReason
+from errand_runner.agent.prefix import Prefix
 from errand_runner.agent.tools.outcome import Todo
-from errand_runner.agent.transcript import Message, Prefix
+from errand_runner.agent.transcript import Message
 
 
 class EndReason(StrEnum):

@@ -4,11 +4,12 @@ from collections.abc import AsyncGenerator
 
 from errand_common.values import Role
 from errand_runner.agent.agent import Agent
+from errand_runner.agent.blocks import encode
 from errand_runner.agent.choice import prefix_for
 from errand_runner.agent.facts import ConversationShortened, Fact, ModelChanged
 from errand_runner.agent.handoff import take_over
 from errand_runner.agent.room import look
-from errand_runner.agent.transcript import Message, Transcript, encode
+from errand_runner.agent.transcript import Message, Transcript
 
 
 def may_fall_back(agent: Agent, transcript: Transcript) -> bool:

@@ -3,8 +3,8 @@
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
 
+from errand_runner.agent.blocks import Block
 from errand_runner.agent.pictures import Picture, picture_of
-from errand_runner.agent.transcript import Block
 
 # The API's own bounds (platform.claude.com, Vision): of one picture, in base64; of its sides; and of the sides of all
 # once there are more than a few.

@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
+from errand_runner.agent.blocks import Block
 from errand_runner.agent.ours import persons_words
-from errand_runner.agent.transcript import Block, Message, ToolCall
+from errand_runner.agent.transcript import Message, ToolCall
 
 INTRO = (
     "The conversation became too long for you, so it begins anew here. What follows is all that is left of it, put"

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from errand_runner.agent.blocks import Block
 from errand_runner.agent.exchange import Reply
 from errand_runner.agent.facts import EndReason
-from errand_runner.agent.transcript import Block, ToolCall, calls_in
+from errand_runner.agent.transcript import ToolCall, calls_in
 
 CUT_OFF = (
     "Not run: the reply was cut off at the output limit. Do it in smaller parts; write a large file in several steps."

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from errand_runner.agent.blocks import encode
 from errand_runner.agent.facts import Fact, ToolFinished
 from errand_runner.agent.tools.output import Digest
-from errand_runner.agent.transcript import NOT_RUN, ToolCall, ToolResult, encode
+from errand_runner.agent.transcript import NOT_RUN, ToolCall, ToolResult
 
 
 class Stopper(StrEnum):

@@ -8,6 +8,7 @@ from errand_runner.agent.agent import Agent
 from errand_runner.agent.allowance import with_note
 from errand_runner.agent.answering import Answering
 from errand_runner.agent.asking import Asking
+from errand_runner.agent.blocks import Block, encode
 from errand_runner.agent.exchange import Reply
 from errand_runner.agent.facts import (
     EndReason,
@@ -25,7 +26,7 @@ from errand_runner.agent.prompt import AFTER_WAIT, BACKGROUND_ENDED, MID_WORK
 from errand_runner.agent.said import Said
 from errand_runner.agent.spending import usage_of
 from errand_runner.agent.stuck import ADVICE, NUDGES, QUESTIONS, course
-from errand_runner.agent.transcript import Block, Message, ToolCall, ToolResult, Transcript, encode
+from errand_runner.agent.transcript import Message, ToolCall, ToolResult, Transcript
 from errand_runner.agent.unattended import counts_on_background
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import cast
 
 from errand_common.values import Role
+from errand_runner.agent.blocks import Block
 from errand_runner.agent.exchange import ContentRefused, ModelError, RequestTooLarge
-from errand_runner.agent.transcript import Block, Message
+from errand_runner.agent.transcript import Message
 
 # A result of fewer characters is not what makes a request too large.
 _LARGE_CHARS = 10_000

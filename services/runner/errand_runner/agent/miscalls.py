@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from errand_common.values import Role
+from errand_runner.agent.blocks import Block
 from errand_runner.agent.ours import MISCALLING, persons_words
 from errand_runner.agent.tools.wrong import was_wrong
-from errand_runner.agent.transcript import Block, Message
+from errand_runner.agent.transcript import Message
 
 LOST = "Claude calls its tools wrongly time after time, also after it was told so. What should it do?"
 

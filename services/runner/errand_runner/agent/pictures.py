@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from errand_runner.agent.transcript import Block
+from errand_runner.agent.blocks import Block
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 

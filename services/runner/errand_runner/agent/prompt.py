@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from importlib.resources import files
 
+from errand_runner.agent.blocks import Block
 from errand_runner.agent.redact import Redactor
-from errand_runner.agent.transcript import Block
 
 # Nothing in it may change from day to day or task to task: every cache entry begins with it.
 SYSTEM = files(__package__).joinpath("system.md").read_text("utf-8")

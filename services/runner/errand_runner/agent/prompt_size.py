@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
+from errand_runner.agent.blocks import Block
 from errand_runner.agent.mending import unanswered
-from errand_runner.agent.transcript import Block, Message, Transcript
+from errand_runner.agent.transcript import Message, Transcript
 
 IMAGE_TOKENS = 5_000
 """More than the service counts for the largest picture that it takes."""

@@ -8,6 +8,7 @@ from errand_common.values import Role
 from errand_runner.agent.affording import prospect
 from errand_runner.agent.agent import Agent
 from errand_runner.agent.allowance import Granted
+from errand_runner.agent.blocks import encode
 from errand_runner.agent.exchange import (
     ContextOverflow,
     ModelError,
@@ -22,7 +23,7 @@ from errand_runner.agent.handoff import LOOK, hand_off
 from errand_runner.agent.retry import Patience, Tries
 from errand_runner.agent.spending import usage_of
 from errand_runner.agent.tools import Outcome
-from errand_runner.agent.transcript import COMPACTION, Message, ToolCall, Transcript, encode
+from errand_runner.agent.transcript import COMPACTION, Message, ToolCall, Transcript
 from errand_runner.agent.unfinished import Unfinished
 
 _SUMMED_UP = "The conversation grew long; Claude goes on with a summary of it."

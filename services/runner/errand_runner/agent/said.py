@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from errand_runner.agent.transcript import Block
+from errand_runner.agent.blocks import Block
 
 
 @dataclass(frozen=True)

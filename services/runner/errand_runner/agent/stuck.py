@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from errand_common.values import Role
+from errand_runner.agent.blocks import Block
 from errand_runner.agent.miscalls import LOST, is_lost, is_miscalling
 from errand_runner.agent.ours import MISCALLING, NUDGE, persons_words
-from errand_runner.agent.transcript import Block, Message, ToolCall
+from errand_runner.agent.transcript import Message, ToolCall
 
 STUCK = "Claude does the same again and again, with the same result, also after it was told so. What should it do?"
 ADVICE = ("Try another way.", "Stop here and say what is done.")

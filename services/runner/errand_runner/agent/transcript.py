@@ -7,105 +7,14 @@ from functools import cached_property
 from typing import cast
 
 from errand_common.values import Role
-
-Block = Mapping[str, object]
+from errand_runner.agent.blocks import Block, TranscriptError, encode
+from errand_runner.agent.prefix import Prefix
 
 INTERRUPTED = "The tool was interrupted; it may or may not have run: check the state before you go on."
 COMPACTION = "compaction"
 """The kind of block that stands for all that Claude summed up."""
 
 NOT_RUN = "The tool was not run: the work was interrupted before its turn came."
-
-
-class TranscriptError(ValueError):
-    """A message that Claude's API would refuse at this point of the transcript, or a record that is not one of ours."""
-
-
-def encode(value: object) -> bytes:
-    """Gives compact JSON in UTF-8; what UTF-8 cannot hold (a lone surrogate) becomes a question mark."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-
-
-@dataclass(frozen=True)
-class Prefix:
-    """The request without its messages: settled once per task, then sent unchanged, by newer releases too.
-
-    Claude's signed thoughts and its cache are bound to exactly what stands before them.
-    """
-
-    document: bytes
-
-    @classmethod
-    def freeze(
-        cls,
-        *,
-        model: str,
-        max_tokens: int,
-        system: str,
-        tools: Sequence[Block],
-        thinking: Block | None = None,
-        effort: str = "",
-    ) -> "Prefix":
-        """Settles a prefix; `thinking` and `effort` left out mean the model's own default."""
-        # Marked, so that the service keeps what all tasks begin with.
-        prompt = [{"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}]
-        params: dict[str, object] = {"model": model, "max_tokens": max_tokens, "system": prompt, "tools": list(tools)}
-        if thinking is not None:
-            params["thinking"] = thinking
-        if effort:
-            params["output_config"] = {"effort": effort}
-        return cls(encode(params))
-
-    def for_model(self, model: str, *, max_tokens: int, thinking: Block | None, effort: str) -> "Prefix":
-        """The same for another model: what depends on that is settled anew, all else stays."""
-        settled = {"model": model, "max_tokens": max_tokens}
-        params = {
-            **self.params,
-            **settled,
-            "thinking": thinking,
-            "output_config": {"effort": effort} if effort else None,
-        }
-        return Prefix(encode({name: value for name, value in params.items() if value is not None}))
-
-    @classmethod
-    def from_bytes(cls, document: bytes) -> "Prefix":
-        """Takes up a stored prefix; raises TranscriptError when it is none."""
-        prefix = cls(document)
-        if not isinstance(prefix.params.get("model"), str) or not isinstance(prefix.params.get("max_tokens"), int):
-            raise TranscriptError("the stored prefix names no model or no max_tokens; the record is damaged")
-        return prefix
-
-    def to_bytes(self) -> bytes:
-        """Gives what `from_bytes` takes, byte for byte."""
-        return self.document
-
-    @cached_property
-    def params(self) -> Mapping[str, object]:
-        """The request's parameters."""
-        params = json.loads(self.document)
-        if not isinstance(params, dict):
-            raise TranscriptError("the stored prefix is no JSON object; the record is damaged")
-        return params
-
-    @property
-    def model(self) -> str:
-        """The model's id."""
-        return cast(str, self.params["model"])
-
-    @property
-    def effort(self) -> str:
-        """What effort the model is asked for; empty for its own."""
-        return _setting(self.params, "output_config", "effort")
-
-    @property
-    def thinking_display(self) -> str:
-        """How it is asked to show its thoughts; empty for its own way."""
-        return _setting(self.params, "thinking", "display")
-
-    @property
-    def max_tokens(self) -> int:
-        """The most tokens of a reply."""
-        return cast(int, self.params["max_tokens"])
 
 
 @dataclass(frozen=True)
@@ -186,11 +95,6 @@ class Message:
     def text(self) -> str:
         """Its words, without thoughts and tools."""
         return "\n\n".join(str(block["text"]) for block in self.blocks if block.get("type") == "text")
-
-
-def _setting(params: Mapping[str, object], group: str, name: str) -> str:
-    found = params.get(group)
-    return str(found.get(name, "")) if isinstance(found, Mapping) else ""
 
 
 def calls_in(blocks: Iterable[Block]) -> tuple[ToolCall, ...]:
@@ -287,10 +191,6 @@ class Transcript:
         if message.role is Role.ASSISTANT and not place and not message.is_summary:
             raise TranscriptError("the first message must be the user's")
         self._messages[place:] = [message]
-
-    def wire(self) -> list[Block]:
-        """Gives the messages as a request carries them."""
-        return [{"role": message.role, "content": message.blocks} for message in self._messages]
 
 
 def _answers(message: Message) -> list[str]:

@@ -25,13 +25,14 @@ from errand_runner.agent.facts import (
 from errand_runner.agent.leaving import Leaving, Stopper
 from errand_runner.agent.loop import run_turn
 from errand_runner.agent.model import Model
+from errand_runner.agent.prefix import Prefix
 from errand_runner.agent.prices import PriceList
 from errand_runner.agent.prompt import follow_up
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.retry import Patience
 from errand_runner.agent.said import Answer, Said
 from errand_runner.agent.tools import Toolbox
-from errand_runner.agent.transcript import CallRecord, Message, Prefix, ToolResult, Transcript
+from errand_runner.agent.transcript import CallRecord, Message, ToolResult, Transcript
 from errand_runner.sandbox.supervisor import Supervisor
 from tests.standins.claude import ClaudeStandin, Script
 

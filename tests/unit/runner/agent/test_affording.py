@@ -7,11 +7,13 @@ import pytest
 
 from errand_common.values import Role, WaitReason
 from errand_runner.agent.allowance import NOTHING, Amounts, note
+from errand_runner.agent.blocks import encode
 from errand_runner.agent.day import Day, Drawn
 from errand_runner.agent.facts import AllowanceLow, ConversationShortened, EndReason, TurnEnded, Waiting, WaitOver
+from errand_runner.agent.prefix import Prefix
 from errand_runner.agent.prompt_size import IMAGE_TOKENS, most_tokens
 from errand_runner.agent.purse import Purse
-from errand_runner.agent.transcript import Message, Prefix, Transcript, encode
+from errand_runner.agent.transcript import Message, Transcript
 from errand_runner.sandbox.supervisor import Supervisor
 from tests.standins.claude import Reply, Text, ToolUse, in_turn
 from tests.unit.runner.agent.harness import Errand, errand

@@ -23,12 +23,13 @@ from errand_runner.agent.allowance import (
     note,
     with_note,
 )
+from errand_runner.agent.blocks import encode
 from errand_runner.agent.exchange import Tokens
 from errand_runner.agent.facts import AllowanceLow, MessageAppended, ReplyDropped, Usage
 from errand_runner.agent.ours import persons_words
 from errand_runner.agent.prices import Price
 from errand_runner.agent.purse import Purse
-from errand_runner.agent.transcript import Message, encode
+from errand_runner.agent.transcript import Message
 
 # Dollars per million tokens: $0.000002 a token read, 0.0000025 one that goes into the cache, 0.00001 one written.
 PRICE = Price(

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from errand_common.values import Role
+from errand_runner.agent.blocks import encode
 from errand_runner.agent.caching import contents
 from errand_runner.agent.choice import Choice, settle_prefix
-from errand_runner.agent.transcript import Message, Transcript, encode
+from errand_runner.agent.transcript import Message, Transcript
 from errand_runner.sandbox.supervisor import Supervisor
 from tests.standins.claude import Reply, Text, ToolUse, in_turn
 from tests.unit.runner.agent.harness import MODEL, errand

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from errand_common.values import Role
+from errand_runner.agent.blocks import encode
 from errand_runner.agent.exchange import ContentRefused, RequestTooLarge
 from errand_runner.agent.facts import (
     ContextMeasured,
@@ -23,7 +24,7 @@ from errand_runner.agent.handoff import INTRO
 from errand_runner.agent.loop import run_turn
 from errand_runner.agent.mending import mended
 from errand_runner.agent.meter import is_nearly_full, measured
-from errand_runner.agent.transcript import Message, encode
+from errand_runner.agent.transcript import Message
 from errand_runner.sandbox.supervisor import Supervisor
 from tests.standins.claude import Cut, Failure, Reply, Request, Summary, Text, Thinking, ToolUse, in_turn
 from tests.standins.claude.replies import COMPACTION_UNAVAILABLE, invalid

@@ -16,10 +16,11 @@ from errand_runner.agent.choice import Choice, settle_prefix
 from errand_runner.agent.facts import TurnEnded
 from errand_runner.agent.leaving import Leaving, Stopper
 from errand_runner.agent.loop import run_turn
+from errand_runner.agent.prefix import Prefix
 from errand_runner.agent.prices import PriceList
 from errand_runner.agent.tools import Outcome
 from errand_runner.agent.tools.wrong import no_such_tool
-from errand_runner.agent.transcript import Prefix, ToolCall, Transcript
+from errand_runner.agent.transcript import ToolCall, Transcript
 from tests.standins.claude import ClaudeStandin, Cut, Failure, Reply, Request, Summary, Text, Thinking, ToolUse
 from tests.standins.claude.replies import OVERLOADED, invalid
 from tests.unit.runner.agent.harness import MODEL, NOON, Record, Time, closing, make_model, saying
@@ -184,7 +185,7 @@ def wires(prefix: Prefix, record: Record) -> set[str]:
     found: set[str] = set()
     for message in record.kept:
         transcript.append(message)
-        found.add(json.dumps(transcript.wire()))
+        found.add(json.dumps([{"role": each.role, "content": each.blocks} for each in transcript.messages]))
     return found
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from errand_common.values import Role, WaitReason
+from errand_runner.agent.blocks import encode
 from errand_runner.agent.facts import EndReason, TurnEnded, Waiting
 from errand_runner.agent.miscalls import LOST
 from errand_runner.agent.ours import MISCALLING, NUDGE
@@ -14,7 +15,7 @@ from errand_runner.agent.prompt import MID_WORK
 from errand_runner.agent.said import Answer
 from errand_runner.agent.stuck import ADVICE, Course, course
 from errand_runner.agent.tools.wrong import no_such_tool, not_valid
-from errand_runner.agent.transcript import Message, ToolResult, encode
+from errand_runner.agent.transcript import Message, ToolResult
 from errand_runner.sandbox.supervisor import Supervisor
 from tests.standins.claude import Reply, Request, Text, ToolUse, in_turn
 from tests.unit.runner.agent.harness import Errand, errand

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from errand_common.values import Role
+from errand_runner.agent.blocks import encode
 from errand_runner.agent.exchange import (
     Begun,
     ContentRefused,
@@ -26,7 +27,8 @@ from errand_runner.agent.exchange import (
     UnknownModel,
 )
 from errand_runner.agent.model import Abilities, Model
-from errand_runner.agent.transcript import Message, Prefix, encode
+from errand_runner.agent.prefix import Prefix
+from errand_runner.agent.transcript import Message
 from tests.standins.claude import ClaudeStandin, Cut, Failure, Raw, Script, Summary, Text, Thinking, ToolUse, in_turn
 from tests.standins.claude import Reply as Scripted
 from tests.standins.claude.replies import OVERLOADED, rate_limited

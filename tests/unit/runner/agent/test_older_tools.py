@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from errand_runner.agent.facts import EndReason
+from errand_runner.agent.prefix import Prefix
 from errand_runner.agent.tools.definitions import INPUTS
-from errand_runner.agent.transcript import Prefix, Transcript
+from errand_runner.agent.transcript import Transcript
 from errand_runner.sandbox.supervisor import Supervisor
 from tests.standins.claude import Reply, Text, ToolUse, in_turn
 from tests.unit.runner.agent.harness import MODEL, errand

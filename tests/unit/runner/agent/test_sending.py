@@ -7,7 +7,8 @@ import pytest
 from errand_common.values import Role
 from errand_runner.agent.exchange import Request
 from errand_runner.agent.model.sending import body_of
-from errand_runner.agent.transcript import Message, Prefix
+from errand_runner.agent.prefix import Prefix
+from errand_runner.agent.transcript import Message
 
 PREFIX = Prefix(b' {"model": "claude-x",  "max_tokens": 7, "system": "s", "tools": [], "novelty": {"b": 1, "a": 2}} ')
 SAID = Message("msg_1", Role.USER, '[{"type":  "text", "text": "Olá \\u4f60"}]'.encode())

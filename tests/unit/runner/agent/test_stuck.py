@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from errand_common.values import Role, WaitReason
+from errand_runner.agent.blocks import encode
 from errand_runner.agent.facts import EndReason, TurnEnded, Waiting, WaitOver
 from errand_runner.agent.ours import NUDGE
 from errand_runner.agent.prompt import MID_WORK
 from errand_runner.agent.said import Answer
 from errand_runner.agent.stuck import ADVICE, STUCK, Course, course
-from errand_runner.agent.transcript import Message, ToolResult, encode
+from errand_runner.agent.transcript import Message, ToolResult
 from errand_runner.sandbox.supervisor import Supervisor
 from tests.standins.claude import Reply, Request, Text, ToolUse, in_turn
 from tests.unit.runner.agent.harness import Errand, errand

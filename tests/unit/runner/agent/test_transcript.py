@@ -8,18 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errand_common.values import Role
-from errand_runner.agent.transcript import (
-    INTERRUPTED,
-    NOT_RUN,
-    Block,
-    CallRecord,
-    Message,
-    Prefix,
-    ToolResult,
-    Transcript,
-    TranscriptError,
-    encode,
-)
+from errand_runner.agent.blocks import Block, TranscriptError, encode
+from errand_runner.agent.prefix import Prefix
+from errand_runner.agent.transcript import INTERRUPTED, NOT_RUN, CallRecord, Message, ToolResult, Transcript
 
 PREFIX = Prefix.freeze(model="m", max_tokens=1, system="s", tools=[])
 
@@ -67,11 +58,11 @@ def test_a_record_cut_anywhere_can_be_taken_up_and_gone_on_with(history: list[Me
         if data.draw(st.booleans())
     ]
     transcript = Transcript.restore(PREFIX, kept, records)
-    before = transcript.wire()
+    before = list(transcript.messages)
     answers = [transcript.recall(call) for call in transcript.open_calls]
     transcript.append(message(99, Role.USER, *(answer.block() for answer in answers), text("Go on")))
 
-    assert transcript.wire()[:-1] == before
+    assert list(transcript.messages[:-1]) == before
     assert [entry.content for entry in transcript.messages[:-1]] == [entry.content for entry in kept]
     assert [answer.tool_use_id for answer in answers] == [call.tool_use_id for call in kept[-1].calls]
     known = {record.tool_use_id: record.result for record in records}
@@ -87,7 +78,7 @@ def test_a_record_cut_anywhere_can_be_taken_up_and_gone_on_with(history: list[Me
 def test_content_is_kept_byte_for_byte(history: list[Message]) -> None:
     transcript = Transcript.restore(PREFIX, history)
     assert [entry.content for entry in transcript.messages] == [entry.content for entry in history]
-    assert encode([entry["content"] for entry in transcript.wire()]) == encode(
+    assert encode([entry.blocks for entry in transcript.messages]) == encode(
         [json.loads(entry.content) for entry in history]
     )
 

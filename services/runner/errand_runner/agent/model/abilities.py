@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from anthropic.types import ModelInfo
 
-from errand_runner.agent.transcript import Block
+from errand_runner.agent.blocks import Block
 
 # Room for a long file in one reply, and far below what current models allow.
 _MAX_TOKENS = 32_000

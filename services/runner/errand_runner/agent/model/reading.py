@@ -5,8 +5,8 @@ from typing import Any
 
 from jiter import from_json
 
+from errand_runner.agent.blocks import Block
 from errand_runner.agent.exchange import Begun, Hidden, Piece, Reply, Tokens
-from errand_runner.agent.transcript import Block
 
 Event = Mapping[str, Any]
 

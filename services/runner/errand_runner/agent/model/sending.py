@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from errand_runner.agent.blocks import encode
 from errand_runner.agent.caching import contents
 from errand_runner.agent.exchange import Request
-from errand_runner.agent.transcript import encode
 
 SUMMARIES = "compact-2026-09-04"
 """The beta of summaries on demand, as this release speaks of them."""
