@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 
 from errand.v1 import account_service_pb2, task_pb2
+from errand.v1.access_service_pb2_grpc import AccessServiceStub
 from errand.v1.account_service_pb2_grpc import AccountServiceStub
 from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
 from errand.v1.task_service_pb2_grpc import TaskServiceStub
@@ -27,6 +29,9 @@ from tests.integration.runner_double import (
 from tests.integration.watching import DEADLINE_S, Seen, Watch
 from tests.standins.github import GitHubStandin
 from tests.standins.github.git import git
+
+if TYPE_CHECKING:  # the stubs of the aio flavour are known to the type checker alone
+    from errand.v1.access_service_pb2_grpc import AccessServiceAsyncStub
 
 GIT_HOST = "git.example.org"
 """A git host beside GitHub, at which nothing is."""
@@ -103,11 +108,17 @@ class Stack:
     def token_of(self, name: str) -> str:
         return (self.data / "credentials" / name / "token").read_text().strip()
 
-    async def sign_in(self, login: str = "octocat", *, scopes: Sequence[str] = ("repo",)) -> Person:
+    @property
+    def access(self) -> "AccessServiceAsyncStub":
+        return AccessServiceStub(self.channel)
+
+    async def sign_in(
+        self, login: str = "octocat", *, scopes: Sequence[str] = ("repo",), link_secret: str = ""
+    ) -> Person:
         self.github.add_user(login)
         accounts = AccountServiceStub(self.channel)
         request = account_service_pb2.CompleteSignInRequest(
-            github_access_token=self.github.issue_token(login, scopes), client="test"
+            github_access_token=self.github.issue_token(login, scopes), client="test", link_secret=link_secret
         )
         answer = await accounts.CompleteSignIn(request, metadata=rpc.bearer(self.gateway_token), timeout=DEADLINE_S)
         return self.person(answer)

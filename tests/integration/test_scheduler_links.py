@@ -191,7 +191,7 @@ async def test_a_link_admits_one_person_and_the_next_is_refused(running: Stack) 
 async def test_a_listed_person_needs_no_link_and_is_not_kept_beyond_the_list(running: Stack) -> None:
     person = await sign_in(running, "hubot", "a link that nobody made")
     secret = await running.make_link()
-    assert (await sign_in(running, "hubot", secret)).user == person.user
+    assert (await sign_in(running, "hubot", secret)).user.user_id == person.user.user_id
     assert (await refusal(sign_in(running, "stranger", secret))).reason == "INVALID", "it was opened, so it is spent"
     async with open_reader(running.data / "errand.db") as reader:
         assert await reader.all(users.admitted_tokens()) == []

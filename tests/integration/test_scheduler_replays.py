@@ -9,6 +9,7 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
+from errand.v1 import access_service_pb2 as access
 from errand.v1 import account_service_pb2 as accounts
 from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import enrolment_service_pb2 as enrolment
@@ -39,6 +40,7 @@ NOT_REPEATABLE = {
     "RefreshSession": "a second use ends the family, by contract",
     "EndSession": "the second is refused: its session is over",
     "CreateJoinToken": "each is a token of its own",
+    "CreateToken": "the secret is told once; the second is refused, as its name is taken",
 }
 NOTES = {"audit_log": "who asked for what", "sqlite_sequence": "its numbers"}
 CLOCKS = {("runners", "session_time")}  # when a runner was last here
@@ -88,6 +90,7 @@ async def test_a_repeated_call_changes_nothing_and_answers_the_same(running: Sta
         # What waits would be told anew why, whenever the runner changes.
         await person.stop(each.task_id)
     await as_a_new_host(running, twice)
+    await as_an_admin(running, twice)
     await as_an_operator(running, twice)
     over = stored(running)
     for name in done.keys() - of_runners:
@@ -206,6 +209,24 @@ async def as_a_person(person: Person, task: task_pb2.Task, project: task_pb2.Pro
     await settled_twice(person, "RetryTask", lambda: ask.RetryTask(retry, metadata=metadata), twice)
     explain = tasks.ExplainPendingRequest(task_id=task_id)
     await twice("ExplainPending", lambda: ask.ExplainPending(explain, metadata=metadata))
+
+
+async def as_an_admin(running: Stack, twice: Twice) -> None:
+    ask, metadata = running.access, rpc.bearer(running.operator_token)
+    await twice("ListTokens", lambda: ask.ListTokens(access.ListTokensRequest(), metadata=metadata))
+    made = await ask.CreateToken(access.CreateTokenRequest(name="robot", scopes=["access:read"]), metadata=metadata)
+    revoke = access.RevokeTokenRequest(token_id=made.token.token_id)
+    await twice("RevokeToken", lambda: ask.RevokeToken(revoke, metadata=metadata))
+    allow = access.AllowUserRequest(github_username="grace")
+    await twice("AllowUser", lambda: ask.AllowUser(allow, metadata=metadata))
+    role = access.SetRoleRequest(github_username="grace", role=task_pb2.USER_ROLE_VIEWER)
+    await twice("SetRole", lambda: ask.SetRole(role, metadata=metadata))
+    disallow = access.DisallowUserRequest(github_username="mallory")
+    await twice("DisallowUser", lambda: ask.DisallowUser(disallow, metadata=metadata))
+    await twice("ListUsers", lambda: ask.ListUsers(access.ListUsersRequest(), metadata=metadata))
+    # Its answer holds what was done in between.
+    log = access.ListAuditEntriesRequest(page_size=1)
+    await twice("ListAuditEntries", lambda: ask.ListAuditEntries(log, metadata=metadata))
 
 
 async def as_a_keeper_of_secrets(person: Person, project: task_pb2.Project, twice: Twice) -> None:

@@ -250,10 +250,11 @@ async def test_the_same_person_in_either_mode(tmp_path: Path, github: GitHubStan
     async with stack(tmp_path / "data", github) as with_github:
         octocat, hubot = await with_github.sign_in("octocat"), await with_github.sign_in("hubot")
     async with owned_by(github.issue_token("octocat"), tmp_path, github) as alone:
-        assert await until_admitted(alone.again(octocat)) == octocat.user
+        owner = await until_admitted(alone.again(octocat))
+        assert (owner.user_id, owner.role) == (octocat.user.user_id, task_pb2.USER_ROLE_ADMIN)
         assert (await refusal(get_me(alone.again(hubot)))).reason == "NOT_ADMITTED"
     async with stack(tmp_path / "data", github) as with_github:
-        assert await get_me(with_github.again(octocat)) == octocat.user
+        assert await get_me(with_github.again(octocat)) == owner
         assert await get_me(with_github.again(hubot)) == hubot.user
 
 

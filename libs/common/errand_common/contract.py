@@ -5,6 +5,7 @@ from functools import cache
 from google.protobuf.descriptor import ServiceDescriptor
 
 from errand.v1 import (
+    access_service_pb2,
     account_service_pb2,
     dispatch_service_pb2,
     enrolment_service_pb2,
@@ -13,12 +14,29 @@ from errand.v1 import (
     task_service_pb2,
 )
 
-_FILES = (task_service_pb2, account_service_pb2, dispatch_service_pb2, enrolment_service_pb2, fleet_service_pb2)
+_FILES = (
+    task_service_pb2,
+    account_service_pb2,
+    access_service_pb2,
+    dispatch_service_pb2,
+    enrolment_service_pb2,
+    fleet_service_pb2,
+)
 
 
 def services() -> list[ServiceDescriptor]:
     """Every service of the contract."""
     return [service for file in _FILES for service in file.DESCRIPTOR.services_by_name.values()]
+
+
+def streams() -> frozenset[str]:
+    """The methods, by path, whose calls stream in either direction."""
+    return frozenset(
+        f"/{service.full_name}/{method.name}"
+        for service in services()
+        for method in service.methods
+        if method.client_streaming or method.server_streaming
+    )
 
 
 @cache

@@ -13,7 +13,7 @@ SHAPES = (
     r"\bgithub_pat_[A-Za-z0-9_]{20,}",
     r"\bsk-ant-[A-Za-z0-9_-]{16,}",
     # Errand's own.
-    r"\be(?:rs|rr|sv)_[A-Za-z0-9_-]{40,}",
+    r"\be(?:rs|rr|sv|ut)_[A-Za-z0-9_-]{40,}",
     r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b",
     # Has no shape of its own, but a name.
     r"(?:aws_secret_access_key|AWS_SECRET_ACCESS_KEY)[\"']?\s{0,9}[:=]\s{0,9}[\"']?[A-Za-z0-9/+=]{40}",
@@ -25,7 +25,7 @@ SHAPES = (
 # Each shape holds one of these: most texts are known to need no more than that look. None is short enough to stand in
 # an id by chance.
 _SIGNS = (
-    *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "sk-ant-", "ers_", "err_", "esv_"),
+    *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "sk-ant-", "ers_", "err_", "esv_", "eut_"),
     *("AKIA", "ASIA", "secret_access", "SECRET_ACCESS", "PRIVATE KEY"),
 )
 _ANY = re.compile("|".join(SHAPES))

@@ -169,6 +169,14 @@ class InputKind(StrEnum):
     ANSWER = "answer"
 
 
+class UserRole(StrEnum):
+    """What a person may do, from the least to the most."""
+
+    VIEWER = "viewer"
+    MEMBER = "member"
+    ADMIN = "admin"
+
+
 class Role(StrEnum):
     """Who said a message."""
 

@@ -12,6 +12,7 @@ from errand_scheduler.placing.placer import Placer
 from errand_scheduler.runners import RunnerSessions
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.notices import (
+    AccessChanged,
     AttemptMoved,
     CredentialBrought,
     DeadlineSet,
@@ -24,6 +25,7 @@ from errand_scheduler.store.notices import (
     SessionsEnded,
     TaskMoved,
     TermsChanged,
+    TokenRevoked,
 )
 from errand_scheduler.watching.hub import Hub
 
@@ -92,11 +94,10 @@ class Announcer:
                 self._placer.wake()
             case RunnerRevoked(runner_id=runner_id, removed=removed):
                 log.info("runner_removed" if removed else "runner_revoked", runner_id=runner_id)
-                self._authority.revoke_runner(runner_id)
+                self._authority.changed(notice)
                 self._sessions.end(runner_id)
-            case SessionsEnded(family_id=family_id):
-                self._authority.revoke(family_id)
-                self._hub.end_family(family_id)
+            case SessionsEnded() | TokenRevoked() | AccessChanged():
+                self._authority.changed(notice)
             case CredentialBrought(user_id=user_id):
                 self._rights.forget(user_id)
                 self._placer.wake()

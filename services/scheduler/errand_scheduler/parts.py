@@ -26,6 +26,7 @@ from errand_scheduler.announcer import Announcer
 from errand_scheduler.board import Board
 from errand_scheduler.config import SchedulerSettings
 from errand_scheduler.durations import Durations
+from errand_scheduler.edges.access import AccessEdge
 from errand_scheduler.edges.account import AccountEdge
 from errand_scheduler.edges.arrivals import Arrivals
 from errand_scheduler.edges.blobs import Blobs
@@ -116,7 +117,7 @@ class Parts:
         self._drawing = Drawing(reader, writer, clock, limit=settings.day_nanodollars, durations=self._durations)
         self._placer = self._make_placer()
         self._sweeper = Sweeper(writer, self._board, self._sessions.modes, clock, self._durations)
-        self._guard = CallGuard(self._authority, contract.scopes(), self._ids)
+        self._guard = CallGuard(self._authority, contract.scopes(), contract.streams(), self._ids)
         self._health = health.HealthServicer()
         announcer.connect(
             hub=self._hub,
@@ -242,6 +243,11 @@ class Parts:
             secrets=SecretsEdge(reader=self._reader, writer=self._writer, ids=self._ids, secrets=self._secrets),
             github_url=self._settings.github_url,
             drawing=self._drawing,
+        )
+
+    def _make_access_edge(self) -> AccessEdge:
+        return AccessEdge(
+            reader=self._reader, writer=self._writer, ids=self._ids, clock=self._clock, admission=self._admission
         )
 
     def _make_sign_ins(self) -> SignIns:

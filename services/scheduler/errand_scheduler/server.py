@@ -10,6 +10,7 @@ import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from errand.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
 from errand.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 from errand.v1.dispatch_service_pb2_grpc import add_DispatchServiceServicer_to_server
 from errand.v1.enrolment_service_pb2_grpc import add_EnrolmentServiceServicer_to_server
@@ -97,6 +98,7 @@ class Scheduler(Parts):
         server = self._new_server([rpc.Boundary(self._guard), SendLimit(SEND_S)])
         add_TaskServiceServicer_to_server(self._make_task_edge(), server)
         add_AccountServiceServicer_to_server(self._make_account_edge(), server)
+        add_AccessServiceServicer_to_server(self._make_access_edge(), server)
         add_DispatchServiceServicer_to_server(self._make_dispatch_edge(), server)
         add_EnrolmentServiceServicer_to_server(
             EnrolmentEdge(reader=self._reader, writer=self._writer, ids=self._ids, clock=self._clock), server

@@ -24,6 +24,7 @@ def user(row: User) -> task_pb2.User:
         github_id=row.github_id,
         github_username=row.github_username,
         created_time=timestamp(row.created_time),
+        role=number(task_pb2.UserRole, row.role),
     )
 
 

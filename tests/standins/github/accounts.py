@@ -84,6 +84,7 @@ class Accounts:
     def __init__(self, now: Clock) -> None:
         self._now = now
         self._users: dict[str, User] = {}
+        self._members: dict[str, list[str]] = {}
         self._clients: dict[str, Client] = {}
         self._grants: dict[str, Grant] = {}
         self._live_tokens: dict[str, Token] = {}
@@ -94,6 +95,13 @@ class Accounts:
         """Adds a person, or returns the one who is already there."""
         user = User(id=1001 + len(self._users), login=login, created=self._now())
         return self._users.setdefault(login.lower(), user)
+
+    def add_member(self, organisation: str, login: str) -> None:
+        """Has a person be in an organisation, which is made if need be."""
+        self._members.setdefault(organisation, []).append(self._known(login))
+
+    def organisations_of(self, login: str) -> list[str]:
+        return [name for name, members in self._members.items() if login in members]
 
     def add_client(self, client: Client) -> None:
         if not client.redirect_uris:

@@ -17,6 +17,7 @@ from tests.standins.github.clock import Clock, utc_now
 from tests.standins.github.content import Content
 from tests.standins.github.control import Control
 from tests.standins.github.faults import Death, Faults
+from tests.standins.github.organisations_api import OrganisationsApi
 from tests.standins.github.pulls import PullRequest, PullRequests
 from tests.standins.github.pulls_api import PullsApi
 from tests.standins.github.rate import RateLimit
@@ -91,6 +92,10 @@ class GitHubStandin:
     def add_user(self, login: str) -> None:
         """Idempotent."""
         self._accounts.add_user(login)
+
+    def add_member(self, organisation: str, login: str) -> None:
+        """Has a known person be in an organisation."""
+        self._accounts.add_member(organisation, login)
 
     def sign_in_as(self, login: str) -> None:
         """From now on this person is the one in the browser."""
@@ -212,6 +217,7 @@ class GitHubStandin:
         rest.add_routes(with_ids(RepositoriesApi(self._repositories, access).routes()))
         rest.add_routes(with_ids(AppsApi(self._apps, self._accounts, self._repositories, access, self._now).routes()))
         rest.add_routes(with_ids(PullsApi(self._pulls, access).routes()))
+        rest.add_routes(OrganisationsApi(self._accounts, access).routes())
         application = web.Application(middlewares=[self._faults.middleware])
         application.add_routes(self._sign_in.routes())
         application.add_routes(TokenExchange(self._accounts, self._now).routes())

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from errand.v1 import error_pb2, task_pb2
 from errand_common import errors, wire
-from errand_common.values import SUMMARY_BYTES, AttemptPhase, FailureReason, Role, TaskStatus, summarise
+from errand_common.values import SUMMARY_BYTES, AttemptPhase, FailureReason, Role, TaskStatus, UserRole, summarise
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,7 @@ from errand_common.values import SUMMARY_BYTES, AttemptPhase, FailureReason, Rol
         (AttemptPhase, task_pb2.AttemptPhase),
         (FailureReason, task_pb2.FailureReason),
         (Role, task_pb2.Role),
+        (UserRole, task_pb2.UserRole),
     ],
 )
 def test_every_word_is_in_the_contract_and_the_other_way_round(words, enum):

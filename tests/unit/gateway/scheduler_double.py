@@ -110,6 +110,7 @@ class SchedulerDouble:
             github_id=2**40,
             github_username="ada",
             created_time=timestamp(NOON_US),
+            role=nouns.USER_ROLE_MEMBER,
         )
 
     @asynccontextmanager

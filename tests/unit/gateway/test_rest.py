@@ -22,9 +22,8 @@ async def test_me_is_the_owner_of_the_token(gateway: Running, scheduler: Schedul
         answer = await client.get("/v1/me")
 
     assert answer.status_code == 200
-    assert answer.json() == {
-        "user": {"user_id": "usr_ada", "github_id": 2**40, "github_username": "ada", "created_time": NOON}
-    }
+    ada = {"user_id": "usr_ada", "github_id": 2**40, "github_username": "ada", "role": "member", "created_time": NOON}
+    assert answer.json() == {"user": ada}
 
 
 async def test_what_is_left_of_the_day_is_told_with_it(gateway: Running, scheduler: SchedulerDouble) -> None:

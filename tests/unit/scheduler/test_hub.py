@@ -42,7 +42,7 @@ async def follow(subscription: Subscription, screen: Screen) -> None:
 @asynccontextmanager
 async def watching(hub: Hub, task_id: str = "", head: int = 0) -> AsyncIterator[Screen]:
     screen = Screen()
-    with hub.subscribe(user_id=ANN, task_id=task_id, family_id="f") as subscription:
+    with hub.subscribe(user_id=ANN, task_id=task_id) as subscription:
         screen.begin(subscription.join(head))
         follower = asyncio.ensure_future(follow(subscription, screen))
         await asyncio.sleep(0)
@@ -58,10 +58,10 @@ def test_only_those_concerned_are_woken() -> None:
     async def scene() -> None:
         hub = new_hub()
         with (
-            hub.subscribe(user_id=ANN, task_id="", family_id="f") as everything,
-            hub.subscribe(user_id=ANN, task_id="t1", family_id="f") as one,
-            hub.subscribe(user_id=ANN, task_id="t2", family_id="f") as other,
-            hub.subscribe(user_id=BOB, task_id="", family_id="g") as stranger,
+            hub.subscribe(user_id=ANN, task_id="") as everything,
+            hub.subscribe(user_id=ANN, task_id="t1") as one,
+            hub.subscribe(user_id=ANN, task_id="t2") as other,
+            hub.subscribe(user_id=BOB, task_id="") as stranger,
         ):
             hub.stored(ANN, "t1", [row(1, task_id="t1")])
             await everything.wait()
@@ -101,8 +101,8 @@ def test_those_who_keep_up_are_sent_the_very_same_message() -> None:
     async def scene() -> None:
         hub = new_hub()
         with (
-            hub.subscribe(user_id=ANN, task_id="", family_id="f") as one,
-            hub.subscribe(user_id=ANN, task_id="", family_id="g") as other,
+            hub.subscribe(user_id=ANN, task_id="") as one,
+            hub.subscribe(user_id=ANN, task_id="") as other,
         ):
             one.join(0)
             other.join(0)
@@ -120,7 +120,7 @@ def test_those_who_keep_up_are_sent_the_very_same_message() -> None:
 def test_output_is_sent_after_the_event_that_it_came_after() -> None:
     async def scene() -> None:
         hub = new_hub()
-        with hub.subscribe(user_id=ANN, task_id="t", family_id="f") as watcher:
+        with hub.subscribe(user_id=ANN, task_id="t") as watcher:
             watcher.join(0)
             pass_on(hub, piece("m", "words", 0))
             hub.stored(ANN, "t", [row(1)])
@@ -159,7 +159,7 @@ def test_more_than_a_message_holds_comes_in_several() -> None:
     async def scene() -> None:
         hub = new_hub()
         big = event_pb2.EventBody(git_delayed=event_pb2.GitDelayed(reason="x" * 40_000))
-        with hub.subscribe(user_id=ANN, task_id="", family_id="f") as watcher:
+        with hub.subscribe(user_id=ANN, task_id="") as watcher:
             watcher.join(0)
             for event_id in range(1, 11):
                 hub.stored(ANN, "t", [row(event_id, big)])
@@ -176,7 +176,7 @@ def test_more_than_a_message_holds_comes_in_several() -> None:
 def test_who_does_not_keep_up_loses_deltas_and_is_sent_to_the_database() -> None:
     async def scene() -> None:
         hub = new_hub()
-        with hub.subscribe(user_id=ANN, task_id="", family_id="f") as slow:
+        with hub.subscribe(user_id=ANN, task_id="") as slow:
             slow.join(0)
             for number in range(1000):
                 pass_on(hub, piece("m", "x" * 1000, number * 1000))
@@ -199,7 +199,7 @@ def test_what_is_kept_in_memory_is_bounded_and_given_back() -> None:
     async def scene() -> None:
         hub = new_hub()
         big = event_pb2.EventBody(git_delayed=event_pb2.GitDelayed(reason="x" * 100_000))
-        with hub.subscribe(user_id=ANN, task_id="", family_id="f") as watcher:
+        with hub.subscribe(user_id=ANN, task_id="") as watcher:
             watcher.join(0)
             for event_id in range(1, 1001):
                 hub.stored(ANN, "t", [row(event_id, big)])
@@ -212,7 +212,7 @@ def test_what_is_kept_in_memory_is_bounded_and_given_back() -> None:
             assert found is not None
             assert [each.cursor for each in found.events] == ["e0.1000"]
         assert hub.kept_bytes == 0
-        with hub.subscribe(user_id=ANN, task_id="", family_id="f"):
+        with hub.subscribe(user_id=ANN, task_id=""):
             hub.stored(ANN, "t", [row(1001)])
             assert hub.kept_bytes > 0
             await asyncio.sleep(3 * KEPT_S)
@@ -239,7 +239,7 @@ def test_a_reader_who_sees_an_event_before_it_is_told_is_shown_nothing_that_it_c
     async def scene() -> None:
         hub = new_hub(head=7)
         pass_on(hub, piece("m1", "said", 0))
-        with hub.subscribe(user_id=ANN, task_id="t", family_id="f") as watcher:
+        with hub.subscribe(user_id=ANN, task_id="t") as watcher:
             watcher.replayed([row(7, ended())])
             assert [each.subject_id for each in watcher.join(7)] == ["m1"]
             watcher.replayed([row(8, said("m1"))])
@@ -248,23 +248,12 @@ def test_a_reader_who_sees_an_event_before_it_is_told_is_shown_nothing_that_it_c
     leaping(scene())
 
 
-def test_the_end_of_a_session_ends_its_watches_alone() -> None:
-    hub = new_hub()
-    with (
-        hub.subscribe(user_id=ANN, task_id="", family_id="f") as ending,
-        hub.subscribe(user_id=ANN, task_id="", family_id="g") as going_on,
-    ):
-        hub.end_family("f")
-        assert ending.session_ended
-        assert not going_on.session_ended
-
-
 def test_when_the_scheduler_stops_every_watch_ends() -> None:
     hub = new_hub()
-    with hub.subscribe(user_id=ANN, task_id="", family_id="f") as watching_before:
+    with hub.subscribe(user_id=ANN, task_id="") as watching_before:
         hub.stop()
         assert watching_before.over
-    with hub.subscribe(user_id=BOB, task_id="", family_id="g") as watching_after:
+    with hub.subscribe(user_id=BOB, task_id="") as watching_after:
         assert watching_after.over
 
 
@@ -331,7 +320,7 @@ def test_whoever_comes_whenever_sees_what_is_going_on_whole_and_once(actions: li
                 case "wait":
                     await asyncio.sleep(choice * PAUSE_S / 3)
                 case "join":
-                    made = hub.subscribe(user_id=ANN, task_id=("", "t")[choice], family_id="f")
+                    made = hub.subscribe(user_id=ANN, task_id=("", "t")[choice])
                     subscriptions.append(made)
                     subscription, screen = made.__enter__(), Screen()
                     screen.begin(subscription.join(attempt.event_id))

@@ -101,6 +101,7 @@ def test_everything_of_an_older_release_is_there_afterwards(tmp_path: Path, vers
         tables = {row["name"] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
         new = {name for name in tables if not name.startswith("sqlite_")} - set(old_database.ROWS)
         assert new == {
+            "admissions",
             "blobs",
             "draws",
             "git_credentials",

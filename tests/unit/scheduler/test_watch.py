@@ -52,7 +52,7 @@ class Scene:
     async def watch(
         self, task_id: str = "", after_cursor: str = ""
     ) -> AsyncGenerator[task_service_pb2.WatchEventsResponse, None]:
-        with self.hub.subscribe(user_id=ANN, task_id=task_id, family_id="f") as subscription:
+        with self.hub.subscribe(user_id=ANN, task_id=task_id) as subscription:
             responses = watch(self.reader, Cursors(EPOCH), subscription, after_cursor=after_cursor)
             async for response in responses:
                 yield response

@@ -17,6 +17,7 @@ class User(BaseModel):
     user_id: str
     github_id: int
     github_username: str
+    role: str = Field(description="viewer (looks), member (has tasks), admin (and says who may use Errand)")
     created_time: Instant | None = None
 
 

@@ -12,7 +12,7 @@ from errand_common.errors import ErrandError, Invalid, Unavailable
 from errand_gateway.scheduler.accounts import GitHubTokens
 
 # What an OAuth app needs to clone, push and open pull requests; a GitHub App has its rights and ignores it.
-_SCOPE = "repo"
+_SCOPE = "repo read:org"
 _EXCHANGE_S = 10.0
 _OWNERS_FAULTS = ("incorrect_client_credentials", "redirect_uri_mismatch", "application_suspended")
 

@@ -5,27 +5,34 @@ from dataclasses import dataclass
 
 from errand_common.errors import Denied
 
-PERSON_SCOPES = frozenset({"tasks:read", "tasks:write", "account:read", "account:write"})
-"""What a signed-in person may do."""
-
 
 @dataclass(frozen=True)
 class Caller:
-    """A credential's owner. `family_id` names a person's sign-in, `runner_id` a runner."""
+    """A credential's owner. `family_id` names a person's sign-in, `token_id` a token, which may act for a person too,
+    and `runner_id` a runner. `token_name` and `expire_time` are a token's."""
 
     name: str
     scopes: frozenset[str]
     user_id: str | None = None
     family_id: str | None = None
+    token_id: str | None = None
+    token_name: str = ""
     runner_id: str | None = None
+    expire_time: int | None = None
+
+    @property
+    def credential_id(self) -> str:
+        """What is revoked at once: a sign-in, or a token."""
+        return self.family_id or self.token_id or ""
 
 
 @dataclass(frozen=True)
 class Person:
-    """A caller who is a signed-in user."""
+    """A caller who is a user. `family_id` is unset where they call by a token."""
 
     user_id: str
-    family_id: str
+    family_id: str | None
+    token_name: str
 
 
 _current: ContextVar[Caller] = ContextVar("caller")
@@ -44,9 +51,9 @@ def caller() -> Caller:
 def person() -> Person:
     """The calling user. Raises Denied for a service's credential."""
     found = caller()
-    if found.user_id is None or found.family_id is None:
-        raise Denied(f"{found.name} is not a person; use a session of a user's")
-    return Person(user_id=found.user_id, family_id=found.family_id)
+    if found.user_id is None:
+        raise Denied(f"{found.name} is not a person; use a session of a user's, or a token that acts for one")
+    return Person(user_id=found.user_id, family_id=found.family_id, token_name=found.token_name)
 
 
 def runner_id() -> str:

@@ -10,6 +10,7 @@ import structlog
 from errand_common.credentials import hash_token, new_token, read_secret, write_secret
 from errand_common.ids import Ids
 from errand_common.service import StartError
+from errand_scheduler.access.scopes import OPERATOR, written
 from errand_scheduler.folder import Credential, DataFolder
 from errand_scheduler.store import runners, service_tokens
 from errand_scheduler.store.runners import Runner
@@ -40,7 +41,7 @@ async def ensure(writer: Writer, ids: Ids, folder: DataFolder, *, runner_names: 
     """
     found = [
         _found(folder, "gateway", scopes="sessions:create"),
-        _found(folder, "operator", scopes="links:create fleet:read fleet:admin"),
+        _found(folder, "operator", scopes=written(OPERATOR)),
         *(_found(folder, f"runners/{name}", scopes="dispatch", runner=name) for name in runner_names),
     ]
     await writer.write(lambda tx: _store(tx, found, ids))

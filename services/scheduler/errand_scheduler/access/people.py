@@ -2,13 +2,15 @@
 
 from errand_common.ids import Ids
 from errand_scheduler.access import signin
+from errand_scheduler.access.entrance import Entrance
 from errand_scheduler.access.signin import TokenPair
 from errand_scheduler.access.user_tokens import sealed
 from errand_scheduler.access.vault import Vault
 from errand_scheduler.github import Account
 from errand_scheduler.github.renewal import TokenPair as GitHubPair
-from errand_scheduler.store import users
-from errand_scheduler.store.notices import CredentialBrought
+from errand_scheduler.store import admissions, users
+from errand_scheduler.store.admissions import Kind
+from errand_scheduler.store.notices import AccessChanged, CredentialBrought
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.users import User
 
@@ -20,8 +22,12 @@ class People:
         self._vault = vault
         self._ids = ids
 
-    def keep(self, tx: Tx, account: Account, pair: GitHubPair, *, admit: bool) -> User:
-        """The user of an account, new or known, with this GitHub token from now on. `admit` holds beyond any list."""
+    def keep(self, tx: Tx, account: Account, pair: GitHubPair, entrance: Entrance, *, raises: bool = False) -> User:
+        """The user of an account, new or known, with this GitHub token from now on. Who is known keeps their role,
+        unless what they came by `raises` it.
+
+        What was said of the name is the person's own from then on: the account may be renamed, and the name taken.
+        """
         known = tx.one(users.by_github_id(account.github_id))
         admitted_time = known.admitted_time if known else None
         user = User(
@@ -29,10 +35,16 @@ class People:
             github_id=account.github_id,
             github_username=account.username,
             created_time=known.created_time if known else tx.now_us,
-            admitted_time=admitted_time or (tx.now_us if admit else None),
+            admitted_time=admitted_time or (tx.now_us if entrance.admits else None),
+            role=known.role if known and not raises else entrance.role,
+            organisation=entrance.organisation,
+            disallowed_time=known.disallowed_time if known else None,
         )
         users.upsert(tx, user, sealed(pair, self._vault, user_id=user.user_id, now_us=tx.now_us))
+        admissions.remove(tx, Kind.USER, account.username)
         tx.notice(CredentialBrought(user_id=user.user_id))
+        if known and known != user:
+            tx.notice(AccessChanged(user_id=user.user_id, role=user.role))
         return user
 
     def start_session(self, tx: Tx, user: User, pair: TokenPair, *, client: str) -> None:

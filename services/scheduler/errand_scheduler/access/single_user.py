@@ -8,6 +8,8 @@ from pydantic import SecretStr
 
 from errand_common.errors import Conflict, Denied, ErrandError
 from errand_common.service import StartError
+from errand_common.values import UserRole
+from errand_scheduler.access.entrance import OF_THE_OWNER
 from errand_scheduler.access.people import People
 from errand_scheduler.access.user_tokens import GITHUB_TOKEN
 from errand_scheduler.access.vault import Vault, VaultError
@@ -59,6 +61,10 @@ class Owner:
                 reason="NOT_ADMITTED",
             )
 
+    def role(self, user: User) -> UserRole:
+        """The owner's."""
+        return UserRole.ADMIN
+
     async def recall(self) -> None:
         """Know the owner without GitHub: the user whose sealed token is this very one."""
         for each in await self._reader.all(users.admitted_tokens()):
@@ -91,7 +97,7 @@ class Owner:
 
     def keep(self, tx: Tx, account: Account) -> User:
         """Store the owner with the token; `know` follows once this is committed."""
-        return self._people.keep(tx, account, TokenPair(self._token.get_secret_value()), admit=True)
+        return self._people.keep(tx, account, TokenPair(self._token.get_secret_value()), OF_THE_OWNER, raises=True)
 
     def know(self, owner: User) -> None:
         """From now on this user alone is admitted."""

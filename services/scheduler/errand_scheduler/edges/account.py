@@ -98,7 +98,10 @@ class AccountEdge(AccountServiceServicer):
 
     async def EndSession(self, request: pb.EndSessionRequest, context: Context) -> pb.EndSessionResponse:
         who = person()
-        await self._writer.write(lambda tx: signin.end(tx, who.family_id, caller=who.user_id, action="end_session"))
+        if who.family_id is None:
+            raise Denied("this credential is a token, not a session; revoke it instead")
+        family_id = who.family_id
+        await self._writer.write(lambda tx: signin.end(tx, family_id, caller=who.user_id, action="end_session"))
         return pb.EndSessionResponse()
 
     async def GetMe(self, request: pb.GetMeRequest, context: Context) -> pb.GetMeResponse:

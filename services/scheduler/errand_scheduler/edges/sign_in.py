@@ -6,15 +6,17 @@ from errand.v1 import account_service_pb2 as pb
 from errand_common.errors import Conflict, Invalid
 from errand_common.wire import duration
 from errand_scheduler import wire
-from errand_scheduler.access import signin
+from errand_scheduler.access import entrance, signin
 from errand_scheduler.access.admission import Listed, not_admitted
 from errand_scheduler.access.callers import caller
+from errand_scheduler.access.entrance import Entrance
 from errand_scheduler.access.people import People
 from errand_scheduler.access.sign_in_links import SignInLink, SignInLinks
 from errand_scheduler.access.single_user import Owner
 from errand_scheduler.github import Account, GitHub
 from errand_scheduler.github.renewal import TokenPair
-from errand_scheduler.store import audit, users
+from errand_scheduler.store import admissions, audit, users
+from errand_scheduler.store.admissions import Kind
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.users import User
@@ -94,28 +96,40 @@ class SignIns:
                 "ERRAND_GITHUB_CLIENT_ID off its gateway, then `errand-scheduler link` on its host prints one"
             )
         account = await self._github.account(request.github_access_token)
-        admitted = await self._is_admitted(self._admission, account)
-        if not admitted and not request.link_secret:
-            raise not_admitted(account.username)
+        entered = await self._entrance(self._admission, account, request.github_access_token)
         pair, gateway = signin.new_pair(), caller().name
 
         def sign_in(tx: Tx) -> User:
-            user = self._people.keep(tx, account, _brought(request), admit=not admitted)
+            way_in, raises = entered, False
+            if link is not None:
+                admins = tx.one(users.admins()) or 0
+                way_in, raises = entrance.by_link(entered, admins=admins), not admins
+            assert way_in is not None  # one of the two
+            user = self._people.keep(tx, account, _brought(request), way_in, raises=raises)
             self._people.start_session(tx, user, pair, client=request.client)
             audit.record(tx, caller=gateway, action="complete_sign_in", subject_id=user.user_id)
             return user
 
+        if entered is None and not request.link_secret:
+            raise not_admitted(account.username)
         with self._links.spending(request.link_secret) as link:
-            if link is None and not admitted:
+            if link is None and entered is None:
                 raise _not_good()
             user = await self._writer.write(sign_in)
         if link is not None:
             _log_spent(link, user)
         return pb.CompleteSignInResponse(user=wire.user(user), tokens=wire.tokens(pair))
 
-    async def _is_admitted(self, listed: Listed, account: Account) -> bool:
+    async def _entrance(self, listed: Listed, account: Account, token: str) -> Entrance | None:
+        """How the account comes in without a link; none where it does not. Raises Denied for one that was shut out."""
         known = await self._reader.one(users.by_github_id(account.github_id))
-        return listed.names(account.username) or (known is not None and known.admitted_time is not None)
+        said = await self._reader.one(admissions.of(Kind.USER, account.username))
+        if (entered := entrance.by_name(listed, account.username, known=known, said=said)) is not None:
+            return entered
+        allowed = await self._reader.all(admissions.organisations())
+        if not allowed:
+            return None
+        return entrance.by_organisation(allowed, await self._github.organisations(token))
 
 
 def _brought(request: pb.CompleteSignInRequest) -> TokenPair:

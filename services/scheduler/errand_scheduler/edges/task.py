@@ -211,9 +211,7 @@ class TaskEdge(TaskServiceServicer):
         caller = person()
         if request.task_id:
             await self._task(request.task_id)
-        with self._hub.subscribe(
-            user_id=caller.user_id, task_id=request.task_id, family_id=caller.family_id
-        ) as subscription:
+        with self._hub.subscribe(user_id=caller.user_id, task_id=request.task_id) as subscription:
             async for item in watch(self._reader, self._cursors, subscription, after_cursor=request.after_cursor):
                 yield item
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 
 from errand.v1 import task_service_pb2 as pb
-from errand_common.errors import Unauthenticated, Unavailable
+from errand_common.errors import Unavailable
 from errand_scheduler.store import events
 from errand_scheduler.store.events import Event
 from errand_scheduler.store.query import Query
@@ -22,7 +22,7 @@ async def watch(
 ) -> AsyncIterator[pb.WatchEventsResponse]:
     """Everything after the cursor. The subscription was made before: what is stored from then on wakes it.
 
-    Raises Unavailable when the scheduler stops, Unauthenticated when the session ends, Invalid for a bad cursor.
+    Raises Unavailable when the scheduler stops, Invalid for a bad cursor.
     """
     head = await reader.one(events.head()) or 0
     position = cursors.read(after_cursor, head=head)
@@ -86,7 +86,5 @@ def _events(cursors: Cursors, page: Sequence[Event]) -> pb.WatchEventsResponse:
 
 
 def _check(subscription: Subscription) -> None:
-    if subscription.session_ended:
-        raise Unauthenticated("the session has ended; sign in again")
     if subscription.over:
         raise Unavailable("the scheduler is stopping; watch again from your last cursor")

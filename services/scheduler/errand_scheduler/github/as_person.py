@@ -78,6 +78,14 @@ class GitHub:
         github_id, username = wire.field(body, "id", int), wire.field(body, "login", str)
         return Account(github_id=github_id, username=username, scopes=_scopes(response))
 
+    async def organisations(self, token: str) -> list[str]:
+        """The organisations that the token's owner is in, as far as the token may see them: a hundred at most."""
+        response = await self._wire.call("GET", "/user/orgs", token, params={"per_page": "100"})
+        if response.status_code == httpx2.codes.FORBIDDEN:
+            # A token without the scope read:org; who is in by name alone has no use for it.
+            return []
+        return [wire.field(each, "login", str) for each in wire.list_of(response, "your organisations")]
+
     async def repository(self, token: str, name: str) -> Repository:
         """The repository "owner/name", under the name that it has now. Raises NotFound where there is none that the
         user may see, or GitHub shows it to nobody."""

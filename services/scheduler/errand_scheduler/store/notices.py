@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from errand_common.clock import Instant
-from errand_common.values import AttemptPhase, FailureReason, RunnerMode, TaskStatus
+from errand_common.values import AttemptPhase, FailureReason, RunnerMode, TaskStatus, UserRole
 from errand_scheduler.store.attempts import Attempt
 
 if TYPE_CHECKING:
@@ -100,6 +100,21 @@ class SessionsEnded:
 
 
 @dataclass(frozen=True)
+class TokenRevoked:
+    """A token is good for nothing any more."""
+
+    service_token_id: str
+
+
+@dataclass(frozen=True)
+class AccessChanged:
+    """A user may do something else from now on: what this role may, or nothing."""
+
+    user_id: str
+    role: UserRole | None
+
+
+@dataclass(frozen=True)
 class CredentialBrought:
     """A user brought a fresh credential, or took one back."""
 
@@ -117,5 +132,7 @@ Notice = (
     | RunnerModeSet
     | RunnerRevoked
     | SessionsEnded
+    | TokenRevoked
+    | AccessChanged
     | CredentialBrought
 )

@@ -3,22 +3,34 @@
 import sqlite3
 from dataclasses import dataclass
 
-from errand_scheduler.store.query import Query
+from errand_common.values import UserRole
+from errand_scheduler.store.paging import Place
+from errand_scheduler.store.query import Query, number
 from errand_scheduler.store.transaction import Tx
 
-_SELECT = "SELECT user_id, github_id, github_username, admitted_time, created_time FROM users"
+_SELECT = """
+    SELECT user_id, github_id, github_username, role, admitted_time, disallowed_time, organisation, created_time
+    FROM users
+"""
 _MOST_SEALED = 100
 
 
 @dataclass(frozen=True)
 class User:
-    """A person. The sealed token is asked for by itself. `admitted_time` is unset for those whom only a list admits."""
+    """A person. The sealed token is asked for by itself.
+
+    `admitted_time` is unset for those whom only the owner's list or their `organisation` admits; `disallowed_time` is
+    set for those who are out all the same.
+    """
 
     user_id: str
     github_id: int
     github_username: str
     created_time: int
     admitted_time: int | None = None
+    role: UserRole = UserRole.MEMBER
+    disallowed_time: int | None = None
+    organisation: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,60 @@ def by_id(user_id: str) -> Query[User]:
 def by_github_id(github_id: int) -> Query[User]:
     """The user of a GitHub account."""
     return Query(f"{_SELECT} WHERE github_id = :github_id", _user, {"github_id": github_id})
+
+
+def by_github_username(github_username: str) -> Query[User]:
+    """The users whose account had that name when they last signed in: those who came last first."""
+    return Query(
+        f"{_SELECT} WHERE github_username = :name COLLATE NOCASE ORDER BY created_time DESC, user_id DESC",
+        _user,
+        {"name": github_username},
+    )
+
+
+def of_organisation(organisation: str) -> Query[User]:
+    """The users who are in by an organisation alone."""
+    return Query(
+        f"{_SELECT} WHERE organisation = :organisation COLLATE NOCASE AND admitted_time IS NULL",
+        _user,
+        {"organisation": organisation},
+    )
+
+
+def page(*, after: Place, limit: int) -> Query[User]:
+    """Users, newest first."""
+    return Query(
+        f"""
+        {_SELECT} WHERE (created_time, user_id) < (:time, :key)
+        ORDER BY created_time DESC, user_id DESC LIMIT :limit
+        """,
+        _user,
+        {"time": after.time_us, "key": after.key, "limit": limit},
+    )
+
+
+def admins() -> Query[int]:
+    """How many admins there are who are not shut out."""
+    return Query("SELECT count(*) FROM users WHERE role = 'admin' AND disallowed_time IS NULL", number)
+
+
+def set_access(tx: Tx, user: User) -> None:
+    """Keep the role of a user who is there, and by what they are in or out."""
+    tx.run(
+        """
+        UPDATE users
+        SET role = :role, admitted_time = :admitted_time, disallowed_time = :disallowed_time,
+            organisation = :organisation
+        WHERE user_id = :user_id
+        """,
+        {
+            "user_id": user.user_id,
+            "role": user.role,
+            "admitted_time": user.admitted_time,
+            "disallowed_time": user.disallowed_time,
+            "organisation": user.organisation,
+        },
+    )
 
 
 def sealed_pair(user_id: str) -> Query[SealedPair]:
@@ -98,21 +164,18 @@ def admitted_tokens() -> Query[SealedToken]:
 
 
 def upsert(tx: Tx, user: User, pair: SealedPair) -> None:
-    """Store a new user, or the new name, token and admission of one who is there."""
+    """Store a new user, or the new name, token, role and admission of one who is there."""
     tx.run(
         """
         INSERT INTO users (
             user_id, github_id, github_username, sealed_github_token, sealed_github_refresh_token,
-            github_token_expire_time, admitted_time, created_time
+            github_token_expire_time, created_time
         )
-        VALUES (
-            :user_id, :github_id, :github_username, :token, :refresh_token, :expire_time, :admitted_time, :created_time
-        )
+        VALUES (:user_id, :github_id, :github_username, :token, :refresh_token, :expire_time, :created_time)
         ON CONFLICT (user_id)
         DO UPDATE SET
             github_username = :github_username, sealed_github_token = :token,
-            sealed_github_refresh_token = :refresh_token, github_token_expire_time = :expire_time,
-            admitted_time = :admitted_time
+            sealed_github_refresh_token = :refresh_token, github_token_expire_time = :expire_time
         """,
         {
             "user_id": user.user_id,
@@ -121,10 +184,10 @@ def upsert(tx: Tx, user: User, pair: SealedPair) -> None:
             "token": pair.token,
             "refresh_token": pair.refresh_token,
             "expire_time": pair.expire_time,
-            "admitted_time": user.admitted_time,
             "created_time": user.created_time,
         },
     )
+    set_access(tx, user)
 
 
 def _user(row: sqlite3.Row) -> User:
@@ -134,4 +197,7 @@ def _user(row: sqlite3.Row) -> User:
         github_username=row["github_username"],
         created_time=row["created_time"],
         admitted_time=row["admitted_time"],
+        role=UserRole(row["role"]),
+        disallowed_time=row["disallowed_time"],
+        organisation=row["organisation"],
     )

@@ -17,18 +17,16 @@ SNAPSHOT_BYTES = 512 * 1024
 
 
 class Subscription:
-    """One watcher of one task, or of all of a user's. `over` and `session_ended` say that its stream must end.
+    """One watcher of one task, or of all of a user's. `over` says that its stream must end.
 
     It replays the database first, and `join`s; from then on it is given what is `next`, and reads the database again
     where it has fallen behind.
     """
 
-    def __init__(self, hub: "Hub", feed: Feed, *, user_id: str, task_id: str, family_id: str | None) -> None:
+    def __init__(self, hub: "Hub", feed: Feed, *, user_id: str, task_id: str) -> None:
         self.user_id = user_id
         self.task_id = task_id
-        self.family_id = family_id
         self.over = False
-        self.session_ended = False
         self._hub = hub
         self._feed = feed
         self._place: Place | None = None
@@ -113,10 +111,10 @@ class Hub:
         return self._budget.used_bytes
 
     @contextmanager
-    def subscribe(self, *, user_id: str, task_id: str, family_id: str | None) -> Iterator[Subscription]:
+    def subscribe(self, *, user_id: str, task_id: str) -> Iterator[Subscription]:
         """A subscription for as long as the context lasts. Subscribe first, then read: nothing falls between."""
         audience = self._audiences.get(user_id) or self._new_audience(user_id)
-        subscription = Subscription(self, audience.feed, user_id=user_id, task_id=task_id, family_id=family_id)
+        subscription = Subscription(self, audience.feed, user_id=user_id, task_id=task_id)
         subscription.over = self._stopping
         audience.watchers[subscription] = None
         try:
@@ -155,13 +153,6 @@ class Hub:
         audience = self._audiences.get(user_id)
         if audience is not None:
             audience.feed.passing(delta, size_bytes)
-
-    def end_family(self, family_id: str) -> None:
-        """End the watches of a session that is over."""
-        for subscription in self._all():
-            if subscription.family_id == family_id:
-                subscription.session_ended = True
-                subscription.wake()
 
     def stop(self) -> None:
         """End every watch: the scheduler stops."""
