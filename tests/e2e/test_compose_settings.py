@@ -6,7 +6,7 @@ import yaml
 from tests.e2e.composing import compose, execute, plain_environment
 
 WHOLE = {"ANTHROPIC_API_KEY": "sk-ant-x", "ERRAND_PUBLIC_URL": "https://errand.example.org"}
-RUNNER_ALONE = {"ANTHROPIC_API_KEY": "sk-ant-x", "ERRAND_SCHEDULER": "errand.example.org:7443"}
+RUNNER_ALONE = {"ANTHROPIC_API_KEY": "sk-ant-x"}
 REQUIRED = {"compose.yaml": WHOLE, "deploy/runner.compose.yaml": RUNNER_ALONE}
 
 CADDY = '#!/bin/sh\necho "$SITE $SITE_HOST"\n'

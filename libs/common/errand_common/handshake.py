@@ -56,6 +56,22 @@ _AT_THE_SCHEDULER = {
     ),
 }
 
+_AT_THE_TOKENS_SCHEDULER = {
+    Trouble.TIME: _AT_THE_SCHEDULER[Trouble.TIME],
+    Trouble.ISSUER: (
+        "the scheduler's certificate is not of the CA in the join token; make another token at the scheduler that is"
+        " meant, with its own address"
+    ),
+    Trouble.NAME: (
+        f"what answers at the join token's address has a certificate for another name than {SERVER_NAME}; make another"
+        " token with the address of the scheduler itself"
+    ),
+    Trouble.PLAIN: (
+        "what answers at the join token's address speaks no TLS, so it is not the scheduler; make another token with"
+        " the address of the scheduler itself"
+    ),
+}
+
 
 def with_scheduler(transport: str) -> str | None:
     """In words, what stands in the way to the scheduler, from what gRPC says; none for troubles that pass."""
@@ -71,6 +87,16 @@ async def look_at_scheduler(transport: str, address: str) -> str | None:
     if _trouble_in(transport) is Trouble.TIME:
         return await _times(f"the scheduler at {address}", *split(address), name=SERVER_NAME)
     return f"{words} (ERRAND_SCHEDULER={address})"
+
+
+async def look_at_token(transport: str, address: str) -> str | None:
+    """The same for a host that joins, of whose settings there are none yet."""
+    trouble = _trouble_in(transport)
+    if trouble is None:
+        return None
+    if trouble is Trouble.TIME:
+        return await _times(f"the scheduler at {address}", *split(address), name=SERVER_NAME)
+    return f"{_AT_THE_TOKENS_SCHEDULER[trouble]} ({address})"
 
 
 async def look_at_service(error: BaseException, url: str) -> str | None:

@@ -53,13 +53,23 @@ class FileCommand(Generic[SettingsT]):
 
 
 @dataclass(frozen=True)
+class ArgumentsCommand:
+    """One that takes arguments of its own, and reads what settings it needs itself."""
+
+    name: str
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], Awaitable[int]]
+
+
+@dataclass(frozen=True)
 class Service(Generic[SettingsT]):
     """A service: `serve(settings, stop)` returns once `stop` is set; SIGTERM and SIGINT set it."""
 
     name: str
     settings: type[SettingsT]
     serve: Callable[[SettingsT, asyncio.Event], Awaitable[None]]
-    commands: Sequence[Command[SettingsT] | EarlyCommand[Any] | FileCommand[SettingsT]] = ()
+    commands: Sequence[Command[SettingsT] | EarlyCommand[Any] | FileCommand[SettingsT] | ArgumentsCommand] = ()
 
     def main(self) -> None:
         """Serves, or does what the command line asks. Exits 0, 2 with words on a wrong start, 1 when it broke."""
@@ -82,10 +92,14 @@ class Service(Generic[SettingsT]):
             parsed = commands.add_parser(command.name, help=command.help, description=command.help)
             if isinstance(command, FileCommand):
                 parsed.add_argument("file", type=Path, metavar="FILE")
+            elif isinstance(command, ArgumentsCommand):
+                command.add_arguments(parsed)
         return parser
 
     async def _run(self, arguments: argparse.Namespace) -> int:
         asked = next((command for command in self.commands if command.name == arguments.command), None)
+        if isinstance(asked, ArgumentsCommand):
+            return await asked.run(arguments)
         if isinstance(asked, EarlyCommand):
             return await asked.run(config.load(asked.settings))
         settings = config.load(self.settings)

@@ -2,11 +2,12 @@
 
 import asyncio
 
-from errand_common.service import Command, EarlyCommand, Service
+from errand_common.service import ArgumentsCommand, Command, EarlyCommand, Service
 from errand_common.tasks import until_one_ends
 from errand_runner.config import HostSettings, RunnerSettings
 from errand_runner.doctor.examination import doctor
 from errand_runner.host import ready_host
+from errand_runner.join import add_arguments, join
 from errand_runner.presence import healthy
 
 
@@ -14,6 +15,9 @@ def main() -> None:
     """The command's entry."""
     commands = (
         Command("healthy", "exit 0 while the running runner has a session with the scheduler, else 1", healthy),
+        ArgumentsCommand(
+            "join", "make this host a runner, by the token that an operator made, and work", add_arguments, join
+        ),
         EarlyCommand(
             "doctor", "try every wall of a sandbox on this host; exit 1 where one is missing", HostSettings, doctor
         ),

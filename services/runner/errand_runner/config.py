@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from errand_common import addresses, images, labels
 from errand_common.config import Settings
 from errand_common.disk import GIB
-from errand_runner import model_headers
+from errand_runner import joined, model_headers
 from errand_runner.sandbox.limits import Limits
 
 _LIMITS = Limits()
@@ -93,6 +94,18 @@ class HostSettings(Settings):
         ge=0,
         examples=[str(_LIMITS.workspace_bytes)],
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """A host that joined knows some of them."""
+        return joined.sources(settings_cls, init_settings, env_settings)
 
     @property
     def limits(self) -> Limits:

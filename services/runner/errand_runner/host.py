@@ -1,7 +1,7 @@
 """What a runner needs of its host: a folder of its own, Docker, the sandbox image, room on the disks."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,9 @@ from errand_runner.presence import presence_file
 from errand_runner.sandbox.docker import Engine, EngineFacts, EngineUnavailable, ImageMissing, SandboxFailed
 from errand_runner.sandbox.limits import Limits
 
+SeeToImage = Callable[[Engine, str], Awaitable[None]]
+"""Has the sandbox image got. Raises StartError where that cannot be."""
+
 
 @dataclass(frozen=True)
 class Host:
@@ -29,8 +32,8 @@ class Host:
 
 
 @asynccontextmanager
-async def ready_host(settings: RunnerSettings) -> AsyncIterator[Host]:
-    """Raises StartError for whatever is missing."""
+async def ready_host(settings: RunnerSettings, *, see_to_image: SeeToImage | None = None) -> AsyncIterator[Host]:
+    """Raises StartError for whatever is missing. `see_to_image` is done first about the image, where that may help."""
     data = settings.data.resolve()
     # Short, for a socket's path has 107 bytes (unix(7)).
     socket_root = data / "s"
@@ -43,7 +46,7 @@ async def ready_host(settings: RunnerSettings) -> AsyncIterator[Host]:
                 facts = await engine.facts()
                 room = Room((data, facts.root_dir), settings.min_free_bytes)
                 check_runtime(settings.runtime, facts)
-                await _check(settings, engine, room)
+                await _check(settings, engine, room, see_to_image)
                 yield Host(engine, room, socket_root, settings.limits.on(facts.cpus))
         except (EngineUnavailable, SandboxFailed) as exc:
             raise StartError(str(exc)) from exc
@@ -58,9 +61,11 @@ def check_runtime(runtime: str, facts: EngineFacts) -> None:
         )
 
 
-async def _check(settings: RunnerSettings, engine: Engine, room: Room) -> None:
+async def _check(settings: RunnerSettings, engine: Engine, room: Room, see_to_image: SeeToImage | None) -> None:
     if shortage := await asyncio.to_thread(room.shortage):
         raise StartError(shortage)
+    if see_to_image is not None:
+        await see_to_image(engine, settings.image)
     try:
         await engine.check_image(settings.image)
     except ImageMissing as exc:
