@@ -6,7 +6,7 @@ from errand_common.errors import Conflict
 from errand_common.values import AttemptPhase, Role, TaskStatus, WaitReason
 from errand_scheduler.lifecycle import deadlines, turns
 from errand_scheduler.lifecycle.effects import MessageAdded, UsageAdded
-from errand_scheduler.lifecycle.money import HELD_S, Drawn, draw, go_on, grant
+from errand_scheduler.lifecycle.money import HELD_S, Drawn, draw, go_on, grant, take_up
 from errand_scheduler.lifecycle.raises import raise_allowance
 from errand_scheduler.lifecycle.turns import AttemptEnd, Holder
 from errand_scheduler.lifecycle.waits import Wait, end_waiting
@@ -127,6 +127,19 @@ async def test_and_one_whose_runner_did_not_answer_a_stop(world: World) -> None:
     assert await today(world) == Day(spent=700 + EXTRA, held=0)
 
 
+async def test_so_does_what_a_runner_held_that_died_and_takes_its_attempt_up_again(world: World) -> None:
+    holder = await begun(world)
+    await draws(world, holder, 300)
+    await costs(world, holder, 100)
+    for _ in range(2):
+        await world.writer.write(lambda tx: take_up(tx, holder))
+        assert await today(world) == Day(spent=300 + EXTRA, held=0)
+    assert await draws(world, holder, 330 + EXTRA) == Drawn(330 + 2 * EXTRA), "it goes on from there"
+    await costs(world, holder, 30)
+    await world.finished(holder)
+    assert await today(world) == Day(spent=330 + EXTRA, held=0)
+
+
 async def test_a_cost_that_nobody_knows_counts_as_all_that_was_drawn(world: World) -> None:
     holder = await begun(world)
     await draws(world, holder, 300)
@@ -244,3 +257,12 @@ async def test_after_a_start_with_another_limit_what_waits_for_the_day_goes_on(
     await world.writer.write(lambda tx: go_on(tx, limit=limit, durations=DURATIONS))
     assert (await world.task(task.task_id)).status is (TaskStatus.PENDING if goes_on else TaskStatus.WAITING)
     assert (await world.task(other.task_id)).status is TaskStatus.WAITING
+
+
+async def test_one_that_waits_hot_at_that_start_goes_on_should_it_park(world: World) -> None:
+    task = await world.new_task()
+    holder = await world.hot_and_read(task.task_id, DAY_OVER)
+    await world.writer.write(lambda tx: go_on(tx, limit=LIMIT, durations=DURATIONS))
+    assert (await world.task(task.task_id)).status is TaskStatus.WAITING
+    await world.finished(holder, AttemptPhase.PARKED)
+    assert (await world.task(task.task_id)).status is TaskStatus.PENDING

@@ -137,6 +137,7 @@ class DispatchEdge(DispatchServiceServicer):
         self, request: pb.GetTranscriptRequest, context: Context
     ) -> AsyncIterator[pb.GetTranscriptResponse]:
         attempt = self._at_work(request.session_id, request.attempt)
+        await self._drawing.take_up(incoming.holder(request.attempt, attempt.runner_id))
         async for piece in transcript(self._reader, self._blobs, attempt, now_us=self._clock.now_us()):
             yield piece
 

@@ -10,7 +10,7 @@ from errand_common.wire import duration, timestamp
 from errand_scheduler.durations import Durations
 from errand_scheduler.lifecycle import money
 from errand_scheduler.lifecycle.turns import Holder
-from errand_scheduler.store.money import day_at, day_of
+from errand_scheduler.store.money import day_at, day_of, held_by
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.writer import Writer
 
@@ -50,6 +50,11 @@ class Drawing:
             await self._writer.write(lambda tx: money.go_on(tx, limit=self._limit, durations=self._durations))
         except ErrandError as exc:
             log.warning("days_not_looked_at", error=exc.message)
+
+    async def take_up(self, holder: Holder) -> None:
+        """A runner begins with an attempt. Raises Conflict where it is not its own."""
+        if await self._reader.one(held_by(holder.attempt_id)):
+            await self._writer.write(lambda tx: money.take_up(tx, holder))
 
     async def draw(self, holder: Holder, request: pb.DrawMoneyRequest) -> pb.DrawMoneyResponse:
         """Raises Invalid, and Conflict as `money.draw` does."""

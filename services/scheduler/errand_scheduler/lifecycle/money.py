@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 
 from errand_common.errors import Conflict
 from errand_scheduler.durations import Durations
+from errand_scheduler.lifecycle import spending
 from errand_scheduler.lifecycle.decisions import AT_WORK
 from errand_scheduler.lifecycle.moves import queue_task
 from errand_scheduler.lifecycle.turns import Holder, load, superseded
-from errand_scheduler.store import attempts, money
+from errand_scheduler.store import attempts, money, tasks
 from errand_scheduler.store.money import DAY_US, Account, day_at
 from errand_scheduler.store.transaction import Tx
 
@@ -57,6 +58,14 @@ def draw(tx: Tx, holder: Holder, *, least: int, most: int, limit: int) -> Drawn:
     return Drawn(drawn) if drawn >= least else _short(account, drawn, least=least, limit=limit, now_us=tx.now_us)
 
 
+def take_up(tx: Tx, holder: Holder) -> None:
+    """The holder's runner begins with the attempt, or begins anew. Raises Conflict LEASE_SUPERSEDED for anybody
+    else's."""
+    attempt = load(tx, holder)
+    if attempt.phase in AT_WORK:
+        spending.begin_anew(tx, attempt)
+
+
 def day_end(now_us: int) -> int:
     """When the day ends that this instant lies in."""
     return (day_at(now_us) + 1) * DAY_US
@@ -67,8 +76,13 @@ def go_on(tx: Tx, *, limit: int, durations: Durations) -> None:
     for task in tx.all(money.waiting_for_a_day()):
         day = tx.one(money.day_of(task.user_id, day=day_at(tx.now_us)))
         assert day is not None  # always one row
-        if (not limit or day.spent + day.held < limit) and tx.one(attempts.live_of_task(task.task_id)) is None:
+        if limit and day.spent + day.held >= limit:
+            continue
+        if tx.one(attempts.live_of_task(task.task_id)) is None:
             queue_task(tx, task, durations)
+        else:
+            # It looks for itself; where it parks before that, another one goes on.
+            tasks.set_resume_after_stop(tx, task.task_id, resume=True)
 
 
 def _short(account: Account, drawn: int, *, least: int, limit: int, now_us: int) -> Drawn:

@@ -14,6 +14,12 @@ def count(tx: Tx, attempt: Attempt, used: Usage) -> None:
     _spend(tx, attempt, tx.one(money.held_by(attempt.attempt_id)) or 0 if cost is None else cost)
 
 
+def begin_anew(tx: Tx, attempt: Attempt) -> None:
+    """A runner takes an attempt up: what it holds was drawn by an earlier process, which may have spent it and did not
+    live to tell."""
+    _spend(tx, attempt, tx.one(money.held_by(attempt.attempt_id)) or 0)
+
+
 def settle(tx: Tx, attempt: Attempt, *, told_all: bool) -> None:
     """Take back what an attempt that ends drew and did not spend. Where it has not told all that it did, all of it may
     be spent, and counts so."""
