@@ -19,6 +19,7 @@ from errand_runner.record import Recorder
 from tests.sim import wrong
 from tests.sim.outside import Container
 from tests.sim.poison import Poison
+from tests.sim.spending import NANODOLLARS, Spending
 from tests.sim.temper import Means
 
 PARK_BEATS = 24
@@ -54,7 +55,9 @@ class Conversation:
         self.inbox.drop(self.recorder.taken)
         calls: dict[str, Any] = {}
         last: Any = None
-        for piece in await self.means.dispatch.transcript(self.assignment.attempt):
+        stored = await self.means.dispatch.transcript(self.assignment.attempt)
+        self._spending = Spending(self.means, self.assignment, self.inbox, stored)
+        for piece in stored:
             kind = piece.WhichOneof("item")
             if kind == "prefix":
                 self._prefix_stored = True
@@ -213,14 +216,32 @@ class Conversation:
 
     async def _say(self, role: Role, blocks: list[dict[str, Any]], input_ids: list[str]) -> None:
         content = json.dumps(blocks).encode()
-        usage = facts.Usage(10, 1, 1, 5, 1000) if role is Role.ASSISTANT else None
+        usage = facts.Usage(10, 1, 1, 5, await self._asked()) if role is Role.ASSISTANT else None
         message_id = self.last_message = self.means.ids.new("msg")
         self.last_role = role
-        await self.recorder.fact(
-            facts.MessageAppended(
-                message_id, role, content, usage, "claude" if usage else "", "end_turn" if usage else "", input_ids
-            )
+        fact = facts.MessageAppended(
+            message_id, role, content, usage, "claude" if usage else "", "end_turn" if usage else "", input_ids
         )
+        self._spending.heard(fact)
+        await self.recorder.fact(fact)
+
+    async def _asked(self) -> int:
+        """Has the model reply, where that can be afforded; gives the nano-dollars that it cost. Raises Parked."""
+        async for fact in self._spending.afford():
+            await self.recorder.fact(fact)
+        if self._spending.parked:
+            raise Parked
+        if not self.temper.costly:
+            return NANODOLLARS
+        await self.freezer.gate()
+        cost, bill, attempt_id = NANODOLLARS * self.chance.randint(1, 4), self.means.outside.bill, self.log.attempt_id
+        bill(attempt_id, cost)
+        try:
+            await self._while(self.temper.pace_s / 2)
+        except asyncio.CancelledError:
+            bill(attempt_id, -cost)
+            raise
+        return cost
 
     async def _may_act(self) -> None:
         await self.freezer.gate()

@@ -49,6 +49,7 @@ class Kind(StrEnum):
     EDIT = "edit"
     PROMOTE = "promote"
     REMOVE = "remove"
+    RAISE = "raise"
     LOOK = "look"
     WATCH = "watch"
 
@@ -64,6 +65,7 @@ OF_PEOPLE = frozenset(
         Kind.EDIT,
         Kind.PROMOTE,
         Kind.REMOVE,
+        Kind.RAISE,
         Kind.LOOK,
         Kind.BLUNDER,
         Kind.WATCH,
@@ -108,5 +110,7 @@ class Plan:
     moves_branch: float = 0.0
     picky: bool = False
     """Whether tasks ask for a certain host."""
+    allowance: int = 0
+    """What a task may cost, in nano-dollars; 0: any amount."""
     outbox: Limits = field(default_factory=Limits)
     segment_bytes: int = SEGMENT_BYTES

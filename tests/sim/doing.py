@@ -34,7 +34,7 @@ class Doing(Settling):
         match deed.kind:
             case Kind.CREATE:
                 host = f"runner{(deed.who + deed.number) % self.plan.runners}" if self.plan.picky else ""
-                work = person.create(deed.number, host=host)
+                work = person.create(deed.number, host=host, allowance=self.plan.allowance)
             case Kind.FOLLOW_UP | Kind.STEER | Kind.ANSWER:
                 work = person.write(deed.number, deed.kind)
             case Kind.STOP:
@@ -43,6 +43,8 @@ class Doing(Settling):
                 work = person.retry(deed.number)
             case Kind.EDIT | Kind.PROMOTE | Kind.REMOVE:
                 work = person.change(deed.number, deed.kind)
+            case Kind.RAISE:
+                work = person.raise_allowance(deed.number, 2 * self.plan.allowance)
             case Kind.BLUNDER:
                 work = person.blunder(deed.number)
             case Kind.WATCH:

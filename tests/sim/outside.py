@@ -40,8 +40,10 @@ class Outside:
         note: Callable[[str], None],
         broke: Callable[[BaseException], None],
         spoiled: Callable[[str], None],
+        bill: Callable[[str, int], None],
     ) -> None:
         self._standing, self._note, self._broke, self.spoiled = standing, note, broke, spoiled
+        self.bill = bill
         self.containers: dict[str, Container] = {}
         self.pushed: dict[str, int] = {}
         self.cloned = False

@@ -43,13 +43,14 @@ class Person:
         self.patient = True
         self._calls: dict[int, Any] = {}
 
-    async def create(self, number: int, *, host: str = "") -> None:
+    async def create(self, number: int, *, host: str = "", allowance: int = 0) -> None:
         """A task; told twice, it is one."""
         request = pb.CreateTaskRequest(
             request_id=f"create-{self._number}-{number}",
             project_id=project_id(self._number),
             prompt=f"do {number}",
             required_labels={"host": host} if host else {},
+            allowance=task_pb2.Allowance(cost_nanodollars=allowance),
         )
         response = await self._ask("CreateTask", request)
         if response is not None:
@@ -81,6 +82,16 @@ class Person:
         task_id = self.tasks.get(number)
         if task_id is not None:
             await self._ask("RetryTask", pb.RetryTaskRequest(task_id=task_id, request_id=self._request_id()))
+
+    async def raise_allowance(self, number: int, nanodollars: int) -> None:
+        """It may cost so much more."""
+        task_id = self.tasks.get(number)
+        if task_id is not None:
+            more = task_pb2.Allowance(cost_nanodollars=nanodollars)
+            request = pb.RaiseAllowanceRequest(task_id=task_id, more=more, request_id=self._request_id())
+            response = await self._ask("RaiseAllowance", request)
+            if response is not None:
+                self._invariants.told.raised(task_id, response.task.allowance.cost_nanodollars)
 
     async def change(self, number: int, kind: str) -> None:
         """Edit, promote or remove what still waits, or may."""

@@ -9,6 +9,7 @@ from tests.sim.temper import Temper
 from tests.sim.troubles import TROUBLES
 from tests.sim.troubles.fleet import out_of_service
 from tests.sim.troubles.meanwhile import meanwhile
+from tests.sim.troubles.money import short_of_money
 
 
 def plan(chance: random.Random) -> Plan:
@@ -42,9 +43,11 @@ def plan(chance: random.Random) -> Plan:
         trouble(result, chance)
     if chance.random() < 0.3:
         meanwhile(result, chance)
-    # Last, and no trouble among troubles: the schedules without it stay what they were.
+    # Last, and no troubles among troubles: the schedules without them stay what they were.
     if chance.random() < 0.15:
         out_of_service(result, chance)
+    if chance.random() < 0.2:
+        short_of_money(result, chance)
     result.deeds.sort(key=lambda deed: deed.at_s)
     return result
 

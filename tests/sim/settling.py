@@ -70,6 +70,8 @@ class Settling(Faults):
         for row in ledger.tasks.values():
             # A clock that was set back before a start makes what is left of a wait as much longer (timers.py).
             far = ledger.clock_jumped and ledger.scheduler_since_s > 0
+            # Until the next day, if need be.
+            far = far or row[4] == "allowance"
             if row[1] in ("pending", "running") or (row[1] == "waiting" and row[5] is not None and not far):
                 return f"{row[0]} is {row[1]}: {row[2]}"
         for runner in self.runners:

@@ -38,6 +38,8 @@ class Temper:
     stumble: float = 0.0
     engine_away: float = 0.0
     token_refused: float = 0.0
+    costly: bool = False
+    """Whether replies take time and cost more or less: where money is limited."""
 
     def calm(self) -> None:
         """From now on everything goes well and comes to an end."""

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +68,21 @@ class World:
             ready=self._ready,
             broke=self._broke,
             note=self.trace.note,
+            now_us=self.scheduler.clock.now_us,
+            day_limit=int(Decimal(self.plan.limits.get("ERRAND_USER_DOLLARS_PER_DAY", "0")) * 10**9),
             kept_s=86_400.0 * int(self.plan.limits.get("ERRAND_RETENTION_DAYS", "365")),
         )
         self.backups = Backups(self.scheduler, folder / "scheduler")
         self.scheduler.connection.poisoned = self.plan.temper.poison + self.plan.temper.stumble > 0
         self.sessions = SessionsSeen(self.loop)
         ledger = self.invariants.ledger
-        self.outside = Outside(self.invariants.told.standing, self.trace.note, self._broke, ledger.spoiled.add)
+        self.outside = Outside(
+            self.invariants.told.standing,
+            self.trace.note,
+            self._broke,
+            ledger.spoiled.add,
+            self.invariants.money.billed,
+        )
         self.runners = [self._runner(number) for number in range(self.plan.runners)]
         # Not a branch: schedules without an operator stay what they were.
         self.operator = Operator(self.network, random.Random(f"operator {seed}"))

@@ -8,6 +8,7 @@ from tests.sim.breach import Breach
 from tests.sim.invariants import attempts, cards, events, lateness, modes, restoring, tasks
 from tests.sim.invariants.follower import Follower
 from tests.sim.invariants.ledger import ATTEMPTS, TASKS, Ledger, Row
+from tests.sim.invariants.money import Money
 from tests.sim.invariants.promises import Promises
 from tests.sim.invariants.told import Told
 
@@ -27,11 +28,14 @@ class Invariants:
         ready: Callable[[], Mapping[str, float]],
         broke: Callable[[BaseException], None],
         note: Callable[[str], None],
+        now_us: Callable[[], int],
+        day_limit: int,
         kept_s: float,
     ) -> None:
-        self._broke = broke
+        self._broke, self._now_us = broke, now_us
         self.ledger = Ledger(loop, connection, slots=slots, note=note, kept_s=kept_s)
         self.told = Told(self.ledger)
+        self.money = Money(self.ledger, limit=day_limit)
         self.promises = Promises(loop, self.ledger.cursor, ready=ready)
 
     @property
@@ -91,5 +95,6 @@ class Invariants:
         modes.check(ledger)
         tasks.check(ledger, now, rows, new)
         self.promises.look(rows, stops)
+        self.money.check(self._now_us())
         restoring.check_names(ledger)
         ledger.tasks = now

@@ -87,6 +87,14 @@ class Told:
         if newest is not None and (of != epoch or int(number) < newest):
             raise Breach("I8", f"{who} watches and was never told of event {newest}")
 
+    def raised(self, task_id: str, nanodollars: int) -> None:
+        """A person was told that a task may cost so much."""
+        row = self._ledger.one(
+            "SELECT json_extract(allowance, '$.cost_nanodollars') FROM tasks WHERE task_id = ?", task_id
+        )
+        if not self._ledger.restored_s and row[0] < nanodollars:
+            raise Breach("I1", f"{task_id} was raised to {nanodollars} and may cost {row[0]}")
+
     def standing(self, task_id: str, attempt_id: str, fence: int) -> Standing | None:
         """Where an attempt that does something stands; none where this history never had it."""
         row = self._ledger.one("SELECT phase FROM attempts WHERE attempt_id = ?", attempt_id)

@@ -3,7 +3,7 @@
 import pytest
 
 from errand_common.errors import Conflict
-from errand_common.values import AttemptPhase, Role, TaskStatus, WaitReason
+from errand_common.values import AttemptPhase, FailureReason, Role, TaskStatus, WaitReason
 from errand_scheduler.lifecycle import deadlines, turns
 from errand_scheduler.lifecycle.effects import MessageAdded, UsageAdded
 from errand_scheduler.lifecycle.money import HELD_S, Drawn, draw, go_on, grant, take_up
@@ -116,6 +116,13 @@ async def test_so_does_what_one_held_that_was_stopped_and_never_told_its_last(wo
     await world.stopped((await world.attempt(holder.attempt_id)).task_id)
     end = AttemptEnd(phase=AttemptPhase.CANCELLED, failure=None, reason="", last_sequence=9)
     await world.writer.write(lambda tx: turns.finish(tx, holder, end, DURATIONS))
+    assert await today(world) == Day(spent=700 + EXTRA, held=0)
+
+
+async def test_and_one_of_which_some_could_never_be_stored(world: World) -> None:
+    holder = await begun(world)
+    await draws(world, holder, 700)
+    await world.finished(holder, AttemptPhase.FAILED, FailureReason.INTERNAL)
     assert await today(world) == Day(spent=700 + EXTRA, held=0)
 
 

@@ -95,17 +95,28 @@ def finish(tx: Tx, holder: Holder, end: AttemptEnd, durations: Durations) -> Non
     if attempt.phase is AttemptPhase.OFFERED:
         raise Conflict(f"attempt {holder.attempt_id} is only offered; accept it before finishing it")
     stopped = attempt.phase is AttemptPhase.STOPPING and end.phase is AttemptPhase.CANCELLED
-    told_all = attempt.acked_sequence >= end.last_sequence
-    if not (told_all or stopped):
+    stored = attempt.acked_sequence >= end.last_sequence
+    if not (stored or stopped):
         raise Conflict(
             f"attempt {holder.attempt_id} has events up to {attempt.acked_sequence} stored, its last is"
             f" {end.last_sequence}; send the rest, then finish it again",
             reason="EVENT_GAP",
         )
+    # Events that could never be stored are what broke some.
+    told_all = stored and end.failure is not FailureReason.INTERNAL
     # Of what a person stopped there is none, even where it had just come to its end.
     if end.finish is not None and attempt.stop_cause is not StopCause.PERSON:
         note_finish(tx, found.task, attempt, end.finish)
-    end_with(tx, found.task, attempt, end.phase, durations, reason=end.reason, failure=end.failure, told_all=told_all)
+    end_with(
+        tx,
+        found.task,
+        attempt,
+        end.phase,
+        durations,
+        reason=end.reason,
+        failure=end.failure,
+        told_all=told_all,
+    )
 
 
 def load(tx: Tx, holder: Holder) -> Attempt:
