@@ -1,0 +1,1 @@
+"""`errand`: what people and operators do, from a terminal or a script."""

@@ -1,0 +1,17 @@
+"""All commands, put together."""
+
+import typer
+
+from errand_cli import backup, login, status, tasks
+
+app = typer.Typer(
+    name="errand",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Send tasks to Errand and run its fleet. Exit codes and JSON: docs/cli.md.",
+)
+app.add_typer(tasks.app, name="task")
+app.command()(status.status)
+app.command()(backup.backup)
+app.command()(login.login)
+app.command()(login.logout)

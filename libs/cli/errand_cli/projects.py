@@ -1,0 +1,34 @@
+"""A project by what people call it."""
+
+from errand.v1.account_service_pb2 import ListProjectsRequest
+from errand.v1.task_pb2 import Project
+from errand_cli.connection import Connection
+from errand_common.errors import NotFound
+
+_PAGE = 100
+_NAMED = 10
+
+
+async def every(connection: Connection) -> list[Project]:
+    """The caller's, newest first."""
+    found: list[Project] = []
+    token = ""
+    while True:
+        request = ListProjectsRequest(page_size=_PAGE, page_token=token)
+        page = await connection.ask(connection.accounts.ListProjects, request)
+        found += page.projects
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+async def named(connection: Connection, name: str) -> str:
+    """The id of the project of a repository, "owner/name"; an id is taken as it is. Raises NotFound."""
+    if name.startswith("prj_"):
+        return name
+    known = await every(connection)
+    for project in known:
+        if project.repository.lower() == name.lower():
+            return project.project_id
+    names = ", ".join(project.repository for project in known[:_NAMED]) or "none yet"
+    raise NotFound(f"you have no project of {name}; there is {names}. Add it on the page, or by POST /v1/projects")
