@@ -2,70 +2,16 @@
 
 import asyncio
 import json
-import os
-import sys
 import tarfile
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from errand.v1 import task_pb2
 from errand_cli.exits import Exit
+from tests.integration.errand_shell import Shell, shell
 from tests.integration.scheduling import Stack, inputs_event, new_task, phase_event
 from tests.integration.test_scheduler_waits import QUESTION, waits
-
-ENDS_S = 60.0
-
-
-@dataclass(frozen=True)
-class Said:
-    """How the command ended, and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, object]:
-        found: dict[str, object] = json.loads(self.out)
-        return found
-
-
-@dataclass(frozen=True)
-class Shell:
-    """Somebody's, with their settings and no others."""
-
-    environment: Mapping[str, str]
-
-    async def errand(self, *words: str, stdin: str = "", **others: str) -> Said:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "errand_cli",
-            *words,
-            env={"PATH": os.environ["PATH"], **self.environment, **others},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        async with asyncio.timeout(ENDS_S):
-            out, err = await process.communicate(stdin.encode())
-        assert process.returncode is not None
-        assert b"Traceback" not in err, err.decode()
-        return Said(process.returncode, out.decode(), err.decode())
-
-
-def shell(running: Stack, token: str, home: Path) -> Shell:
-    return Shell(
-        {
-            "HOME": str(home),
-            "ERRAND_SCHEDULER": running.address,
-            "ERRAND_CA_FILE": str(running.data / "tls" / "ca.pem"),
-            "ERRAND_TOKEN": token,
-        }
-    )
 
 
 async def test_a_pasted_token_is_tried_kept_for_its_owner_alone_and_forgotten(running: Stack, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import grpc
 from google.protobuf.message import Message
 
+from errand.v1.access_service_pb2_grpc import AccessServiceStub
 from errand.v1.account_service_pb2_grpc import AccountServiceStub
 from errand.v1.fleet_service_pb2_grpc import FleetServiceStub
 from errand.v1.task_service_pb2_grpc import TaskServiceStub
@@ -17,6 +18,7 @@ from errand_common import handshake, rpc
 from errand_common.errors import Unauthenticated, Unavailable, from_rpc_error
 
 if TYPE_CHECKING:  # only the type checker knows the stubs' aio flavour
+    from errand.v1.access_service_pb2_grpc import AccessServiceAsyncStub
     from errand.v1.account_service_pb2_grpc import AccountServiceAsyncStub
     from errand.v1.fleet_service_pb2_grpc import FleetServiceAsyncStub
     from errand.v1.task_service_pb2_grpc import TaskServiceAsyncStub
@@ -38,6 +40,7 @@ class Connection:
     tasks: "TaskServiceAsyncStub"
     accounts: "AccountServiceAsyncStub"
     fleet: "FleetServiceAsyncStub"
+    access: "AccessServiceAsyncStub"
 
     async def ask(self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request) -> Response:
         """The answer to one call; a scheduler that does not answer at all is asked three times more."""
@@ -101,4 +104,5 @@ async def connect(profile: Profile) -> AsyncIterator[Connection]:
             tasks=TaskServiceStub(channel),
             accounts=AccountServiceStub(channel),
             fleet=FleetServiceStub(channel),
+            access=AccessServiceStub(channel),
         )

@@ -47,6 +47,13 @@ class Output:
         """One of many, for scripts: at once, whoever reads."""
         print(json.dumps(value, ensure_ascii=False, separators=(",", ":")), flush=True)
 
+    def done(self, value: Mapping[str, Json], words: str) -> None:
+        """What was done, where there is nothing to show of it."""
+        if self.as_json:
+            self.document(value)
+        else:
+            self.say(words)
+
     def say(self, words: str, style: str = "") -> None:
         """A line for people."""
         self.console.print(Text(clean(words), style=style))

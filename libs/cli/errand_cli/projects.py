@@ -3,7 +3,7 @@
 from errand.v1.account_service_pb2 import ListProjectsRequest
 from errand.v1.task_pb2 import Project
 from errand_cli.connection import Connection
-from errand_common.errors import NotFound
+from errand_common.errors import Denied, NotFound
 
 _PAGE = 100
 _NAMED = 10
@@ -20,6 +20,14 @@ async def every(connection: Connection) -> list[Project]:
         token = page.next_page_token
         if not token:
             return found
+
+
+async def names(connection: Connection) -> dict[str, str]:
+    """Their repositories by id; none where the token may not read projects."""
+    try:
+        return {each.project_id: each.repository for each in await every(connection)}
+    except Denied:
+        return {}
 
 
 async def named(connection: Connection, name: str) -> str:

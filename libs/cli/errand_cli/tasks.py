@@ -1,7 +1,6 @@
 """`errand task`: tasks are created, listed, read, watched, added to, stopped and sent on."""
 
 import sys
-from collections.abc import Sequence
 from contextlib import aclosing
 from enum import StrEnum
 from typing import Annotated
@@ -21,11 +20,11 @@ from errand.v1.task_service_pb2 import (
 from errand_cli import projects, task_view
 from errand_cli.connection import Connection
 from errand_cli.exits import Exit
+from errand_cli.labels import labels_of
 from errand_cli.output import Output
 from errand_cli.running import AsJson, new_request_id, with_scheduler
 from errand_cli.screen import Screen
 from errand_cli.watching import Standing, story
-from errand_common.errors import Invalid
 from errand_common.values import Effort
 from errand_common.wire import number, to_json
 
@@ -63,7 +62,7 @@ def create(
     request = CreateTaskRequest(
         request_id=new_request_id(),
         prompt=words,
-        required_labels=_labels(label or ()),
+        required_labels=labels_of(label or ()),
         model_choice=task_pb2.ModelChoice(model=model, effort=number(task_pb2.Effort, effort)),
         allowance=task_pb2.Allowance(cost_nanodollars=round(dollars * 1e9)) if dollars else None,
     )
@@ -95,7 +94,7 @@ def list_tasks(
         if as_json:
             output.document({"tasks": [to_json(task) for task in tasks]})
             return
-        names = {each.project_id: each.repository for each in await projects.every(connection)}
+        names = await projects.names(connection)
         task_view.table(output, tasks, names)
 
     with_scheduler(work)
@@ -111,7 +110,7 @@ def show(task: TaskId, as_json: AsJson = False) -> None:
         if as_json:
             output.document(to_json(found))
             return
-        names = {each.project_id: each.repository for each in await projects.every(connection)}
+        names = await projects.names(connection)
         task_view.fields(output, found, names.get(found.project_id, found.project_id))
 
     with_scheduler(work)
@@ -220,13 +219,3 @@ def _tell(output: Output, task: task_pb2.Task) -> None:
         output.document(told)
     else:
         output.say(f"{task.task_id} is {told['status']}{f': {task.status_reason}' if task.status_reason else ''}")
-
-
-def _labels(pairs: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for pair in pairs:
-        key, sign, value = pair.partition("=")
-        if not sign or not key:
-            raise Invalid(f'"{pair[:80]}" is no label; it is KEY=VALUE, such as gpu=yes')
-        found[key] = value
-    return found

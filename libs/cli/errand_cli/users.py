@@ -1,0 +1,127 @@
+"""`errand user`: who may use this Errand, and as what."""
+
+from typing import Annotated
+
+import typer
+
+from errand.v1.access_service_pb2 import (
+    Admission,
+    AllowUserRequest,
+    DisallowUserRequest,
+    ListUsersRequest,
+    SetRoleRequest,
+    UserAccess,
+)
+from errand.v1.task_pb2 import UserRole as Role
+from errand_cli.connection import Connection
+from errand_cli.output import Output
+from errand_cli.running import AsJson, with_scheduler
+from errand_common.values import UserRole
+from errand_common.wire import Json, number, to_json
+
+app = typer.Typer(no_args_is_help=True, help="Let people in, shut them out, and say what they may do.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The account's name at GitHub.")]
+Organisation = Annotated[bool, typer.Option("--organisation", help="NAME is an organisation: all who are in it.")]
+_PAGE = 100
+
+
+@app.command("list")
+def list_users(as_json: AsJson = False) -> None:
+    """List who has signed in, and who is let in or shut out by name."""
+    output = Output(as_json=as_json)
+
+    async def work(connection: Connection) -> None:
+        users, admissions, named = await _every(connection)
+        if as_json:
+            people: list[Json] = [to_json(each) for each in users]
+            rules: list[Json] = [to_json(each) for each in admissions]
+            names: list[Json] = list(named)
+            output.document({"users": people, "admissions": rules, "github_usernames_of_the_setting": names})
+            return
+        rows = [_person(each) for each in users] + [_rule(each) for each in admissions]
+        output.table(("WHO", "ROLE", "MAY USE IT", "BY"), [*rows, *((name, "", "yes", "setting") for name in named)])
+
+    with_scheduler(work)
+
+
+@app.command()
+def allow(
+    name: Name,
+    role: Annotated[UserRole | None, typer.Option(help="Else member; a role that they have stays.")] = None,
+    organisation: Organisation = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let an account in, also one that never signed in, or all of an organisation."""
+    wanted = number(Role, role)
+    request = (
+        AllowUserRequest(github_organisation=name, role=wanted)
+        if organisation
+        else AllowUserRequest(github_username=name, role=wanted)
+    )
+
+    async def work(connection: Connection) -> None:
+        await connection.ask(connection.access.AllowUser, request)
+        Output(as_json=as_json).done({"allowed": name}, f"{name} is let in")
+
+    with_scheduler(work)
+
+
+@app.command()
+def disallow(name: Name, organisation: Organisation = False, as_json: AsJson = False) -> None:
+    """Shut an account out at once, or take an organisation off; what their tasks do goes on to its end."""
+    request = (
+        DisallowUserRequest(github_organisation=name) if organisation else DisallowUserRequest(github_username=name)
+    )
+
+    async def work(connection: Connection) -> None:
+        await connection.ask(connection.access.DisallowUser, request)
+        Output(as_json=as_json).done({"disallowed": name}, f"{name} is shut out")
+
+    with_scheduler(work)
+
+
+@app.command("role")
+def set_role(
+    name: Name,
+    role: Annotated[UserRole, typer.Argument(help="viewer, member or admin.")],
+    as_json: AsJson = False,
+) -> None:
+    """Give a person another role, from their next call on."""
+
+    async def work(connection: Connection) -> None:
+        await connection.ask(connection.access.SetRole, SetRoleRequest(github_username=name, role=number(Role, role)))
+        Output(as_json=as_json).done({"github_username": name, "role": role}, f"{name} is {role} now")
+
+    with_scheduler(work)
+
+
+async def _every(connection: Connection) -> tuple[list[UserAccess], list[Admission], list[str]]:
+    users: list[UserAccess] = []
+    admissions: list[Admission] = []
+    named: list[str] = []
+    place = ""
+    while True:
+        request = ListUsersRequest(page_size=_PAGE, page_token=place)
+        page = await connection.ask(connection.access.ListUsers, request)
+        users += page.users
+        admissions += page.admissions
+        named += page.github_usernames_of_the_setting
+        place = page.next_page_token
+        if not place:
+            return users, admissions, named
+
+
+def _person(each: UserAccess) -> tuple[str, str, str, str]:
+    told = to_json(each.user)
+    return (
+        each.user.github_username,
+        str(told["role"]),
+        "yes" if each.admitted else "no",
+        each.github_organisation and f"organisation {each.github_organisation}",
+    )
+
+
+def _rule(each: Admission) -> tuple[str, str, str, str]:
+    who = each.github_username or f"organisation {each.github_organisation}"
+    return who, str(to_json(each)["role"]), "yes" if each.allowed else "no", each.made_by
