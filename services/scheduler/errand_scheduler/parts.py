@@ -313,6 +313,7 @@ class Parts:
 
     def _make_fleet_edge(self) -> FleetEdge:
         return FleetEdge(
+            self._writer,
             self._backups,
             RunnersEdge(
                 reader=self._reader,

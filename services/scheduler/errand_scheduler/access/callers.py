@@ -1,9 +1,15 @@
 """Who is calling: resolved from the credential, never from the message."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 
 from errand_common.errors import Denied
+from errand_scheduler.store import audit
+from errand_scheduler.store.transaction import Tx
+
+Note = Callable[[Tx, str, str], None]
+"""Writes into the audit log what is done to what, beside it: `note(tx, action, subject_id)`."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +25,10 @@ class Caller:
     token_name: str = ""
     runner_id: str | None = None
     expire_time: int | None = None
+
+    def note(self, tx: Tx, action: str, subject_id: str) -> None:
+        """Note in the audit log what this caller does."""
+        audit.record(tx, caller=self.name, token_name=self.token_name, action=action, subject_id=subject_id)
 
     @property
     def credential_id(self) -> str:

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from errand_common.errors import Conflict
 from errand_scheduler.access.admission import Admission
+from errand_scheduler.access.callers import Note
 from errand_scheduler.access.secret_rules import check_room
 from errand_scheduler.access.vault import Vault, VaultError
-from errand_scheduler.store import audit, project_secrets, users
+from errand_scheduler.store import project_secrets, users
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.project_secrets import ProjectSecret
 from errand_scheduler.store.projects import Project
@@ -34,7 +35,7 @@ class ProjectSecrets:
         self._admission = admission
 
     def put(
-        self, tx: Tx, project: Project, *, name: str, value: str, agent_may_read: bool, secret_id: str
+        self, tx: Tx, project: Project, note: Note, *, name: str, value: str, agent_may_read: bool, secret_id: str
     ) -> ProjectSecret:
         """Seal a value in the place of the one of its name. Raises Invalid where the project has no room for it."""
         others = tx.one(project_secrets.count_of_others(project.project_id, name))
@@ -51,15 +52,15 @@ class ProjectSecrets:
             set_time=tx.now_us,
         )
         project_secrets.put(tx, secret)
-        audit.record(tx, caller=project.user_id, action="set_project_secret", subject_id=secret_id)
+        note(tx, "set_project_secret", secret_id)
         return secret
 
-    def remove(self, tx: Tx, project: Project, name: str) -> None:
+    def remove(self, tx: Tx, project: Project, name: str, note: Note) -> None:
         """It is lent no more; attempts that have it keep it to their end."""
         secret = tx.one(project_secrets.by_name(project.project_id, name))
         if secret is not None:
             project_secrets.remove(tx, project.project_id, name)
-            audit.record(tx, caller=project.user_id, action="remove_project_secret", subject_id=secret.secret_id)
+            note(tx, "remove_project_secret", secret.secret_id)
 
     async def lend(self, attempt: Attempt, project: Project) -> Sequence[LentSecret]:
         """All of the project, open. Raises Denied for an owner who is admitted no more, Conflict where one of them

@@ -5,7 +5,7 @@ from dataclasses import replace
 from errand_common.errors import Conflict, Exhausted, NotFound
 from errand_common.values import UserRole
 from errand_scheduler.access.callers import Caller
-from errand_scheduler.store import admissions, audit, users
+from errand_scheduler.store import admissions, users
 from errand_scheduler.store.admissions import MOST, Admission, Kind
 from errand_scheduler.store.notices import AccessChanged, CredentialBrought
 from errand_scheduler.store.transaction import Tx
@@ -22,7 +22,7 @@ def allow_user(tx: Tx, name: str, role: UserRole, by: Caller) -> None:
     if user.admitted_time is None or user.disallowed_time is not None:
         _set(tx, replace(user, admitted_time=user.admitted_time or tx.now_us, disallowed_time=None))
         tx.notice(CredentialBrought(user_id=user.user_id))
-        _record(tx, by, "allow_user", user.user_id)
+        by.note(tx, "allow_user", user.user_id)
 
 
 def disallow_user(tx: Tx, name: str, by: Caller) -> None:
@@ -38,7 +38,7 @@ def disallow_user(tx: Tx, name: str, by: Caller) -> None:
         if user.disallowed_time is None:
             _check_not_the_last(tx, user)
             _set(tx, replace(user, admitted_time=None, organisation="", disallowed_time=tx.now_us))
-            _record(tx, by, "disallow_user", user.user_id)
+            by.note(tx, "disallow_user", user.user_id)
 
 
 def allow_organisation(tx: Tx, name: str, role: UserRole, by: Caller) -> None:
@@ -55,7 +55,7 @@ def disallow_organisation(tx: Tx, name: str, by: Caller) -> None:
         users.set_access(tx, replace(user, organisation=""))
         # One whom the setting names too is cut off for a moment, and comes back.
         tx.notice(AccessChanged(user_id=user.user_id, role=None))
-    _record(tx, by, "disallow_organisation", name)
+    by.note(tx, "disallow_organisation", name)
 
 
 def set_role(tx: Tx, name: str, role: UserRole, by: Caller) -> None:
@@ -75,7 +75,7 @@ def set_role(tx: Tx, name: str, role: UserRole, by: Caller) -> None:
     if role is not UserRole.ADMIN:
         _check_not_the_last(tx, user)
     _set(tx, replace(user, role=role))
-    _record(tx, by, "set_role", user.user_id)
+    by.note(tx, "set_role", user.user_id)
 
 
 def _allow(tx: Tx, admission: Admission, by: Caller) -> None:
@@ -93,7 +93,7 @@ def _say(tx: Tx, admission: Admission, by: Caller, *, action: str = "") -> None:
         raise Exhausted(f"{MOST} names are let in or shut out already, which is the most; take some off first")
     admissions.put(tx, admission)
     verb = "allow" if admission.allowed else "disallow"
-    _record(tx, by, action or f"{verb}_{admission.kind}", admission.name)
+    by.note(tx, action or f"{verb}_{admission.kind}", admission.name)
 
 
 def _set(tx: Tx, user: User) -> None:
@@ -105,7 +105,3 @@ def _set(tx: Tx, user: User) -> None:
 def _check_not_the_last(tx: Tx, user: User) -> None:
     if user.role is UserRole.ADMIN and user.disallowed_time is None and tx.one(users.admins()) == 1:
         raise Conflict(f"{user.github_username} is the only admin; make somebody else one first")
-
-
-def _record(tx: Tx, by: Caller, action: str, subject_id: str) -> None:
-    audit.record(tx, caller=by.name, token_name=by.token_name, action=action, subject_id=subject_id)

@@ -9,7 +9,7 @@ from errand_common.errors import Conflict, Denied, Invalid, NotFound
 from errand_common.values import UserRole
 from errand_scheduler.access.callers import Caller
 from errand_scheduler.access.scopes import ADMIN, NOT_FOR_TOKENS, OF_PERSONS, ROLE_SCOPES, SCOPES, written
-from errand_scheduler.store import audit, service_tokens
+from errand_scheduler.store import service_tokens
 from errand_scheduler.store.notices import TokenRevoked
 from errand_scheduler.store.service_tokens import ServiceToken
 from errand_scheduler.store.transaction import Tx
@@ -86,13 +86,7 @@ def store(tx: Tx, token: ServiceToken, by: Caller) -> ServiceToken:
     if tx.one(service_tokens.alive_of_name(token.name, user_id=token.user_id, now_us=tx.now_us)) is not None:
         raise Conflict(f"there is a token {token.name} already; revoke it, or choose another name")
     service_tokens.insert(tx, token)
-    audit.record(
-        tx,
-        caller=by.name,
-        token_name=by.token_name,
-        action="create_token",
-        subject_id=token.service_token_id,
-    )
+    by.note(tx, "create_token", token.service_token_id)
     kept = tx.one(service_tokens.by_id(token.service_token_id))
     assert kept is not None
     return kept
@@ -107,4 +101,4 @@ def revoke(tx: Tx, token_id: str, by: Caller) -> None:
         return
     service_tokens.revoke(tx, token_id)
     tx.notice(TokenRevoked(service_token_id=token_id))
-    audit.record(tx, caller=by.name, token_name=by.token_name, action="revoke_token", subject_id=token_id)
+    by.note(tx, "revoke_token", token_id)

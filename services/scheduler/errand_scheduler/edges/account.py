@@ -13,7 +13,7 @@ from errand_common.errors import Conflict, Denied, Invalid, Unauthenticated
 from errand_common.ids import Ids
 from errand_scheduler import wire
 from errand_scheduler.access import signin
-from errand_scheduler.access.callers import person
+from errand_scheduler.access.callers import Note, caller, person
 from errand_scheduler.access.other_hosts import OtherHosts
 from errand_scheduler.access.rights import PushRights
 from errand_scheduler.access.user_tokens import UserTokens
@@ -33,7 +33,7 @@ from errand_scheduler.edges.requests import (
 from errand_scheduler.edges.secrets_of_projects import SecretsEdge
 from errand_scheduler.edges.sign_in import SignIns
 from errand_scheduler.github import GitHub, Repository, TokenRefused
-from errand_scheduler.store import audit, projects, users
+from errand_scheduler.store import projects, users
 from errand_scheduler.store.paging import Place
 from errand_scheduler.store.projects import Project
 from errand_scheduler.store.reader import Reader
@@ -80,7 +80,7 @@ class AccountEdge(AccountServiceServicer):
     async def CreateSignInLink(
         self, request: pb.CreateSignInLinkRequest, context: Context
     ) -> pb.CreateSignInLinkResponse:
-        return self._sign_ins.create_link()
+        return await self._sign_ins.create_link()
 
     async def RedeemSignInLink(
         self, request: pb.RedeemSignInLinkRequest, context: Context
@@ -110,7 +110,7 @@ class AccountEdge(AccountServiceServicer):
         return pb.GetMeResponse(user=wire.user(user), day=await self._drawing.day(user.user_id))
 
     async def CreateProject(self, request: pb.CreateProjectRequest, context: Context) -> pb.CreateProjectResponse:
-        user_id = person().user_id
+        user_id, note = person().user_id, caller().note
         if bool(request.repository) == bool(request.repo_url):
             raise Invalid("give either repository, such as octocat/hello-world, or repo_url for another git host")
         if request.repo_url:
@@ -132,12 +132,12 @@ class AccountEdge(AccountServiceServicer):
             default_branch=repository.default_branch,
             created_time=0,
         )
-        project = await self._writer.write(lambda tx: _add_project(tx, found))
+        project = await self._writer.write(lambda tx: _add_project(tx, found, note))
         self._rights.learn(project, repository)
         return pb.CreateProjectResponse(project=wire.project(project))
 
     async def _create_on_another_host(self, user_id: str, repo_url: str) -> pb.CreateProjectResponse:
-        place = self._others.hosts.place(repo_url)
+        place, note = self._others.hosts.place(repo_url), caller().note
         remote = await self._others.look(user_id, place)
         if not remote.may_push:
             raise Denied(f"you may not push to {place.name}; ask its owner for write access", reason="NO_PUSH_RIGHT")
@@ -153,7 +153,7 @@ class AccountEdge(AccountServiceServicer):
             created_time=0,
             git_host=place.host,
         )
-        project = await self._writer.write(lambda tx: _add_project(tx, found))
+        project = await self._writer.write(lambda tx: _add_project(tx, found, note))
         return pb.CreateProjectResponse(project=wire.project(project))
 
     async def PutGitCredential(
@@ -231,14 +231,14 @@ class AccountEdge(AccountServiceServicer):
             raise Conflict(exc.message) from exc
 
 
-def _add_project(tx: Tx, found: Project) -> Project:
+def _add_project(tx: Tx, found: Project, note: Note) -> Project:
     known = tx.one(projects.by_repository(found.user_id, found.repository))
     if known is not None:
         projects.set_default_branch(tx, known.project_id, found.default_branch)
         return replace(known, default_branch=found.default_branch)
     new = replace(found, created_time=tx.now_us)
     projects.insert(tx, new)
-    audit.record(tx, caller=new.user_id, action="create_project", subject_id=new.project_id)
+    note(tx, "create_project", new.project_id)
     return new
 
 

@@ -7,11 +7,11 @@ from errand_common.errors import Conflict, Invalid
 from errand_common.values import EgressMode
 from errand_common.wire import word
 from errand_scheduler import wire
-from errand_scheduler.access.callers import person
+from errand_scheduler.access.callers import Note, caller, person
 from errand_scheduler.edges.own_project import find_project
 from errand_scheduler.edges.requests import check_id
 from errand_scheduler.presets import allowed_hosts, presets
-from errand_scheduler.store import attempts, audit, projects
+from errand_scheduler.store import attempts, projects
 from errand_scheduler.store.notices import TermsChanged
 from errand_scheduler.store.projects import Egress, Project
 from errand_scheduler.store.transaction import Tx
@@ -23,10 +23,10 @@ MOST_HOSTS = 100
 
 async def allow_host(writer: Writer, request: pb.AllowHostRequest) -> pb.AllowHostResponse:
     """Add a host to what the caller's project allows. Idempotent. Raises Invalid, NotFound and Conflict."""
-    user_id = person().user_id
+    user_id, note = person().user_id, caller().note
     check_id(request.project_id, "prj", field="project_id")
     host = _host(request.host)
-    project = await writer.write(lambda tx: _allow(tx, user_id, request.project_id, host))
+    project = await writer.write(lambda tx: _allow(tx, user_id, request.project_id, host, note))
     return pb.AllowHostResponse(project=wire.project(project))
 
 
@@ -66,7 +66,7 @@ def _host(text: str) -> str:
         raise Invalid(str(exc)) from exc
 
 
-def _allow(tx: Tx, user_id: str, project_id: str, host: str) -> Project:
+def _allow(tx: Tx, user_id: str, project_id: str, host: str, note: Note) -> Project:
     project = find_project(tx, user_id, project_id)
     egress = project.egress
     if egress.mode is EgressMode.NONE:
@@ -78,5 +78,5 @@ def _allow(tx: Tx, user_id: str, project_id: str, host: str) -> Project:
         raise Conflict(f"this project lists {MOST_HOSTS} hosts already; take one out in its settings first")
     own = tuple(sorted({*egress.hosts, host}))
     change_egress(tx, project, Egress(egress.mode, egress.presets, own))
-    audit.record(tx, caller=user_id, action="allow_host", subject_id=project_id)
+    note(tx, "allow_host", project_id)
     return find_project(tx, user_id, project_id)

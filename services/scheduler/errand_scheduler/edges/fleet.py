@@ -9,9 +9,11 @@ import structlog
 
 from errand.v1 import fleet_service_pb2 as pb
 from errand.v1.fleet_service_pb2_grpc import FleetServiceServicer
+from errand_scheduler.access.callers import caller
 from errand_scheduler.edges.join_tokens import JoinTokensEdge
 from errand_scheduler.edges.runners import RunnersEdge
 from errand_scheduler.keeping.backups import Backups
+from errand_scheduler.store.writer import Writer
 
 log = structlog.get_logger()
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -20,7 +22,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class FleetEdge(FleetServiceServicer):
     """FleetService."""
 
-    def __init__(self, backups: Backups, runners: RunnersEdge, join_tokens: JoinTokensEdge) -> None:
+    def __init__(self, writer: Writer, backups: Backups, runners: RunnersEdge, join_tokens: JoinTokensEdge) -> None:
+        self._writer = writer
         self._backups = backups
         self._runners = runners
         self._join_tokens = join_tokens
@@ -50,7 +53,8 @@ class FleetEdge(FleetServiceServicer):
         return await self._join_tokens.revoke(request)
 
     async def Backup(self, request: pb.BackupRequest, context: Context) -> AsyncIterator[pb.BackupResponse]:
-        size_bytes = 0
+        by, size_bytes = caller(), 0
+        await self._writer.write(lambda tx: by.note(tx, "backup", by.name), urgent=True)
         async with aclosing(self._backups.pieces()) as pieces:
             async for piece in pieces:
                 size_bytes += len(piece)

@@ -5,11 +5,11 @@ import re
 from errand.v1 import account_service_pb2 as pb
 from errand_common.errors import Invalid, NotFound
 from errand_common.wire import timestamp
-from errand_scheduler.access.callers import person
+from errand_scheduler.access.callers import caller, person
 from errand_scheduler.access.other_hosts import OtherHosts
 from errand_scheduler.edges.idempotency import once, sent
 from errand_scheduler.git_hosts import Basic
-from errand_scheduler.store import audit, git_credentials
+from errand_scheduler.store import git_credentials
 from errand_scheduler.store.git_credentials import GitCredential
 from errand_scheduler.store.notices import CredentialBrought
 from errand_scheduler.store.reader import Reader
@@ -31,7 +31,7 @@ class GitCredentials:
 
     async def put(self, request: pb.PutGitCredentialRequest) -> pb.PutGitCredentialResponse:
         """Keep it, in place of what was there. Raises Invalid."""
-        user_id = person().user_id
+        user_id, note = person().user_id, caller().note
         host = self._host(request.host)
         if not _USERNAME.fullmatch(request.username):
             raise Invalid("username must be 1 to 255 characters, without a colon; for a token alone take any word")
@@ -45,7 +45,7 @@ class GitCredentials:
         def put(tx: Tx) -> GitCredential:
             kept = self._others.keep(tx, user_id, host, credential)
             tx.notice(CredentialBrought(user_id=user_id))
-            audit.record(tx, caller=user_id, action="put_git_credential", subject_id=host)
+            note(tx, "put_git_credential", host)
             return kept
 
         kept = await self._writer.write(
@@ -68,13 +68,13 @@ class GitCredentials:
 
     async def remove(self, request: pb.RemoveGitCredentialRequest) -> pb.RemoveGitCredentialResponse:
         """Forget it. Of a host that is named no more, too."""
-        user_id, host = person().user_id, request.host.lower()
+        user_id, note, host = person().user_id, caller().note, request.host.lower()
         asked = sent(request, user_id=user_id, method="RemoveGitCredential", request_id=request.request_id)
 
         def remove(tx: Tx) -> str:
             if git_credentials.remove(tx, user_id, host):
                 tx.notice(CredentialBrought(user_id=user_id))
-                audit.record(tx, caller=user_id, action="remove_git_credential", subject_id=host)
+                note(tx, "remove_git_credential", host)
             return host
 
         await self._writer.write(lambda tx: once(tx, asked, do=lambda: remove(tx), again=str, id_of=str))

@@ -6,12 +6,12 @@ from errand.v1 import task_service_pb2 as pb
 from errand_common.errors import NotFound
 from errand_common.ids import Ids
 from errand_scheduler import wire
-from errand_scheduler.access.callers import person
+from errand_scheduler.access.callers import caller, person
 from errand_scheduler.durations import Durations
 from errand_scheduler.edges.idempotency import once, sent
 from errand_scheduler.edges.requests import check_id, check_input_kind, check_text
 from errand_scheduler.lifecycle import asks, input_changes
-from errand_scheduler.store import audit, inputs
+from errand_scheduler.store import inputs
 from errand_scheduler.store.inputs import Input
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.tasks import Task
@@ -31,7 +31,7 @@ class Inputs:
 
     async def add(self, request: pb.AddInputRequest) -> pb.AddInputResponse:
         """Store what a person wrote, once."""
-        user_id = person().user_id
+        user_id, note = person().user_id, caller().note
         check_id(request.task_id, "tsk", field="task_id")
         check_text(request.text, field="text")
         kind = check_input_kind(request.kind)
@@ -49,7 +49,7 @@ class Inputs:
                 durations=self._durations,
                 most_pending=self._most_pending,
             )
-            audit.record(tx, caller=user_id, action="add_input", subject_id=input_id)
+            note(tx, "add_input", input_id)
             return added
 
         item, task = await self._writer.write(
@@ -108,12 +108,12 @@ class Inputs:
     async def _change(
         self, action: str, input_id: str, change: Callable[[Tx, str], Input], *, size_bytes: int = 0
     ) -> Input:
-        user_id = person().user_id
+        user_id, note = person().user_id, caller().note
         check_id(input_id, "inp", field="input_id")
 
         def write(tx: Tx) -> Input:
             item = change(tx, user_id)
-            audit.record(tx, caller=user_id, action=action, subject_id=input_id)
+            note(tx, action, input_id)
             return item
 
         return await self._writer.write(write, size_bytes=size_bytes)

@@ -7,7 +7,7 @@ from errand.v1 import account_service_pb2 as pb
 from errand_common import images
 from errand_common.errors import Invalid
 from errand_scheduler import wire
-from errand_scheduler.access.callers import person
+from errand_scheduler.access.callers import Note, caller, person
 from errand_scheduler.edges.allowance import allowance_of
 from errand_scheduler.edges.check import check_of
 from errand_scheduler.edges.egress import change_egress, egress_of
@@ -16,7 +16,7 @@ from errand_scheduler.edges.model_choice import model_choice_of
 from errand_scheduler.edges.own_project import find_project
 from errand_scheduler.edges.requests import check_id, check_repository
 from errand_scheduler.edges.scripts import check_script
-from errand_scheduler.store import audit, projects
+from errand_scheduler.store import projects
 from errand_scheduler.store.allowance import Allowance
 from errand_scheduler.store.checks import Check, set_check
 from errand_scheduler.store.model_choices import ModelChoice
@@ -29,7 +29,7 @@ _READ_REPOSITORIES = 20
 
 async def update_project(writer: Writer, request: pb.UpdateProjectRequest) -> pb.UpdateProjectResponse:
     """Change what the request names. Raises Invalid, and NotFound unless the project is the caller's."""
-    user_id = person().user_id
+    user_id, note = person().user_id, caller().note
     check_id(request.project_id, "prj", field="project_id")
     _check_image(request.image)
     check_script(request.setup_script, field="setup_script")
@@ -43,7 +43,7 @@ async def update_project(writer: Writer, request: pb.UpdateProjectRequest) -> pb
         lambda tx: once(
             tx,
             asked,
-            do=lambda: _update(tx, user_id, request, egress, choice, check, allowance),
+            do=lambda: _update(tx, user_id, note, request, egress, choice, check, allowance),
             again=lambda known_id: find_project(tx, user_id, known_id),
             id_of=lambda changed: changed.project_id,
         ),
@@ -71,6 +71,7 @@ def _check_read(repositories: Sequence[str]) -> None:
 def _update(
     tx: Tx,
     user_id: str,
+    note: Note,
     request: pb.UpdateProjectRequest,
     egress: Egress | None,
     choice: ModelChoice | None,
@@ -95,7 +96,7 @@ def _update(
         projects.set_allowance(tx, known.project_id, allowance)
     if request.HasField("draft_pull_requests"):
         projects.set_draft_pull_requests(tx, known.project_id, draft=request.draft_pull_requests)
-    audit.record(tx, caller=user_id, action="update_project", subject_id=known.project_id)
+    note(tx, "update_project", known.project_id)
     return find_project(tx, user_id, known.project_id)
 
 

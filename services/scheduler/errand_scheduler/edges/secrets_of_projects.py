@@ -4,7 +4,7 @@ from errand.v1 import account_service_pb2 as pb
 from errand_common.errors import NotFound
 from errand_common.ids import Ids
 from errand_common.wire import timestamp
-from errand_scheduler.access.callers import person
+from errand_scheduler.access.callers import Note, caller, person
 from errand_scheduler.access.project_secrets import ProjectSecrets
 from errand_scheduler.access.secret_rules import check_name, check_value
 from errand_scheduler.edges.idempotency import once, sent
@@ -29,7 +29,7 @@ class SecretsEdge:
 
     async def set(self, request: pb.SetProjectSecretRequest) -> pb.SetProjectSecretResponse:
         """Set or replace one. Raises Invalid, and NotFound unless the project is the caller's."""
-        user_id, secret_id = person().user_id, self._ids.new("sec")
+        user_id, secret_id, note = person().user_id, self._ids.new("sec"), caller().note
         check_id(request.project_id, "prj", field="project_id")
         check_name(request.name)
         check_value(request.value)
@@ -42,7 +42,7 @@ class SecretsEdge:
             lambda tx: once(
                 tx,
                 asked,
-                do=lambda: self._put(tx, user_id, secret_id, request),
+                do=lambda: self._put(tx, user_id, secret_id, request, note),
                 again=lambda _: _known(tx, user_id, request),
                 id_of=lambda made: made.secret_id,
             ),
@@ -52,13 +52,13 @@ class SecretsEdge:
 
     async def remove(self, request: pb.RemoveProjectSecretRequest) -> pb.RemoveProjectSecretResponse:
         """Remove one, where it is there. Raises Invalid, and NotFound unless the project is the caller's."""
-        user_id = person().user_id
+        user_id, note = person().user_id, caller().note
         check_id(request.project_id, "prj", field="project_id")
         asked = sent(request, user_id=user_id, method="RemoveProjectSecret", request_id=request.request_id)
 
         def remove(tx: Tx) -> Project:
             project = find_project(tx, user_id, request.project_id)
-            self._secrets.remove(tx, project, request.name)
+            self._secrets.remove(tx, project, request.name, note)
             return project
 
         await self._writer.write(
@@ -81,10 +81,13 @@ class SecretsEdge:
         found = await self._reader.all(project_secrets.of_project(project.project_id))
         return pb.ListProjectSecretsResponse(secrets=[_shown(each) for each in found])
 
-    def _put(self, tx: Tx, user_id: str, secret_id: str, request: pb.SetProjectSecretRequest) -> ProjectSecret:
+    def _put(
+        self, tx: Tx, user_id: str, secret_id: str, request: pb.SetProjectSecretRequest, note: Note
+    ) -> ProjectSecret:
         return self._secrets.put(
             tx,
             find_project(tx, user_id, request.project_id),
+            note,
             name=request.name,
             value=request.value,
             agent_may_read=request.agent_may_read,

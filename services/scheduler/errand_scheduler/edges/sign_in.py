@@ -15,7 +15,7 @@ from errand_scheduler.access.sign_in_links import SignInLink, SignInLinks
 from errand_scheduler.access.single_user import Owner
 from errand_scheduler.github import Account, GitHub
 from errand_scheduler.github.renewal import TokenPair
-from errand_scheduler.store import admissions, audit, users
+from errand_scheduler.store import admissions, users
 from errand_scheduler.store.admissions import Kind
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.transaction import Tx
@@ -50,9 +50,11 @@ class SignIns:
         """Whether the owner of ERRAND_GITHUB_TOKEN is the only user."""
         return isinstance(self._admission, Owner)
 
-    def create_link(self) -> pb.CreateSignInLinkResponse:
+    async def create_link(self) -> pb.CreateSignInLinkResponse:
         """Another link."""
-        secret = self._links.put(SignInLink(maker=caller().name))
+        by = caller()
+        await self._writer.write(lambda tx: by.note(tx, "create_sign_in_link", by.name))
+        secret = self._links.put(SignInLink(maker=by.name))
         log.info("sign_in_link_made")
         return pb.CreateSignInLinkResponse(secret=secret, expire_duration=duration(self._links.lifetime_s))
 
@@ -68,12 +70,12 @@ class SignIns:
         if self._links.peek(request.secret) is None:
             raise _not_good()
         account = await owner.account()
-        pair, gateway = signin.new_pair(), caller().name
+        pair, note = signin.new_pair(), caller().note
 
         def sign_in(tx: Tx) -> User:
             user = owner.keep(tx, account)
             self._people.start_session(tx, user, pair, client=request.client)
-            audit.record(tx, caller=gateway, action="redeem_sign_in_link", subject_id=user.user_id)
+            note(tx, "redeem_sign_in_link", user.user_id)
             return user
 
         with self._links.spending(request.secret) as link:
@@ -97,7 +99,7 @@ class SignIns:
             )
         account = await self._github.account(request.github_access_token)
         entered = await self._entrance(self._admission, account, request.github_access_token)
-        pair, gateway = signin.new_pair(), caller().name
+        pair, note = signin.new_pair(), caller().note
 
         def sign_in(tx: Tx) -> User:
             way_in, raises = entered, False
@@ -107,7 +109,7 @@ class SignIns:
             assert way_in is not None  # one of the two
             user = self._people.keep(tx, account, _brought(request), way_in, raises=raises)
             self._people.start_session(tx, user, pair, client=request.client)
-            audit.record(tx, caller=gateway, action="complete_sign_in", subject_id=user.user_id)
+            note(tx, "complete_sign_in", user.user_id)
             return user
 
         if entered is None and not request.link_secret:

@@ -13,7 +13,7 @@ from errand_common import labels
 from errand_common.errors import Exhausted, Invalid, NotFound
 from errand_common.ids import Ids
 from errand_scheduler import wire
-from errand_scheduler.access.callers import person
+from errand_scheduler.access.callers import caller, person
 from errand_scheduler.board import Board
 from errand_scheduler.durations import Durations
 from errand_scheduler.edges.allowance import allowance_of
@@ -26,7 +26,7 @@ from errand_scheduler.edges.model_choice import model_choice_of
 from errand_scheduler.edges.requests import check_id, check_text, fitting, page_size, place_of, token_of
 from errand_scheduler.edges.watch import watch
 from errand_scheduler.lifecycle import asks, raises, retries
-from errand_scheduler.store import audit, judgements, tasks
+from errand_scheduler.store import judgements, tasks
 from errand_scheduler.store.allowance import Allowance
 from errand_scheduler.store.paging import Place
 from errand_scheduler.store.reader import Reader
@@ -79,7 +79,7 @@ class TaskEdge(TaskServiceServicer):
         self._durations = durations
 
     async def CreateTask(self, request: pb.CreateTaskRequest, context: Context) -> pb.CreateTaskResponse:
-        user_id = person().user_id
+        user_id, note = person().user_id, caller().note
         check_id(request.project_id, "prj", field="project_id")
         check_text(request.prompt, field="prompt")
         await self._check_room()
@@ -103,7 +103,7 @@ class TaskEdge(TaskServiceServicer):
                 allowance=allowance,
                 default_allowance=self._default_allowance,
             )
-            audit.record(tx, caller=user_id, action="create_task", subject_id=task_id)
+            note(tx, "create_task", task_id)
             return task
 
         task = await self._writer.write(lambda tx: _once(tx, asked, create), size_bytes=len(request.prompt))
@@ -148,7 +148,7 @@ class TaskEdge(TaskServiceServicer):
         return await self._inputs.remove(request)
 
     async def RetryTask(self, request: pb.RetryTaskRequest, context: Context) -> pb.RetryTaskResponse:
-        user_id = person().user_id
+        user_id, note = person().user_id, caller().note
         check_id(request.task_id, "tsk", field="task_id")
         await self._check_room()
         asked = sent(request, user_id=user_id, method="RetryTask", request_id=request.request_id)
@@ -161,14 +161,14 @@ class TaskEdge(TaskServiceServicer):
                 durations=self._durations,
                 most_pending=self._most_pending,
             )
-            audit.record(tx, caller=user_id, action="retry_task", subject_id=request.task_id)
+            note(tx, "retry_task", request.task_id)
             return task
 
         task = await self._writer.write(lambda tx: _once(tx, asked, retry))
         return pb.RetryTaskResponse(task=wire.task(task))
 
     async def RaiseAllowance(self, request: pb.RaiseAllowanceRequest, context: Context) -> pb.RaiseAllowanceResponse:
-        user_id = person().user_id
+        user_id, note = person().user_id, caller().note
         check_id(request.task_id, "tsk", field="task_id")
         more = allowance_of(request.more)
         asked = sent(request, user_id=user_id, method="RaiseAllowance", request_id=request.request_id)
@@ -182,14 +182,14 @@ class TaskEdge(TaskServiceServicer):
                 durations=self._durations,
                 most_pending=self._most_pending,
             )
-            audit.record(tx, caller=user_id, action="raise_allowance", subject_id=request.task_id)
+            note(tx, "raise_allowance", request.task_id)
             return task
 
         task = await self._writer.write(lambda tx: _once(tx, asked, rise))
         return pb.RaiseAllowanceResponse(task=wire.task(task))
 
     async def StopTask(self, request: pb.StopTaskRequest, context: Context) -> pb.StopTaskResponse:
-        user_id = person().user_id
+        user_id, note = person().user_id, caller().note
         check_id(request.task_id, "tsk", field="task_id")
         attempt = self._board.of_task(request.task_id)
         present = attempt is not None and self._board.lease_holds(attempt.attempt_id)
@@ -199,7 +199,7 @@ class TaskEdge(TaskServiceServicer):
             task = asks.stop_task(
                 tx, user_id=user_id, task_id=request.task_id, runner_present=present, durations=self._durations
             )
-            audit.record(tx, caller=user_id, action="stop_task", subject_id=request.task_id)
+            note(tx, "stop_task", request.task_id)
             return task
 
         task = await self._writer.write(lambda tx: _once(tx, asked, stop), urgent=True)
@@ -208,10 +208,10 @@ class TaskEdge(TaskServiceServicer):
     async def WatchEvents(
         self, request: pb.WatchEventsRequest, context: Context
     ) -> AsyncIterator[pb.WatchEventsResponse]:
-        caller = person()
+        user_id = person().user_id
         if request.task_id:
             await self._task(request.task_id)
-        with self._hub.subscribe(user_id=caller.user_id, task_id=request.task_id) as subscription:
+        with self._hub.subscribe(user_id=user_id, task_id=request.task_id) as subscription:
             async for item in watch(self._reader, self._cursors, subscription, after_cursor=request.after_cursor):
                 yield item
 
