@@ -52,6 +52,7 @@ class SchedulerDouble:
         self.project_settings: dict[str, Any] = {}
         self.secrets: dict[str, accounts.ProjectSecret] = {}
         self.history = History()
+        self.role = nouns.USER_ROLE_MEMBER
         self.port = 0
         self._server: grpc.aio.Server | None = None
 
@@ -110,7 +111,7 @@ class SchedulerDouble:
             github_id=2**40,
             github_username="ada",
             created_time=timestamp(NOON_US),
-            role=nouns.USER_ROLE_MEMBER,
+            role=self.role,
         )
 
     @asynccontextmanager

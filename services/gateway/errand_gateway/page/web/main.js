@@ -124,7 +124,7 @@ class App {
     /** Whether somebody is signed in; shows the ways in where nobody is. */
     async #known() {
         try {
-            this.user = (await this.api.get("/v1/me")).user;
+            this.#greet((await this.api.get("/v1/me")).user);
         } catch (error) {
             if (!(error instanceof Problem && error.status === 401)) {
                 this.#show(new UnreachableView(wordsOf(error), () => this.begin()));
@@ -136,7 +136,7 @@ class App {
     /** Whether the session that was just made is here: cookies that are refused are not. */
     async #asked() {
         try {
-            this.user = (await ask("GET", "/v1/me")).user;
+            this.#greet((await ask("GET", "/v1/me")).user);
             return true;
         } catch (error) {
             if (error instanceof Problem && error.status === 401) {
@@ -144,6 +144,12 @@ class App {
             }
             throw error;
         }
+    }
+
+    #greet(user) {
+        this.user = user;
+        // What a viewer may not do is hidden by style (viewer.css).
+        document.documentElement.dataset.role = user.role;
     }
 
     #show(view) {
