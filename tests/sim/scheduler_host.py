@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cryptography.fernet import Fernet
+from grpc import ServerCredentials
 
 from errand_common.clock import Instant
 from errand_common.disk import Room
@@ -28,7 +29,6 @@ from errand_scheduler.store.meta import Meta
 from errand_scheduler.store.notices import Notice
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer_thread import StorageBroken
-from errand_scheduler.tls import ServerIdentity
 from tests.sim.clock import HostClock
 from tests.sim.code_host import GitHub, GitHubMood, Rights, Tokens
 from tests.sim.database import USERS, new_database
@@ -166,8 +166,7 @@ class SchedulerHost:
             sim_rights=lambda durations: Rights(durations, self.clock, self._chance, self.mood),
         )
         mending = Mending(writer, tell=core.tell_writable, beat_s=BEAT_S)
-        identity = ServerIdentity(key=b"", certificate=b"")
-        async with core.serving("sim:0", identity, beside=(mending.run, writer.until_broken)):
+        async with core.serving("sim:0", cast(ServerCredentials, None), beside=(mending.run, writer.until_broken)):
             self._network.server = server
             self._note("scheduler serves")
             await stop.wait()

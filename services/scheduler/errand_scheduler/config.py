@@ -10,6 +10,7 @@ from pydantic_settings import NoDecode
 from errand_common import addresses
 from errand_common.disk import GIB
 from errand_scheduler.allowance_settings import AllowanceSettings
+from errand_scheduler.tls_settings import TlsSettings
 
 _RUNNER_NAME = re.compile(r"[a-z0-9-]{1,32}")
 _APP_ID = re.compile(r"[0-9]{1,20}|[A-Za-z0-9.]{8,64}")
@@ -21,7 +22,7 @@ _TWO_WAYS = (
 )
 
 
-class SchedulerSettings(AllowanceSettings):
+class SchedulerSettings(AllowanceSettings, TlsSettings):
     """Read from the environment."""
 
     data: Path = Field(
@@ -129,6 +130,13 @@ class SchedulerSettings(AllowanceSettings):
         description="for how many days the record of a task that is over, and the audit log, are kept; 0: for ever",
         ge=0,
         examples=["90"],
+    )
+    calls_per_second: int = Field(
+        50,
+        alias="ERRAND_CALLS_PER_SECOND",
+        description="how often one credential may call, over a while, and twenty times that at once; 0: any number",
+        ge=0,
+        examples=["50"],
     )
     max_running_per_user: int = Field(
         20,

@@ -20,7 +20,7 @@ async def healthy(settings: SchedulerSettings) -> int:
     """Returns 0 when it does, else 1 with words."""
     folder = DataFolder(settings.data)
     try:
-        address, ca = on_this_host(folder.address.read_text().strip()), (folder.tls / "ca.pem").read_bytes()
+        address, ca = on_this_host(folder.address.read_text().strip()), folder.credential("operator").ca.read_bytes()
         async with rpc.channel(address, ca=ca) as channel:
             with rpc.renamed_errors():
                 stub = health_pb2_grpc.HealthStub(channel)

@@ -16,6 +16,7 @@ from errand_scheduler.access.lending import Lending
 from errand_scheduler.access.other_hosts import OtherHosts
 from errand_scheduler.access.people import People
 from errand_scheduler.access.project_secrets import ProjectSecrets
+from errand_scheduler.access.rates import Rates
 from errand_scheduler.access.revoking import Revoking
 from errand_scheduler.access.rights import PushRights
 from errand_scheduler.access.sign_in_links import new_links
@@ -117,7 +118,8 @@ class Parts:
         self._drawing = Drawing(reader, writer, clock, limit=settings.day_nanodollars, durations=self._durations)
         self._placer = self._make_placer()
         self._sweeper = Sweeper(writer, self._board, self._sessions.modes, clock, self._durations)
-        self._guard = CallGuard(self._authority, contract.scopes(), contract.streams(), self._ids)
+        rates = Rates(clock, per_second=settings.calls_per_second)
+        self._guard = CallGuard(self._authority, rates, contract.scopes(), contract.streams(), self._ids)
         self._health = health.HealthServicer()
         announcer.connect(
             hub=self._hub,
@@ -328,6 +330,6 @@ class Parts:
                 writer=self._writer,
                 ids=self._ids,
                 clock=self._clock,
-                ca=DataFolder(self._settings.data).ca,
+                ca=self._settings.tls_ca_file or DataFolder(self._settings.data).ca,
             ),
         )

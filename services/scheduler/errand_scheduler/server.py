@@ -22,7 +22,7 @@ from errand_common.disk import Room
 from errand_common.ids import Ids
 from errand_common.listening import cannot_listen
 from errand_common.service import StartError
-from errand_scheduler import first_start, tls
+from errand_scheduler import certificates, first_start, tls
 from errand_scheduler.access import credentials, single_user
 from errand_scheduler.announcer import Announcer
 from errand_scheduler.config import SchedulerSettings
@@ -53,7 +53,7 @@ class Scheduler(Parts):
 
     @asynccontextmanager
     async def serving(
-        self, listen: str, identity: tls.ServerIdentity, *, beside: Sequence[Beside] = ()
+        self, listen: str, shown: grpc.ServerCredentials, *, beside: Sequence[Beside] = ()
     ) -> AsyncIterator[str]:
         """Serve while the context lasts, with what runs `beside`; gives the bound address. Raises StartError."""
         self._board.restore(await self._reader.all(attempts.live()), await self._reader.all(tasks.clocked()))
@@ -62,7 +62,7 @@ class Scheduler(Parts):
         if self._owner is not None:
             await self._owner.recall()
         server = self._server()
-        address = _bind(server, listen, identity)
+        address = _bind(server, listen, shown)
         await self.tell_writable(True)
         await server.start()
         async with asyncio.TaskGroup() as watches:
@@ -126,7 +126,10 @@ async def scheduler(
         room = Room((folder.root,), settings.min_free_bytes, free_bytes)
         if shortage := await asyncio.to_thread(room.shortage):
             raise StartError(shortage)
-        identity = tls.ensure(folder.tls)
+        files = certificates.files_of(settings, folder)
+        if settings.tls_ca_file is None:
+            tls.ensure(folder.tls, now_us=clock.now_us())
+        shown = certificates.Shown(files, clock)
         prepare(folder.database)
         blob_files = BlobFiles(folder.blobs)
         blob_files.prepare()
@@ -136,7 +139,7 @@ async def scheduler(
         github_api = await stack.enter_async_context(open_wire(settings.github_api_url, refused=_refused(settings)))
         git_hosts = await stack.enter_async_context(open_git_hosts(settings.git_hosts))
         history = await first_start.ensure_history(writer)
-        await credentials.ensure(writer, Ids(clock), folder, runner_names=settings.runners)
+        await credentials.ensure(writer, Ids(clock), folder, ca=files.ca.read_bytes(), runner_names=settings.runners)
         core = Scheduler(
             settings,
             clock,
@@ -152,8 +155,10 @@ async def scheduler(
             ids=Ids(clock),
         )
         mending = Mending(writer, tell=core.tell_writable, beat_s=settings.beat_seconds)
-        beside = (mending.run, writer.until_broken)
-        address = await stack.enter_async_context(core.serving(settings.listen, identity, beside=beside))
+        beside = [mending.run, writer.until_broken]
+        if settings.tls_ca_file is None:
+            beside.append(lambda: certificates.keep_own_fresh(folder, clock))
+        address = await stack.enter_async_context(core.serving(settings.listen, shown.credentials, beside=beside))
         _tell_address(folder, address)
         yield address
 
@@ -164,8 +169,7 @@ def _refused(settings: SchedulerSettings) -> str:
     return single_user.token_refused(github_url=settings.github_url, github_api_url=settings.github_api_url)
 
 
-def _bind(server: grpc.aio.Server, listen: str, identity: tls.ServerIdentity) -> str:
-    shown = grpc.ssl_server_credentials([(identity.key, identity.certificate)])
+def _bind(server: grpc.aio.Server, listen: str, shown: grpc.ServerCredentials) -> str:
     try:
         port = server.add_secure_port(listen, shown)
     except RuntimeError as exc:

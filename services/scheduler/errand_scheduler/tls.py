@@ -1,7 +1,7 @@
-"""The scheduler's own certificate authority and certificate, made at first start."""
+"""The scheduler's own certificate authority, made at first start, and its certificates, made before the last ends."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -9,11 +9,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from errand_common.clock import to_datetime
 from errand_common.credentials import write_secret
 from errand_common.rpc import SERVER_NAME
 
 _BACKDATED = timedelta(hours=48)  # a peer's clock may be behind
-_LIFETIME = timedelta(days=3650)
+_CA_LIFETIME = timedelta(days=3650)
+_LIFETIME = timedelta(days=90)  # of a server's certificate: a third before its end there is another
 
 
 @dataclass(frozen=True)
@@ -24,52 +26,81 @@ class ServerIdentity:
     certificate: bytes
 
 
-def ensure(folder: Path) -> ServerIdentity:
-    """The identity in `folder`, made with its CA if it is not there. The certificate is written last: it completes."""
-    certificate = folder / "server.pem"
-    if not certificate.exists():
+def ensure(folder: Path, *, now_us: int) -> ServerIdentity:
+    """The identity in `folder`: made with its CA where that is not there, or with the same CA where the certificate is
+    not good for much longer. Each certificate is written last: it completes."""
+    now = to_datetime(now_us)
+    if not (folder / "ca.pem").exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for left_over in folder.iterdir():
             left_over.unlink()
-        _make(folder)
-    return ServerIdentity(key=(folder / "server.key").read_bytes(), certificate=certificate.read_bytes())
+        _make_ca(folder, now)
+    if _is_due(folder, now):
+        _issue(folder, now)
+    return ServerIdentity((folder / "server.key").read_bytes(), (folder / "server.pem").read_bytes())
 
 
-def _make(folder: Path) -> None:
-    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca_name = _name("Errand CA")
+def _is_due(folder: Path, now: datetime) -> bool:
+    try:
+        certificate = x509.load_pem_x509_certificate((folder / "server.pem").read_bytes())
+        key = serialization.load_pem_private_key((folder / "server.key").read_bytes(), password=None)
+    except (OSError, ValueError):
+        return True
+    if certificate.public_key() != key.public_key():
+        return True  # a renewal was broken off between the two
+    lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    return certificate.not_valid_after_utc - now < lifetime / 3
+
+
+def _make_ca(folder: Path, now: datetime) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
     ca = (
-        _builder(subject=ca_name, issuer=ca_name, public_key=ca_key.public_key())
+        _builder(subject=_CA_NAME, public_key=key.public_key(), now=now, lifetime=_CA_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(signs_certificates=True), critical=True)
-        .sign(ca_key, hashes.SHA256())
+        .sign(key, hashes.SHA256())
     )
+    write_secret(folder / "ca.key", _pem_of_key(key))
+    _put(folder / "ca.pem", ca.public_bytes(serialization.Encoding.PEM))
+
+
+def _issue(folder: Path, now: datetime) -> None:
+    ca_key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), password=None)
+    assert isinstance(ca_key, ec.EllipticCurvePrivateKey)  # as it was made
+    key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
-        _builder(subject=_name(SERVER_NAME), issuer=ca_name, public_key=key.public_key())
+        _builder(subject=_name(SERVER_NAME), public_key=key.public_key(), now=now, lifetime=_LIFETIME)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(SERVER_NAME)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    write_secret(folder / "ca.key", _pem_of_key(ca_key))
-    write_secret(folder / "server.key", _pem_of_key(key))
-    (folder / "ca.pem").write_bytes(ca.public_bytes(serialization.Encoding.PEM))
-    (folder / "server.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    # Written beside and put in the old one's place: whoever reads it finds one of the two, whole.
+    fresh = folder / "server.key.new"
+    fresh.unlink(missing_ok=True)
+    write_secret(fresh, _pem_of_key(key))
+    fresh.replace(folder / "server.key")
+    _put(folder / "server.pem", certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def _put(path: Path, content: bytes) -> None:
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(content)
+    part.replace(path)
 
 
 def _builder(
-    *, subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey
+    *, subject: x509.Name, public_key: ec.EllipticCurvePublicKey, now: datetime, lifetime: timedelta
 ) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(issuer)
+        .issuer_name(_CA_NAME)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _BACKDATED)
-        .not_valid_after(now + _LIFETIME)
+        .not_valid_after(now + lifetime)
     )
 
 
@@ -89,6 +120,9 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+_CA_NAME = _name("Errand CA")
 
 
 def _pem_of_key(key: ec.EllipticCurvePrivateKey) -> str:

@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> DataFolder:
 
 
 async def start(world: World, folder: DataFolder, runner_names: Sequence[str] = ("local",)) -> None:
-    await credentials.ensure(world.writer, world.ids, folder, runner_names=runner_names)
+    await credentials.ensure(world.writer, world.ids, folder, ca=folder.ca.read_bytes(), runner_names=runner_names)
 
 
 async def row_of(world: World, folder: DataFolder, name: str) -> ServiceToken:

@@ -22,7 +22,7 @@ class Context:
 
 @pytest.fixture
 def guard():
-    return CallGuard(authority=None, scopes={}, streams=(), ids=Ids(Clock()))  # type: ignore[arg-type]  # open methods ask nobody
+    return CallGuard(authority=None, rates=None, scopes={}, streams=(), ids=Ids(Clock()))  # type: ignore[arg-type]  # open methods ask nobody
 
 
 async def bound(guard, metadata):

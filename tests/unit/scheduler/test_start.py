@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from errand_common.clock import Clock
 from errand_common.rpc import SERVER_NAME
 from errand_common.service import StartError
 from errand_scheduler import tls
@@ -25,8 +26,8 @@ def test_a_second_scheduler_on_the_same_folder_is_refused(tmp_path: Path) -> Non
 
 
 def test_the_certificate_is_made_once_and_holds_for_a_clock_that_is_behind(tmp_path: Path) -> None:
-    identity = tls.ensure(tmp_path / "tls")
-    assert tls.ensure(tmp_path / "tls") == identity
+    identity = tls.ensure(tmp_path / "tls", now_us=Clock().now_us())
+    assert tls.ensure(tmp_path / "tls", now_us=Clock().now_us()) == identity
     certificate = x509.load_pem_x509_certificate(identity.certificate)
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == [SERVER_NAME]
@@ -38,7 +39,7 @@ def test_the_certificate_is_made_once_and_holds_for_a_clock_that_is_behind(tmp_p
 
 
 def test_a_start_that_broke_off_is_begun_again(tmp_path: Path) -> None:
-    tls.ensure(tmp_path / "tls")
+    tls.ensure(tmp_path / "tls", now_us=Clock().now_us())
     (tmp_path / "tls" / "server.pem").unlink()
-    tls.ensure(tmp_path / "tls")
+    tls.ensure(tmp_path / "tls", now_us=Clock().now_us())
     assert (tmp_path / "tls" / "server.pem").exists()

@@ -18,6 +18,7 @@ from errand_common.ids import Ids
 from errand_scheduler.access.admission import Admission
 from errand_scheduler.access.callers import Caller, bind
 from errand_scheduler.access.open_calls import OpenCalls
+from errand_scheduler.access.rates import Rates
 from errand_scheduler.access.scopes import ROLE_SCOPES
 from errand_scheduler.store import join_tokens, service_tokens, sessions, users
 from errand_scheduler.store.notices import AccessChanged, RunnerRevoked, SessionsEnded, TokenRevoked
@@ -178,17 +179,20 @@ def _left_by(change: Change) -> frozenset[str]:
 
 
 class CallGuard:
-    """What happens around every call: a request id for the logs, then the credential, then the scope."""
+    """What happens around every call: a request id for the logs, then the credential, the scope, the rate."""
 
-    def __init__(self, authority: Authority, scopes: Mapping[str, str], streams: Container[str], ids: Ids) -> None:
+    def __init__(
+        self, authority: Authority, rates: Rates, scopes: Mapping[str, str], streams: Container[str], ids: Ids
+    ) -> None:
         self._authority = authority
+        self._rates = rates
         self._scopes = scopes
         self._streams = streams
         self._ids = ids
 
     @asynccontextmanager
     async def __call__(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[None]:
-        """Raises Unauthenticated or Denied before the handler runs, and Unauthenticated in a stream once the
+        """Raises Unauthenticated, Denied or Exhausted before the handler runs, and Unauthenticated in a stream once the
         credential is good for it no more."""
         # Bound without being reset: each call has a task, and so a context, of its own.
         structlog.contextvars.bind_contextvars(request_id=_request_id(context) or self._ids.new("req"), method=method)
@@ -199,6 +203,7 @@ class CallGuard:
         caller = await self._authority.resolve(bearer_token(context))
         structlog.contextvars.bind_contextvars(caller=caller.name)
         self._check_scope(method, caller)
+        self._rates.take(caller)
         bind(caller)
         if method not in self._streams and method not in ANY_CREDENTIAL:
             yield

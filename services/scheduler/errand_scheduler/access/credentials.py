@@ -33,29 +33,29 @@ class _Found:
     runner: str | None = None
 
 
-async def ensure(writer: Writer, ids: Ids, folder: DataFolder, *, runner_names: Sequence[str]) -> None:
+async def ensure(writer: Writer, ids: Ids, folder: DataFolder, *, ca: bytes, runner_names: Sequence[str]) -> None:
     """The gateway's, the operator's and each runner's, as files beside their hashes.
 
     A file that was deleted is made anew, and the old token is revoked. A runner that is named no more loses its
     token and its files. Raises StartError.
     """
     found = [
-        _found(folder, "gateway", scopes="sessions:create"),
-        _found(folder, "operator", scopes=written(OPERATOR)),
-        *(_found(folder, f"runners/{name}", scopes="dispatch", runner=name) for name in runner_names),
+        _found(folder, ca, "gateway", scopes="sessions:create"),
+        _found(folder, ca, "operator", scopes=written(OPERATOR)),
+        *(_found(folder, ca, f"runners/{name}", scopes="dispatch", runner=name) for name in runner_names),
     ]
     await writer.write(lambda tx: _store(tx, found, ids))
     _remove_others(folder.credential("runners").folder, runner_names)
 
 
-def _found(folder: DataFolder, name: str, *, scopes: str, runner: str | None = None) -> _Found:
+def _found(folder: DataFolder, ca: bytes, name: str, *, scopes: str, runner: str | None = None) -> _Found:
     credential = folder.credential(name)
     try:
         _make_folders(credential.folder, folder.credentials)
         if not credential.token.exists():
             write_secret(credential.token, new_token(_TOKEN_PREFIX))
         token = read_secret(credential.token)
-        _give_ca(credential, folder.ca.read_bytes())
+        _give_ca(credential, ca)
     except (OSError, ValueError) as exc:
         raise StartError(f"the credential in {credential.folder} cannot be used: {exc}") from exc
     return _Found(name=name, scopes=scopes, token_hash=hash_token(token), runner=runner)

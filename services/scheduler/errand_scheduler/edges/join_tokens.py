@@ -27,7 +27,7 @@ _MOST = 100
 
 
 class JoinTokensEdge:
-    """The calls of FleetService about join tokens. `ca` is the file with the scheduler's own CA, PEM."""
+    """The calls of FleetService about join tokens. `ca` is the file with the CA to trust, PEM."""
 
     def __init__(self, *, reader: Reader, writer: Writer, ids: Ids, clock: Clock, ca: Path) -> None:
         self._reader = reader
