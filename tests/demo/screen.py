@@ -112,6 +112,8 @@ class Screen:
                 self._line("limit", detail["summary"], "yellow")
             case "repository_renamed":
                 self._line("renamed", f"{detail['old_repository']} is now {detail['repository']}", "yellow")
+            case "unknown":
+                self._line("unsupported", "an event that only a newer version knows", "yellow")
             case "pull_request_left":
                 self._line("pull request", detail["reason"], "yellow")
             case "git_delayed":

@@ -13,6 +13,7 @@ from errand_common import rpc
 from errand_common.clock import Clock
 from errand_common.errors import from_rpc_error
 from errand_common.ids import Ids
+from errand_common.protocol import FEATURES, OURS
 from tests.integration.watching import DEADLINE_S
 
 if TYPE_CHECKING:  # the stubs of the aio flavour are known to the type checker alone
@@ -53,7 +54,13 @@ class ScriptedRunner:
 
     async def open(self, held: Sequence[runner_pb2.HeldAttempt] = ()) -> dispatch.OpenSessionResponse:
         request = dispatch.OpenSessionRequest(
-            nonce=self.nonce, version="test", slots=self.slots, held_attempts=held, labels=self.labels
+            nonce=self.nonce,
+            version="test",
+            slots=self.slots,
+            held_attempts=held,
+            labels=self.labels,
+            protocol=runner_pb2.ProtocolRange(oldest=OURS.oldest, newest=OURS.newest),
+            features=FEATURES,
         )
         answer = await self.stub.OpenSession(request, metadata=self.metadata, timeout=DEADLINE_S)
         self.session_id = answer.session_id

@@ -20,11 +20,10 @@ from errand_runner.bisection import Suspicion
 from errand_runner.dispatch import CALL_S
 from errand_runner.events import EventStream
 from errand_runner.heartbeat import Heart, NewHeart, Pulse
+from errand_runner.introduction import introduction
 from errand_runner.lease import Leases
 from errand_runner.presence import shown
 from errand_runner.worker import Worker
-
-VERSION = "0.1.0"
 
 SOUND_BEATS = 6
 """A session that lived so long, or whose events were stored, was a good one: the next is opened soon."""
@@ -171,13 +170,8 @@ class Sessions:
 
     async def _open(self) -> pb.OpenSessionResponse:
         dispatch = self._worker.dispatch
-        request = pb.OpenSessionRequest(
-            nonce=self._nonce,
-            version=VERSION,
-            slots=self._slots,
-            held_attempts=self._worker.held_attempts(),
-            labels=self._labels,
-        )
+        held = self._worker.held_attempts()
+        request = introduction(nonce=self._nonce, slots=self._slots, labels=self._labels, held_attempts=held)
         with rpc.renamed_errors():
             return await dispatch.stub.OpenSession(request, metadata=dispatch.metadata, timeout=CALL_S)
 

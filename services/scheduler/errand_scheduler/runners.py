@@ -11,6 +11,7 @@ import structlog
 from errand_common.clock import Clock
 from errand_common.errors import Conflict, Unavailable
 from errand_common.ids import Ids
+from errand_common.protocol import BEFORE_NUMBERS
 from errand_common.values import AttemptPhase
 from errand_scheduler.durations import Durations
 from errand_scheduler.modes import Modes
@@ -37,6 +38,8 @@ class Arrival:
     nonce: str
     slots: int
     labels: Mapping[str, str] = field(default_factory=dict)
+    protocol: int = BEFORE_NUMBERS.newest
+    features: frozenset[str] = frozenset()
 
 
 @dataclass

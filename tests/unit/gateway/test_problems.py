@@ -42,6 +42,7 @@ _REFUSALS: list[tuple[Exception, int, str, str | None]] = [
     (Conflict("a later session", reason="SESSION_SUPERSEDED"), 409, "SESSION_SUPERSEDED", None),
     (Conflict("events are missing", reason="EVENT_GAP"), 409, "EVENT_GAP", None),
     (Conflict("a blob is missing", reason="BLOB_MISSING"), 409, "BLOB_MISSING", None),
+    (Conflict("another release", reason="INCOMPATIBLE"), 409, "INCOMPATIBLE", None),
     (Exhausted("two of them", reason="RUNNER_QUARANTINED"), 429, "RUNNER_QUARANTINED", None),
 ]
 

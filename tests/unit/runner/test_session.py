@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from errand.v1 import runner_pb2, task_pb2
 from errand.v1.dispatch_service_pb2 import HeartbeatResponse
 from errand_common.errors import Conflict, Exhausted, Unavailable
+from errand_common.protocol import FEATURES, OURS
 from errand_common.values import AttemptPhase
 from errand_runner.outbox import Outbox
 from errand_runner.worker import Outcome
@@ -282,3 +283,26 @@ async def test_a_quarantine_is_told_with_its_cure_and_waited_out(double, folder,
     (told,) = (log for log in logs if log["event"] == "runner_quarantined")
     assert told["log_level"] == "error"
     assert "stop one of the two" in told["cure"]
+
+
+async def test_a_scheduler_that_is_too_far_away_is_asked_again_until_it_is_brought_up_to_date(double, folder, clock):
+    far = Conflict("knows the conversations 3 to 4; bring the scheduler up to date", reason="INCOMPATIBLE")
+    double.failures["OpenSession"] = [far, far]
+    with capture_logs() as logs:
+        async with on_line(double, folder, clock=clock):
+            await double.until_watched()
+    told = [each["error"] for each in logs if each["event"] == "session_broken"]
+    assert told[:2] == [far.message] * 2
+    said = double.opened[0]
+    assert (said.protocol.oldest, said.protocol.newest) == (OURS.oldest, OURS.newest)
+    assert list(said.features) == list(FEATURES)
+
+
+async def test_what_only_a_newer_scheduler_says_is_passed_over(double, folder, clock):
+    double.wanted[0].MergeFromString(b"\xba\x3e\x05later")
+    double.directives.verdicts.add(attempt=runner_pb2.AttemptRef(attempt_id=ATTEMPT, fence=1), verdict=99)
+    async with on_line(double, folder, clock=clock) as line:
+        await double.until_watched()
+        await until(lambda: line.worker.attempts)
+        line.worker.on_directives(double.directives)
+        assert line.worker.attempts

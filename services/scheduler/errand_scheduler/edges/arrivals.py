@@ -8,16 +8,17 @@ import structlog
 from errand.v1 import dispatch_service_pb2 as pb
 from errand.v1.runner_pb2 import AttemptVerdict, HeldAttempt
 from errand_common import labels
-from errand_common.errors import Exhausted, Invalid, NotFound
+from errand_common.errors import Conflict, Exhausted, Invalid, NotFound
+from errand_common.protocol import BEFORE_NUMBERS, OURS, Protocol
 from errand_common.wire import duration
 from errand_scheduler.board import Board
 from errand_scheduler.durations import Durations
 from errand_scheduler.edges import incoming
-from errand_scheduler.edges.directives import verdict
+from errand_scheduler.edges.directives import cause_for, verdict
 from errand_scheduler.lifecycle.decisions import Held
 from errand_scheduler.lifecycle.inventory import Claim, take_inventory
 from errand_scheduler.lifecycle.turns import Holder
-from errand_scheduler.runners import Arrival, RunnerSessions
+from errand_scheduler.runners import Arrival, RunnerSession, RunnerSessions
 from errand_scheduler.store import runners
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.runners import Runner
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 _SLOTS = 1000
 _HELD = 10_000
 _NONCE_LETTERS = 128
+_FEATURES, _FEATURE_LETTERS = 64, 63
 
 
 class Arrivals:
@@ -45,7 +47,8 @@ class Arrivals:
         self._sessions = sessions
 
     async def open(self, runner_id: str, request: pb.OpenSessionRequest) -> pb.OpenSessionResponse:
-        """The session, with a verdict on each attempt held. Raises Invalid, and Exhausted RUNNER_QUARANTINED."""
+        """The session, with a verdict on each attempt held. Raises Invalid, Conflict INCOMPATIBLE, and Exhausted
+        RUNNER_QUARANTINED."""
         arrival = _arrival(await self._runner(runner_id), request)
         claims = [self._claim(runner_id, arrival.nonce, each) for each in request.held_attempts]
         if quarantine := self._sessions.judge(runner_id, arrival.nonce):
@@ -76,13 +79,14 @@ class Arrivals:
         return pb.OpenSessionResponse(
             session_id=session.session_id,
             beat=duration(self._durations.beat_s),
-            verdicts=[self._verdict(claim.holder, held) for claim, held in zip(claims, verdicts, strict=True)],
+            verdicts=[self._verdict(session, claim.holder, held) for claim, held in zip(claims, verdicts, strict=True)],
             runner_id=runner_id,
+            protocol=arrival.protocol,
         )
 
-    def _verdict(self, holder: Holder, held: Held) -> AttemptVerdict:
+    def _verdict(self, session: RunnerSession, holder: Holder, held: Held) -> AttemptVerdict:
         attempt = self._board.held(holder)
-        return verdict(holder, held, None if attempt is None else attempt.stop_cause)
+        return verdict(holder, held, None if attempt is None else cause_for(session, attempt.stop_cause))
 
     def _claim(self, runner_id: str, nonce: str, held: HeldAttempt) -> Claim:
         overtaken = self._sessions.tellers.another(held.attempt.attempt_id, nonce)
@@ -126,4 +130,37 @@ def _arrival(runner: Runner, request: pb.OpenSessionRequest) -> Arrival:
         found = labels.check({**labels.check(request.labels), **runner.given_labels})
     except ValueError as exc:
         raise Invalid(str(exc)) from exc
-    return Arrival(runner_id=runner.runner_id, name=runner.name, nonce=request.nonce, slots=request.slots, labels=found)
+    return Arrival(
+        runner_id=runner.runner_id,
+        name=runner.name,
+        nonce=request.nonce,
+        slots=request.slots,
+        labels=found,
+        protocol=_spoken(request),
+        features=_features(request),
+    )
+
+
+def _spoken(request: pb.OpenSessionRequest) -> int:
+    """The conversation to have. Raises Conflict INCOMPATIBLE where there is none."""
+    theirs = BEFORE_NUMBERS
+    if request.HasField("protocol"):
+        theirs = Protocol(request.protocol.oldest, request.protocol.newest)
+    if not 1 <= theirs.oldest <= theirs.newest:
+        raise Invalid(f"protocol {theirs.oldest} to {theirs.newest} is no range; its numbers begin with 1")
+    spoken = OURS.common(theirs)
+    if spoken is None:
+        older = "runner" if theirs.newest < OURS.oldest else "scheduler"
+        raise Conflict(
+            f"this runner (version {request.version[:32]}) knows the conversations {theirs.oldest} to {theirs.newest},"
+            f" this scheduler {OURS.oldest} to {OURS.newest}; bring the {older} up to date",
+            reason="INCOMPATIBLE",
+        )
+    return spoken
+
+
+def _features(request: pb.OpenSessionRequest) -> frozenset[str]:
+    names = frozenset(request.features)
+    if len(names) > _FEATURES or not all(1 <= len(name) <= _FEATURE_LETTERS for name in names):
+        raise Invalid(f"at most {_FEATURES} features are named, with 1 to {_FEATURE_LETTERS} letters each")
+    return names

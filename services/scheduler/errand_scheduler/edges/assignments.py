@@ -10,6 +10,7 @@ from errand_common.errors import Conflict, Unavailable
 from errand_common.values import AttemptPhase
 from errand_common.wire import duration, number
 from errand_scheduler import wire
+from errand_scheduler.edges.directives import cause_for
 from errand_scheduler.edges.told import Told, to_tell
 from errand_scheduler.runners import RunnerSession
 from errand_scheduler.store import attempts, judgements, projects, tasks
@@ -52,7 +53,7 @@ async def assignments(
         change = _change(live, before, now, [each for each in moved if each in told])
         _check(session, watch_number)
         if change.new or change.gone or version == 0:
-            async for message in _messages(reader, clock, change, now):
+            async for message in _messages(reader, clock, session, change, now):
                 _check(session, watch_number)
                 message.snapshot, message.base_version, message.version = version == 0, version, version + 1
                 for assignment in message.assignments:
@@ -74,11 +75,15 @@ def _change(
 
 
 async def _messages(
-    reader: Reader, clock: Clock, change: _Change, now: Mapping[str, Told]
+    reader: Reader, clock: Clock, session: RunnerSession, change: _Change, now: Mapping[str, Told]
 ) -> AsyncIterator[pb.WatchAssignmentsResponse]:
     message, size = pb.WatchAssignmentsResponse(removed_attempt_ids=change.gone), 0
+    causes = {attempt.attempt_id: attempt.stop_cause for attempt in change.new}
     for start in range(0, len(change.new), _AT_ONCE):
         for assignment in await _assignments(reader, clock, change.new[start : start + _AT_ONCE], now):
+            assignment.stop_cause = number(
+                runner_pb2.StopCause, cause_for(session, causes[assignment.attempt.attempt_id])
+            )
             if size and size + assignment.ByteSize() > _MESSAGE_BYTES:
                 message.more = True
                 yield message
@@ -119,7 +124,6 @@ def _assignment(
         task=wire.task(task),
         project=project,
         inputs=[wire.input_(each) for each in told.inputs],
-        stop_cause=number(runner_pb2.StopCause, attempt.stop_cause),
         queue_duration=duration(max(clock.now_us() - task.queue_time, 0) / 1e6),
         last_check=None if check is None else task_pb2.CheckResult.FromString(check),
     )

@@ -3,6 +3,7 @@
 from google.protobuf.duration_pb2 import Duration
 
 from errand.v1 import runner_pb2
+from errand_common import protocol
 from errand_common.wire import duration, number
 from errand_scheduler.board import Board
 from errand_scheduler.lifecycle.decisions import Held
@@ -34,11 +35,22 @@ class Directing:
         stopping = self._board.stopping_of(session.runner_id)
         return runner_pb2.Directives(
             verdicts=[
-                verdict(Holder(session.runner_id, attempt.attempt_id, attempt.fence), Held.STOP, attempt.stop_cause)
+                verdict(
+                    Holder(session.runner_id, attempt.attempt_id, attempt.fence),
+                    Held.STOP,
+                    cause_for(session, attempt.stop_cause),
+                )
                 for attempt in stopping
             ],
             pace=pace(self._writer.load),
         )
+
+
+def cause_for(session: RunnerSession, cause: StopCause | None) -> StopCause | None:
+    """What had an attempt stopped, in words that the session's runner knows."""
+    if cause is StopCause.DRAIN and protocol.DRAIN_CAUSE not in session.arrival.features:
+        return StopCause.DEADLINE
+    return cause
 
 
 def pace(load: float) -> Duration | None:

@@ -73,6 +73,9 @@ def attempt_end(outcome: runner_pb2.AttemptOutcome) -> AttemptEnd:
     """How an attempt ended. Raises Invalid."""
     phase = word(task_pb2.AttemptPhase, outcome.phase)
     failure = word(task_pb2.FailureReason, outcome.failure_reason)
+    if outcome.failure_reason and not failure:
+        # Of a newer runner: that the attempt failed is not lost with why.
+        failure = FailureReason.INTERNAL
     if phase not in _OUTCOMES:
         raise Invalid(f'an attempt cannot be finished as "{phase}"; use one of {", ".join(_OUTCOMES)}')
     if (phase == AttemptPhase.FAILED) != bool(failure):

@@ -44,6 +44,8 @@ def shown(runner: Runner, live: Sequence[Attempt], *, session: RunnerSession | N
         heard_time=timestamp(session.heard_time if session else runner.session_time),
         created_time=timestamp(runner.created_time),
         attempts=[_attempt(each) for each in live],
+        protocol=session.arrival.protocol if session else 0,
+        features=sorted(session.arrival.features) if session else (),
     )
 
 

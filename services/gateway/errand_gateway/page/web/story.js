@@ -192,6 +192,8 @@ export class Story {
                 return addQuiet(this.#entries, kind, detail, time);
             case "work_finished":
                 return this.#finished(detail, time);
+            case "unknown":
+                return addQuiet(this.#entries, kind, detail, time);
         }
         return undefined;
     }

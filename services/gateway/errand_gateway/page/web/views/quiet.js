@@ -34,6 +34,7 @@ const WORDS = {
             : `${branch} was removed at the git host`,
     check_finished: ({ result }) => `The check of ${result.commit.slice(0, 10)}: ${judged(result)}`,
     not_reached: ({ reason }) => `Not reached: ${reason}`,
+    unknown: () => "Something happened that this version of Errand does not know: its runner is newer",
     task_retried: () => "Sent on",
     wait_ended: () => "Goes on",
     parked: () => "Set aside until it can go on",
