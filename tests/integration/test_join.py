@@ -15,6 +15,7 @@ from errand.v1 import fleet_service_pb2 as fleet
 from errand.v1 import runner_pb2
 from errand.v1.fleet_service_pb2_grpc import FleetServiceStub
 from errand_common import join_token, rpc
+from errand_common.errors import NotFound
 from errand_common.service import WRONG_START
 from tests.integration.certificates import identity, scheduler_showing
 from tests.integration.scheduling import DEADLINE_S, Stack, github_with_repository, stack
@@ -54,16 +55,20 @@ async def token_of(running: Stack, scheduler: str = "", **labels: str) -> str:
 async def runner_of(running: Stack, name: str) -> runner_pb2.Runner:
     request = fleet.GetRunnerRequest(runner=name)
     stub, operator = FleetServiceStub(running.channel), rpc.bearer(running.operator_token)
-    return (await stub.GetRunner(request, metadata=operator, timeout=DEADLINE_S)).runner
+    with rpc.renamed_errors():
+        return (await stub.GetRunner(request, metadata=operator, timeout=DEADLINE_S)).runner
 
 
 async def join(environment: Mapping[str, str], *arguments: str) -> tuple[int, str]:
+    return await errand_runner(environment, "join", *arguments)
+
+
+async def errand_runner(environment: Mapping[str, str], *arguments: str) -> tuple[int, str]:
     """How it ended, with all that it said."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "errand_runner",
-        "join",
         *arguments,
         env=dict(environment),
         stdin=asyncio.subprocess.DEVNULL,
@@ -102,6 +107,26 @@ async def test_one_line_makes_a_host_a_runner_that_starts_without_further_settin
         await runner.stop()
     code, said = await join(environment, await token_of(running), "--key-file", str(state_dir / "key"))
     assert (code, "joined already" in said) == (WRONG_START, True)
+
+
+async def test_a_host_that_leaves_is_forgotten_with_its_credential(
+    running: Stack, environment: dict[str, str], state_dir: Path
+) -> None:
+    environment["ANTHROPIC_API_KEY"] = "sk-ant-test"
+    code, said = await errand_runner(environment, "join", await token_of(running), "--name", "box", "--no-run")
+    assert code == 0, said
+    async with started("runner", environment) as runner:
+        await runner.until("session_opened")
+        code, said = await errand_runner(environment, "leave", "--within", "1")
+        assert code == 0, said
+        assert "has 0 tasks still" in said
+        told = await runner.until("start_refused")
+        assert "the scheduler refuses this runner" in str(told["error"])
+    with pytest.raises(NotFound):
+        await runner_of(running, "box")
+    assert not (state_dir / "data" / "joined").exists()
+    code, said = await errand_runner(environment, "leave")
+    assert code == WRONG_START, said
 
 
 async def test_without_more_it_works_at_once(running: Stack, environment: dict[str, str]) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 import grpc
 import pytest
 
+from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import fleet_service_pb2 as pb
 from errand.v1 import runner_pb2, task_pb2
+from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
 from errand.v1.fleet_service_pb2_grpc import FleetServiceStub
 from errand_common import rpc
 from errand_common.errors import Conflict, Invalid, NotFound, Unauthenticated
@@ -174,10 +176,18 @@ async def test_a_runner_is_removed_once_nothing_is_left_of_it_or_by_force(tmp_pa
                 await operator.set_mode(other.runner_id, runner_pb2.RUNNER_MODE_CORDONED)
 
 
+async def test_a_runner_of_the_settings_does_not_leave(running: Stack) -> None:
+    with pytest.raises(Conflict, match="ERRAND_RUNNERS names local"):
+        await Operator(running).set_mode("local", runner_pb2.RUNNER_MODE_LEAVING)
+    stub = DispatchServiceStub(running.channel)
+    with pytest.raises(Conflict, match="ERRAND_RUNNERS names local"), rpc.renamed_errors():
+        await stub.Leave(dispatch.LeaveRequest(), metadata=rpc.bearer(running.runner_token), timeout=DEADLINE_S)
+
+
 @pytest.mark.parametrize(
     ("mode", "drain_s", "words"),
     [
-        (0, None, "mode 0 is unknown; use active, cordoned, draining"),
+        (0, None, "mode 0 is unknown; use active, cordoned, draining, leaving"),
         (99, None, "mode 99 is unknown"),
         (runner_pb2.RUNNER_MODE_CORDONED, 5.0, "drain_duration is set without"),
         (runner_pb2.RUNNER_MODE_DRAINING, -1.0, "must be 0 to 604800 s"),

@@ -88,6 +88,7 @@ class RunnerMode(StrEnum):
     ACTIVE = "active"
     CORDONED = "cordoned"
     DRAINING = "draining"
+    LEAVING = "leaving"
 
 
 class WaitReason(StrEnum):

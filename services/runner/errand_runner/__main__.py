@@ -7,7 +7,8 @@ from errand_common.tasks import until_one_ends
 from errand_runner.config import HostSettings, RunnerSettings
 from errand_runner.doctor.examination import doctor
 from errand_runner.host import ready_host
-from errand_runner.join import add_arguments, join
+from errand_runner.join import add_join_arguments, join
+from errand_runner.leave import add_leave_arguments, leave
 from errand_runner.presence import healthy
 
 
@@ -16,7 +17,10 @@ def main() -> None:
     commands = (
         Command("healthy", "exit 0 while the running runner has a session with the scheduler, else 1", healthy),
         ArgumentsCommand(
-            "join", "make this host a runner, by the token that an operator made, and work", add_arguments, join
+            "join", "make this host a runner, by the token that an operator made, and work", add_join_arguments, join
+        ),
+        ArgumentsCommand(
+            "leave", "have this host leave for good; ends once it has nothing any more", add_leave_arguments, leave
         ),
         EarlyCommand(
             "doctor", "try every wall of a sandbox on this host; exit 1 where one is missing", HostSettings, doctor

@@ -26,7 +26,7 @@ _KEY = "ANTHROPIC_API_KEY"
 _USUAL_IMAGE = "errand-sandbox"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_join_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("token", metavar="TOKEN", help="the line that `errand runner token create` printed")
     parser.add_argument("--key-file", type=Path, metavar="FILE", help=f"a file with the key for Claude; else {_KEY}")

@@ -93,6 +93,8 @@ class Announcer:
                 self._sessions.modes.follow(notice)
                 self._placer.wake()
             case RunnerRevoked(runner_id=runner_id, removed=removed):
+                if removed:
+                    self._sessions.modes.forget(runner_id)
                 log.info("runner_removed" if removed else "runner_revoked", runner_id=runner_id)
                 self._authority.changed(notice)
                 self._sessions.end(runner_id)

@@ -9,7 +9,11 @@ from errand_scheduler.placing import seats
 from errand_scheduler.store.notices import RunnerModeSet
 from errand_scheduler.store.runners import Runner
 
-_CONDITIONS = {RunnerMode.CORDONED: seats.CORDONED, RunnerMode.DRAINING: seats.DRAINING}
+_CONDITIONS = {
+    RunnerMode.CORDONED: seats.CORDONED,
+    RunnerMode.DRAINING: seats.DRAINING,
+    RunnerMode.LEAVING: seats.LEAVING,
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,14 @@ class Modes:
         """Whether what the runner has is to be stopped now."""
         wanted = self._wanted.get(runner_id)
         return wanted is not None and wanted.stops_s is not None and self._clock.boot_s() >= wanted.stops_s
+
+    def leaving(self) -> list[str]:
+        """The runners that are to be removed once they have nothing."""
+        return [runner_id for runner_id, wanted in self._wanted.items() if wanted.mode is RunnerMode.LEAVING]
+
+    def forget(self, runner_id: str) -> None:
+        """It is removed."""
+        self._wanted.pop(runner_id, None)
 
     def _want(self, runner_id: str, mode: RunnerMode, left_s: float | None, since_s: float) -> None:
         if mode is RunnerMode.ACTIVE:

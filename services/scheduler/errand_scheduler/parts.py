@@ -38,6 +38,7 @@ from errand_scheduler.edges.events import EventsIn
 from errand_scheduler.edges.explain import Explanations
 from errand_scheduler.edges.fleet import FleetEdge
 from errand_scheduler.edges.join_tokens import JoinTokensEdge
+from errand_scheduler.edges.leaving import Leaving
 from errand_scheduler.edges.pull_request import PullRequests
 from errand_scheduler.edges.runners import RunnersEdge
 from errand_scheduler.edges.secrets_of_projects import SecretsEdge
@@ -300,6 +301,7 @@ class Parts:
                 public_url=self._settings.public_url,
             ),
             drawing=self._drawing,
+            leaving=Leaving(self._writer, of_settings=self._settings.runners),
         )
 
     def _make_events_in(self) -> EventsIn:

@@ -56,6 +56,14 @@ class Sweeper:
             await self._write(task_is_due(task, self._durations))
         for attempt_id in () if self._was_degraded else self._drained():
             await self._write(partial(runners.stop_drained, attempt_id=attempt_id, durations=self._durations))
+        for runner_id in () if self._was_degraded else self._left():
+            await self._write(partial(runners.remove_left, runner_id=runner_id, durations=self._durations))
+
+    def _left(self) -> list[str]:
+        """Runners that leave and have nothing any more."""
+        leaving = self._modes.leaving()
+        busy = {attempt.runner_id for attempt in self._board.attempts()} if leaving else set()
+        return [runner_id for runner_id in leaving if runner_id not in busy]
 
     def _drained(self) -> list[str]:
         """What runners still have whose drain is over."""

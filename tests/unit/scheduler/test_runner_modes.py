@@ -8,6 +8,7 @@ from errand_scheduler.lifecycle import deadlines, runners
 from errand_scheduler.lifecycle.turns import Holder
 from errand_scheduler.modes import Modes
 from errand_scheduler.placing import seats
+from errand_scheduler.store import runners as stored
 from errand_scheduler.store.attempts import StopCause
 from errand_scheduler.store.notices import RunnerModeSet
 from errand_scheduler.store.runners import Runner
@@ -34,7 +35,7 @@ async def drained(world: World) -> tuple[str, Holder]:
     return task.task_id, holder
 
 
-@pytest.mark.parametrize("mode", [RunnerMode.CORDONED, RunnerMode.DRAINING])
+@pytest.mark.parametrize("mode", [RunnerMode.CORDONED, RunnerMode.DRAINING, RunnerMode.LEAVING])
 async def test_what_is_only_offered_is_withdrawn_and_what_is_accepted_goes_on(world: World, mode: RunnerMode) -> None:
     first, second = await world.new_task(), await world.new_task()
     offered, accepted = await world.offered(first.task_id), await world.accepted(second.task_id)
@@ -94,6 +95,33 @@ async def test_a_drain_that_was_called_off_stops_nothing(world: World) -> None:
     await set_mode(world, RunnerMode.DRAINING, 0.0)
     await set_mode(world, RunnerMode.ACTIVE)
     assert await stop_drained(world, holder) is AttemptPhase.RUNNING
+
+
+async def test_who_leaves_is_removed_once_nothing_is_left_of_it(world: World) -> None:
+    task = await world.new_task()
+    holder = await world.running(task.task_id)
+    await set_mode(world, RunnerMode.LEAVING, 60.0)
+
+    async def looked() -> bool:
+        await world.writer.write(lambda tx: runners.remove_left(tx, RUNNER, DURATIONS))
+        runner = await world.reader.one(stored.by_id(RUNNER))
+        assert runner is not None
+        return runner.removed
+
+    assert not await looked()
+    assert await stop_drained(world, holder) is AttemptPhase.STOPPING
+    await world.finished(holder, AttemptPhase.CANCELLED)
+    assert await looked()
+    assert (await world.task(task.task_id)).status is TaskStatus.PENDING
+
+
+@pytest.mark.parametrize("mode", [RunnerMode.ACTIVE, RunnerMode.DRAINING])
+async def test_who_does_not_leave_stays(world: World, mode: RunnerMode) -> None:
+    await set_mode(world, mode)
+    await world.writer.write(lambda tx: runners.remove_left(tx, RUNNER, DURATIONS))
+    runner = await world.reader.one(stored.by_id(RUNNER))
+    assert runner is not None
+    assert not runner.removed
 
 
 async def test_who_is_revoked_loses_what_it_has(world: World) -> None:

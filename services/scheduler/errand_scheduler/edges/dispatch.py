@@ -27,6 +27,7 @@ from errand_scheduler.edges.directives import Directing, verdict
 from errand_scheduler.edges.drawing import Drawing
 from errand_scheduler.edges.each import written
 from errand_scheduler.edges.events import EventsIn
+from errand_scheduler.edges.leaving import Leaving
 from errand_scheduler.edges.pull_request import PullRequests
 from errand_scheduler.edges.transcript import transcript
 from errand_scheduler.lifecycle import records, turns
@@ -67,6 +68,7 @@ class DispatchEdge(DispatchServiceServicer):
         secrets: ProjectSecrets,
         pull_requests: PullRequests,
         drawing: Drawing,
+        leaving: Leaving,
     ) -> None:
         self._reader = reader
         self._writer = writer
@@ -84,6 +86,7 @@ class DispatchEdge(DispatchServiceServicer):
         self._secrets = secrets
         self._pull_requests = pull_requests
         self._drawing = drawing
+        self._leaving = leaving
 
     async def OpenSession(self, request: pb.OpenSessionRequest, context: Context) -> pb.OpenSessionResponse:
         return await self._arrivals.open(runner_id(), request)
@@ -180,6 +183,9 @@ class DispatchEdge(DispatchServiceServicer):
     async def OpenPullRequest(self, request: pb.OpenPullRequestRequest, context: Context) -> pb.OpenPullRequestResponse:
         attempt = self._leased(request.session_id, request.attempt)
         return await self._pull_requests.open(attempt, incoming.holder(request.attempt, attempt.runner_id), request)
+
+    async def Leave(self, request: pb.LeaveRequest, context: Context) -> pb.LeaveResponse:
+        return await self._leaving.leave(runner_id(), request)
 
     def _session(self, session_id: str) -> RunnerSession:
         return self._sessions.current(runner_id(), session_id)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from errand.v1 import fleet_service_pb2 as pb
 from errand.v1 import runner_pb2
+from errand.v1.dispatch_service_pb2 import LeaveRequest
 from errand_common.errors import Conflict, Invalid, NotFound
 from errand_common.values import RunnerMode
 from errand_common.wire import seconds, word
@@ -59,11 +60,14 @@ class RunnersEdge:
         return pb.GetRunnerResponse(runner=self._shown(runner, self._live_of(runner)))
 
     async def set_mode(self, request: pb.SetRunnerModeRequest) -> pb.SetRunnerModeResponse:
-        """Raises Invalid and NotFound."""
-        mode, drain_s = _mode(request), _drain_s(request)
+        """Raises Invalid, NotFound, and Conflict where it cannot leave."""
+        mode = _mode(request)
+        drain_s = drain_of(request, may_drain=mode in lifecycle.DRAINS)
         asked = _sent(request, "SetRunnerMode")
 
         def act(tx: Tx, runner: Runner) -> None:
+            if mode is RunnerMode.LEAVING:
+                check_removable(runner, self._of_settings)
             lifecycle.set_mode(tx, runner.runner_id, mode, drain_s=drain_s)
             audit.record(tx, caller=asked.user_id, action=f"set_runner_{mode}", subject_id=runner.runner_id)
 
@@ -86,11 +90,8 @@ class RunnersEdge:
         asked = _sent(request, "RemoveRunner")
         known = await self._reader.one(runners.named(request.runner))
         is_here = known is not None and self._sessions.condition(known.runner_id) not in _AWAY
-        if known is not None and known.name in self._of_settings:
-            raise Conflict(
-                f"the scheduler's ERRAND_RUNNERS names {known.name}; take it out there, start the scheduler again, "
-                "then remove the runner"
-            )
+        if known is not None:
+            check_removable(known, self._of_settings)
 
         def act(tx: Tx, runner: Runner) -> None:
             if runner.removed:
@@ -152,11 +153,21 @@ def _mode(request: pb.SetRunnerModeRequest) -> RunnerMode:
     return RunnerMode(mode)
 
 
-def _drain_s(request: pb.SetRunnerModeRequest) -> float | None:
+def check_removable(runner: Runner, of_settings: Sequence[str]) -> None:
+    """Raises Conflict for a runner of the settings, which would be there again after the next start."""
+    if runner.name in of_settings:
+        raise Conflict(
+            f"the scheduler's ERRAND_RUNNERS names {runner.name}; take it out there, start the scheduler again, "
+            "then remove the runner"
+        )
+
+
+def drain_of(request: pb.SetRunnerModeRequest | LeaveRequest, *, may_drain: bool = True) -> float | None:
+    """For how long what the runner has may go on. Raises Invalid."""
     if not request.HasField("drain_duration"):
         return None
-    if request.mode != runner_pb2.RUNNER_MODE_DRAINING:
-        raise Invalid("drain_duration is set without the mode DRAINING; leave it out, or drain the runner")
+    if not may_drain:
+        raise Invalid("drain_duration is set without the mode DRAINING or LEAVING; leave it out, or drain the runner")
     drain_s = seconds(request.drain_duration)
     if not 0 <= drain_s <= _LONGEST_DRAIN_S:
         raise Invalid(f"drain_duration is {drain_s:g} s; it must be 0 to {_LONGEST_DRAIN_S:g} s")

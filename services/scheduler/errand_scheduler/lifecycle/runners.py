@@ -5,11 +5,13 @@ from errand_scheduler.durations import Durations
 from errand_scheduler.lifecycle.decisions import AT_WORK
 from errand_scheduler.lifecycle.endings import DRAINED, end_both
 from errand_scheduler.lifecycle.moves import end_attempt, later, run_task, stop_attempt, task_of
-from errand_scheduler.store import attempts, runners, service_tokens
+from errand_scheduler.store import attempts, audit, runners, service_tokens
 from errand_scheduler.store.attempts import Attempt, StopCause
 from errand_scheduler.store.notices import RunnerModeSet, RunnerRevoked
 from errand_scheduler.store.transaction import Tx
 
+DRAINS = (RunnerMode.DRAINING, RunnerMode.LEAVING)
+"""The modes in which what a runner has comes to an end."""
 _TAKEN_BACK = "its runner was taken out of service before it accepted it"
 _REVOKED = "the credential of its runner was revoked; send the task on to try again"
 
@@ -33,7 +35,7 @@ def stop_drained(tx: Tx, attempt_id: str, durations: Durations) -> None:
     if attempt is None or attempt.phase not in AT_WORK or attempt.disconnected:
         return
     runner, task = tx.one(runners.by_id(attempt.runner_id)), task_of(tx, attempt)
-    if runner is None or runner.mode is not RunnerMode.DRAINING or task.status is TaskStatus.WAITING:
+    if runner is None or runner.mode not in DRAINS or task.status is TaskStatus.WAITING:
         return
     stop_attempt(tx, attempt, StopCause.DRAIN, within_s=durations.stop_s, reason=DRAINED)
     run_task(tx, task, reason=f"stopping: {DRAINED}")
@@ -52,6 +54,16 @@ def remove(tx: Tx, runner_id: str, durations: Durations) -> None:
     revoke(tx, runner_id, durations)
     runners.remove(tx, runner_id)
     tx.notice(RunnerRevoked(runner_id, removed=True))
+
+
+def remove_left(tx: Tx, runner_id: str, durations: Durations) -> None:
+    """Remove a runner that leaves, once it has nothing."""
+    runner = tx.one(runners.by_id(runner_id))
+    if runner is None or runner.removed or runner.mode is not RunnerMode.LEAVING:
+        return
+    if not tx.all(attempts.live_of_runner(runner_id)):
+        audit.record(tx, caller=runner_id, action="leave", subject_id=runner_id)
+        remove(tx, runner_id, durations)
 
 
 def _give_up(tx: Tx, attempt: Attempt, durations: Durations) -> None:

@@ -14,13 +14,14 @@ SILENT = "is not heard of"
 QUARANTINED = "is in quarantine, because two processes act as it"
 CORDONED = "is cordoned"
 DRAINING = "is being drained"
+LEAVING = "leaves for good"
 ILL = "could not begin its last 3 tasks and rests for a while"
 DECLINES = "does not take what it is offered and rests for a while"
 REVOKED = "may not come any more: its credential is revoked"
 NO_SLOTS = "takes no tasks (its ERRAND_SLOTS is 0)"
 BUSY = "is busy"
 
-OUT_OF_SERVICE = (CORDONED, DRAINING)
+OUT_OF_SERVICE = (CORDONED, DRAINING, LEAVING)
 """What an operator wants of it: there is no point in waiting for its end."""
 
 
