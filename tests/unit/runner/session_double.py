@@ -90,6 +90,7 @@ class Line:
     worker: Worker
     leases: Leases
     hearts: list[HeldHeart]
+    running: asyncio.Future[None]
     begun: list[str] = field(default_factory=list)
 
     @property
@@ -157,7 +158,7 @@ async def on_line(
         )
         running = asyncio.ensure_future(worker.run(sessions.run()))
         try:
-            yield Line(worker, leases, hearts, begun)
+            yield Line(worker, leases, hearts, running, begun)
         finally:
             running.cancel()
             await asyncio.wait([running])

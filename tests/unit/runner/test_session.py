@@ -9,8 +9,9 @@ from structlog.testing import capture_logs
 
 from errand.v1 import runner_pb2, task_pb2
 from errand.v1.dispatch_service_pb2 import HeartbeatResponse
-from errand_common.errors import Conflict, Exhausted, Unavailable
+from errand_common.errors import Conflict, Exhausted, Unauthenticated, Unavailable
 from errand_common.protocol import FEATURES, OURS
+from errand_common.service import StartError
 from errand_common.values import AttemptPhase
 from errand_runner.outbox import Outbox
 from errand_runner.worker import Outcome
@@ -206,6 +207,23 @@ async def test_where_the_next_session_is_refused_after_that_everything_freezes(d
         await double.until(lambda: len(double.opened) == 2)
         line.heart.pulse.on_superseded()
         await until(lambda: not line.leases.holds(ATTEMPT))
+
+
+async def test_a_runner_whose_credential_is_revoked_stands_still_and_ends_with_the_cause(double, folder, clock):
+    async def revoked():
+        async with on_line(double, folder, clock=clock) as line:
+            await double.until_watched()
+            assert line.leases.holds(ATTEMPT)
+            double.break_watch(Unauthenticated("the credential was revoked"))
+            await asyncio.wait([line.running], timeout=20)
+            assert not line.leases.holds(ATTEMPT)
+            assert all(heart.stopped for heart in line.hearts)
+
+    with pytest.raises(ExceptionGroup) as ended:
+        await revoked()
+    (cause,) = ended.value.exceptions
+    assert isinstance(cause, StartError)
+    assert "refuses this runner: the credential was revoked; see ERRAND_TOKEN_FILE" in str(cause)
 
 
 class Ceilings(random.Random):
