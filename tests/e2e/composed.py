@@ -71,7 +71,7 @@ class Composed:
         repository = ("--repo", f"{REPOSITORY}={SEED}:push", "--root", str(self.folder / "github"))
         github = await self._start("github", "--host", host, "--user", USER, "--token-for", USER, *repository)
         claude = await self._start("claude", "--host", host, "--script", script, "--key-file", str(key_file))
-        http, https, grpc = free_ports(3)
+        http, https, grpc, metrics = free_ports(4)
         self.settings |= {
             "ANTHROPIC_API_KEY": key,
             "ANTHROPIC_BASE_URL": claude["url"],
@@ -83,6 +83,7 @@ class Composed:
             "ERRAND_HTTP_PORT": str(http),
             "ERRAND_PUBLIC_URL": f"https://localhost:{https}",
             "ERRAND_SCHEDULER_LISTEN": f"127.0.0.1:{grpc}",
+            "ERRAND_SCHEDULER_METRICS_LISTEN": f"127.0.0.1:{metrics}",
         }
 
     async def _start(self, name: str, *options: str) -> dict[str, str]:

@@ -69,11 +69,13 @@ async def open_host(*, script: str = "demo") -> AsyncIterator[Host]:
     try:
         await stack.start_github(REPOSITORY, str(SEED))
         await stack.start_claude(script, pace_ms=0)
-        http, grpc = free_ports(2)
+        http, grpc, metrics, runner_metrics = free_ports(4)
         host.write(
             ERRAND_DATA=str(folder),
             ERRAND_GATEWAY_LISTEN=f"127.0.0.1:{http}",
             ERRAND_SCHEDULER_LISTEN=f"127.0.0.1:{grpc}",
+            ERRAND_SCHEDULER_METRICS_LISTEN=f"127.0.0.1:{metrics}",
+            ERRAND_RUNNER_METRICS_LISTEN=f"127.0.0.1:{runner_metrics}",
             ERRAND_GITHUB_TOKEN=stack.github["token"],
             ERRAND_GITHUB_URL=stack.github["url"],
             ERRAND_GITHUB_API_URL=stack.github["api_url"],

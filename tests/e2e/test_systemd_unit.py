@@ -69,13 +69,14 @@ async def answers(url):
 
 
 async def test_it_serves_until_it_is_told_to_stop(unit, folder):
-    http, grpc, nobody = free_ports(3)
+    http, grpc, metrics, nobody = free_ports(4)
     settings = {
         "ANTHROPIC_API_KEY": "sk-ant-x",
         "ERRAND_GITHUB_TOKEN": "ghp_x",
         "ERRAND_GITHUB_API_URL": f"http://127.0.0.1:{nobody}",
         "ERRAND_GATEWAY_LISTEN": f"127.0.0.1:{http}",
         "ERRAND_SCHEDULER_LISTEN": f"127.0.0.1:{grpc}",
+        "ERRAND_SCHEDULER_METRICS_LISTEN": f"127.0.0.1:{metrics}",
     }
     (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     process = await asyncio.create_subprocess_exec(

@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -70,6 +71,28 @@ async def test_the_owners_token_is_where_it_was_written_and_nowhere_else(up, pho
     assert [place for place, data in found.items() if task["task_id"].encode() not in data] == [BLOBS]
     token, key = host.stack.github["token"], host.stack.claude.key
     assert {place: kept for place, data in found.items() if (kept := holds(data, [token, key]))} == {}
+
+
+async def test_prometheus_finds_the_scheduler_and_the_runner(up, phone, host):
+    project = await phone.add_project(REPOSITORY)
+    await run(phone, project, PROMPT)
+    async with httpx2.AsyncClient() as client:
+        told = {
+            name: (
+                await client.get(f"http://{host.settings[f'ERRAND_{name}_METRICS_LISTEN']}/metrics")
+            ).text.splitlines()
+            for name in ("SCHEDULER", "RUNNER")
+        }
+
+    assert 'errand_runners{condition="ready"} 1.0' in told["SCHEDULER"]
+    assert "errand_session 1.0" in told["RUNNER"]
+    for name, counted in (
+        ("SCHEDULER", 'errand_attempts_total{phase="succeeded"}'),
+        ("RUNNER", 'errand_step_seconds_count{step="container"}'),
+        ("RUNNER", "errand_disk_free_bytes"),
+    ):
+        (line,) = (line for line in told[name] if line.startswith(counted))
+        assert float(line.split()[-1]) >= 1
 
 
 async def test_up_prints_a_link_once_more_and_changes_nothing(up, phone, host):

@@ -62,6 +62,7 @@ async def test_a_service_that_cannot_start_is_quoted_and_nothing_keeps_running(h
         settings = host.settings | {
             "ERRAND_DATA": str(short_path),
             "ERRAND_SCHEDULER_LISTEN": f"127.0.0.1:{free_port()}",
+            "ERRAND_SCHEDULER_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
         }
         settings["ERRAND_GATEWAY_LISTEN"] = address
         env_file = short_path / "env"
@@ -79,7 +80,11 @@ async def test_only_the_reason_of_this_start_is_told(host, short_path):
 
     async def refusal(**changed):
         settings = host.settings | {"ERRAND_DATA": str(short_path), "ERRAND_GATEWAY_LISTEN": f"127.0.0.1:{free_port()}"}
-        settings |= {"ERRAND_SCHEDULER_LISTEN": f"127.0.0.1:{free_port()}", **changed}
+        settings |= {
+            "ERRAND_SCHEDULER_LISTEN": f"127.0.0.1:{free_port()}",
+            "ERRAND_SCHEDULER_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
+            **changed,
+        }
         env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         return (await execute(sys.executable, "-m", "errand_local", "--env-file", str(env_file), "up")).err
 

@@ -6,26 +6,26 @@ import socket
 from errand_common.addresses import split
 
 
-def cannot_listen(address: str, error: OSError | None = None) -> str:
-    """The words for ERRAND_LISTEN=`address`. Without an `error` it is found out by trying."""
+def cannot_listen(address: str, error: OSError | None = None, *, setting: str = "ERRAND_LISTEN") -> str:
+    """The words for `setting`=`address`. Without an `error` it is found out by trying."""
     host, port = split(address)
     cause = error or _tried(host, port)
-    return f"cannot listen on ERRAND_LISTEN={address}: {_why(cause, host, port)}"
+    return f"cannot listen on {setting}={address}: {_why(cause, host, port, setting)}"
 
 
-def _why(cause: OSError | None, host: str, port: int) -> str:
+def _why(cause: OSError | None, host: str, port: int, setting: str) -> str:
     match cause.errno if cause else None:
         case errno.EADDRINUSE:
             return (
                 "the port is in use, by another Errand or by something else"
                 f" (`ss -ltnp 'sport = :{port}'` tells which process, `docker ps` which container);"
-                " stop that, or set ERRAND_LISTEN to a free port"
+                f" stop that, or set {setting} to a free port"
             )
         case errno.EADDRNOTAVAIL:
-            return f"this host has no address {host}; set ERRAND_LISTEN to 127.0.0.1:{port}, or 0.0.0.0:{port} for all"
+            return f"this host has no address {host}; set {setting} to 127.0.0.1:{port}, or 0.0.0.0:{port} for all"
         case errno.EACCES:
-            return f"only root may use port {port}; set ERRAND_LISTEN to a port from 1024 on"
-    return f"{cause or 'the system refuses'}; set ERRAND_LISTEN to an address of this host and a free port"
+            return f"only root may use port {port}; set {setting} to a port from 1024 on"
+    return f"{cause or 'the system refuses'}; set {setting} to an address of this host and a free port"
 
 
 def _tried(host: str, port: int) -> OSError | None:

@@ -52,6 +52,7 @@ def _scheduler(settings: LocalSettings, layout: Layout) -> dict[str, str]:
     return {
         "ERRAND_DATA": str(layout.scheduler),
         "ERRAND_LISTEN": settings.scheduler_listen,
+        "ERRAND_METRICS_LISTEN": settings.scheduler_metrics_listen,
         "ERRAND_PUBLIC_URL": settings.url,
     }
 
@@ -67,6 +68,7 @@ def _gateway(settings: LocalSettings, layout: Layout) -> dict[str, str]:
 def _runner(settings: LocalSettings, layout: Layout) -> dict[str, str]:
     own = {
         "ERRAND_DATA": str(layout.runner),
+        "ERRAND_METRICS_LISTEN": settings.runner_metrics_listen,
         **_dialling(settings, layout.scheduler / "credentials" / "runners" / RUNNER_NAME),
     }
     image = _built_image()

@@ -32,6 +32,18 @@ class LocalSettings(Settings):
         description="host:port on which runners of other hosts reach the scheduler",
         examples=["0.0.0.0:7443"],
     )
+    scheduler_metrics_listen: str = Field(
+        "127.0.0.1:7444",
+        alias="ERRAND_SCHEDULER_METRICS_LISTEN",
+        description="host:port on which Prometheus finds the scheduler's /metrics",
+        examples=["127.0.0.1:7444"],
+    )
+    runner_metrics_listen: str = Field(
+        "",
+        alias="ERRAND_RUNNER_METRICS_LISTEN",
+        description="host:port on which Prometheus finds the runner's /metrics; empty: nowhere",
+        examples=["127.0.0.1:7445"],
+    )
     public_url: str | None = Field(
         None,
         alias="ERRAND_PUBLIC_URL",

@@ -174,6 +174,12 @@ class RunnerSettings(HostSettings):
         description="whether a project's image that is not on this host is pulled (missing), or refused (never)",
         examples=["never"],
     )
+    metrics_listen: str = Field(
+        "",
+        alias="ERRAND_METRICS_LISTEN",
+        description="host:port on which Prometheus finds /metrics, which anybody there may read; empty: none",
+        examples=["127.0.0.1:7445"],
+    )
     min_free_bytes: int = Field(
         GIB,
         alias="ERRAND_MIN_FREE_BYTES",
@@ -222,6 +228,13 @@ class RunnerSettings(HostSettings):
     @classmethod
     def _can_be_dialled(cls, value: str) -> str:
         return addresses.dialled(value)
+
+    @field_validator("metrics_listen")
+    @classmethod
+    def _is_host_and_port(cls, value: str) -> str:
+        if value:
+            addresses.split(value)
+        return value
 
     @field_validator("labels")
     @classmethod

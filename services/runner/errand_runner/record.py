@@ -15,6 +15,7 @@ from errand_runner.broker.egress.ledger import Use
 from errand_runner.deltas import Deltas, Pieces
 from errand_runner.finish import CheckResult
 from errand_runner.finish_wire import check_result
+from errand_runner.metrics import counted
 from errand_runner.outbox import Log
 
 _DELTA_KINDS = {"text": pb.DELTA_KIND_TEXT, "thinking": pb.DELTA_KIND_THINKING}
@@ -58,6 +59,7 @@ class Recorder:
     async def step(self, step: "pb.Step.ValueType", duration_s: float, *, step_id: str = "") -> None:
         """A step ended well; `step_id` is that of its start, empty for one that has none."""
         self._pieces.end(step_id)
+        counted.STEP_S.labels(pb.Step.Name(step).removeprefix("STEP_").lower()).observe(duration_s)
         finished = pb.StepFinished(step=step, duration=wire.duration(duration_s), step_id=step_id)
         await self._write(pb.EventBody(step_finished=finished))
 
@@ -105,6 +107,7 @@ class Recorder:
         paused already."""
         if not self.frozen:
             self.frozen = True
+            counted.FROZEN.inc()
             await self._write(pb.EventBody(attempt_frozen=pb.AttemptFrozen(reason=summarise(reason))))
 
     async def attempt_thawed(self, frozen_s: float) -> None:
@@ -126,6 +129,7 @@ class Recorder:
             replaced_sandbox_id=replaced_id,
             reason=summarise(reason),
         )
+        counted.REPLACED.inc()
         await self._write(pb.EventBody(sandbox_replaced=replaced))
 
     async def engine_away(self, reason: str, patience_s: float) -> None:
@@ -209,6 +213,7 @@ class Recorder:
                 await self._write(bodies.todo_changed(fact))
             case facts.ModelDelayed(cause, delay_s):
                 self._pieces.end_messages()
+                counted.DELAYS.inc()
                 delayed = pb.ModelDelayed(reason=summarise(cause), delay=wire.duration(delay_s))
                 await self._write(pb.EventBody(model_delayed=delayed))
             case facts.Waiting(reason, summary, tool_use_id, resume_s, choices):

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
-from errand_common import garbage, images, rpc
+from errand_common import garbage, images, metrics, rpc
 from errand_common.clock import Clock
 from errand_common.credentials import PEM_END, awaited
 from errand_common.ids import Ids
@@ -36,6 +36,7 @@ from errand_runner.lease import Leases
 from errand_runner.leftovers import Leftovers
 from errand_runner.lent_before import LentBefore
 from errand_runner.lifelines import Lifelines
+from errand_runner.metrics.state import State
 from errand_runner.outage import GitPatience
 from errand_runner.outbox import Outbox
 from errand_runner.pool import Pool
@@ -117,7 +118,17 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                 )
                 garbage.look_rarely()
                 chores = _chores(settings, host, means, leftovers=leftovers, pool=pool)
-                await until_one_ends(worker.run(sessions.run()), *chores)
+                state = State(
+                    worker=worker,
+                    outbox=outbox,
+                    pool=pool,
+                    journal=means.journal,
+                    room=host.room,
+                    slots=settings.slots,
+                    presence=presence_file(settings.data),
+                )
+                async with metrics.told(settings.metrics_listen, state):
+                    await until_one_ends(worker.run(sessions.run()), *chores)
     finally:
         internet.close()
         outbox.close()

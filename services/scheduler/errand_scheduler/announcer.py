@@ -8,6 +8,8 @@ from errand_common.values import AttemptPhase, TaskStatus
 from errand_scheduler.access.auth import Authority
 from errand_scheduler.access.rights import PushRights
 from errand_scheduler.board import Board
+from errand_scheduler.metrics import counted
+from errand_scheduler.metrics.phases import Phases
 from errand_scheduler.placing.placer import Placer
 from errand_scheduler.runners import RunnerSessions
 from errand_scheduler.store.attempts import Attempt
@@ -19,6 +21,7 @@ from errand_scheduler.store.notices import (
     EventsDiffer,
     EventsStored,
     InputsMoved,
+    ModelUsed,
     Notice,
     RunnerModeSet,
     RunnerRevoked,
@@ -47,6 +50,7 @@ class Announcer:
         placer: Placer,
         authority: Authority,
         rights: PushRights,
+        phases: Phases,
         on_end: Callable[[str], None],
     ) -> None:
         """Tell these from now on; `on_end` hears which attempt is over."""
@@ -56,6 +60,7 @@ class Announcer:
         self._placer = placer
         self._authority = authority
         self._rights = rights
+        self._phases = phases
         self._on_end = on_end
         self._connected = True
 
@@ -82,6 +87,9 @@ class Announcer:
                     self._placer.note(task_id)
                 if new is TaskStatus.PENDING and old is not TaskStatus.PENDING:
                     self._placer.wake()
+                self._phases.task_moved(notice)
+            case ModelUsed(usage=usage, requests=requests):
+                counted.model_used(usage, requests)
             case DeadlineSet():
                 self._board.follow(notice)
             case InputsMoved(runner_id=runner_id, attempt_id=attempt_id):
@@ -106,6 +114,7 @@ class Announcer:
 
     def _attempt_moved(self, attempt: Attempt, old: AttemptPhase | None) -> None:
         log.info("attempt_moved", task_id=attempt.task_id, attempt_id=attempt.attempt_id, old=old, new=attempt.phase)
+        self._phases.attempt_moved(attempt, old)
         self._board.apply(attempt)
         if self._sessions.moved(attempt, old):
             log.error("runner_ill", runner_id=attempt.runner_id, reason=attempt.reason)

@@ -131,6 +131,11 @@ class Board:
         """Every live attempt."""
         return (entry.attempt for entry in self._entries.values())
 
+    def silences(self) -> Iterator[tuple[Attempt, float]]:
+        """Every attempt that holds a lease, with the seconds since it was heard of."""
+        held = (entry for entry in self._entries.values() if entry.attempt.phase is not AttemptPhase.OFFERED)
+        return ((entry.attempt, max(self._silent_s(entry), 0.0)) for entry in held)
+
     def due(self) -> list[tuple[Due, Attempt]]:
         """Every attempt whose time has come, as it stands."""
         found = ((self._due(entry), entry.attempt) for entry in self._entries.values())

@@ -124,6 +124,12 @@ class SchedulerSettings(AllowanceSettings, TlsSettings):
         examples=[str(GIB // 4)],
     )
 
+    metrics_listen: str = Field(
+        "",
+        alias="ERRAND_METRICS_LISTEN",
+        description="host:port on which Prometheus finds /metrics, which anybody there may read; empty: none",
+        examples=["127.0.0.1:7444"],
+    )
     retention_days: int = Field(
         365,
         alias="ERRAND_RETENTION_DAYS",
@@ -153,10 +159,11 @@ class SchedulerSettings(AllowanceSettings, TlsSettings):
         examples=["20"],
     )
 
-    @field_validator("listen")
+    @field_validator("listen", "metrics_listen")
     @classmethod
     def _is_host_and_port(cls, value: str) -> str:
-        addresses.split(value)
+        if value:
+            addresses.split(value)
         return value
 
     @field_validator("github_url", "github_api_url")

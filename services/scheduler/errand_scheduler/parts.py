@@ -53,6 +53,8 @@ from errand_scheduler.keeping.backups import Backups
 from errand_scheduler.keeping.blob_files import BlobFiles
 from errand_scheduler.keeping.blob_sweep import BlobSweep
 from errand_scheduler.keeping.retention import Retention
+from errand_scheduler.metrics.phases import Phases
+from errand_scheduler.metrics.state import State
 from errand_scheduler.placing.placer import Placer
 from errand_scheduler.runners import RunnerSessions
 from errand_scheduler.store.meta import Meta
@@ -121,6 +123,14 @@ class Parts:
         self._sweeper = Sweeper(writer, self._board, self._sessions.modes, clock, self._durations)
         rates = Rates(clock, per_second=settings.calls_per_second)
         self._guard = CallGuard(self._authority, rates, contract.scopes(), contract.streams(), self._ids)
+        self.state = State(
+            board=self._board,
+            placer=self._placer,
+            sessions=self._sessions,
+            hub=self._hub,
+            writer=writer,
+            room=room,
+        )
         self._health = health.HealthServicer()
         announcer.connect(
             hub=self._hub,
@@ -129,6 +139,7 @@ class Parts:
             placer=self._placer,
             authority=self._authority,
             rights=self._rights,
+            phases=Phases(clock),
             on_end=self._attempt_over,
         )
 

@@ -16,7 +16,7 @@ from errand.v1.dispatch_service_pb2_grpc import add_DispatchServiceServicer_to_s
 from errand.v1.enrolment_service_pb2_grpc import add_EnrolmentServiceServicer_to_server
 from errand.v1.fleet_service_pb2_grpc import add_FleetServiceServicer_to_server
 from errand.v1.task_service_pb2_grpc import add_TaskServiceServicer_to_server
-from errand_common import contract, disk, rpc
+from errand_common import contract, disk, metrics, rpc
 from errand_common.clock import Clock
 from errand_common.disk import Room
 from errand_common.ids import Ids
@@ -33,6 +33,7 @@ from errand_scheduler.git_hosts import open_git_hosts
 from errand_scheduler.github import SIGN_IN_AGAIN, GitHub, open_wire
 from errand_scheduler.keeping.blob_files import BlobFiles
 from errand_scheduler.keeping.mending import Mending
+from errand_scheduler.metrics.calls import Metered
 from errand_scheduler.parts import Parts
 from errand_scheduler.store import attempts, events, runners, tasks
 from errand_scheduler.store.database import prepare
@@ -95,7 +96,7 @@ class Scheduler(Parts):
             await self._health.set(name, status.SERVING if writable or name in _ONLY_READ else status.NOT_SERVING)
 
     def _server(self) -> grpc.aio.Server:
-        server = self._new_server([rpc.Boundary(self._guard), SendLimit(SEND_S)])
+        server = self._new_server([rpc.Boundary(Metered(self._guard)), SendLimit(SEND_S)])
         add_TaskServiceServicer_to_server(self._make_task_edge(), server)
         add_AccountServiceServicer_to_server(self._make_account_edge(), server)
         add_AccessServiceServicer_to_server(self._make_access_edge(), server)
@@ -154,6 +155,7 @@ async def scheduler(
             blob_files=blob_files,
             ids=Ids(clock),
         )
+        await stack.enter_async_context(metrics.told(settings.metrics_listen, core.state))
         mending = Mending(writer, tell=core.tell_writable, beat_s=settings.beat_seconds)
         beside = [mending.run, writer.until_broken]
         if settings.tls_ca_file is None:

@@ -27,6 +27,7 @@ from errand_scheduler.git_hosts import open_git_hosts
 from errand_scheduler.github import open_github
 from errand_scheduler.lifecycle import asks, deadlines, runners, turns
 from errand_scheduler.lifecycle.turns import Holder
+from errand_scheduler.metrics.phases import Phases
 from errand_scheduler.placing.placer import Placer
 from errand_scheduler.runners import Arrival, RunnerSessions
 from errand_scheduler.store import attempts, tasks
@@ -165,6 +166,7 @@ async def at_work(folder: Path, *, most_live: int) -> AsyncIterator[Office]:
             placer=placer,
             authority=authority,
             rights=rights,
+            phases=Phases(clock),
             on_end=lambda _: None,
         )
         async with asyncio.TaskGroup() as group:

@@ -54,6 +54,16 @@ class Outbox:
         """Whether attempts wait for room, on the disk or in what may be unacknowledged: this runner takes no more."""
         return self._store.thread.full or self._store.budget.waiting > 0
 
+    @property
+    def ahead_bytes(self) -> int:
+        """What is written and not acknowledged, blobs included."""
+        return self._store.budget.used_bytes
+
+    @property
+    def ahead_events(self) -> int:
+        """How many events that are."""
+        return sum(log.last_sequence - log.acked_sequence for log in self.logs.values())
+
     def hold(self, attempt_id: str, fence: int) -> Log:
         """Write an attempt down, before it is accepted: once its log is `noted`, that is remembered durably. The same
         one again returns its log."""

@@ -45,6 +45,17 @@ class Outlook:
             return entry.row.status_reason
         return reasons.why(entry.needs, self.seats, when=when(self._pending.free_to_move_s(entry), 0.0))
 
+    def kind(self, entry: Entry) -> str:
+        """The same in a word, of few: what operators count by."""
+        if entry.row.offered:
+            return "offered"
+        if entry.needs is None:
+            return "resting"
+        answer = self._known(entry.row.user_id, entry.row.project_id)
+        if answer is None or answer.right is not Right.PUSH:
+            return "rights"
+        return "limit" if self._at_limit(entry.row.user_id) else "runners"
+
     def waits_for_its_runner(self, needs: Needs) -> bool:
         """Whether the runner with the workspace is the only one that will do for now."""
         return waits_for_its_runner(needs, {seat.runner_id: seat for seat in self.seats})
@@ -62,7 +73,10 @@ class Outlook:
             return row.status_reason
         if answer.right is not Right.PUSH:
             return answer.words
-        return reasons.at_limit(self._most_live) if self.live.get(row.user_id, 0) >= self._most_live else ""
+        return reasons.at_limit(self._most_live) if self._at_limit(row.user_id) else ""
+
+    def _at_limit(self, user_id: str) -> bool:
+        return self.live.get(user_id, 0) >= self._most_live
 
 
 def _at_last(_comes_s: float, whole_s: float) -> str:

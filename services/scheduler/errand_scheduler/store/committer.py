@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from errand_common.clock import Clock
 from errand_common.errors import Unavailable
+from errand_scheduler.metrics import counted
 from errand_scheduler.store import wal
 from errand_scheduler.store.group import DiskBroken, DiskFull, Outcome, commit_group, refusal
 from errand_scheduler.store.lanes import Op
@@ -59,7 +60,9 @@ class Committer:
     def _run(self, connection: sqlite3.Connection, group: Sequence[Op[object]]) -> list[Outcome]:
         if not group:
             return []
-        outcomes = commit_group(connection, [op.fn for op in group], self._clock.now())
+        counted.GROUP.observe(len(group))
+        with counted.COMMIT_S.time():
+            outcomes = commit_group(connection, [op.fn for op in group], self._clock.now())
         refused = _refused(outcomes)
         if not isinstance(refused, DiskBroken):
             return outcomes

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from errand_common.clock import Instant
 from errand_common.values import AttemptPhase, FailureReason, RunnerMode, TaskStatus, UserRole
 from errand_scheduler.store.attempts import Attempt
+from errand_scheduler.store.usage import Usage
 
 if TYPE_CHECKING:
     from errand_scheduler.store.events import Event
@@ -56,6 +57,14 @@ class AttemptMoved:
 
     attempt: Attempt
     old_phase: AttemptPhase | None
+
+
+@dataclass(frozen=True)
+class ModelUsed:
+    """So many requests were answered by Claude, and used so much together."""
+
+    usage: Usage
+    requests: int
 
 
 @dataclass(frozen=True)
@@ -126,6 +135,7 @@ Notice = (
     | EventsDiffer
     | TaskMoved
     | DeadlineSet
+    | ModelUsed
     | AttemptMoved
     | InputsMoved
     | TermsChanged

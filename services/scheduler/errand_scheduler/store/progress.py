@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 
+from errand_scheduler.store.notices import ModelUsed
 from errand_scheduler.store.query import Query
 from errand_scheduler.store.tasks import DiffStat
 from errand_scheduler.store.transaction import Tx
@@ -29,6 +30,7 @@ def add_usage(tx: Tx, task_id: str, usage: Usage, *, requests: int = 1) -> None:
         """,
         {"task_id": task_id, "requests": requests, **usage.columns()},
     )
+    tx.notice(ModelUsed(usage, requests))
 
 
 def add_work(tx: Tx, task_id: str, worked_us: int) -> None:

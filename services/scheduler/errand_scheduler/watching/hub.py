@@ -110,6 +110,11 @@ class Hub:
         """What watchers share in memory."""
         return self._budget.used_bytes
 
+    @property
+    def watchers(self) -> int:
+        """How many watch."""
+        return sum(len(audience.watchers) for audience in self._audiences.values())
+
     @contextmanager
     def subscribe(self, *, user_id: str, task_id: str) -> Iterator[Subscription]:
         """A subscription for as long as the context lasts. Subscribe first, then read: nothing falls between."""

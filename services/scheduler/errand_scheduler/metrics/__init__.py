@@ -1,0 +1,1 @@
+"""What the scheduler counts of itself: `counted` as it happens, `state` as it stands when somebody asks."""

@@ -1,0 +1,88 @@
+"""What stands in memory and on disk at the moment in which somebody asks."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from errand_common.disk import Room
+from errand_scheduler.board import Board
+from errand_scheduler.placing import seats
+from errand_scheduler.placing.placer import Placer
+from errand_scheduler.runners import RunnerSessions
+from errand_scheduler.store.writer import Writer
+from errand_scheduler.watching.hub import Hub
+
+_CONDITIONS = {
+    "": "ready",
+    seats.NOT_CONNECTED: "away",
+    seats.CONNECTING: "connecting",
+    seats.SILENT: "silent",
+    seats.QUARANTINED: "quarantined",
+    seats.CORDONED: "cordoned",
+    seats.DRAINING: "draining",
+    seats.ILL: "ill",
+    seats.DECLINES: "declines",
+    seats.REVOKED: "revoked",
+}
+
+
+class State(Collector):
+    """Looked at on the loop, like everything that it looks at."""
+
+    def __init__(
+        self, *, board: Board, placer: Placer, sessions: RunnerSessions, hub: Hub, writer: Writer, room: Room
+    ) -> None:
+        self._board, self._placer, self._sessions = board, placer, sessions
+        self._hub, self._writer, self._room = hub, writer, room
+
+    def describe(self) -> list[Metric]:
+        """Nothing ahead: names are not looked for while nothing stands yet."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges as they stand."""
+        yield _by("errand_pending_tasks", "Tasks that wait for a runner, by why", "reason", self._pending())
+        yield _by("errand_live_attempts", "Attempts that are not over", "phase", self._phases())
+        ages = self._ages()
+        yield _by("errand_lease_age_seconds", "Since the quietest attempt of a runner was heard of", "runner", ages)
+        yield _by("errand_runners", "Runners that came, by what keeps them from work", "condition", self._runners())
+        yield _one("errand_free_slots", "Slots of runners that are ready and free", self._free_slots())
+        yield _one("errand_watchers", "Open watches", self._hub.watchers)
+        yield _one("errand_writer_load", "How full the writer's queue is, 0 to 1", self._writer.load)
+        yield _one("errand_storage_degraded", "1 while the disk is full", float(self._writer.degraded))
+        yield _one("errand_disk_free_bytes", "Free on the disk of the data folder", self._room.free() or 0)
+
+    def _pending(self) -> Counter[str]:
+        outlook = self._placer.outlook()
+        return Counter(outlook.kind(entry) for entry in self._placer.pending.entries())
+
+    def _phases(self) -> Counter[str]:
+        return Counter(attempt.phase.value for attempt in self._board.attempts())
+
+    def _ages(self) -> dict[str, float]:
+        ages: dict[str, float] = {}
+        for attempt, silent_s in self._board.silences():
+            ages[attempt.runner_id] = max(ages.get(attempt.runner_id, 0.0), silent_s)
+        return ages
+
+    def _runners(self) -> Counter[str]:
+        return Counter(_CONDITIONS[seat.condition] for seat in self._seats())
+
+    def _free_slots(self) -> int:
+        return sum(max(seat.free, 0) for seat in self._seats() if not seat.condition)
+
+    def _seats(self) -> list[seats.Seat]:
+        return self._sessions.seats(self._board.attempts())
+
+
+def _one(name: str, meaning: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, meaning, value=value)
+
+
+def _by(name: str, meaning: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, meaning, labels=[label])
+    for key, value in sorted(values.items()):
+        family.add_metric([key], value)
+    return family
