@@ -23,10 +23,13 @@ class Screen:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._live = Live(console=output.console, transient=True, refresh_per_second=8) if output.is_live else None
         self._began_s = monotonic()
         self._status = ""
         self._now: dict[str, str] = {}
+        self._spinner = Spinner("dots")
+        # Drawn anew by itself: time goes on where nothing is told.
+        live = Live(console=output.console, transient=True, refresh_per_second=8, get_renderable=self._footer)
+        self._live = live if output.is_live else None
 
     def __enter__(self) -> Self:
         if self._live:
@@ -55,8 +58,6 @@ class Screen:
                 self._line(
                     story.Line("line", "the scheduler was restored from a backup: this is its history", "yellow")
                 )
-        if self._live:
-            self._live.update(self._footer())
 
     def _event(self, event: Mapping[str, Json]) -> None:
         detail = event["detail"]
@@ -82,9 +83,10 @@ class Screen:
             self._output.console.print(Text(f"{'':{_LABEL}}  {each}"))
 
     def _footer(self) -> Spinner:
-        newest = next(reversed(self._now.values()), "")
+        newest = next(reversed(list(self._now.values())), "")
         tail = clean(newest).split("\n")[-1].strip() or clean(newest).replace("\n", " ").strip()
         elapsed = words.span(monotonic() - self._began_s)
         width = max(self._output.console.width - 4, 20)
         told = f"{self._status or 'waiting'} · {elapsed}{f' · {tail}' if tail else ''}"
-        return Spinner("dots", Text(told[:width], style="dim", no_wrap=True, overflow="crop"))
+        self._spinner.update(text=Text(told[:width], style="dim", no_wrap=True, overflow="crop"))
+        return self._spinner
