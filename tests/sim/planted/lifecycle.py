@@ -9,6 +9,8 @@ from errand_scheduler.edges import idempotency
 from errand_scheduler.edges import task as task_edge
 from errand_scheduler.lifecycle import asks, decisions, endings, input_changes, moves, records, turns
 from errand_scheduler.lifecycle.decisions import Stop
+from errand_scheduler.store import runners
+from errand_scheduler.store.query import Query
 from tests.sim.planted.planting import Undo, all_of, bug, put
 
 # Also what a module only imports is its own to look up.
@@ -112,3 +114,9 @@ def _request_done_twice() -> Undo:
 
     undone = [put(module, once=once) for module in (idempotency, task_edge) if hasattr(module, "once")]
     return all_of(*undone)
+
+
+@bug
+def _offers_whatever_the_mode() -> Undo:
+    """Placement alone minds the mode of a runner, from memory."""
+    return put(runners, takes_offers=lambda runner_id: Query("SELECT 1", lambda row: True))
