@@ -75,6 +75,8 @@ class Ledger:
         """Attempts of which the schedule made sure that their record cannot be stored."""
         self.taken_before: set[str] = set()
         """Attempts that a runner had taken in a history that a restore put away."""
+        self.set_back: set[str] = set()
+        """Attempts of which a restore put away events that were acknowledged: they cannot go on, whatever they tell."""
         self.lost: set[str] = set()
         """Names that a restored backup knew nothing of."""
         self.kept_s = kept_s
@@ -110,7 +112,7 @@ class Ledger:
 
     def is_unsure(self, attempt_id: str) -> bool:
         """Whether the record of an attempt, at its runner, may be another one than it was."""
-        return self.cloned or attempt_id in self.spoiled
+        return self.cloned or attempt_id in self.spoiled or attempt_id in self.set_back
 
     def is_on_record(self, task_id: str) -> bool:
         """Whether what was told of a task is still kept."""

@@ -27,7 +27,9 @@ def begin_anew(ledger: Ledger, before: set[str]) -> None:
     ledger.last_event = ledger.one("SELECT COALESCE(MAX(event_id), 0) FROM events")[0]
     ledger.last_audit = ledger.one("SELECT COALESCE(MAX(audit_id), 0) FROM audit_log")[0]
     ledger.stops = {row[0] for row in ledger.cursor.execute(STOPPED).fetchall()}
+    were_acked = ledger.acked
     ledger.acked = {attempt_id: seen.row[6] for attempt_id, seen in ledger.attempts.items()}
+    ledger.set_back |= {key for key, sequence in were_acked.items() if ledger.acked.get(key, 0) < sequence}
     ledger.carried = {}
     messages = "SELECT event_id, task_id, body FROM events WHERE kind = 'message_appended'"
     for event_id, task_id, body in ledger.cursor.execute(messages).fetchall():
