@@ -21,7 +21,11 @@ from tests.demo.stack import REPOSITORY, SEED, Claude, Stack
 if TYPE_CHECKING:
     from errand.v1.task_service_pb2_grpc import TaskServiceAsyncStub
 
-NO_LIMIT = {"ERRAND_MAX_RUNNING_PER_USER": "1000000", "ERRAND_MAX_PENDING_PER_USER": "1000000"}
+NO_LIMIT = {
+    "ERRAND_MAX_RUNNING_PER_USER": "1000000",
+    "ERRAND_MAX_PENDING_PER_USER": "1000000",
+    "ERRAND_CALLS_PER_SECOND": "0",
+}
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from tests.integration.test_scheduler_replays import NOT_REPEATABLE, action_of
 
 ELSEWHERE = {
     "CheckJoinToken": "it changes nothing",
+    "Leave": "a runner that joined, alone; the row is written with its new mode, set_runner_leaving",
     "RedeemSignInLink": "in single-user mode alone; the next test",
 }
 

@@ -146,6 +146,7 @@ async def test_who_changed_what_is_listed_newest_first(running: Stack) -> None:
         ("gateway", "complete_sign_in"),
         ("operator", "allow_user"),
         ("gateway", "complete_sign_in"),
+        ("operator", "create_sign_in_link"),
     ]
     assert found[2].subject_id == "linus"
 

@@ -101,7 +101,7 @@ async def test_a_watch_ends_when_its_token_expires(running: Stack) -> None:
     expires = timestamp(Clock().now_us() + round(timedelta(seconds=1.5) / timedelta(microseconds=1)))
     request = pb.CreateTokenRequest(name="short", scopes=["tasks:read"], user_id="me", expire_time=expires)
     made = await running.access.CreateToken(request, metadata=person.metadata, timeout=DEADLINE_S)
-    assert "expired" in await cut(await watching(robot(person, made.secret)))
+    assert "expired" in await cut(robot(person, made.secret).watch())
 
 
 async def watching(person: Person) -> Watch:
