@@ -86,4 +86,4 @@ async def test_people_are_let_in_given_a_role_and_shut_out(running: Stack, tmp_p
     assert (await operator.errand("user", "disallow", "ada")).code == 0
     listed = (await operator.errand("user", "list")).out
     assert [line.split()[2] for line in listed.splitlines() if line.startswith("ada")] == ["no"]
-    assert "octocat  admin" in listed
+    assert ["octocat", "admin", "yes"] in [line.split() for line in listed.splitlines()]
