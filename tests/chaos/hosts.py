@@ -91,6 +91,8 @@ async def network(*names: str) -> AsyncIterator[tuple[str, list[Host]]]:
             undo.push_async_callback(_ip, "netns", "del", host.name)
             near, far = f"{host.name}n", f"{host.name}f"
             await _ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", host.name)
+            # By itself it goes only with the last of the namespace's connections.
+            undo.push_async_callback(_ip, "link", "del", near)
             await _ip("link", "set", near, "master", bridge, "up")
             for inside in (
                 ("addr", "add", f"{net}.{number}/24", "dev", far),
