@@ -13,7 +13,7 @@ SHAPES = (
     r"\bgithub_pat_[A-Za-z0-9_]{20,}",
     r"\bsk-ant-[A-Za-z0-9_-]{16,}",
     # Errand's own.
-    r"\be(?:rs|rr|sv|ut)_[A-Za-z0-9_-]{40,}",
+    r"\b(?:e(?:rs|rr|sv|ut|rn|jt)_|errand-join-)[A-Za-z0-9_-]{40,}",
     r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b",
     # Has no shape of its own, but a name.
     r"(?:aws_secret_access_key|AWS_SECRET_ACCESS_KEY)[\"']?\s{0,9}[:=]\s{0,9}[\"']?[A-Za-z0-9/+=]{40}",
@@ -26,6 +26,7 @@ SHAPES = (
 # an id by chance.
 _SIGNS = (
     *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "sk-ant-", "ers_", "err_", "esv_", "eut_"),
+    *("ern_", "ejt_", "errand-join-"),
     *("AKIA", "ASIA", "secret_access", "SECRET_ACCESS", "PRIVATE KEY"),
 )
 _ANY = re.compile("|".join(SHAPES))

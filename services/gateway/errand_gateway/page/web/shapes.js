@@ -7,7 +7,7 @@ const SHAPES = [
     /\bgh[pousr]_[A-Za-z0-9][A-Za-z0-9_.-]{14,}[A-Za-z0-9_-]/,
     /\bgithub_pat_[A-Za-z0-9_]{20,}/,
     /\bsk-ant-[A-Za-z0-9_-]{16,}/,
-    /\be(?:rs|rr|sv|ut)_[A-Za-z0-9_-]{40,}/,
+    /\b(?:e(?:rs|rr|sv|ut|rn|jt)_|errand-join-)[A-Za-z0-9_-]{40,}/,
     /\b(?:AKIA|ASIA)[A-Z2-7]{16}\b/,
     /(?:aws_secret_access_key|AWS_SECRET_ACCESS_KEY)["']?\s{0,9}[:=]\s{0,9}["']?[A-Za-z0-9/+=]{40}/,
     /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[A-Za-z0-9+/=\s\\:,.]*(?:-[A-Za-z0-9+/=\s\\:,.]+)*(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?/,
