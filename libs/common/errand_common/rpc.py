@@ -64,6 +64,13 @@ _CLIENT: Options = [
     ("grpc.enable_retries", 0),
 ]
 
+_SMALL_WINDOWS: Options = [
+    # Who reads says how much may be on its way to it: options of the server change nothing. Measured with grpcio 1.85
+    # for a stream that nobody reads: 6.2 MB by default, and with these on the server; 94 KB with them here.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 64 * 1024),
+]
+
 REQUEST_ID = "x-request-id"
 """The call metadata under which a request's id travels, so that one id finds it in every service's log."""
 
@@ -76,9 +83,13 @@ def server(interceptors: Sequence[grpc.aio.ServerInterceptor], *, keepalive: Kee
     return grpc.aio.server(interceptors=list(interceptors), options=options)
 
 
-def channel(address: str, *, ca: bytes, keepalive: Keepalive = KEEPALIVE) -> grpc.aio.Channel:
-    """A channel to the scheduler at `host:port`, trusting this CA (PEM) alone."""
-    options = [*_CLIENT, *keepalive.options]
+def channel(
+    address: str, *, ca: bytes, keepalive: Keepalive = KEEPALIVE, small_windows: bool = False
+) -> grpc.aio.Channel:
+    """A channel to the scheduler at `host:port`, trusting this CA (PEM) alone.
+
+    With `small_windows`, for streams that may be left unread: little of each is on its way, and kept at either end."""
+    options = [*_CLIENT, *keepalive.options, *(_SMALL_WINDOWS if small_windows else ())]
     return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(ca), options=options)
 
 

@@ -40,13 +40,15 @@ log = structlog.get_logger()
 @dataclass(frozen=True)
 class _Open:
     channel: grpc.aio.Channel
+    watching: grpc.aio.Channel
     tasks: "TaskServiceAsyncStub"
+    watches: "TaskServiceAsyncStub"
     accounts: "AccountServiceAsyncStub"
     health: HealthStub
 
 
 class Connection:
-    """One channel. Until the scheduler has written its CA, every use raises Unavailable."""
+    """A channel, and one for watches alone. Until the scheduler has written its CA, every use raises Unavailable."""
 
     def __init__(self, address: str, *, ca_file: Path, token_file: Path) -> None:
         self._address = address
@@ -55,9 +57,19 @@ class Connection:
         self._open: _Open | None = None
 
     async def open(self) -> None:
-        """Wait for the scheduler's CA, then make the channel, which connects and reconnects by itself."""
-        channel = rpc.channel(self._address, ca=await awaited(self._ca_file, setting="ERRAND_CA_FILE", ending=PEM_END))
-        self._open = _Open(channel, TaskServiceStub(channel), AccountServiceStub(channel), HealthStub(channel))
+        """Wait for the scheduler's CA, then make the channels, which connect and reconnect by themselves."""
+        ca = await awaited(self._ca_file, setting="ERRAND_CA_FILE", ending=PEM_END)
+        channel = rpc.channel(self._address, ca=ca)
+        # A phone that takes nothing has its watch left unread.
+        watching = rpc.channel(self._address, ca=ca, small_windows=True)
+        self._open = _Open(
+            channel,
+            watching,
+            tasks=TaskServiceStub(channel),
+            watches=TaskServiceStub(watching),
+            accounts=AccountServiceStub(channel),
+            health=HealthStub(channel),
+        )
         channel.get_state(try_to_connect=True)
         log.info("scheduler_channel_opened", address=self._address)
 
@@ -80,15 +92,21 @@ class Connection:
             await channel.wait_for_state_change(state)
 
     async def close(self) -> None:
-        """End the channel; idempotent."""
+        """End both; idempotent."""
         opened, self._open = self._open, None
         if opened is not None:
+            await opened.watching.close()
             await opened.channel.close()
 
     @property
     def tasks(self) -> "TaskServiceAsyncStub":
         """Raises Unavailable before `open` is through."""
         return self._opened().tasks
+
+    @property
+    def watches(self) -> "TaskServiceAsyncStub":
+        """For streams that may be left unread. Raises Unavailable before `open` is through."""
+        return self._opened().watches
 
     @property
     def accounts(self) -> "AccountServiceAsyncStub":

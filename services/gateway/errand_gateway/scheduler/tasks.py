@@ -105,7 +105,7 @@ class Tasks:
         """Replay what is after the cursor, then follow. Keepalive finds a dead scheduler: Unavailable."""
         request = WatchEventsRequest(task_id=task_id, after_cursor=after_cursor)
         with renamed_errors():
-            call = self._connection.tasks.WatchEvents(request, metadata=call_metadata(token))
+            call = self._connection.watches.WatchEvents(request, metadata=call_metadata(token))
             try:
                 async for response in call:
                     for watched in told(response):
