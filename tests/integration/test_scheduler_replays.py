@@ -31,6 +31,7 @@ from tests.integration.scheduling import (
     settings,
     stack,
 )
+from tests.integration.storing import stored
 
 NOT_REPEATABLE = {
     "CompleteSignIn": "each is a session of its own",
@@ -43,7 +44,6 @@ NOT_REPEATABLE = {
     "Leave": "once its runner has left, its credential is gone; test_join asks again and again",
     "CreateToken": "the secret is told once; the second is refused, as its name is taken",
 }
-NOTES = {"audit_log": "who asked for what", "sqlite_sequence": "its numbers"}
 NOT_NOTED = {
     "AcceptAttempts": "the attempt's row says it",
     "DrawMoney": "the attempt's draws say it",
@@ -55,7 +55,6 @@ NOT_NOTED = {
     "OpenSession": "the runner's row says it",
 }
 """What changes something and leaves no row in the audit log, and where it is told. A runner's streams are such too."""
-CLOCKS = {("runners", "session_time")}  # when a runner was last here
 
 
 @pytest.fixture
@@ -65,19 +64,6 @@ async def running(tmp_path: Path) -> AsyncGenerator[Stack]:
         limited = settings(tmp_path / "data", github, ERRAND_USER_DOLLARS_PER_DAY="20")
         async with stack(tmp_path / "data", github, wanted=limited) as running:
             yield running
-
-
-def stored(running: Stack) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table but the notes, oldest first."""
-    with closing(sqlite3.connect(f"file:{running.data / 'errand.db'}?mode=ro", uri=True)) as connection:
-        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-        return {name: _rows(connection, name) for name in names if name not in NOTES}
-
-
-def _rows(connection: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
-    columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-    kept = ", ".join(column for column in columns if (table, column) not in CLOCKS)
-    return sorted(connection.execute(f"SELECT {kept} FROM {table}").fetchall(), key=repr)
 
 
 async def test_a_repeated_call_changes_nothing_and_answers_the_same(running: Stack) -> None:

@@ -244,9 +244,12 @@ class Worker:
         last_sequence = 0
         if (log := self.outbox.logs.get(attempt.attempt_id)) is not None:
             await self._drained(log, outcome)
-            if log.broken is None:
+            if outcome.phase is AttemptPhase.CANCELLED:
+                # It ends without what could not be written; that there was more, the scheduler reckons with.
+                last_sequence = log.given_sequence
+            elif log.broken is None:
                 last_sequence = log.last_sequence
-            elif outcome.phase is not AttemptPhase.CANCELLED:
+            else:
                 outcome = Outcome(AttemptPhase.FAILED, FailureReason.INTERNAL, str(log.broken))
         run.told = True
         result = await self._tell(attempt, outcome, last_sequence=last_sequence)

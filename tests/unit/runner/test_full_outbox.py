@@ -111,7 +111,7 @@ async def test_an_attempt_that_is_stopped_meanwhile_can_end(tmp_path, box, disk)
 
     async with asyncio.timeout(20):
         await log.drained()
-    assert log.last_sequence == 1
+    assert (log.last_sequence, log.given_sequence) == (1, 3)
     disk.full = False
     await log.append(event("later"))
     box.close()

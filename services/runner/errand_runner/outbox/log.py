@@ -57,6 +57,8 @@ class Log:
         self._share.use(sum(record.size_bytes for record in found.records))
         self._moved = asyncio.Event()
         self._note: Item | None = None
+        self.given_sequence = self.last_sequence
+        """The highest number that an event ever had; some of those may have been forgotten before they were on disk."""
 
     @property
     def last_sequence(self) -> int:
@@ -198,6 +200,7 @@ class Log:
             self._let_go(tuple(contents), size_bytes)
             raise
         event.sequence = self.last_sequence + len(self._queued) + 1
+        self.given_sequence = max(self.given_sequence, event.sequence)
         record = Record(event.SerializeToString(), event.sequence, tuple(contents), size_bytes, lasting(event))
         item = self._item(Told(self.attempt_id, self.fence, event.sequence, record.data), record)
         self._queued.append(item)

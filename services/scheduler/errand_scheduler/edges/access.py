@@ -16,7 +16,15 @@ from errand_scheduler.access.callers import Caller, caller
 from errand_scheduler.access.scopes import ADMIN
 from errand_scheduler.access.single_user import Owner
 from errand_scheduler.access.tokens import Wish
-from errand_scheduler.edges.requests import check_id, number_of, page_size, place_of, token_of, token_of_number
+from errand_scheduler.edges.requests import (
+    check_id,
+    check_time,
+    number_of,
+    page_size,
+    place_of,
+    token_of,
+    token_of_number,
+)
 from errand_scheduler.edges.standing import Standing
 from errand_scheduler.store import audit, service_tokens, users
 from errand_scheduler.store.audit import Entry
@@ -105,7 +113,7 @@ def _wish(request: pb.CreateTokenRequest, by: Caller) -> Wish:
         user_id = by.user_id
     elif user_id is not None:
         check_id(user_id, "usr", field="user_id")
-    expires = request.expire_time.ToMicroseconds() if request.HasField("expire_time") else None
+    expires = check_time(request.expire_time, field="expire_time") if request.HasField("expire_time") else None
     return Wish(name=request.name, scopes=frozenset(request.scopes), user_id=user_id, expire_time=expires)
 
 

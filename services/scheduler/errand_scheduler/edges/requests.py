@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from errand.v1 import task_pb2
 from errand_common.errors import Invalid
@@ -23,6 +24,8 @@ TEXT_BYTES = 64 * 1024
 _REQUEST_ID_LETTERS = 128
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
 _PAGE_BYTES = 1024 * 1024
+_LAST_S = 253_402_300_799  # the end of the year 9999, as google.protobuf.Timestamp has it
+_IN_HEADERS = re.compile(r"[\x21-\x7e]*")
 
 
 def check_id(value: str, prefix: str, *, field: str) -> str:
@@ -39,6 +42,20 @@ def check_text(value: str, *, field: str) -> str:
     size = len(value.encode())
     if size > TEXT_BYTES:
         raise Invalid(f"{field} has {size} bytes; the most is {TEXT_BYTES}")
+    return value
+
+
+def check_time(value: Timestamp, *, field: str) -> int:
+    """A timestamp in microseconds since 1970. Raises Invalid for one that no calendar of ours has."""
+    if not (0 <= value.seconds <= _LAST_S and 0 <= value.nanos < 10**9):
+        raise Invalid(f"{field} is no time from 1970 to 9999; send seconds and nanos as google.protobuf.Timestamp says")
+    return value.seconds * 10**6 + value.nanos // 1000
+
+
+def check_header(value: str, *, field: str) -> str:
+    """A secret that travels in a header. Raises Invalid for what does not fit into one."""
+    if not _IN_HEADERS.fullmatch(value):
+        raise Invalid(f"{field} holds what no token does: spaces or characters beyond ASCII; pass it as it was given")
     return value
 
 

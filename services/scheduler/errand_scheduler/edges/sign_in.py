@@ -4,7 +4,7 @@ import structlog
 
 from errand.v1 import account_service_pb2 as pb
 from errand_common.errors import Conflict, Invalid
-from errand_common.wire import duration
+from errand_common.wire import duration, seconds
 from errand_scheduler import wire
 from errand_scheduler.access import entrance, signin
 from errand_scheduler.access.admission import Listed, not_admitted
@@ -13,6 +13,7 @@ from errand_scheduler.access.entrance import Entrance
 from errand_scheduler.access.people import People
 from errand_scheduler.access.sign_in_links import SignInLink, SignInLinks
 from errand_scheduler.access.single_user import Owner
+from errand_scheduler.edges.requests import check_header
 from errand_scheduler.github import Account, GitHub
 from errand_scheduler.github.renewal import TokenPair
 from errand_scheduler.store import admissions, users
@@ -23,6 +24,8 @@ from errand_scheduler.store.users import User
 from errand_scheduler.store.writer import Writer
 
 log = structlog.get_logger()
+
+_LONGEST_S = 10 * 366 * 86_400.0  # a token of GitHub's that outlives this need not be said to expire
 
 
 class SignIns:
@@ -91,6 +94,9 @@ class SignIns:
         and Conflict in single-user mode."""
         if not request.github_access_token:
             raise Invalid("github_access_token is empty; pass the one that GitHub gave")
+        check_header(request.github_access_token, field="github_access_token")
+        check_header(request.github_refresh_token, field="github_refresh_token")
+        brought = _brought(request)
         _check_client(request.client)
         if not isinstance(self._admission, Listed):
             raise Conflict(
@@ -107,7 +113,7 @@ class SignIns:
                 admins = tx.one(users.admins()) or 0
                 way_in, raises = entrance.by_link(entered, admins=admins), not admins
             assert way_in is not None  # one of the two
-            user = self._people.keep(tx, account, _brought(request), way_in, raises=raises)
+            user = self._people.keep(tx, account, brought, way_in, raises=raises)
             self._people.start_session(tx, user, pair, client=request.client)
             note(tx, "complete_sign_in", user.user_id)
             return user
@@ -135,12 +141,10 @@ class SignIns:
 
 
 def _brought(request: pb.CompleteSignInRequest) -> TokenPair:
-    expires = request.HasField("github_access_duration")
-    return TokenPair(
-        access=request.github_access_token,
-        refresh=request.github_refresh_token,
-        lifetime_s=request.github_access_duration.ToTimedelta().total_seconds() if expires else None,
-    )
+    lifetime_s = seconds(request.github_access_duration) if request.HasField("github_access_duration") else None
+    if lifetime_s is not None and not 0 < lifetime_s <= _LONGEST_S:
+        raise Invalid(f"github_access_duration is {lifetime_s:g} s; it must be above 0 and at most {_LONGEST_S:g} s")
+    return TokenPair(access=request.github_access_token, refresh=request.github_refresh_token, lifetime_s=lifetime_s)
 
 
 def _check_client(client: str) -> None:
