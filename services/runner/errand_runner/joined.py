@@ -79,7 +79,8 @@ def _kept(data: Path) -> dict[str, Any]:
     path = Joined(data).settings
     try:
         kept = json.loads(path.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
+        # Whether the folder itself will do is told by whoever needs it.
         return {}
     except (OSError, ValueError) as exc:
         raise ConfigError(f"{path}, which this host got when it joined, cannot be read ({exc}); join anew") from exc
