@@ -12,22 +12,16 @@ _QUICK = (
     "lost cancel",
     "restart forgets who holds what",
     "cursor off by one",
-    "cursor one too low",
     "gap accepted",
     "overlap stored twice",
     "finish before the last event",
     "no fence check",
-    "runner not woken",
     "watcher not woken",
     "inputs taken twice",
     "more offers than slots",
-    "retries uncapped",
-    "final state left by itself",
-    "wait never ends",
     "labels do not matter",
     "restore keeps the epoch",
     "long content counts as put",
-    "room in the outbox is never given back",
 )
 
 
