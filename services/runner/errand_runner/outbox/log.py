@@ -57,13 +57,19 @@ class Log:
         self._share.use(sum(record.size_bytes for record in found.records))
         self._moved = asyncio.Event()
         self._note: Item | None = None
-        self.given_sequence = self.last_sequence
-        """The highest number that an event ever had; some of those may have been forgotten before they were on disk."""
+        self._given_sequence = self.last_sequence
+        # An earlier process may have died with one more to tell.
+        self._untold = 1 if self.last_sequence else 0
 
     @property
     def last_sequence(self) -> int:
         """The last event on disk; 0 before the first."""
         return self.acked_sequence + len(self._unacked)
+
+    @property
+    def given_sequence(self) -> int:
+        """How many events there may ever have been: some may have been forgotten before they were on disk."""
+        return self._given_sequence + self._untold
 
     @property
     def unsafe(self) -> bool:
@@ -200,7 +206,7 @@ class Log:
             self._let_go(tuple(contents), size_bytes)
             raise
         event.sequence = self.last_sequence + len(self._queued) + 1
-        self.given_sequence = max(self.given_sequence, event.sequence)
+        self._given_sequence = max(self._given_sequence, event.sequence)
         record = Record(event.SerializeToString(), event.sequence, tuple(contents), size_bytes, lasting(event))
         item = self._item(Told(self.attempt_id, self.fence, event.sequence, record.data), record)
         self._queued.append(item)
