@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -53,6 +53,18 @@ class Connection:
                     raise
             await asyncio.sleep(wait_s)
         return await self._once(method, request)
+
+    async def pages(
+        self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request
+    ) -> AsyncGenerator[Response]:
+        """Every page of a list, from that of `request` on, which is asked again with each page's token."""
+        asked: Any = request
+        while True:
+            page: Any = await self.ask(method, request)
+            yield page
+            if not page.next_page_token:
+                return
+            asked.page_token = page.next_page_token
 
     async def read(
         self,

@@ -11,15 +11,8 @@ _NAMED = 10
 
 async def every(connection: Connection) -> list[Project]:
     """The caller's, newest first."""
-    found: list[Project] = []
-    token = ""
-    while True:
-        request = ListProjectsRequest(page_size=_PAGE, page_token=token)
-        page = await connection.ask(connection.accounts.ListProjects, request)
-        found += page.projects
-        token = page.next_page_token
-        if not token:
-            return found
+    pages = connection.pages(connection.accounts.ListProjects, ListProjectsRequest(page_size=_PAGE))
+    return [project async for page in pages for project in page.projects]
 
 
 async def names(connection: Connection) -> dict[str, str]:

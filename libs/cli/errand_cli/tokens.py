@@ -91,15 +91,8 @@ async def _named(connection: Connection, name: str) -> str:
 
 
 async def _every(connection: Connection) -> list[Token]:
-    found: list[Token] = []
-    place = ""
-    while True:
-        request = ListTokensRequest(page_size=_PAGE, page_token=place)
-        page = await connection.ask(connection.access.ListTokens, request)
-        found += page.tokens
-        place = page.next_page_token
-        if not place:
-            return found
+    pages = connection.pages(connection.access.ListTokens, ListTokensRequest(page_size=_PAGE))
+    return [token async for page in pages for token in page.tokens]
 
 
 def _in(days: float) -> Timestamp:

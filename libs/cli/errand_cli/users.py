@@ -100,16 +100,11 @@ async def _every(connection: Connection) -> tuple[list[UserAccess], list[Admissi
     users: list[UserAccess] = []
     admissions: list[Admission] = []
     named: list[str] = []
-    place = ""
-    while True:
-        request = ListUsersRequest(page_size=_PAGE, page_token=place)
-        page = await connection.ask(connection.access.ListUsers, request)
+    async for page in connection.pages(connection.access.ListUsers, ListUsersRequest(page_size=_PAGE)):
         users += page.users
         admissions += page.admissions
         named += page.github_usernames_of_the_setting
-        place = page.next_page_token
-        if not place:
-            return users, admissions, named
+    return users, admissions, named
 
 
 def _person(each: UserAccess) -> tuple[str, str, str, str]:

@@ -59,6 +59,10 @@ async def test_the_next_process_finds_what_was_appended(tmp_path):
     assert (again.attempt_id, again.fence, again.last_sequence) == (ATTEMPT, 7, 3)
     assert told(again) == ["one", "two", "three"]
     assert [AttemptEvent.FromString(record).sequence for record in again.recovered] == [1, 2, 3]
+    # There may have been one more, that nobody lived to write down; also behind what is told from now on.
+    assert (log.given_sequence, again.given_sequence) == (3, 4)
+    await again.append(event("four"))
+    assert (again.last_sequence, again.given_sequence) == (4, 5)
 
 
 async def test_a_torn_end_is_cut_off_and_written_over(tmp_path):
