@@ -118,15 +118,7 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                 )
                 garbage.look_rarely()
                 chores = _chores(settings, host, means, leftovers=leftovers, pool=pool)
-                state = State(
-                    worker=worker,
-                    outbox=outbox,
-                    pool=pool,
-                    journal=means.journal,
-                    room=host.room,
-                    slots=settings.slots,
-                    presence=presence_file(settings.data),
-                )
+                state = _state(settings, host, means, worker=worker, outbox=outbox)
                 async with metrics.told(settings.metrics_listen, state):
                     await until_one_ends(worker.run(sessions.run()), *chores)
     finally:
@@ -146,6 +138,19 @@ def _chores(
     marks = marks_of(host.room.wanted_bytes)
     flood = Flood(host.engine, means.book, retention, means.brake, room=host.room, marks=marks)
     return leftovers.watch(), lifelines.watch(), housekeeping.watch(), flood.watch(), pool.run()
+
+
+def _state(settings: RunnerSettings, host: Host, means: Means, *, worker: Worker, outbox: Outbox) -> State:
+    """What Prometheus is told of."""
+    return State(
+        worker=worker,
+        outbox=outbox,
+        pool=means.pool,
+        journal=means.journal,
+        room=host.room,
+        slots=settings.slots,
+        presence=presence_file(settings.data),
+    )
 
 
 def _means(
