@@ -21,6 +21,7 @@ from tests.unit.gateway.scheduler_tls import certificates
 
 SERVICE_TOKEN = "egw_the-gateways-own-token"
 NOON_US = 1_764_000_000_123_456
+NOON = "2025-11-24T16:00:00.123456Z"
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -88,6 +89,11 @@ class SchedulerDouble:
 
     def asked(self, method: str) -> list[Call]:
         return [call for call in self.calls if call.method == method]
+
+    def page_asked(self, method: str) -> tuple[int, str]:
+        """The size and token of the page that the first of these calls asked for."""
+        request = self.asked(method)[0].request
+        return request.page_size, request.page_token  # type: ignore[attr-defined]
 
     def record(self, method: str, request: Message, context: Context) -> str:
         """Remember the call; returns its token. Raises what it is told to refuse with."""

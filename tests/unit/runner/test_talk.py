@@ -2,60 +2,38 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
 from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import task_pb2
-from errand.v1.runner_pb2 import Assignment, AttemptEvent
-from errand_common import wire
-from errand_common.clock import Clock
+from errand.v1.runner_pb2 import Assignment
 from errand_common.values import Role
 from errand_runner.agent.allowance import Amounts
-from errand_runner.agent.choice import Choice
 from errand_runner.agent.facts import EndReason
 from errand_runner.agent.leaving import Leaving, Stopper
 from errand_runner.agent.model import Model
-from errand_runner.agent.prefix import Prefix
-from errand_runner.agent.prompt import MID_WORK, Particulars
-from errand_runner.agent.redact import Redactor
+from errand_runner.agent.prompt import MID_WORK
 from errand_runner.agent.transcript import Message, Transcript
-from errand_runner.deltas import Deltas
 from errand_runner.inputs import Inbox
-from errand_runner.outbox import Outbox
-from errand_runner.record import Recorder
-from errand_runner.talk import Hearing, restore, talk
-from tests.standins.claude import Cut, Failure, Reply, Text, ToolUse
-from tests.unit.runner.agent.harness import NOON, errand
-from tests.unit.runner.local_supervisor import local_supervisor
-
-PREFIX = Prefix.freeze(model="claude-x", max_tokens=1, system="", tools=())
-CHOICE = Choice("claude-x")
-ATTEMPT = "att_" + "0" * 26
-SECRET = "sk-ant-secret"
-ABOUT = Particulars("octo/pricing", "errand/tsk_1", "trunk", "/workspace", NOON.date(), "none.", {"AGENTS.md": "Test."})
-EARLIER = Message("msg_1", Role.USER, b'[{"type":"text","text":"Hello."}]')
-
-BASH = Reply([ToolUse("bash", {"command": "true"})])
-DONE = Reply([Text("Done.")])
-
-
-def queue(number, text):
-    return task_pb2.Input(input_id=f"inp_{number}", text=text, kind=task_pb2.INPUT_KIND_QUEUE)
-
-
-def steer(number, text):
-    return task_pb2.Input(input_id=f"inp_{number}", text=text, kind=task_pb2.INPUT_KIND_STEER)
-
-
-def hearing(transcript, *inputs):
-    return Hearing(inbox=Inbox(inputs), transcript=transcript, about=ABOUT, redactor=Redactor([SECRET]))
-
-
-def texts(said):
-    return [str(block["text"]) for block in said.blocks]
+from errand_runner.talk import restore
+from tests.standins.claude import Cut, Failure, Reply, Text
+from tests.unit.runner.talking import (
+    BASH,
+    CHOICE,
+    DONE,
+    EARLIER,
+    PREFIX,
+    SECRET,
+    Attempt,
+    attempt,
+    hearing,
+    interrupted,
+    queue,
+    steer,
+    texts,
+)
 
 
 @pytest.mark.parametrize(("replaces", "used"), [("", 10), ("msg_0", 0)])
@@ -147,63 +125,6 @@ def test_what_a_message_carries_already_is_not_said_again():
     assert [each.input_id for each in box.take()] == ["inp_2"]
 
 
-class Attempt:
-    """A conversation of an attempt: what Claude answers, what is on record, what is written meanwhile."""
-
-    def __init__(self, task, folder, box):
-        self.task, self.box = task, box
-        self.answer_s = 20.0
-        self.outbox = Outbox(folder / "outbox")
-        self.log = self.outbox.logs.get(ATTEMPT) or self.outbox.hold(ATTEMPT, 1)
-        self.recorder = Recorder(self.log, Deltas(self.outbox.changed), task_id="tsk_1")
-
-    async def talk(self):
-        heard = Hearing(
-            inbox=self.box, transcript=self.task.transcript, about=ABOUT, redactor=Redactor(), answer_s=self.answer_s
-        )
-        agent = replace(
-            self.task.agent, steers=heard.steers, asks=heard.asks, answered=heard.answered, longest_delay_s=120
-        )
-        return await talk(agent, self.task.transcript, heard, recorder=self.recorder, clock=Clock())
-
-    def events(self):
-        return [AttemptEvent.FromString(record.data) for record in self.log.after(0, limit_bytes=1 << 30)]
-
-    def stored(self, *, call_us=None):
-        """The transcript as the scheduler keeps it, which stored its tool calls then."""
-        found = [(event.WhichOneof("record"), event) for event in self.events()]
-        kept = [dispatch.GetTranscriptResponse(**{kind: getattr(event, kind)}) for kind, event in found if kind]
-        for each in kept:
-            if call_us is not None and each.HasField("tool_call"):
-                each.tool_call.created_time.FromMicroseconds(call_us)
-        return kept
-
-    def waits(self):
-        """The waits that were told, and the inputs that ended them."""
-        told = [event.body for event in self.events()]
-        return [
-            "began" if body.HasField("wait_started") else body.wait_ended.input_id
-            for body in told
-            if body.WhichOneof("kind") in ("wait_started", "wait_ended")
-        ]
-
-    @property
-    def carried(self):
-        """The inputs that each message carries, with its role."""
-        told = [event.body.message_appended for event in self.events() if event.HasField("message")]
-        return [(wire.word(task_pb2.Role, each.role), list(each.input_ids)) for each in told]
-
-
-@asynccontextmanager
-async def attempt(script, folder, *inputs):
-    box = Inbox(inputs)
-    async with (
-        local_supervisor(folder) as supervisor,
-        errand(lambda request: script(request, box), supervisor, folder) as task,
-    ):
-        yield Attempt(task, folder, box)
-
-
 async def test_a_follow_up_that_waits_is_the_same_attempts_next_turn(tmp_path):
     def script(request, box):
         if request.number == 1:
@@ -286,164 +207,6 @@ async def test_a_limit_that_is_raised_in_time_is_noticed_and_one_that_is_not_is_
     assert not await replace(heard, answer_s=0.01).raised(now, lambda: now)
 
 
-async def asks(run, times):
-    """The question is told so many times."""
-    async with asyncio.timeout(10):
-        while run.waits().count("began") < times:
-            await asyncio.sleep(0.01)
-
-
-def said_at(number, text, us, kind=task_pb2.INPUT_KIND_ANSWER):
-    given = task_pb2.Input(input_id=f"inp_{number}", text=text, kind=kind)
-    given.created_time.FromMicroseconds(us)
-    return given
-
-
-def results(task):
-    content = [block for each in task.messages if each["role"] == "user" for block in each["content"]]
-    return {block["tool_use_id"]: block["content"] for block in content if block["type"] == "tool_result"}
-
-
-def asking(number):
-    return Reply([ToolUse("ask_user", {"question": f"Which, {number}?"}, f"t{number}")])
-
-
-async def test_only_what_is_written_after_a_question_answers_it(tmp_path):
-    def script(request, box):
-        if request.number == 1:
-            box.put([queue(2, "And this.")])
-        return asking(1) if request.number == 1 else DONE
-
-    async with attempt(script, tmp_path, queue(1, "Go.")) as run, asyncio.TaskGroup() as group:
-        talking = group.create_task(run.talk())
-        await asks(run, 1)
-        assert run.waits() == ["began"]
-        run.box.put([queue(2, "And this."), queue(3, "Tabs.")])
-        assert (await talking).reason is EndReason.COMPLETED
-        assert results(run.task) == {"t1": "Tabs."}
-
-    assert [ids for _, ids in run.carried if ids] == [["inp_1"], ["inp_3"], ["inp_2"]]
-
-
-async def test_a_second_answer_to_one_question_does_not_answer_the_next(tmp_path):
-    def script(request, box):
-        return asking(request.number) if request.number < 3 else DONE
-
-    async with attempt(script, tmp_path, queue(1, "Go.")) as run, asyncio.TaskGroup() as group:
-        talking = group.create_task(run.talk())
-        await asks(run, 1)
-        run.box.put([said_at(2, "Tabs.", 1), said_at(3, "Tabs.", 2)])
-        await asks(run, 2)
-        run.box.put([said_at(3, "Tabs.", 2), said_at(4, "No.", 3)])
-        await talking
-        assert results(run.task) == {"t1": "Tabs.", "t2": "No."}
-
-    assert run.waits() == ["began", "inp_2", "began", "inp_4"]
-    assert [ids for _, ids in run.carried if ids] == [["inp_1"], ["inp_2"], ["inp_4"], ["inp_3"]]
-
-
-@asynccontextmanager
-async def parked(script, folder, *inputs, call_us):
-    """The attempt after one that parked at a question, which was stored then."""
-    async with attempt(script, folder, queue(1, "Go.")) as first:
-        first.answer_s = 0.05
-        assert (await first.talk()).reason is EndReason.PARKED
-        second = Attempt(first.task, folder, Inbox(inputs))
-        second.task.transcript = await restore(
-            first.stored(call_us=call_us), model=first.task.agent.model, choice=CHOICE
-        )
-        yield second
-        second.outbox.close()
-
-
-@pytest.mark.parametrize("call_us", [10, None])
-async def test_the_next_attempt_takes_for_an_answer_what_came_after_the_question(tmp_path, call_us):
-    def script(request, box):
-        return asking(1) if request.number == 1 else DONE
-
-    early, late = said_at(2, "And this.", 9), said_at(3, "Tabs.", 11)
-    async with parked(script, tmp_path, early, late, call_us=call_us) as run:
-        await run.talk()
-        expected, ended_by = ("Tabs.", "inp_3") if call_us else ("And this.", "inp_2")
-        assert results(run.task) == {"t1": expected}
-        assert run.waits()[-1] == ended_by
-
-
-async def test_the_next_attempt_asks_again_where_nothing_answers(tmp_path):
-    def script(request, box):
-        return asking(1) if request.number == 1 else DONE
-
-    async with parked(script, tmp_path, said_at(2, "And this.", 9), call_us=10) as run, asyncio.TaskGroup() as group:
-        talking = group.create_task(run.talk())
-        await asks(run, 2)
-        run.box.put([said_at(2, "And this.", 9), said_at(3, "Tabs.", 11)])
-        await talking
-        assert results(run.task) == {"t1": "Tabs."}
-
-    assert [ids for _, ids in run.carried if ids] == [["inp_1"], ["inp_3"], ["inp_2"]]
-
-
-async def test_an_answer_to_the_second_question_of_a_message_waits_for_its_turn(tmp_path):
-    both = Reply([ToolUse("ask_user", {"question": f"Which, {each}?"}, f"t{each}") for each in (1, 2)])
-
-    async def script(request, box):
-        return both if request.number == 1 else DONE
-
-    async with attempt(script, tmp_path, queue(1, "Go.")) as run, asyncio.TaskGroup() as group:
-        talking = group.create_task(run.talk())
-        await asks(run, 1)
-        run.box.put([said_at(2, "Tabs.", 5)])
-        await asks(run, 2)
-        talking.cancel()
-        run.outbox.close()
-        again = Attempt(
-            run.task, tmp_path, Inbox([said_at(2, "Tabs.", 5), said_at(3, "No.", 15, task_pb2.INPUT_KIND_STEER)])
-        )
-        stored = again.stored()
-        for each in stored:
-            if each.HasField("tool_call"):
-                each.tool_call.created_time.FromMicroseconds(1 if each.tool_call.tool_call_id == "t1" else 10)
-        again.task.transcript = await restore(stored, model=run.task.agent.model, choice=CHOICE)
-        await again.talk()
-        assert results(again.task) == {"t1": "Tabs.", "t2": "No."}
-
-
-async def test_a_restarted_runner_says_that_the_wait_for_the_model_is_over_before_it_asks(tmp_path):
-    told = []
-
-    def script(request, box):
-        if request.number == 1:
-            return Failure(429, "rate_limit_error", "slow down", headers={"retry-after": "3600"})
-        told.extend(second.waits())
-        return DONE
-
-    async with attempt(script, tmp_path, queue(1, "Go.")) as first:
-        assert (await first.talk()).reason is EndReason.PARKED
-        assert first.waits() == ["began"]
-        first.outbox.close()
-        second = Attempt(first.task, tmp_path, Inbox())
-        second.task.transcript = await restore(second.stored(), model=second.task.agent.model, choice=CHOICE)
-        await second.talk()
-
-    assert told == ["began", ""]
-
-
-async def test_a_restarted_runner_says_that_an_answered_question_waits_no_more(tmp_path):
-    def script(request, box):
-        return asking(1) if request.number == 1 else DONE
-
-    async with attempt(script, tmp_path, queue(1, "Go.")) as first, asyncio.TaskGroup() as group:
-        talking = group.create_task(first.talk())
-        await asks(first, 1)
-        talking.cancel()
-        first.outbox.close()
-        second = Attempt(first.task, tmp_path, Inbox([said_at(2, "Tabs.", 11)]))
-        second.task.transcript = await restore(second.stored(call_us=10), model=second.task.agent.model, choice=CHOICE)
-        await second.talk()
-
-    assert second.waits() == ["began", "inp_2"]
-
-
 @pytest.mark.parametrize("stopper", [Stopper.PERSON, None])
 async def test_what_a_conversation_has_under_way_is_on_record_once_it_is_cancelled(tmp_path, stopper):
     async def script(request, box):
@@ -464,13 +227,3 @@ async def test_what_a_conversation_has_under_way_is_on_record_once_it_is_cancell
     assert dropped.is_estimate
     assert dropped.usage.output_tokens > 1
     assert dropped.summary == ("one" if stopper else "")
-
-
-async def interrupted(talking, asked):
-    """The process ends while Claude is asked."""
-    task = asyncio.ensure_future(talking)
-    async with asyncio.timeout(10):
-        await asked.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
