@@ -87,6 +87,10 @@ simulate: venv ## Run generated schedules of faults (N= SEED=; PLANTED=1: find p
 soak: image ## Kill jobs, supervisors, containers and the runner at random while tasks work; nothing may be left (KILLS= SEED=)
 	@$(PYTHON) -m tests.soak $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: chaos
+chaos: image ## Do to a running Errand what it must survive: kills, cuts, full disks; 20 minutes (ONLY=T14,T16 SEED=)
+	@$(PYTHON) -m tests.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: escape
 escape: image ## Try to break out of a sandbox, each way beside a container in which it succeeds (ONLY=names or beginnings)
 	@$(PYTHON) -m tests.escape --only "$(ONLY)"

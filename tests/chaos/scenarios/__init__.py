@@ -1,0 +1,5 @@
+"""All scenarios, by what is hurt. Importing this enters them into the list of faults."""
+
+from tests.chaos.scenarios import gateway, hosts, network, runner, scheduler, stream
+
+ALL = (gateway, hosts, network, runner, scheduler, stream)
