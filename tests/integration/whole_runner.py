@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from errand_common.clock import Clock
@@ -36,7 +37,9 @@ async def runner(running: Stack, folder: Path, image: str, free_bytes: Callable[
                 "ANTHROPIC_BASE_URL": claude.url,
             }
         )
-        host = Host(engine, Room((folder, (await engine.facts()).root_dir), 1 << 30, free_bytes), folder / "s")
+        root_dir = (await engine.facts()).root_dir
+        room = Room((folder, root_dir), 1 << 30, free_bytes)
+        host = Host(engine, room, replace(room, paths=(root_dir,)), folder / "s")
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(serve(settings, host))
             yield engine

@@ -21,7 +21,10 @@ _log = structlog.get_logger()
 
 
 class Flood:
-    """Carries out what `decide` says, for the fullest of the disks of `room`."""
+    """Carries out what `decide` says, for the fullest of the disks of `room`.
+
+    Workspaces go, and attempts are ended, only where the disk of `workspace_room` is short: nowhere else would it help.
+    """
 
     def __init__(
         self,
@@ -31,11 +34,12 @@ class Flood:
         brake: Brake,
         *,
         room: Room,
+        workspace_room: Room,
         marks: Marks,
         look_s: float = LOOK_S,
     ) -> None:
         self._engine, self._book, self._retention, self._brake = engine, book, retention, brake
-        self._room, self._marks, self._look_s = room, marks, look_s
+        self._room, self._workspace_room, self._marks, self._look_s = room, workspace_room, marks, look_s
         self._sizes: Mapping[str, int] | None = None
         """Of the workspaces, when room began to get short; none while it is not."""
         self._ending: dict[str, int] = {}
@@ -56,11 +60,15 @@ class Flood:
         if free_bytes is None:
             return
         standing = bool(self._brake.reason)
-        short = standing and free_bytes < self._marks.go_bytes
-        idle = await self._retention.idle() if short else ()
-        writers = await self._writers() if short and not idle else ()
+        helps = standing and await asyncio.to_thread(self._workspaces_are_short)
+        idle = await self._retention.idle() if helps else ()
+        writers = await self._writers() if helps and not idle else ()
         await self._act(free_bytes, decide(free_bytes, self._marks, standing=standing, idle=idle, writers=writers))
         await self._note_sizes(free_bytes)
+
+    def _workspaces_are_short(self) -> bool:
+        free_bytes = self._workspace_room.free()
+        return free_bytes is not None and free_bytes < self._marks.go_bytes
 
     async def _act(self, free_bytes: int, action: Action) -> None:
         match action:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from errand_common.clock import Clock
@@ -27,6 +27,8 @@ class Host:
 
     engine: Engine
     room: Room
+    workspace_room: Room
+    """Of the disk that workspaces lie on: there alone is room made by one that goes."""
     socket_root: Path
     limits: Limits = field(default_factory=Limits)
 
@@ -45,11 +47,19 @@ async def ready_host(settings: RunnerSettings, *, see_to_image: SeeToImage | Non
             async with Engine.connect(state_dir=data, base_url=settings.docker_host) as engine:
                 facts = await engine.facts()
                 room = Room((data, facts.root_dir), settings.min_free_bytes)
+                workspace_room = await asyncio.to_thread(_workspace_room, room, facts.root_dir)
                 check_runtime(settings.runtime, facts)
                 await _check(settings, engine, room, see_to_image)
-                yield Host(engine, room, socket_root, settings.limits.on(facts.cpus))
+                yield Host(engine, room, workspace_room, socket_root, settings.limits.on(facts.cpus))
         except (EngineUnavailable, SandboxFailed) as exc:
             raise StartError(str(exc)) from exc
+
+
+def _workspace_room(room: Room, root_dir: Path) -> Room:
+    """It blocks."""
+    engines = replace(room, paths=(root_dir,))
+    # What runs in a container does not see it, and has its own folder on the same disk.
+    return room if engines.free() is None else engines
 
 
 def check_runtime(runtime: str, facts: EngineFacts) -> None:

@@ -136,7 +136,9 @@ def _chores(
         host.engine, means.book, retention, leftovers, clock=means.clock, state_dir=host.socket_root.parent
     )
     marks = marks_of(host.room.wanted_bytes)
-    flood = Flood(host.engine, means.book, retention, means.brake, room=host.room, marks=marks)
+    flood = Flood(
+        host.engine, means.book, retention, means.brake, room=host.room, workspace_room=host.workspace_room, marks=marks
+    )
     return leftovers.watch(), lifelines.watch(), housekeeping.watch(), flood.watch(), pool.run()
 
 
@@ -235,7 +237,7 @@ def _retention(settings: RunnerSettings, host: Host, means: Means) -> Retention:
         means.book,
         clock=means.clock,
         limits=Limits(settings.workspace_days, settings.max_workspaces),
-        is_short=lambda: host.room.shortage() is not None,
+        is_short=lambda: host.workspace_room.shortage() is not None,
     )
 
 

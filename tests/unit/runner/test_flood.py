@@ -1,6 +1,7 @@
 """Each look at the disk does one thing at most, and whoever stands still for it learns why and when it is over."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -45,12 +46,22 @@ class World:
     """A runner with attempts and workspaces, and a disk as free as `free`."""
 
     def __init__(self, folder, engine):
-        self.free, self.engine, self.book = PLENTY, engine, Book(folder, Clock())
+        self.free = self.free_elsewhere = PLENTY
+        self.engine, self.book = engine, Book(folder, Clock())
         self.brake = Brake(Leases(Clock()))
-        room = Room((folder,), 1 << 30, lambda _: self.free)
+        elsewhere = folder / "elsewhere"
+        room = Room((folder, elsewhere), 1 << 30, lambda path: self.free_elsewhere if path == elsewhere else self.free)
         self.retention = Retention(self.engine, self.book, clock=Clock(), limits=Limits(0, 0), is_short=lambda: False)
         marks = marks_of(1 << 30)
-        self.flood = Flood(self.engine, self.book, self.retention, self.brake, room=room, marks=marks)
+        self.flood = Flood(
+            self.engine,
+            self.book,
+            self.retention,
+            self.brake,
+            room=room,
+            workspace_room=replace(room, paths=(folder,)),
+            marks=marks,
+        )
         self.works: dict[str, ExitStack] = {}
 
     def works_on(self, size=0):
@@ -166,12 +177,28 @@ async def test_an_engine_that_is_away_stops_nobody_from_standing_still_and_ends_
     assert not world.brake.reason
 
 
+async def test_where_another_disk_is_full_all_stand_still_and_nothing_is_thrown_away(world):
+    world.works_on(500)
+    world.keeps()
+    world.free_elsewhere = FULL
+    for _ in range(3):
+        await world.look()
+    assert "nearly full" in world.brake.reason
+    assert (len(world.engine.sizes), world.given_up()) == (2, [])
+
+    world.free_elsewhere = PLENTY
+    await world.look()
+    assert not world.brake.reason
+
+
 async def test_disks_that_are_not_seen_are_let_be(world, tmp_path):
     def unseen(_):
         raise OSError
 
     room = Room((tmp_path,), 1 << 30, unseen)
-    flood = Flood(world.engine, world.book, world.retention, world.brake, room=room, marks=marks_of(1 << 30))
+    flood = Flood(
+        world.engine, world.book, world.retention, world.brake, room=room, workspace_room=room, marks=marks_of(1 << 30)
+    )
     await flood.look()
 
     assert not world.brake.reason
