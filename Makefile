@@ -84,8 +84,8 @@ simulate: venv ## Run generated schedules of faults (N= SEED=; PLANTED=1: find p
 	@$(if $(COVER),.venv/bin/coverage combine --quiet && .venv/bin/coverage report)
 
 .PHONY: soak
-soak: image ## Kill jobs, supervisors, containers and the runner at random while tasks work; nothing may be left (KILLS= SEED=)
-	@$(PYTHON) -m tests.soak $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+soak: image ## Kill at random what is at work; nothing may be lost or left: KILLS=300 in sandboxes, or MINUTES=30 of everything (SEED=)
+	@$(PYTHON) -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: chaos
 chaos: image ## Do to a running Errand what it must survive: kills, cuts, full disks; 20 minutes (ONLY=T14,T16 SEED=)
@@ -96,9 +96,9 @@ escape: image ## Try to break out of a sandbox, each way beside a container in w
 	@$(PYTHON) -m tests.escape --only "$(ONLY)"
 
 .PHONY: bench
-bench: image ## Measure, beside a peer or ceiling of the same run; table and bench.json (ONLY=agent,checkpoint,dispatch,egress,events,git,history,sandboxes)
+bench: image ## Measure, beside a peer or ceiling of the same run; tables and bench.json (ONLY=agent,checkpoint,dispatch,egress,events,git,history,sandboxes; PAGE=1: docs/measurements.md too)
 	@scripts/peers
-	@$(PYTHON) -m tests.bench --only "$(ONLY)"
+	@$(PYTHON) -m tests.bench --only "$(ONLY)" $(if $(PAGE),--page)
 
 .PHONY: venv
 venv: .venv/.ready ## Make the virtual environment and the gRPC stubs

@@ -1,4 +1,7 @@
-"""`make bench`: interleaved rounds, the best of each, a table and bench.json."""
+"""`make bench`: interleaved rounds, the best of each; a table for each part, and all of them in bench.json.
+
+A part that is measured again takes the place of its earlier figures there; what else it holds stays.
+"""
 
 import argparse
 import asyncio
@@ -8,10 +11,12 @@ import platform
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from tests.bench import page
 from tests.bench.agent.measure import measure_agent
 from tests.bench.checkpoint import measure_checkpoints
 from tests.bench.dispatch.measure import measure_dispatch
@@ -40,20 +45,34 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--only", default="", help=f"comma-separated, of {', '.join(PARTS)}")
-    chosen = [part for part in parser.parse_args().only.split(",") if part] or list(PARTS)
+    parser.add_argument("--page", action="store_true", help=f"write what bench.json holds into {page.PAGE}")
+    given = parser.parse_args()
+    chosen = [part for part in given.only.split(",") if part] or list(PARTS)
     for part in chosen:
         if part not in PARTS:
             parser.error(f'there is no part "{part}"; the parts are {", ".join(PARTS)}')
-    table = Table()
     for part in chosen:
         print(f"measuring {part}, {ROUNDS} rounds", flush=True)
+        table = Table()
         asyncio.run(_measure(table, part))
-    RESULT.write_text(json.dumps({"machine": _machine(), "rows": table.as_json()}, indent=2) + "\n")
-    _print(table)
+        _keep(part, table)
+        _print(part, table)
+    if given.page:
+        page.write(_kept())
 
 
 async def _measure(table: Table, part: str) -> None:
     await PARTS[part](table, ROUNDS)
+
+
+def _kept() -> dict[str, Any]:
+    kept = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    return {part: kept[part] for part in PARTS if part in kept}
+
+
+def _keep(part: str, table: Table) -> None:
+    found = _kept() | {part: {"machine": _machine(), "rows": table.as_json()}}
+    RESULT.write_text(json.dumps(found, indent=2) + "\n")
 
 
 def _machine() -> dict[str, object]:
@@ -65,13 +84,13 @@ def _machine() -> dict[str, object]:
     }
 
 
-def _print(table: Table) -> None:
-    shown = RichTable(title=f"best of {ROUNDS} interleaved rounds", title_justify="left")
+def _print(part: str, table: Table) -> None:
+    shown = RichTable(title=f"{part}: best of {ROUNDS} interleaved rounds", title_justify="left")
     for name in ("", "best", "median", "worst", "unit", "against", "ratio", "goal"):
         shown.add_column(name, justify="left" if name in ("", "unit", "against", "goal") else "right")
     for row in table.rows.values():
         ratio = table.ratio(row)
-        figures = (f"{value:.3g}" if value < 1000 else f"{value:,.0f}" for value in (row.best, row.median, row.worst))
+        figures = (page.figure(value) for value in (row.best, row.median, row.worst))
         shown.add_row(row.name, *figures, row.unit, row.peer, "" if ratio is None else f"{ratio:.2f}", row.goal)
     Console(width=180).print(shown)
 

@@ -127,7 +127,7 @@ def _lost(record: Record) -> Iterator[str]:
     for task in record.tasks:
         if task.status not in FINAL and not task.status_reason:
             yield f"I1: {task.task_id} is {task.status}, and nobody says why"
-        if task.status not in FINAL and task.status != "pending":
+        if task.status not in (*FINAL, "pending", "waiting"):
             yield f"I1: {task.task_id} is {task.status} still ({task.status_reason})"
 
 

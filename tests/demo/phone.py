@@ -187,7 +187,9 @@ class Phone:
     async def live(self, task: Json, *, cursor: str = "") -> AsyncIterator[AsyncIterator[Json]]:
         """The live socket, subscribed to one task from a cursor: everything that the gateway sends, as it comes."""
         url = self.gateway_url.replace("http", "ws", 1) + "/v1/live"
-        async with connect(url, additional_headers=self._headers(), max_size=4 * 1024 * 1024) as socket:
+        async with connect(
+            url, additional_headers=self._headers(), max_size=4 * 1024 * 1024, close_timeout=1.0
+        ) as socket:
 
             async def messages() -> AsyncIterator[Json]:
                 async for message in socket:

@@ -1,1 +1,1 @@
-"""Tasks at work while jobs, supervisors, containers and the runner are killed at random: nothing may be left over."""
+"""People at work while what works for them is killed at random: nothing may be lost, nothing may be left over."""

@@ -1,74 +1,98 @@
-"""`make soak`: kills so many at random, waits for the tasks, looks for what is left; exits non-zero if anything is."""
+"""`make soak`: people at work while things die at random; exits non-zero where a promise broke or anything is left.
+
+For so many kills: jobs, supervisors, containers and the runner die under four errands at a time. For so many minutes:
+everything does, under fifty, wires are cut and disks are full; of the last third the services are spared, to see
+whether they grow.
+"""
 
 import argparse
 import asyncio
+import logging
+import os
 import random
 import sys
 import time
-from collections import Counter
+from contextlib import AsyncExitStack
 
-from tests.demo.phone import FINAL, Phone
-from tests.demo.stack import REPOSITORY, Stack, open_stack
+import structlog
+
+from tests.chaos.home import Home, open_home
+from tests.soak.crew import Crew
+from tests.soak.disks import small_disks
 from tests.soak.kills import Killer
-from tests.soak.left import left_over
-from tests.soak.work import Crew
+from tests.soak.levels import Levels
+from tests.soak.line import Line
+from tests.soak.report import report
+from tests.soak.troubles import SERVICES, again, everything, runner_alone
 
-BEAT_S = 0.5
-CREW = 4
-END_S = 300.0
+KILLS, FEW = 300, 4
+"""Errands at once, where kills are counted."""
+MANY = 50
+"""Errands at once, where minutes are."""
+SPARE = 10
+"""So many of them wait for a slot."""
+BEAT_S = 1.0
+_ROOM = {"ERRAND_MIN_FREE_BYTES": str(16 * 1024 * 1024)}
+_MANY_ROOM = {"ERRAND_MAX_RUNNING_PER_USER": str(MANY), "ERRAND_CALLS_PER_SECOND": "1000", **_ROOM}
 
 
-def main() -> None:
+def main() -> int:
     """Run it and say how it went."""
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
-    parser.add_argument("--kills", type=int, default=300, help="how many")
-    parser.add_argument("--seed", type=int, default=None, help="of what is killed when; by default another each time")
+    parser.add_argument("--kills", type=int, default=KILLS, help="how many, where no minutes are given")
+    parser.add_argument("--minutes", type=float, default=None, help="how long")
+    parser.add_argument("--seed", type=int, default=None, help="of what happens; by default another each time")
     given = parser.parse_args()
     seed = time.time_ns() % 1_000_000 if given.seed is None else given.seed
-    print(f"{given.kills} kills with SEED={seed}, {CREW} tasks at once", flush=True)
-    sys.exit(asyncio.run(_soak(given.kills, random.Random(seed))))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    chance = random.Random(seed)
+    if given.minutes is None:
+        print(f"{given.kills} kills with SEED={seed}, {FEW} errands at once", flush=True)
+        return asyncio.run(_kills(given.kills, chance))
+    print(f"{given.minutes:g} minutes with SEED={seed}, {MANY} errands at once", flush=True)
+    return asyncio.run(_minutes(60 * given.minutes, chance))
 
 
-async def _soak(kills: int, chance: random.Random) -> int:
-    async with open_stack(script="steps", beat_s=BEAT_S) as stack, Phone.open(stack.gateway_url) as phone:
-        await stack.processes.stop("runner")
-        stack.runner_settings["ERRAND_SLOTS"] = str(CREW)
-        await stack.start_runner()
-        await phone.sign_in()
-        crew = Crew(phone, await phone.add_project(REPOSITORY), size=CREW)
-        killer = Killer(stack, chance)
+async def _kills(count: int, chance: random.Random) -> int:
+    async with open_home(beat_s=BEAT_S, slots=FEW) as home:
+        killer = Killer(home.stack, chance, runner_alone(home), pause_s=0.6)
+        crew = _crew(home, chance, size=FEW)
         async with asyncio.TaskGroup() as group:
-            working = group.create_task(crew.work())
-            await killer.kill(kills)
+            group.create_task(crew.work())
+            await killer.kill(lambda: killer.killed.total() >= count)
             crew.enough.set()
-            async with asyncio.timeout(END_S):
-                await working
-        return await _judge(stack, crew, killer)
+        # A runner that starts sweeps first.
+        await again(home, "runner")
+        return await report(home, crew, killer, None)
 
 
-async def _judge(stack: Stack, crew: Crew, killer: Killer) -> int:
-    # A runner that starts sweeps first; what it holds ready for tasks to come goes when it stops.
-    await stack.processes.stop("runner")
-    await stack.start_runner()
-    left = await left_over(stack)
-    ends = Counter(f"{task['status']} {task['failure_reason'] or ''}".strip() for task in crew.ended)
-    for what, count in killer.killed.items():
-        print(f"  {what:12}{count:5} killed")
-    for end, count in ends.items():
-        print(f"  {end:30}{count:5} tasks")
-    for words in left:
-        print(f"  left over: {words}")
-    unfinished = [task["task_id"] for task in crew.ended if task["status"] not in FINAL or not _says_why(task)]
-    print(
-        f"{killer.killed.total()} kills, {len(crew.ended)} tasks: {len(unfinished)} without a true end,"
-        f" {len(left)} processes, containers or volumes left over"
-    )
-    return 1 if left or unfinished or not ends["completed"] else 0
+async def _minutes(length_s: float, chance: random.Random) -> int:
+    slots = MANY - SPARE
+    async with (
+        open_home(beat_s=BEAT_S, slots=slots, scheduler=_MANY_ROOM, runner=_ROOM) as home,
+        AsyncExitStack() as stack,
+    ):
+        disks = await stack.enter_async_context(small_disks(home.stack, chance)) if os.geteuid() == 0 else None
+        for name in SERVICES:
+            await home.start(name)
+        await home.ready()
+        killer = Killer(home.stack, chance, everything(home, disks), pause_s=1.0)
+        crew, levels = _crew(home, chance, size=MANY), Levels(home.stack)
+        end_s = time.monotonic() + length_s
+        async with asyncio.TaskGroup() as group:
+            group.create_task(crew.work())
+            await killer.kill(lambda: time.monotonic() > end_s - length_s / 3)
+            looking = group.create_task(levels.look())
+            await killer.kill(lambda: time.monotonic() > end_s, but=SERVICES)
+            looking.cancel()
+            crew.enough.set()
+        await again(home, "runner")
+        return await report(home, crew, killer, levels)
 
 
-def _says_why(task: dict[str, object]) -> bool:
-    return task["status"] == "completed" or bool(task["status_reason"])
+def _crew(home: Home, chance: random.Random, *, size: int) -> Crew:
+    return Crew(home.stack, Line(home.phone), home.project, chance, size=size)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

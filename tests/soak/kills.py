@@ -1,10 +1,11 @@
-"""What is killed: a job, a supervisor, a container, or the runner, each with SIGKILL and without a word."""
+"""What is killed: a job, a supervisor, a container, or a service, each with SIGKILL and without a word."""
 
 import asyncio
 import os
 import random
 import signal
 from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import closing, suppress
 
 import docker
@@ -13,30 +14,32 @@ from docker.errors import APIError
 from errand_runner.sandbox.profile import GUEST_FOLDER
 from tests.demo.stack import Stack
 
-KINDS = {"job": 12, "supervisor": 5, "container": 3, "runner": 1}
+IN_SANDBOXES = {"job": 12, "supervisor": 5, "container": 3}
 """How often each, against the others."""
 
-_PAUSE_S = 0.6
+Trouble = Callable[[], Awaitable[None]]
 
 
 class Killer:
-    """Kills at random, and counts."""
+    """Kills at random, and counts. `others` are troubles of other kinds: how often each, and how it is made."""
 
-    def __init__(self, stack: Stack, chance: random.Random) -> None:
-        self._stack, self._chance = stack, chance
+    def __init__(
+        self, stack: Stack, chance: random.Random, others: Mapping[str, tuple[int, Trouble]], *, pause_s: float
+    ) -> None:
+        self._stack, self._chance, self._others, self._pause_s = stack, chance, others, pause_s
         self.killed: Counter[str] = Counter()
 
-    async def kill(self, count: int) -> None:
-        """So many that hit something."""
-        while self.killed.total() < count:
-            await asyncio.sleep(self._chance.expovariate(1 / _PAUSE_S))
-            (kind,) = self._chance.choices(list(KINDS), weights=list(KINDS.values()))
-            if kind == "runner":
-                await self._stack.processes.kill("runner")
-                await self._stack.start_runner()
-                self.killed[kind] += 1
-            elif await asyncio.to_thread(self._hit, kind):
-                self.killed[kind] += 1
+    async def kill(self, until: Callable[[], bool], *, but: Collection[str] = ()) -> None:
+        """Until it holds; none of those kinds."""
+        weights = IN_SANDBOXES | {kind: weight for kind, (weight, _) in self._others.items() if kind not in but}
+        while not until():
+            await asyncio.sleep(self._chance.expovariate(1 / self._pause_s))
+            (kind,) = self._chance.choices(list(weights), weights=list(weights.values()))
+            if kind in self._others:
+                await self._others[kind][1]()
+            elif not await asyncio.to_thread(self._hit, kind):
+                continue
+            self.killed[kind] += 1
 
     def _hit(self, kind: str) -> bool:
         """Whether there was one to kill."""

@@ -1,0 +1,125 @@
+"""What must hold of an errand at its end, whatever was killed on the way."""
+
+import asyncio
+import json
+import re
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tests.demo.phone import FINAL, Json
+from tests.demo.stack import REPOSITORY, Stack
+from tests.soak.errand import Errand
+from tests.standins.claude.rules import Refused, check
+
+KEPT = Path("soak.broken.jsonl")
+"""Here is what is known of each errand of which a promise broke."""
+_SEEN_S = 60.0
+_LOOK_S = 1.0
+_KEPT = re.compile(r"^kept (m\d+)$", re.MULTILINE)
+"""A command's own words; a person's, who answers a question with further orders, are no line of their own."""
+_MARK = re.compile(r"echo (m\d+) >> trace")
+
+
+async def judge(stack: Stack, errand: Errand, *, within_s: float) -> tuple[str, list[str]]:
+    """How it ended, and what is not as promised, in words; its rest is waited for."""
+    until_s = asyncio.get_running_loop().time() + within_s
+    task, events, messages, open_inputs = await _read(errand, until_s)
+    found = [*errand.breaches, *_status(task), *_transcript(task, messages), *_inputs(errand, events, open_inputs)]
+    found += _branch(task, messages, await asyncio.to_thread(_trace, stack, str(task["branch"])))
+    with suppress(TimeoutError):
+        await errand.watcher.until(lambda told: len(told) >= len(events), within_s=_SEEN_S)
+    if errand.watcher.events != events:
+        found.append(f"a watcher was told {len(errand.watcher.events)} events, or others, of {len(events)}")
+    if found:
+        _keep(task, events, messages)
+    return _end(task), [f"{task['task_id']}: {words}" for words in found]
+
+
+def _keep(task: Json, events: list[Json], messages: list[Json]) -> None:
+    """For whoever looks into it."""
+    with KEPT.open("a") as file:
+        file.write(json.dumps({"task": task, "events": events, "messages": messages}) + "\n")
+
+
+async def _read(errand: Errand, until_s: float) -> tuple[Json, list[Json], list[Json], list[Json]]:
+    """The task at rest and all of it, at one moment: it may go on by itself, with what was written as it ended."""
+    while True:
+        task = await _at_rest(errand, until_s)
+        read = await errand.line.all_of(task)
+        again = await errand.line.all_of(task)
+        if read == again or asyncio.get_running_loop().time() > until_s:
+            return await errand.line.task(task), *again
+
+
+async def _at_rest(errand: Errand, until_s: float) -> Json:
+    while True:
+        task = await errand.line.task(errand.task)
+        if task["status"] in (*FINAL, "waiting") or asyncio.get_running_loop().time() > until_s:
+            return task
+        await asyncio.sleep(_LOOK_S)
+
+
+def _end(task: Json) -> str:
+    return f"{task['status']} {task['failure_reason'] or task['wait_reason'] or ''}".strip()
+
+
+def _status(task: Json) -> list[str]:
+    if task["status"] == "waiting":
+        asks = task["wait_reason"] == "question" and task["status_reason"].startswith("Which ")
+        return [] if asks else [f"waits for {task['wait_reason']}: {task['status_reason']}"]
+    if task["status"] not in FINAL:
+        return [f"{task['status']} to the end: {task['status_reason']}"]
+    return [] if task["status"] == "completed" or task["status_reason"] else [f"{task['status']}, and no word why"]
+
+
+def _transcript(task: Json, messages: list[Json]) -> list[str]:
+    """The API would take it, once those of its last calls are answered that nobody waited for."""
+    told = [{"role": each["role"], "content": json.loads(each["content"])} for each in messages]
+    if task["status"] != "completed" and told:
+        calls = [block["id"] for block in told[-1]["content"] if block["type"] == "tool_use"]
+        told.append({"role": "user", "content": [{"type": "tool_result", "tool_use_id": each} for each in calls]})
+    told.append({"role": "user", "content": [{"type": "text", "text": "And now?"}]})
+    told = [message for message in told if message["content"]]
+    try:
+        check({"model": "any", "max_tokens": 1, "messages": told})
+    except Refused as exc:
+        return [f"its transcript is refused: {exc}"]
+    return []
+
+
+def _inputs(errand: Errand, events: list[Json], still_open: list[Json]) -> list[str]:
+    """What was acknowledged was said to Claude once, or still waits to be."""
+    carried = [each for event in events for each in event["detail"].get("input_ids", [])]
+    carried += [each["input_id"] for each in still_open]
+    return [f"{each} was said {carried.count(each)} times" for each in errand.said if carried.count(each) != 1]
+
+
+def _branch(task: Json, messages: list[Json], trace: list[str]) -> list[str]:
+    """What the transcript says was done is there once and in order, and of what was interrupted no more than that."""
+    ordered: list[str] = []
+    kept: list[str] = []
+    for message in messages:
+        for block in json.loads(message["content"]):
+            if block["type"] == "tool_use":
+                ordered += _MARK.findall(str(block["input"].get("command", "")))
+            elif block["type"] == "tool_result":
+                kept += _KEPT.findall(_text(block.get("content")))
+    missing = [mark for mark in kept if mark not in trace] if task["status"] == "completed" else []
+    found = [f"{mark} was done, and is not on the branch" for mark in missing]
+    if [mark for mark in ordered if mark in trace] != trace:
+        found.append(f"the branch has {trace}, which is not what the transcript did: {ordered}")
+    return found
+
+
+def _trace(stack: Stack, branch: str) -> list[str]:
+    folder = stack.folder / "github" / f"{REPOSITORY}.git"
+    command = ["git", "-C", str(folder), "show", f"refs/heads/{branch}:trace"]
+    # No branch, or nothing on it, is a trace without a line.
+    return subprocess.run(command, check=False, capture_output=True, text=True).stdout.split()
+
+
+def _text(content: Any) -> str:
+    """Of a tool's result, which is a text or a list of blocks."""
+    return content if isinstance(content, str) else "\n".join(part.get("text", "") for part in content or ())
