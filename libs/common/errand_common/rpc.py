@@ -11,6 +11,7 @@ import structlog
 from grpc_status import rpc_status
 
 from errand_common import handshake
+from errand_common.crowd import Crowd
 from errand_common.errors import ErrandError, Internal, from_rpc_error, to_status
 
 SERVER_NAME = handshake.SERVER_NAME
@@ -19,6 +20,8 @@ SERVER_NAME = handshake.SERVER_NAME
 Options = list[tuple[str, int | str]]
 MESSAGE_BYTES = 4 * 1024 * 1024
 """The largest message, both ways (ARCHITECTURE.md, Bounds)."""
+METADATA_BYTES = 16 * 1024
+"""All that goes with a call beside its messages, both ways: the credential, a request id, the details of an error."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,13 @@ class Keepalive:
 
 
 KEEPALIVE = Keepalive()
+_CROWD = Crowd()
 _COMMON: Options = [
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     ("grpc.max_send_message_length", MESSAGE_BYTES),
+    # From a soft limit of 8 KiB on gRPC refuses by chance; one limit tells the same to everybody at any time.
+    ("grpc.max_metadata_size", METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", METADATA_BYTES),
 ]
 _SERVER: Options = [*_COMMON, ("grpc.so_reuseport", 0)]
 _CLIENT: Options = [
@@ -77,9 +84,11 @@ REQUEST_ID = "x-request-id"
 Around = Callable[[str, grpc.aio.ServicerContext[Any, Any]], AbstractAsyncContextManager[None]]
 
 
-def server(interceptors: Sequence[grpc.aio.ServerInterceptor], *, keepalive: Keepalive = KEEPALIVE) -> grpc.aio.Server:
+def server(
+    interceptors: Sequence[grpc.aio.ServerInterceptor], *, keepalive: Keepalive = KEEPALIVE, crowd: Crowd = _CROWD
+) -> grpc.aio.Server:
     """A server with Errand's limits; the first interceptor is the outermost."""
-    options = [*_SERVER, *keepalive.options, *keepalive.allowed]
+    options = [*_SERVER, *keepalive.options, *keepalive.allowed, *crowd.options]
     return grpc.aio.server(interceptors=list(interceptors), options=options)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 
 import grpc
-from grpc_health.v1.health import aio as health
 
 from errand_common import contract, rpc
 from errand_common.clock import Clock
@@ -37,6 +36,7 @@ from errand_scheduler.edges.drawing import Drawing
 from errand_scheduler.edges.events import EventsIn
 from errand_scheduler.edges.explain import Explanations
 from errand_scheduler.edges.fleet import FleetEdge
+from errand_scheduler.edges.health import HealthEdge
 from errand_scheduler.edges.join_tokens import JoinTokensEdge
 from errand_scheduler.edges.leaving import Leaving
 from errand_scheduler.edges.pull_request import PullRequests
@@ -131,7 +131,7 @@ class Parts:
             writer=writer,
             room=room,
         )
-        self._health = health.HealthServicer()
+        self._health = HealthEdge()
         announcer.connect(
             hub=self._hub,
             board=self._board,

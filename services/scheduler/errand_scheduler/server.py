@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -16,7 +17,7 @@ from errand.v1.dispatch_service_pb2_grpc import add_DispatchServiceServicer_to_s
 from errand.v1.enrolment_service_pb2_grpc import add_EnrolmentServiceServicer_to_server
 from errand.v1.fleet_service_pb2_grpc import add_FleetServiceServicer_to_server
 from errand.v1.task_service_pb2_grpc import add_TaskServiceServicer_to_server
-from errand_common import contract, disk, metrics, rpc
+from errand_common import contract, crowd, disk, metrics, rpc
 from errand_common.clock import Clock
 from errand_common.disk import Room
 from errand_common.ids import Ids
@@ -93,7 +94,7 @@ class Scheduler(Parts):
         """Have gRPC's health say whether what is asked of a service will be done."""
         status = health_pb2.HealthCheckResponse
         for name in _SERVICES:
-            await self._health.set(name, status.SERVING if writable or name in _ONLY_READ else status.NOT_SERVING)
+            self._health.tell(name, status.SERVING if writable or name in _ONLY_READ else status.NOT_SERVING)
 
     def _server(self) -> grpc.aio.Server:
         server = self._new_server([rpc.Boundary(Metered(self._guard)), SendLimit(SEND_S)])
@@ -110,7 +111,7 @@ class Scheduler(Parts):
         return server
 
     async def _stop(self, server: grpc.aio.Server) -> None:
-        await self._health.enter_graceful_shutdown()
+        self._health.stop()
         self._hub.stop()
         self._sessions.stop()
         await server.stop(_STOP_GRACE_S)
@@ -154,6 +155,7 @@ async def scheduler(
             room=room,
             blob_files=blob_files,
             ids=Ids(clock),
+            new_server=partial(rpc.server, crowd=crowd.within(crowd.raised_descriptors())),
         )
         await stack.enter_async_context(metrics.told(settings.metrics_listen, core.state))
         mending = Mending(writer, tell=core.tell_writable, beat_s=settings.beat_seconds)
