@@ -35,6 +35,12 @@ class Invalid(ErrandError):
     code, http_status, default_reason = grpc.StatusCode.INVALID_ARGUMENT, 400, "INVALID"
 
 
+class TooLarge(Invalid):
+    """More than gRPC takes at once, which says RESOURCE_EXHAUSTED. Asked again it is refused again."""
+
+    http_status = 413
+
+
 class Unauthenticated(ErrandError):
     """No credential, or not a good one."""
 
@@ -106,9 +112,24 @@ def from_rpc_error(error: grpc.RpcError) -> ErrandError:
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return Unimplemented("the scheduler does not know this call; run the same version everywhere")
     transport = f"{code.name}: {error.details()}"
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and (words := _too_large(error.details() or "")):
+        return _of_transport(TooLarge(words), transport)
     away = Unavailable(handshake.with_scheduler(transport) or "the scheduler does not answer; try again")
-    away.transport = transport
-    return away
+    return _of_transport(away, transport)
+
+
+def _too_large(said: str) -> str | None:
+    """In words, from what gRPC 1.85 says; of too many fields of metadata it says nothing."""
+    if "larger than max" in said:
+        return f"a message is larger than is taken at once ({said}); send less, or ask for less, in each call"
+    if not said or "metadata size exceeds" in said:
+        return "what goes with the call beside its message is too large; send its credential and little else"
+    return None
+
+
+def _of_transport(error: ErrandError, transport: str) -> ErrandError:
+    error.transport = transport
+    return error
 
 
 def _from_status(status: status_pb2.Status, code: grpc.StatusCode) -> ErrandError:

@@ -204,8 +204,7 @@ class EventStream:
 
 def _blames_the_events(error: ErrandError) -> bool:
     """Whether a stream may have broken of what was sent on it, and not of the line or of what the scheduler lacks."""
-    too_large = error.transport.startswith("RESOURCE_EXHAUSTED") and "larger than max" in error.transport
-    return too_large or (isinstance(error, Internal | Invalid) and not isinstance(error, Unimplemented))
+    return isinstance(error, Internal | Invalid) and not isinstance(error, Unimplemented)
 
 
 async def _responses(call: _Call) -> AsyncIterator[StreamEventsResponse]:
