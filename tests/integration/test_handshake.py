@@ -50,6 +50,7 @@ async def test_the_schedulers_certificate_at_another_time(times) -> None:
     async with scheduler_showing(shown) as address:
         failed = await failure(address, shown.ca)
         words = await handshake.look_at_scheduler(failed.transport, address)
+        assert await handshake.look_at_token(failed.transport, address) == words
 
     assert failed.message == (
         "the scheduler's certificate is not valid at the time of this host's clock;"

@@ -13,6 +13,8 @@ from errand.v1.enrolment_service_pb2_grpc import EnrolmentServiceStub
 from errand.v1.fleet_service_pb2_grpc import FleetServiceStub
 from errand_common import join_token, rpc
 from errand_common.errors import Invalid, Unauthenticated
+from errand_common.service import StartError
+from errand_runner.enrolling import Enrolling
 from tests.integration.moved_clock import MovedClock
 from tests.integration.scheduling import DEADLINE_S, ScriptedRunner, Stack, github_with_repository, stack
 
@@ -88,6 +90,29 @@ async def test_a_token_is_good_for_an_hour(tmp_path: Path) -> None:
         clock.ahead_s = 3601
         with pytest.raises(Unauthenticated, match=r"was good until .* UTC; make another"):
             await join(running, line)
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "words"),
+    [
+        (-86_400, "24 hours behind"),
+        (86_400, "24 hours ahead of"),
+        (1_000, "17 minutes ahead of"),
+        (-864_000, "10 days"),
+    ],
+)
+async def test_a_host_with_another_time_is_told_by_how_much_and_uses_nothing_up(
+    running: Stack, ahead_s: float, words: str
+) -> None:
+    line, clock = await make_token(running), MovedClock()
+    content = join_token.read(line)
+    host = Enrolling(EnrolmentServiceStub(running.channel), content)
+    clock.ahead_s = ahead_s
+    with pytest.raises(StartError, match=f"this host's clock is {words}.*set the one that is wrong"):
+        await host.check(clock)
+    clock.ahead_s = 60
+    await host.check(clock)
+    await join(running, line)
 
 
 async def test_a_token_that_was_revoked_or_never_made_is_refused(running: Stack) -> None:

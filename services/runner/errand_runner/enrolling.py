@@ -49,7 +49,8 @@ class Enrolling:
         if abs(behind_s) > _MOST_SKEW_S:
             way = "behind" if behind_s > 0 else "ahead of"
             raise StartError(
-                f"this host's clock is {abs(behind_s):.0f} s {way} the scheduler's; set it (timedatectl set-ntp true)"
+                f"this host's clock is {_lasting(abs(behind_s))} {way} the scheduler's; set the one that is wrong"
+                " (timedatectl set-ntp true)"
             )
         return good
 
@@ -75,6 +76,14 @@ class Enrolling:
                 raise StartError(f"the scheduler at {self._scheduler} refuses: {exc.message}") from exc
             await asyncio.sleep(self._pause_s)
         raise AssertionError("the last try returns or raises")
+
+
+def _lasting(seconds: float) -> str:
+    """In the unit that says most."""
+    hours = seconds / 3600
+    return (
+        f"{seconds / 60:.0f} minutes" if hours < 2 else f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"
+    )
 
 
 def request_id(joined: Joined, secret: str) -> str:
