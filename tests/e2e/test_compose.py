@@ -1,5 +1,6 @@
 """`compose.yaml`: a whole Errand behind TLS, each service with its own, and all of it back after a restart."""
 
+import json
 import re
 
 import pytest
@@ -98,6 +99,12 @@ async def test_a_secret_is_told_to_one_service_alone(composed):
 
     for name, holder in (("ANTHROPIC_API_KEY", "runner"), ("ERRAND_GITHUB_TOKEN", "scheduler")):
         assert [service for service in SERVICES if composed.settings[name] in told[service]] == [holder]
+
+
+async def test_an_operator_installs_nothing_and_signs_in_nowhere(composed, task):
+    listed = await composed.compose("exec", "-T", "scheduler", "errand", "runner", "list", "--json")
+
+    assert [(each["name"], each["condition"]) for each in json.loads(listed)["runners"]] == [("local", "ready")]
 
 
 async def test_gateway_and_runner_see_their_credential_and_nothing_else_of_the_scheduler(composed):

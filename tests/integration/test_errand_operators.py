@@ -23,10 +23,10 @@ async def test_a_runner_is_taken_out_of_service_and_removed(running: Stack, tmp_
     drained = await operator.errand("runner", "drain", "local", "--minutes", "5", "--json")
     assert (drained.json["mode"], "drain_time" in drained.json) == ("draining", True)
     shown = await operator.errand("runner", "show", "local")
-    assert ("draining" in shown.out, "drained by" in shown.out) == (True, True)
+    assert [word in shown.out for word in ("no, it is being drained", "in 5 min")] == [True] * 2
     assert (await operator.errand("runner", "uncordon", "local", "--json")).json["mode"] == "active"
     listed = await operator.errand("runner", "list")
-    assert [word in listed.out for word in ("RUNNER", "local", "not_connected", "never")] == [True] * 4
+    assert [word in listed.out for word in ("RUNNER", "local", "not connected", "never")] == [True] * 4
     # The scheduler's own setting names it.
     assert (await operator.errand("runner", "remove", "local")).code == Exit.CONFLICT
     assert (await operator.errand("runner", "revoke", "local", "--json")).json["condition"] == "revoked"
@@ -51,6 +51,22 @@ async def test_the_line_for_a_new_host_is_printed_once_listed_and_revoked(runnin
     assert (await operator.errand("runner", "token", "create", "--label", "gpu")).code == Exit.USAGE
 
 
+async def test_a_line_that_no_other_host_could_follow_says_so_beside_it(running: Stack, tmp_path: Path) -> None:
+    operator = shell(running, running.operator_token, tmp_path)
+
+    here = await operator.errand("runner", "token", "create")
+    there = await operator.errand("runner", "token", "create", "--scheduler", "192.0.2.7:7443")
+
+    assert (here.code, f"{running.address}, which other hosts do not reach" in here.err) == (0, True)
+    assert (there.code, there.err) == (0, "")
+
+
+async def test_on_the_schedulers_own_host_nobody_signs_in(running: Stack, tmp_path: Path) -> None:
+    there = Shell({"HOME": str(tmp_path), "ERRAND_DATA": str(running.data)})
+
+    assert await names(there) == {"local": "not_connected"}
+
+
 async def test_a_person_makes_a_token_that_reads_and_no_more_until_it_is_revoked(
     running: Stack, tmp_path: Path
 ) -> None:
@@ -71,6 +87,18 @@ async def test_a_person_makes_a_token_that_reads_and_no_more_until_it_is_revoked
     assert (await program.errand("task", "list")).code == Exit.DENIED
 
 
+async def test_an_operator_makes_a_token_for_a_person_by_name(running: Stack, tmp_path: Path) -> None:
+    person = await running.sign_in()
+    task = await person.create((await person.add_project()).project_id)
+    operator = shell(running, running.operator_token, tmp_path)
+
+    made = await operator.errand("token", "create", "laptop", "--user", "Octocat", "--scope", "tasks:read")
+
+    assert task.task_id in (await shell(running, made.out.strip(), tmp_path).errand("task", "list")).out
+    nobody = await operator.errand("token", "create", "laptop", "--user", "ada", "--scope", "tasks:read")
+    assert nobody.code == Exit.NOT_FOUND
+
+
 async def test_people_are_let_in_given_a_role_and_shut_out(running: Stack, tmp_path: Path) -> None:
     await running.sign_in()
     operator = shell(running, running.operator_token, tmp_path)
@@ -86,4 +114,4 @@ async def test_people_are_let_in_given_a_role_and_shut_out(running: Stack, tmp_p
     assert (await operator.errand("user", "disallow", "ada")).code == 0
     listed = (await operator.errand("user", "list")).out
     assert [line.split()[2] for line in listed.splitlines() if line.startswith("ada")] == ["no"]
-    assert ["octocat", "admin", "yes"] in [line.split() for line in listed.splitlines()]
+    assert ["octocat", "admin", "yes"] in [line.split()[:3] for line in listed.splitlines()]

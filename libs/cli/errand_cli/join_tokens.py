@@ -1,5 +1,6 @@
 """`errand runner token`: the line that makes one host a runner."""
 
+from ipaddress import ip_address
 from typing import Annotated
 
 import typer
@@ -7,8 +8,9 @@ import typer
 from errand.v1.fleet_service_pb2 import CreateJoinTokenRequest, ListJoinTokensRequest, RevokeJoinTokenRequest
 from errand_cli.connection import Connection
 from errand_cli.labels import in_words, labels_of
-from errand_cli.output import Output
+from errand_cli.output import Output, complain
 from errand_cli.running import AsJson, with_scheduler
+from errand_common import addresses
 from errand_common.wire import to_json
 
 app = typer.Typer(no_args_is_help=True, help="Make the line that makes a host a runner.")
@@ -25,7 +27,8 @@ def create(
     labels = labels_of(label or ())
 
     async def work(connection: Connection) -> None:
-        request = CreateJoinTokenRequest(labels=labels, scheduler=scheduler or connection.profile.scheduler)
+        address = scheduler or connection.profile.scheduler
+        request = CreateJoinTokenRequest(labels=labels, scheduler=address)
         made = await connection.ask(connection.fleet.CreateJoinToken, request)
         # The secret is what was asked for: it is neither masked nor wrapped.
         line = f"errand-runner join --key-file FILE '{made.token}'"
@@ -33,6 +36,11 @@ def create(
             output.document({**to_json(made), "line": line})
         else:
             print(line)
+        if _of_this_host_alone(address):
+            complain(
+                f"the line says {address}, which other hosts do not reach; for those name another by --scheduler"
+                " HOST:PORT, at which the scheduler listens (ERRAND_SCHEDULER_LISTEN)"
+            )
 
     with_scheduler(work)
 
@@ -68,3 +76,11 @@ def revoke(
         Output(as_json=as_json).done({"revoked": token}, f"{token} is revoked")
 
     with_scheduler(work)
+
+
+def _of_this_host_alone(address: str) -> bool:
+    host, _ = addresses.split(address)
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -28,6 +28,11 @@ def path(environ: Mapping[str, str]) -> Path:
     return Path(base) / "errand" / "profile.json"
 
 
+def is_given(environ: Mapping[str, str]) -> bool:
+    """Whether somebody signed in, or the environment says anything of it."""
+    return path(environ).exists() or any(environ.get(name) for name in (ADDRESS, CA_FILE, TOKEN))
+
+
 def load(environ: Mapping[str, str]) -> Profile:
     """What is kept, and before it what the environment says. Raises Unauthenticated where something is missing, Invalid
     for what cannot be used."""
@@ -39,7 +44,10 @@ def load(environ: Mapping[str, str]) -> Profile:
         TOKEN: environ.get(TOKEN) or kept.get("token", ""),
     }
     if missing := [name for name, value in found.items() if not value]:
-        raise Unauthenticated(f"you are not signed in here: run errand login, or set {', '.join(missing)}")
+        raise Unauthenticated(
+            f"you are not signed in here: run errand login, or set {', '.join(missing)}; on the scheduler's own host"
+            " ERRAND_DATA, its data folder, is enough"
+        )
     return Profile(checked_address(found[ADDRESS]), found[CA_FILE], found[TOKEN])
 
 

@@ -1,6 +1,5 @@
 """`errand runner`: which hosts take tasks, what they have, and taking one out of service."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -14,9 +13,8 @@ from errand.v1.fleet_service_pb2 import (
 )
 from errand.v1.runner_pb2 import Runner
 from errand.v1.runner_pb2 import RunnerMode as Mode
-from errand_cli import join_tokens, words
+from errand_cli import join_tokens, runner_view
 from errand_cli.connection import Connection
-from errand_cli.labels import in_words
 from errand_cli.output import Output
 from errand_cli.running import AsJson, new_request_id, with_scheduler
 from errand_common.values import RunnerMode
@@ -38,7 +36,7 @@ def list_runners(as_json: AsJson = False) -> None:
         if as_json:
             output.document(to_json(found))
         else:
-            _table(output, found.runners)
+            runner_view.table(output, found.runners)
 
     with_scheduler(work)
 
@@ -115,41 +113,8 @@ def _set(runner: str, mode: RunnerMode, output: Output, *, within_s: float | Non
     with_scheduler(work)
 
 
-def _table(output: Output, runners: Sequence[Runner]) -> None:
-    rows = [
-        (
-            each.name,
-            str(to_json(each)["condition"]),
-            f"{each.used_slots}/{each.slots}",
-            words.age(to_json(each).get("heard_time")) or "never",
-            each.version,
-            in_words(dict(each.labels)),
-        )
-        for each in runners
-    ]
-    output.table(("RUNNER", "CONDITION", "SLOTS", "HEARD", "VERSION", "LABELS"), rows)
-
-
 def _tell(output: Output, runner: Runner) -> None:
-    told = to_json(runner)
     if output.as_json:
-        output.document(told)
-        return
-    output.fields(
-        (
-            ("runner", f"{runner.name} ({runner.runner_id})"),
-            ("condition", f"{told['condition']}: {runner.condition_words}" if runner.condition_words else ""),
-            ("mode", str(told["mode"])),
-            ("drained by", str(told.get("drain_time") or "")),
-            ("slots", f"{runner.used_slots} of {runner.slots} used"),
-            ("heard", words.age(told.get("heard_time")) or "never"),
-            ("version", runner.version),
-            ("labels", in_words(dict(runner.labels))),
-        )
-    )
-    if runner.attempts:
-        rows = [
-            (each.task_id, each.attempt_id, str(to_json(each)["phase"]), words.age(to_json(each).get("created_time")))
-            for each in runner.attempts
-        ]
-        output.table(("TASK", "ATTEMPT", "PHASE", "SINCE"), rows)
+        output.document(to_json(runner))
+    else:
+        runner_view.fields(output, runner)

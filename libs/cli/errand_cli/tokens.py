@@ -7,7 +7,7 @@ import typer
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from errand.v1.access_service_pb2 import CreateTokenRequest, ListTokensRequest, RevokeTokenRequest, Token
-from errand_cli import words
+from errand_cli import user_names, words
 from errand_cli.connection import Connection
 from errand_cli.output import Output
 from errand_cli.running import AsJson, with_scheduler
@@ -23,14 +23,17 @@ def create(
     name: Annotated[str, typer.Argument(help="What you call it: 1 to 32 of a-z, 0-9 and -.")],
     scope: Annotated[list[str], typer.Option(help="Such as tasks:read; may be repeated.")],
     days: Annotated[float | None, typer.Option(help="For how many days it is good; else until it is revoked.")] = None,
-    user: Annotated[str, typer.Option(help="Whom it acts for: me, or usr_...; empty: nobody, a service's.")] = "me",
+    user: Annotated[
+        str, typer.Option(help="Whom it acts for: me, a name, or usr_...; empty: nobody, a service's.")
+    ] = "me",
     as_json: AsJson = False,
 ) -> None:
     """Make a token and print it: it is not shown again."""
     expires = None if days is None else _in(days)
-    request = CreateTokenRequest(name=name, scopes=scope, expire_time=expires, user_id=user)
 
     async def work(connection: Connection) -> None:
+        user_id = await user_names.identified(connection, user)
+        request = CreateTokenRequest(name=name, scopes=scope, expire_time=expires, user_id=user_id)
         made = await connection.ask(connection.access.CreateToken, request)
         # The secret is what was asked for: it is neither masked nor wrapped.
         if as_json:

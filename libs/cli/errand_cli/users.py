@@ -8,11 +8,11 @@ from errand.v1.access_service_pb2 import (
     Admission,
     AllowUserRequest,
     DisallowUserRequest,
-    ListUsersRequest,
     SetRoleRequest,
     UserAccess,
 )
 from errand.v1.task_pb2 import UserRole as Role
+from errand_cli import user_names
 from errand_cli.connection import Connection
 from errand_cli.output import Output
 from errand_cli.running import AsJson, with_scheduler
@@ -23,7 +23,6 @@ app = typer.Typer(no_args_is_help=True, help="Let people in, shut them out, and 
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account's name at GitHub.")]
 Organisation = Annotated[bool, typer.Option("--organisation", help="NAME is an organisation: all who are in it.")]
-_PAGE = 100
 
 
 @app.command("list")
@@ -32,7 +31,7 @@ def list_users(as_json: AsJson = False) -> None:
     output = Output(as_json=as_json)
 
     async def work(connection: Connection) -> None:
-        users, admissions, named = await _every(connection)
+        users, admissions, named = await user_names.every(connection)
         if as_json:
             people: list[Json] = [to_json(each) for each in users]
             rules: list[Json] = [to_json(each) for each in admissions]
@@ -40,7 +39,8 @@ def list_users(as_json: AsJson = False) -> None:
             output.document({"users": people, "admissions": rules, "github_usernames_of_the_setting": names})
             return
         rows = [_person(each) for each in users] + [_rule(each) for each in admissions]
-        output.table(("WHO", "ROLE", "MAY USE IT", "BY"), [*rows, *((name, "", "yes", "setting") for name in named)])
+        rows += [(name, "", "yes", "setting", "") for name in named]
+        output.table(("WHO", "ROLE", "MAY USE IT", "BY", "ID"), rows)
 
     with_scheduler(work)
 
@@ -96,27 +96,17 @@ def set_role(
     with_scheduler(work)
 
 
-async def _every(connection: Connection) -> tuple[list[UserAccess], list[Admission], list[str]]:
-    users: list[UserAccess] = []
-    admissions: list[Admission] = []
-    named: list[str] = []
-    async for page in connection.pages(connection.access.ListUsers, ListUsersRequest(page_size=_PAGE)):
-        users += page.users
-        admissions += page.admissions
-        named += page.github_usernames_of_the_setting
-    return users, admissions, named
-
-
-def _person(each: UserAccess) -> tuple[str, str, str, str]:
+def _person(each: UserAccess) -> tuple[str, str, str, str, str]:
     told = to_json(each.user)
     return (
         each.user.github_username,
         str(told["role"]),
         "yes" if each.admitted else "no",
         each.github_organisation and f"organisation {each.github_organisation}",
+        each.user.user_id,
     )
 
 
-def _rule(each: Admission) -> tuple[str, str, str, str]:
+def _rule(each: Admission) -> tuple[str, str, str, str, str]:
     who = each.github_username or f"organisation {each.github_organisation}"
-    return who, str(to_json(each)["role"]), "yes" if each.allowed else "no", each.made_by
+    return who, str(to_json(each)["role"]), "yes" if each.allowed else "no", each.made_by, ""

@@ -30,6 +30,19 @@ def age(instant: Json, now: datetime | None = None) -> str:
     return "now" if passed < 1 else f"{span(passed)} ago"
 
 
+def ahead(instant: Json, now: datetime | None = None) -> str:
+    """In how long; empty for no instant."""
+    if not isinstance(instant, str) or not instant:
+        return ""
+    left = (datetime.fromisoformat(instant) - (now or datetime.now(UTC))).total_seconds()
+    return "now" if left < 1 else f"in {span(left)}"
+
+
+def phrase(word: Json) -> str:
+    """A word of the contract, as people write it."""
+    return text(word).replace("_", " ")
+
+
 def text(value: Json) -> str:
     """Whatever stands there; empty for nothing."""
     return "" if value is None else str(value)
