@@ -114,6 +114,8 @@ engine: venv ## See to a Docker engine: installs and starts docker.io where none
 .PHONY: image
 image: engine ## Build the sandbox image, once
 	@services/runner/image/build
+# A host that joins keeps this name, and goes on with what was built last.
+	@docker tag "$$(services/runner/image/build --print-tag)" errand-sandbox:latest
 
 .PHONY: npm-image
 npm-image: image ## Build the sandbox image with node and npm, in which `make test` tries npm; a minute, once

@@ -1,4 +1,4 @@
-"""`deploy/errand.service`: what systemd would start serves, stops when told to, and is not tried again in vain."""
+"""`deploy/*.service`: what systemd would start serves, stops when told to, and is not tried again in vain."""
 
 import asyncio
 import configparser
@@ -28,9 +28,13 @@ def folder():
 
 @pytest.fixture
 def unit():
-    """The unit's [Service]."""
+    """The [Service] of the unit for all three services."""
+    return service("errand.service")
+
+
+def service(name):
     parser = configparser.ConfigParser(strict=False, interpolation=None)
-    parser.read(ROOT / "deploy" / "errand.service")
+    parser.read(ROOT / "deploy" / name)
     return parser["Service"]
 
 
@@ -94,7 +98,9 @@ async def test_it_serves_until_it_is_told_to_stop(unit, folder):
     assert left_over(folder) == []
 
 
-async def test_a_wrong_setting_is_told_and_not_tried_again(unit, folder):
+@pytest.mark.parametrize("name", ["errand.service", "errand-runner.service"])
+async def test_a_wrong_setting_is_told_and_not_tried_again(folder, name):
+    unit = service(name)
     done = await execute(*command(unit), cwd=folder, env=environment(unit, folder))
 
     assert "ANTHROPIC_API_KEY is not set" in done.err

@@ -95,6 +95,8 @@ async def test_one_line_makes_a_host_a_runner_that_starts_without_further_settin
     )
     assert code == 0, said
     assert "this host is the runner box" in said
+    # Nobody answers there.
+    assert "http://127.0.0.1:1 did not say whether it takes the key" in said
     assert join_token.read(line).secret not in said
     kept = {name: value for name, value in environment.items() if name != "ERRAND_SANDBOX_IMAGE"}
     # As an image of a container sets it: a host that joined goes by what it was told.

@@ -106,10 +106,11 @@ async def _check_key(settings: RunnerSettings) -> None:
 
     model = Model(api_key=settings.model_key.get_secret_value(), base_url=settings.model_url, headers=settings.headers)
     try:
-        await probe(model, settings.model)
+        is_good = await probe(model, settings.model)
     finally:
         await model.close()
-    _say(f"{settings.model_url} takes the key for Claude, or could not be asked; see above")
+    told = "takes the key for Claude" if is_good else "did not say whether it takes the key; the first task will show"
+    _say(f"{settings.model_url} {told}")
 
 
 async def _pull(engine: Engine, image: str) -> None:

@@ -44,7 +44,7 @@ async def leave(arguments: argparse.Namespace) -> int:
     async with rpc.channel(settings.scheduler, ca=ca) as channel:
         await _until_left(DispatchServiceStub(channel), token, request, settings.scheduler)
     shutil.rmtree(Joined(settings.data).folder, ignore_errors=True)
-    _say("this host has left; stop errand-runner, which has nothing to do any more")
+    _say("this host has left; errand-runner, which has nothing to do here any more, ends by itself")
     return 0
 
 

@@ -18,35 +18,37 @@ _NAMED = 20
 _log = structlog.get_logger()
 
 
-async def probe(model: Model, model_id: str, *, limit_s: float = _PROBE_S) -> None:
-    """Raises StartError for a key that is refused, and for a model that is not among those that the service lists.
+async def probe(model: Model, model_id: str, *, limit_s: float = _PROBE_S) -> bool:
+    """Whether it said that all is well.
 
+    Raises StartError for a key that is refused, and for a model that is not among those that the service lists.
     A service that is away, and one that lists no models, is warned of: the first task shows how it stands.
     """
     try:
         async with asyncio.timeout(limit_s):
             if await model.has(model_id):
-                return
+                return True
             listed = await model.models()
     except KeyRefused as exc:
         if exc.status != _UNAUTHENTICATED:
             # A key, or a service between, that may not list models may still serve them.
             _log.warning("model_not_checked", model=model_id, address=model.address, error=str(exc))
-            return
+            return False
         raise StartError(
             f"ANTHROPIC_API_KEY: the model's service at {model.address} refuses the key ({exc.said}); make one at"
             f" {_KEYS_PAGE} and set it, or correct ANTHROPIC_BASE_URL if the key is another service's"
         ) from exc
     except ModelError as exc:
         _log.warning("model_not_checked", model=model_id, address=model.address, error=str(exc))
-        return
+        return False
     except TimeoutError:
         _log.warning("model_not_checked", model=model_id, address=model.address, error=f"no answer in {limit_s:.0f} s")
-        return
+        return False
     if not listed:
         _log.warning("model_not_checked", model=model_id, address=model.address, error="the service lists no models")
     elif model_id not in listed:
         raise StartError(_unknown(model_id, model.address, listed))
+    return bool(listed)
 
 
 def _unknown(model_id: str, address: str, listed: Sequence[str]) -> str:
