@@ -5,6 +5,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import docker
+
 from errand.v1.event_pb2 import EventBody
 from errand.v1.runner_pb2 import AttemptEvent
 from errand_common.clock import Clock
@@ -14,7 +16,7 @@ from errand_runner.brake import Brake
 from errand_runner.broker.broker import Broker
 from errand_runner.deltas import Deltas
 from errand_runner.freezer import Freezer
-from errand_runner.journal import Journal
+from errand_runner.journal import Entry, Journal
 from errand_runner.lease import Leases
 from errand_runner.leftovers import Leftovers
 from errand_runner.lodging import Lodging
@@ -142,3 +144,35 @@ async def next_process(
         yield Host(engine, runner_id, image, folder, task_id, attempt_id, journal, book, leases, outbox)
     finally:
         outbox.close()
+
+
+def leave(host: Host, client: docker.DockerClient, ids: Ids, *, until: str) -> str:
+    """As a process would that was killed then: the id of its container, if it has one."""
+    entry = Entry(ids.new("sbx"), host.attempt_id)
+    host.journal.prepare(entry)
+    socket_dir = host.folder / "s" / entry.sandbox_id
+    socket_dir.mkdir()
+    if until == "prepared":
+        return ""
+    container = client.containers.create(
+        host.image,
+        ["sleep", "600"],
+        name=entry.sandbox_id,
+        user="200000:200000",
+        labels={
+            "errand.managed": "1",
+            "errand.runner": host.runner_id,
+            "errand.sandbox": entry.sandbox_id,
+            "errand.task": host.task_id,
+        },
+        volumes={
+            host.workspace_id: {"bind": "/workspace", "mode": "rw"},
+            str(socket_dir): {"bind": "/run/broker", "mode": "ro"},
+            str(next(host.folder.glob("guest-*"))): {"bind": "/opt/errand", "mode": "ro"},
+        },
+    )
+    if until != "made":
+        container.start()
+    if until == "written down":
+        host.journal.created(entry.sandbox_id, str(container.id))
+    return str(container.id)

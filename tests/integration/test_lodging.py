@@ -14,7 +14,7 @@ from errand_common.ids import Ids
 from errand_runner.journal import Entry, Journal, JournalFailed
 from errand_runner.sandbox.docker import Engine
 from tests.e2e.engine_proxy import engine_proxy
-from tests.integration.lodging_host import Host, next_process
+from tests.integration.lodging_host import Host, leave, next_process
 from tests.integration.sandboxing import containers, sh
 
 
@@ -31,38 +31,6 @@ async def after(host: Host) -> AsyncIterator[Host]:
     async with opening as following:
         await following.leftovers.begin(host.runner_id)
         yield following
-
-
-def leave(host: Host, client: docker.DockerClient, ids: Ids, *, until: str) -> str:
-    """As a process would that was killed then: the id of its container, if it has one."""
-    entry = Entry(ids.new("sbx"), host.attempt_id)
-    host.journal.prepare(entry)
-    socket_dir = host.folder / "s" / entry.sandbox_id
-    socket_dir.mkdir()
-    if until == "prepared":
-        return ""
-    container = client.containers.create(
-        host.image,
-        ["sleep", "600"],
-        name=entry.sandbox_id,
-        user="200000:200000",
-        labels={
-            "errand.managed": "1",
-            "errand.runner": host.runner_id,
-            "errand.sandbox": entry.sandbox_id,
-            "errand.task": host.task_id,
-        },
-        volumes={
-            host.workspace_id: {"bind": "/workspace", "mode": "rw"},
-            str(socket_dir): {"bind": "/run/broker", "mode": "ro"},
-            str(next(host.folder.glob("guest-*"))): {"bind": "/opt/errand", "mode": "ro"},
-        },
-    )
-    if until != "made":
-        container.start()
-    if until == "written down":
-        host.journal.created(entry.sandbox_id, str(container.id))
-    return str(container.id)
 
 
 async def with_workspace(host: Host) -> None:

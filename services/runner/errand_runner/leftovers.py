@@ -72,6 +72,21 @@ class Leftovers:
             except (EngineUnavailable, SandboxFailed) as exc:
                 structlog.get_logger().warning("leftovers_not_removed", error=str(exc))
 
+    async def abandon(self) -> None:
+        """The scheduler takes this runner no more: remove the containers that an earlier process left. Their workspaces
+        stay. What Docker does not remove now, the next start tries again."""
+        for entry in self._journal.entries:
+            if self._journal.at_work(entry.sandbox_id):
+                continue
+            try:
+                await self._engine.remove(entry.sandbox_id)
+            except (EngineUnavailable, SandboxFailed) as exc:
+                structlog.get_logger().warning("leftovers_not_removed", error=str(exc))
+                continue
+            shutil.rmtree(self._socket_root / entry.sandbox_id, ignore_errors=True)
+            self._journal.forget(entry.sandbox_id)
+            structlog.get_logger().info("leftovers_removed", sandbox_ids=[entry.sandbox_id])
+
     async def _adopt_workspaces(self) -> None:
         """Volumes of before there was a book say themselves whose they are."""
         for volume in await self._engine.workspaces():

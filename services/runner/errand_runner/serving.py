@@ -41,6 +41,7 @@ from errand_runner.outage import GitPatience
 from errand_runner.outbox import Outbox
 from errand_runner.pool import Pool
 from errand_runner.presence import presence_file
+from errand_runner.refused import until_refused
 from errand_runner.retention import Limits, Retention
 from errand_runner.sandbox.docker import SandboxSpec
 from errand_runner.session import Sessions
@@ -120,7 +121,8 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                 chores = _chores(settings, host, means, leftovers=leftovers, pool=pool)
                 state = _state(settings, host, means, worker=worker, outbox=outbox)
                 async with metrics.told(settings.metrics_listen, state):
-                    await until_one_ends(worker.run(sessions.run()), *chores)
+                    line = until_refused(sessions.run(), leases=means.leases, abandon=leftovers.abandon)
+                    await until_one_ends(worker.run(line), *chores)
     finally:
         internet.close()
         outbox.close()

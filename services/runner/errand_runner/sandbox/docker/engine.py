@@ -129,6 +129,10 @@ class Engine:
         """Deletes a volume; without one, nothing. Raises SandboxFailed while a sandbox uses it."""
         await self._sweeping.call(self._workspaces.remove, workspace_id)
 
+    async def remove(self, sandbox_id: str) -> None:
+        """Removes a sandbox's container, if there is one."""
+        await self._stop.call(self._containers.remove, sandbox_id)
+
     async def sweep(self, runner_id: str, keep: Callable[[str], bool]) -> list[str]:
         """Removes this runner's containers but those of the sandboxes to keep; returns the ids of those removed."""
         found = await self._control.call(self._containers.sandboxes_of, runner_id)
@@ -138,7 +142,7 @@ class Engine:
 
         async def remove(sandbox_id: str) -> None:
             async with side_by_side:
-                await self._stop.call(self._containers.remove, sandbox_id)
+                await self.remove(sandbox_id)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -237,7 +241,7 @@ class Engine:
     async def _remove_last(self, sandbox_id: str) -> None:
         """At the end of a sandbox there is nobody to tell: what fails here is left to the next sweep."""
         try:
-            await self._stop.call(self._containers.remove, sandbox_id)
+            await self.remove(sandbox_id)
         except (EngineUnavailable, SandboxFailed) as exc:
             _log.warning("sandbox_not_removed", sandbox_id=sandbox_id, error=str(exc))
 
