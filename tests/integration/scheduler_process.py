@@ -27,6 +27,11 @@ class SchedulerProcess:
         """How many files and connections it has open."""
         return len(os.listdir(f"/proc/{self.child.pid}/fd"))
 
+    def connections(self) -> int:
+        """How many of its descriptors are sockets."""
+        folder = Path(f"/proc/{self.child.pid}/fd")
+        return sum(_target(each).startswith("socket:") for each in folder.iterdir())
+
     def memory_bytes(self) -> int:
         """What it has in memory."""
         pages = Path(f"/proc/{self.child.pid}/statm").read_text().split()[1]
@@ -71,6 +76,14 @@ async def scheduler_process(
             yield SchedulerProcess(child, Stack(data, listens, channel, github, stop))
     finally:
         await processes.stop_all()
+
+
+def _target(link: Path) -> str:
+    """Of a descriptor, which may be closed by now."""
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""
 
 
 def _ca(data: Path) -> bytes:

@@ -14,8 +14,9 @@ from errand.v1.dispatch_service_pb2_grpc import (
     add_DispatchServiceServicer_to_server,
 )
 from errand_common import rpc
+from errand_common.errors import Unavailable, Unimplemented
 from tests.chaos.wire import Wire, wire_to
-from tests.integration.certificates import identity
+from tests.integration.certificates import identity, scheduler_showing
 
 WITHIN_S = 20.0
 """Where an option is lost it takes a minute, or for ever; a tenth of this where none is."""
@@ -69,3 +70,20 @@ async def test_both_ends_of_a_black_hole_find_out() -> None:
         await silent.ended.wait()
 
     assert broken.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_one_from_the_first_byte_on_costs_a_call_its_time_and_no_more() -> None:
+    shown = identity()
+    async with (
+        scheduler_showing(shown) as address,
+        wire_to(address) as wire,
+        rpc.channel(wire.address, ca=shown.ca) as channel,
+        asyncio.timeout(WITHIN_S),
+    ):
+        wire.cut()
+        stub = DispatchServiceStub(channel)
+        with pytest.raises(Unavailable), rpc.renamed_errors():
+            await stub.Heartbeat(pb.HeartbeatRequest(), timeout=1)
+        wire.mend()
+        with pytest.raises(Unimplemented), rpc.renamed_errors():
+            await stub.Heartbeat(pb.HeartbeatRequest(), timeout=WITHIN_S, wait_for_ready=True)
