@@ -10,7 +10,7 @@ from errand_scheduler.runners import RunnerSession
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.runners import Runner
 
-_CONDITIONS = {
+CONDITIONS = {
     "": pb.RUNNER_CONDITION_READY,
     seats.REVOKED: pb.RUNNER_CONDITION_REVOKED,
     seats.QUARANTINED: pb.RUNNER_CONDITION_QUARANTINED,
@@ -25,6 +25,7 @@ _CONDITIONS = {
     seats.NO_SLOTS: pb.RUNNER_CONDITION_NO_SLOTS,
     seats.BUSY: pb.RUNNER_CONDITION_BUSY,
 }
+"""What keeps a runner from work, in the words of a seat; nothing, where it is offered tasks."""
 
 
 def shown(runner: Runner, live: Sequence[Attempt], *, session: RunnerSession | None, condition: str) -> pb.Runner:
@@ -40,7 +41,7 @@ def shown(runner: Runner, live: Sequence[Attempt], *, session: RunnerSession | N
         drain_time=timestamp(runner.drain_time),
         slots=slots,
         used_slots=len(live),
-        condition=_CONDITIONS[words],
+        condition=CONDITIONS[words],
         condition_words=words,
         heard_time=timestamp(session.heard_time if session else runner.session_time),
         created_time=timestamp(runner.created_time),

@@ -14,7 +14,7 @@ from errand_scheduler.runners import RunnerSessions
 from errand_scheduler.store.writer import Writer
 from errand_scheduler.watching.hub import Hub
 
-_CONDITIONS = {
+CONDITIONS = {
     "": "ready",
     seats.NOT_CONNECTED: "away",
     seats.CONNECTING: "connecting",
@@ -22,10 +22,12 @@ _CONDITIONS = {
     seats.QUARANTINED: "quarantined",
     seats.CORDONED: "cordoned",
     seats.DRAINING: "draining",
+    seats.LEAVING: "leaving",
     seats.ILL: "ill",
     seats.DECLINES: "declines",
     seats.REVOKED: "revoked",
 }
+"""Each condition of a seat, as its metric has it."""
 
 
 class State(Collector):
@@ -68,7 +70,7 @@ class State(Collector):
         return ages
 
     def _runners(self) -> Counter[str]:
-        return Counter(_CONDITIONS[seat.condition] for seat in self._seats())
+        return Counter(CONDITIONS[seat.condition] for seat in self._seats())
 
     def _free_slots(self) -> int:
         return sum(max(seat.free, 0) for seat in self._seats() if not seat.condition)
