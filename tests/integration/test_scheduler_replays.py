@@ -41,6 +41,7 @@ NOT_REPEATABLE = {
     "RefreshSession": "a second use ends the family, by contract",
     "EndSession": "the second is refused: its session is over",
     "CreateJoinToken": "each is a token of its own",
+    "GetFleet": "it tells what the disk has free",
     "Leave": "once its runner has left, its credential is gone; test_join asks again and again",
     "CreateToken": "the secret is told once; the second is refused, as its name is taken",
 }

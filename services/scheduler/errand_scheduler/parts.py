@@ -330,6 +330,7 @@ class Parts:
         return FleetEdge(
             self._writer,
             self._backups,
+            self.state,
             RunnersEdge(
                 reader=self._reader,
                 writer=self._writer,

@@ -13,6 +13,7 @@ from errand_scheduler.access.callers import caller
 from errand_scheduler.edges.join_tokens import JoinTokensEdge
 from errand_scheduler.edges.runners import RunnersEdge
 from errand_scheduler.keeping.backups import Backups
+from errand_scheduler.metrics.state import State
 from errand_scheduler.store.writer import Writer
 
 log = structlog.get_logger()
@@ -22,11 +23,21 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class FleetEdge(FleetServiceServicer):
     """FleetService."""
 
-    def __init__(self, writer: Writer, backups: Backups, runners: RunnersEdge, join_tokens: JoinTokensEdge) -> None:
+    def __init__(
+        self, writer: Writer, backups: Backups, state: State, runners: RunnersEdge, join_tokens: JoinTokensEdge
+    ) -> None:
         self._writer = writer
+        self._state = state
         self._backups = backups
         self._runners = runners
         self._join_tokens = join_tokens
+
+    async def GetFleet(self, request: pb.GetFleetRequest, context: Context) -> pb.GetFleetResponse:
+        return pb.GetFleetResponse(
+            pending_tasks=self._state.pending(),
+            storage_degraded=self._writer.degraded,
+            disk_free_bytes=self._state.disk_free_bytes(),
+        )
 
     async def ListRunners(self, request: pb.ListRunnersRequest, context: Context) -> pb.ListRunnersResponse:
         return await self._runners.list()

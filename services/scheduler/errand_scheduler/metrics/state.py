@@ -45,7 +45,7 @@ class State(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The gauges as they stand."""
-        yield _by("errand_pending_tasks", "Tasks that wait for a runner, by why", "reason", self._pending())
+        yield _by("errand_pending_tasks", "Tasks that wait for a runner, by why", "reason", self.pending())
         yield _by("errand_live_attempts", "Attempts that are not over", "phase", self._phases())
         ages = self._ages()
         yield _by("errand_lease_age_seconds", "Since the quietest attempt of a runner was heard of", "runner", ages)
@@ -54,11 +54,16 @@ class State(Collector):
         yield _one("errand_watchers", "Open watches", self._hub.watchers)
         yield _one("errand_writer_load", "How full the writer's queue is, 0 to 1", self._writer.load)
         yield _one("errand_storage_degraded", "1 while the disk is full", float(self._writer.degraded))
-        yield _one("errand_disk_free_bytes", "Free on the disk of the data folder", self._room.free() or 0)
+        yield _one("errand_disk_free_bytes", "Free on the disk of the data folder", self.disk_free_bytes() or 0)
 
-    def _pending(self) -> Counter[str]:
+    def pending(self) -> Counter[str]:
+        """How many tasks wait, by why."""
         outlook = self._placer.outlook()
         return Counter(outlook.kind(entry) for entry in self._placer.pending.entries())
+
+    def disk_free_bytes(self) -> int | None:
+        """Of the data folder's disk; None where that cannot be told."""
+        return self._room.free()
 
     def _phases(self) -> Counter[str]:
         return Counter(attempt.phase.value for attempt in self._board.attempts())
