@@ -55,6 +55,21 @@ async def test_a_task_is_sent_read_added_to_stopped_and_sent_on(running: Stack, 
     assert (await mine.errand("task", "retry", task_id)).out.startswith(f"{task_id} is pending")
 
 
+async def test_a_project_is_added_listed_and_shown(running: Stack, tmp_path: Path) -> None:
+    person = await running.sign_in()
+    mine = shell(running, person.access_token, tmp_path)
+
+    assert (await mine.errand("project", "list", "--json")).json == {"projects": []}
+    added = [await mine.errand("project", "add", "octocat/demo") for _ in range(2)]
+
+    assert [said.out.startswith("octocat/demo is a project of yours (prj_") for said in added] == [True] * 2
+    assert len((await mine.errand("project", "list")).out.splitlines()) == 2
+    shown = await mine.errand("project", "show", "Octocat/demo")
+    assert [word in shown.out for word in ("octocat/demo (prj_", "main", "allow list packages")] == [True] * 3
+    assert (await mine.errand("project", "add", "octocat/none")).code == Exit.NOT_FOUND
+    assert (await mine.errand("project", "show", "octocat/none")).code == Exit.NOT_FOUND
+
+
 @pytest.mark.parametrize(
     ("phase", "status", "code"),
     [
@@ -89,7 +104,10 @@ async def test_a_watch_ends_where_the_task_waits_for_a_person(running: Stack, tm
         await waits(runner, QUESTION)
         told = await shell(running, person.access_token, tmp_path).errand("task", "watch", task.task_id)
 
+        stands = await shell(running, person.access_token, tmp_path).errand("status", "--check")
+
     assert (told.code, "left or right?" in told.out) == (Exit.WAITS, True)
+    assert (stands.code, f"{task.task_id} waits" in stands.out) == (Exit.WAITS, True)
 
 
 async def test_each_refusal_has_its_code_and_its_words(running: Stack, tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 """`errand` as an operator uses it: runners, the line that makes one, tokens for programs, and people."""
 
+import asyncio
 from pathlib import Path
 
 from errand_cli.exits import Exit
-from tests.integration.errand_shell import Shell, shell
-from tests.integration.scheduling import Stack
+from tests.integration.errand_shell import ENDS_S, Shell, shell
+from tests.integration.scheduling import Stack, new_task
 
 
 async def names(operator: Shell) -> dict[str, str]:
@@ -31,6 +32,23 @@ async def test_a_runner_is_taken_out_of_service_and_removed(running: Stack, tmp_
     assert (await operator.errand("runner", "remove", "local")).code == Exit.CONFLICT
     assert (await operator.errand("runner", "revoke", "local", "--json")).json["condition"] == "revoked"
     assert (await operator.errand("runner", "show", "nobody")).code == Exit.NOT_FOUND
+
+
+async def test_an_operator_sees_what_waits_and_what_is_to_be_seen_to(running: Stack, tmp_path: Path) -> None:
+    await new_task(running)
+    operator = shell(running, running.operator_token, tmp_path)
+    async with asyncio.timeout(ENDS_S):
+        # Whether the person may push is asked first.
+        while (told := (await operator.errand("status", "--json")).json)["fleet"]["pending_tasks"] != {"runners": 1}:  # type: ignore[index]
+            pass
+
+    assert told["for_a_person"] == ["runner local is not connected"]
+    assert int(told["fleet"]["disk_free_bytes"]) > 0  # type: ignore[index]
+    checked = await operator.errand("status", "--check")
+    assert (checked.code, (await operator.errand("status")).code) == (Exit.WAITS, Exit.DONE)
+    assert [word in checked.out for word in ("runners 1", "see to", "local")] == [True] * 3
+    await operator.errand("runner", "cordon", "local")
+    assert (await operator.errand("status", "--check")).code == Exit.DONE
 
 
 async def test_the_line_for_a_new_host_is_printed_once_listed_and_revoked(running: Stack, tmp_path: Path) -> None:

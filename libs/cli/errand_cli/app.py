@@ -2,7 +2,7 @@
 
 import typer
 
-from errand_cli import backup, login, runners, status, tasks, tokens, users
+from errand_cli import backup, login, projects, runners, status, tasks, tokens, users
 
 app = typer.Typer(
     name="errand",
@@ -11,6 +11,7 @@ app = typer.Typer(
     help="Send tasks to Errand and run its fleet. Exit codes and JSON: docs/cli.md.",
 )
 app.add_typer(tasks.app, name="task")
+app.add_typer(projects.app, name="project")
 app.add_typer(runners.app, name="runner")
 app.add_typer(tokens.app, name="token")
 app.add_typer(users.app, name="user")

@@ -38,7 +38,7 @@ MEANINGS = {
     Exit.UNAVAILABLE: "the scheduler, or something that it needs, does not answer",
     Exit.CONFLICT: "it is not in a state in which this can be done",
     Exit.LIMIT: "a limit is reached; come back later",
-    Exit.WAITS: "a watched task waits for a person",
+    Exit.WAITS: "a watched task waits for a person, or `errand status --check` found something for one",
     Exit.INTERRUPTED: "stopped by Ctrl-C",
 }
 

@@ -1,35 +1,65 @@
-"""A project by what people call it."""
+"""`errand project`: the repositories that tasks are about."""
 
-from errand.v1.account_service_pb2 import ListProjectsRequest
-from errand.v1.task_pb2 import Project
+from typing import Annotated
+
+import typer
+
+from errand.v1.account_service_pb2 import CreateProjectRequest
+from errand_cli import project_names, project_view
 from errand_cli.connection import Connection
-from errand_common.errors import Denied, NotFound
+from errand_cli.output import Output
+from errand_cli.running import AsJson, with_scheduler
+from errand_common.wire import to_json
 
-_PAGE = 100
-_NAMED = 10
-
-
-async def every(connection: Connection) -> list[Project]:
-    """The caller's, newest first."""
-    pages = connection.pages(connection.accounts.ListProjects, ListProjectsRequest(page_size=_PAGE))
-    return [project async for page in pages for project in page.projects]
+app = typer.Typer(no_args_is_help=True, help="Add repositories that tasks may be about, and see them.")
 
 
-async def names(connection: Connection) -> dict[str, str]:
-    """Their repositories by id; none where the token may not read projects."""
-    try:
-        return {each.project_id: each.repository for each in await every(connection)}
-    except Denied:
-        return {}
+@app.command("list")
+def list_projects(as_json: AsJson = False) -> None:
+    """List your projects, the newest first."""
+    output = Output(as_json=as_json)
+
+    async def work(connection: Connection) -> None:
+        found = await project_names.every(connection)
+        if as_json:
+            output.document({"projects": [to_json(each) for each in found]})
+        else:
+            project_view.table(output, found)
+
+    with_scheduler(work)
 
 
-async def named(connection: Connection, name: str) -> str:
-    """The id of the project of a repository, "owner/name"; an id is taken as it is. Raises NotFound."""
-    if name.startswith("prj_"):
-        return name
-    known = await every(connection)
-    for project in known:
-        if project.repository.lower() == name.lower():
-            return project.project_id
-    names = ", ".join(project.repository for project in known[:_NAMED]) or "none yet"
-    raise NotFound(f"you have no project of {name}; there is {names}. Add it on the page, or by POST /v1/projects")
+@app.command()
+def add(
+    repository: Annotated[str, typer.Argument(help="owner/name at GitHub, or the https address at another git host.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a repository a project of yours, if you may push there; one that is yours already stays as it is."""
+    request = (
+        CreateProjectRequest(repo_url=repository)
+        if "://" in repository
+        else CreateProjectRequest(repository=repository)
+    )
+
+    async def work(connection: Connection) -> None:
+        made = (await connection.ask(connection.accounts.CreateProject, request)).project
+        Output(as_json=as_json).done(to_json(made), f"{made.repository} is a project of yours ({made.project_id})")
+
+    with_scheduler(work)
+
+
+@app.command()
+def show(
+    project: Annotated[str, typer.Argument(help="owner/name of its repository, or prj_...")], as_json: AsJson = False
+) -> None:
+    """Show one project with its settings, which the page and the REST API change."""
+    output = Output(as_json=as_json)
+
+    async def work(connection: Connection) -> None:
+        found = await project_names.one(connection, project)
+        if as_json:
+            output.document(to_json(found))
+        else:
+            project_view.fields(output, found)
+
+    with_scheduler(work)

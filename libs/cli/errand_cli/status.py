@@ -1,38 +1,124 @@
-"""`errand status`: whether the scheduler answers, who is asking, and how one's tasks stand."""
+"""`errand status`: whether the scheduler answers, who is asking, and what of it is for a person to see to."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
 
 from errand.v1.account_service_pb2 import GetMeRequest
+from errand.v1.fleet_service_pb2 import GetFleetRequest, GetFleetResponse, ListRunnersRequest
+from errand.v1.runner_pb2 import Runner
+from errand.v1.task_pb2 import Task
 from errand.v1.task_service_pb2 import ListTasksRequest
+from errand_cli import exits, runner_view, words
 from errand_cli.connection import Connection
+from errand_cli.exits import Exit
 from errand_cli.output import Output
 from errand_cli.running import AsJson, with_scheduler
+from errand_common.disk import in_words
 from errand_common.errors import Denied
 from errand_common.wire import Json, to_json
 
 _TASKS = 100
+_ILL = ("not_connected", "silent", "quarantined", "ill", "resting", "revoked")
+"""Conditions of a runner that somebody should look at; what an operator set himself is none."""
 
 
-def status(as_json: AsJson = False) -> None:
-    """Say whether the scheduler answers, who you are to it, and how your last 100 tasks stand."""
+@dataclass(frozen=True)
+class _Stands:
+    """What the token may read; None of what it may not."""
+
+    who: str
+    tasks: Sequence[Task] | None
+    fleet: GetFleetResponse | None
+    runners: Sequence[Runner] | None
+
+    @property
+    def for_a_person(self) -> list[str]:
+        """What waits for somebody, each in words."""
+        found = [f"{task.task_id} waits: {task.status_reason}" for task in self.tasks or () if _asks(to_json(task))]
+        found += [
+            f"runner {each.name} {each.condition_words}"
+            for each in self.runners or ()
+            if to_json(each)["condition"] in _ILL
+        ]
+        if self.fleet is not None and self.fleet.storage_degraded:
+            found.append("the scheduler's disk is full")
+        return found
+
+
+def status(
+    check: Annotated[
+        bool, typer.Option("--check", help="End with 8 where something is for a person to see to.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether the scheduler answers, who you are to it, how your last 100 tasks stand, and the fleet."""
     output = Output(as_json=as_json)
 
-    async def work(connection: Connection) -> None:
-        who, tasks = await _who(connection), await _tasks(connection)
-        told: dict[str, Json] = {"scheduler": connection.profile.scheduler, "github_username": who, "tasks": tasks}
-        if as_json:
-            output.document(told)
-            return
-        counted = ", ".join(f"{count} {word}" for word, count in sorted((tasks or {}).items()))
-        output.fields(
-            (
-                ("scheduler", f"{connection.profile.scheduler} answers"),
-                ("you", who or "a token that is no person's"),
-                ("tasks", counted or "none, or not for this token"),
-            )
+    async def work(connection: Connection) -> Exit:
+        stands = _Stands(
+            who=await _who(connection),
+            tasks=await _tasks(connection),
+            fleet=await _fleet(connection),
+            runners=await _runners(connection),
         )
+        if as_json:
+            output.document(_document(connection.profile.scheduler, stands))
+        else:
+            _tell(output, connection.profile.scheduler, stands)
+        return Exit.WAITS if check and stands.for_a_person else Exit.DONE
 
-    with_scheduler(work)
+    raise typer.Exit(with_scheduler(work))
+
+
+def _document(scheduler: str, stands: _Stands) -> dict[str, Json]:
+    return {
+        "scheduler": scheduler,
+        "github_username": stands.who,
+        "tasks": None if stands.tasks is None else dict(_counted(stands.tasks)),
+        "fleet": None if stands.fleet is None else to_json(stands.fleet),
+        "runners": None if stands.runners is None else [to_json(each) for each in stands.runners],
+        "for_a_person": list(stands.for_a_person),
+    }
+
+
+def _tell(output: Output, scheduler: str, stands: _Stands) -> None:
+    output.fields(
+        (
+            ("scheduler", f"{scheduler} answers"),
+            ("you", stands.who or "a token that is no person's"),
+            ("your tasks", "not for this token" if stands.tasks is None else _in_words(_counted(stands.tasks))),
+            ("waiting", "" if stands.fleet is None else _queue(stands.fleet.pending_tasks)),
+            ("disk", "" if stands.fleet is None else _disk(stands.fleet)),
+            *(("see to", each) for each in stands.for_a_person),
+        )
+    )
+    if stands.runners:
+        runner_view.table(output, stands.runners)
+
+
+def _asks(task: dict[str, Json]) -> bool:
+    return exits.of_task(str(task["status"]), str(task["wait_reason"])) is Exit.WAITS
+
+
+def _counted(tasks: Sequence[Task]) -> Counter[str]:
+    return Counter(str(to_json(task)["status"]) for task in tasks)
+
+
+def _in_words(counted: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {words.phrase(word)}" for word, count in sorted(counted.items())) or "none"
+
+
+def _queue(pending: Mapping[str, int]) -> str:
+    return ", ".join(f"{why} {count}" for why, count in sorted(pending.items())) or "none"
+
+
+def _disk(fleet: GetFleetResponse) -> str:
+    free = f"{in_words(fleet.disk_free_bytes)} free" if fleet.HasField("disk_free_bytes") else ""
+    return f"full, {free}" if fleet.storage_degraded else free
 
 
 async def _who(connection: Connection) -> str:
@@ -42,10 +128,22 @@ async def _who(connection: Connection) -> str:
         return ""
 
 
-async def _tasks(connection: Connection) -> dict[str, Json] | None:
-    """How many stand how; None where the token may not read them."""
+async def _tasks(connection: Connection) -> Sequence[Task] | None:
     try:
-        page = await connection.ask(connection.tasks.ListTasks, ListTasksRequest(page_size=_TASKS))
+        return (await connection.ask(connection.tasks.ListTasks, ListTasksRequest(page_size=_TASKS))).tasks
     except Denied:
         return None
-    return dict(Counter(str(to_json(task)["status"]) for task in page.tasks))
+
+
+async def _fleet(connection: Connection) -> GetFleetResponse | None:
+    try:
+        return await connection.ask(connection.fleet.GetFleet, GetFleetRequest())
+    except Denied:
+        return None
+
+
+async def _runners(connection: Connection) -> Sequence[Runner] | None:
+    try:
+        return (await connection.ask(connection.fleet.ListRunners, ListRunnersRequest())).runners
+    except Denied:
+        return None

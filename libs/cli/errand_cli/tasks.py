@@ -17,7 +17,7 @@ from errand.v1.task_service_pb2 import (
     RetryTaskRequest,
     StopTaskRequest,
 )
-from errand_cli import projects, task_view
+from errand_cli import project_names, task_view
 from errand_cli.connection import Connection
 from errand_cli.exits import Exit
 from errand_cli.labels import labels_of
@@ -68,7 +68,7 @@ def create(
     )
 
     async def work(connection: Connection) -> Exit:
-        request.project_id = await projects.named(connection, project)
+        request.project_id = await project_names.named(connection, project)
         task = (await connection.ask(connection.tasks.CreateTask, request)).task
         if watch:
             return await _watched(connection, task.task_id, output, follow=False)
@@ -94,7 +94,7 @@ def list_tasks(
         if as_json:
             output.document({"tasks": [to_json(task) for task in tasks]})
             return
-        names = await projects.names(connection)
+        names = await project_names.names(connection)
         task_view.table(output, tasks, names)
 
     with_scheduler(work)
@@ -110,7 +110,7 @@ def show(task: TaskId, as_json: AsJson = False) -> None:
         if as_json:
             output.document(to_json(found))
             return
-        names = await projects.names(connection)
+        names = await project_names.names(connection)
         task_view.fields(output, found, names.get(found.project_id, found.project_id))
 
     with_scheduler(work)
