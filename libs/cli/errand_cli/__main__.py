@@ -4,7 +4,6 @@ import sys
 
 from errand_cli import exits
 from errand_cli.app import app
-from errand_cli.exits import Exit
 from errand_cli.output import complain
 from errand_common.errors import ErrandError
 
@@ -16,12 +15,6 @@ def main() -> None:
     except ErrandError as exc:
         complain(exc.message)
         sys.exit(exits.of_error(exc))
-    except KeyboardInterrupt:
-        sys.exit(Exit.INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read has enough; Python's own flush at the end must not complain of it.
-        sys.stdout = None
-        sys.exit(Exit.DONE)
 
 
 if __name__ == "__main__":

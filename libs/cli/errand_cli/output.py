@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from errand_common import shapes
@@ -16,6 +15,11 @@ from errand_common.wire import Json
 _OBEYED = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
+_GAP = "  "
+# A last column that is narrower says nothing.
+_LEAST = 12
+
+
 def clean(text: str) -> str:
     """A text as it is shown: without what a terminal obeys, and with what looks like a token masked."""
     return shapes.masked(_OBEYED.sub("", text.replace("\r\n", "\n")))
@@ -23,8 +27,19 @@ def clean(text: str) -> str:
 
 def first_line(text: str, *, most: int = 100) -> str:
     """Its beginning, in one line."""
-    line = next((line.strip() for line in clean(text).splitlines() if line.strip()), "")
+    return cut(next((line.strip() for line in clean(text).splitlines() if line.strip()), ""), most)
+
+
+def cut(line: str, most: int) -> str:
+    """No longer than that, and seen to be cut."""
     return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+class _Screen(Console):
+    """Where nobody reads any more that is told as such, and not by an exit code of rich's own."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 class Output:
@@ -32,7 +47,7 @@ class Output:
 
     def __init__(self, *, as_json: bool, console: Console | None = None) -> None:
         self.as_json = as_json
-        self.console = console or Console(highlight=False, markup=False, soft_wrap=True)
+        self.console = console or _Screen(highlight=False, markup=False, soft_wrap=True)
 
     @property
     def is_live(self) -> bool:
@@ -59,19 +74,28 @@ class Output:
         self.console.print(Text(clean(words), style=style))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Rows under their names. What is no terminal gets them whole, in columns of two spaces' distance."""
+        """Rows under their names. What is no terminal gets them whole; on one the last column gives way, and what does
+        not fit even so is told row by row: an id that is cut off is of no use."""
         shown = [[clean(cell) for cell in row] for row in rows]
-        if self.console.is_terminal:
-            table = Table(box=None, pad_edge=False, header_style="bold")
-            for name in columns:
-                table.add_column(name, overflow="ellipsis", no_wrap=True)
-            for row in shown:
-                table.add_row(*(Text(cell) for cell in row))
-            self.console.print(table, soft_wrap=False)
-            return
         widths = [max(len(row[place]) for row in [columns, *shown]) for place in range(len(columns))]
-        for line in [columns, *shown]:
-            print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        before = sum(widths[:-1]) + len(_GAP) * (len(columns) - 1)
+        if not self.console.is_terminal:
+            last = widths[-1]
+        elif (left := self.console.width - before) >= min(widths[-1], _LEAST):
+            last = min(left, widths[-1])
+        else:
+            self._one_by_one(columns, shown)
+            return
+        for number, line in enumerate([columns, *shown]):
+            cells = [cell.ljust(width) for cell, width in zip(line[:-1], widths[:-1], strict=True)]
+            words = _GAP.join([*cells, cut(line[-1], last)]).rstrip()
+            self.console.print(Text(words, style="" if number else "bold"))
+
+    def _one_by_one(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        for number, row in enumerate(rows):
+            if number:
+                self.console.print()
+            self.fields([(name.lower(), cell) for name, cell in zip(columns, row, strict=True)])
 
     def fields(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Names and what they are; empty ones are left out."""

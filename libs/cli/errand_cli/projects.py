@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from errand.v1.account_service_pb2 import CreateProjectRequest
-from errand_cli import project_names, project_view
+from errand_cli import completing, project_names, project_view
 from errand_cli.connection import Connection
 from errand_cli.output import Output
 from errand_cli.running import AsJson, with_scheduler
@@ -50,7 +50,10 @@ def add(
 
 @app.command()
 def show(
-    project: Annotated[str, typer.Argument(help="owner/name of its repository, or prj_...")], as_json: AsJson = False
+    project: Annotated[
+        str, typer.Argument(help="owner/name of its repository, or prj_...", autocompletion=completing.projects)
+    ],
+    as_json: AsJson = False,
 ) -> None:
     """Show one project with its settings, which the page and the REST API change."""
     output = Output(as_json=as_json)

@@ -13,7 +13,7 @@ from errand.v1.fleet_service_pb2 import (
 )
 from errand.v1.runner_pb2 import Runner
 from errand.v1.runner_pb2 import RunnerMode as Mode
-from errand_cli import join_tokens, runner_view
+from errand_cli import completing, join_tokens, runner_view
 from errand_cli.connection import Connection
 from errand_cli.output import Output
 from errand_cli.running import AsJson, new_request_id, with_scheduler
@@ -23,7 +23,9 @@ from errand_common.wire import duration, number, to_json
 app = typer.Typer(no_args_is_help=True, help="See runner hosts and take them out of service.")
 app.add_typer(join_tokens.app, name="token")
 
-Named = Annotated[str, typer.Argument(metavar="RUNNER", help="Its name, or its id, rnr_...")]
+Named = Annotated[
+    str, typer.Argument(metavar="RUNNER", help="Its name, or its id, rnr_...", autocompletion=completing.runners)
+]
 
 
 @app.command("list")

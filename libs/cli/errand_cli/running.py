@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, TypeVar
 from uuid import uuid4
@@ -10,6 +11,7 @@ import typer
 
 from errand_cli import own_host, profile
 from errand_cli.connection import Connection, connect
+from errand_cli.exits import Exit
 from errand_cli.profile import Profile
 
 Answer = TypeVar("Answer")
@@ -18,13 +20,21 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")
 
 
 def with_scheduler(work: Callable[[Connection], Awaitable[Answer]]) -> Answer:
-    """Do it over a line to the scheduler of the profile. Raises ErrandError."""
+    """Do it over a line to the scheduler of the profile. Where nobody reads any more what it says, it is done. Raises
+    ErrandError."""
 
     async def run() -> Answer:
-        async with connect(_whose(os.environ)) as connection:
+        async with connect(whose(os.environ)) as connection:
             return await work(connection)
 
-    return asyncio.run(run())
+    try:
+        answer = asyncio.run(run())
+        sys.stdout.flush()
+    except BrokenPipeError as exc:
+        # Python's own flush at the end must not complain of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(Exit.DONE) from exc
+    return answer
 
 
 def new_request_id() -> str:
@@ -32,7 +42,7 @@ def new_request_id() -> str:
     return f"cli-{uuid4().hex}"
 
 
-def _whose(environ: Mapping[str, str]) -> Profile:
+def whose(environ: Mapping[str, str]) -> Profile:
     """Who signed in, or is named by the environment; where nobody is, the operator on the scheduler's own host."""
     if not profile.is_given(environ) and (operator := own_host.operator(environ)) is not None:
         return operator

@@ -1,5 +1,6 @@
 """`errand task`: tasks are created, listed, read, watched, added to, stopped and sent on."""
 
+import asyncio
 import sys
 from contextlib import aclosing
 from enum import StrEnum
@@ -17,11 +18,11 @@ from errand.v1.task_service_pb2 import (
     RetryTaskRequest,
     StopTaskRequest,
 )
-from errand_cli import project_names, task_view
+from errand_cli import completing, project_names, task_view
 from errand_cli.connection import Connection
 from errand_cli.exits import Exit
 from errand_cli.labels import labels_of
-from errand_cli.output import Output
+from errand_cli.output import Output, complain
 from errand_cli.running import AsJson, new_request_id, with_scheduler
 from errand_cli.screen import Screen
 from errand_cli.watching import Standing, story
@@ -30,7 +31,7 @@ from errand_common.wire import number, to_json
 
 app = typer.Typer(no_args_is_help=True, help="Send tasks, watch them, and go on with them.")
 
-TaskId = Annotated[str, typer.Argument(metavar="TASK", help="The task's id, tsk_...")]
+TaskId = Annotated[str, typer.Argument(metavar="TASK", help="The task's id, tsk_...", autocompletion=completing.tasks)]
 Follow = Annotated[bool, typer.Option("--follow", help="Go on past a question, until the task ends.")]
 _PAGE = 100
 
@@ -45,7 +46,12 @@ class Kind(StrEnum):
 
 @app.command()
 def create(
-    project: Annotated[str, typer.Argument(help="owner/name of a repository that is a project of yours, or prj_...")],
+    project: Annotated[
+        str,
+        typer.Argument(
+            help="owner/name of a repository that is a project of yours, or prj_...", autocompletion=completing.projects
+        ),
+    ],
     prompt: Annotated[str, typer.Argument(help="What is to be done; - or nothing: read from standard input.")] = "-",
     model: Annotated[str, typer.Option(help="The model, in place of the project's.")] = "",
     effort: Annotated[Effort | None, typer.Option(help="How much effort it puts into it.")] = None,
@@ -187,16 +193,20 @@ def explain(task: TaskId, as_json: AsJson = False) -> None:
 
 async def _watched(connection: Connection, task_id: str, output: Output, *, follow: bool) -> Exit:
     standing = Standing()
-    with Screen(output) as screen:
-        async with aclosing(story(connection, task_id)) as told:
-            async for each in told:
-                standing.hear(each)
-                if output.as_json:
-                    output.object(each.object())
-                else:
-                    screen.show(each)
-                if (code := standing.ending(follow=follow)) is not None:
-                    return code
+    try:
+        with Screen(output) as screen:
+            async with aclosing(story(connection, task_id)) as told:
+                async for each in told:
+                    standing.hear(each)
+                    if output.as_json:
+                        output.object(each.object())
+                    else:
+                        screen.show(each)
+                    if (code := standing.ending(follow=follow)) is not None:
+                        return code
+    except asyncio.CancelledError:
+        complain(f"no longer watched; the task goes on: errand task watch {task_id}")
+        raise
     raise AssertionError("a story has no end of its own")
 
 
