@@ -1,7 +1,9 @@
 """`compose.yaml`: a whole Errand behind TLS, each service with its own, and all of it back after a restart."""
 
+import asyncio
 import json
 import re
+import ssl
 
 import pytest
 import pytest_asyncio
@@ -15,8 +17,9 @@ from tests.demo.phone import Phone
 from tests.demo.stack import REPOSITORY, USER
 from tests.demo.story import PROMPT
 from tests.e2e import composing
-from tests.e2e.composed import SERVICES, open_composed
+from tests.e2e.composed import READY_S, SERVICES, open_composed
 from tests.e2e.watching import run
+from tests.integration.certificates import identity
 
 # The images are built first, from nothing where nobody has done so before.
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]
@@ -102,9 +105,7 @@ async def test_a_secret_is_told_to_one_service_alone(composed):
 
 
 async def test_an_operator_installs_nothing_and_signs_in_nowhere(composed, task):
-    listed = await composed.compose("exec", "-T", "scheduler", "errand", "runner", "list", "--json")
-
-    assert [(each["name"], each["condition"]) for each in json.loads(listed)["runners"]] == [("local", "ready")]
+    assert await conditions(composed) == [("local", "ready")]
 
 
 async def test_gateway_and_runner_see_their_credential_and_nothing_else_of_the_scheduler(composed):
@@ -152,11 +153,35 @@ async def test_no_secret_and_no_prompt_is_in_any_log(composed, phone, task):
     assert [word[:8] for word in (*secrets, phone.access_token, phone.refresh_token, PROMPT) if word in logs] == []
 
 
-async def test_all_history_is_the_same_after_everything_was_taken_down_and_started_again(composed, phone, task):
+async def test_all_history_is_the_same_after_all_was_taken_down_and_came_back_with_a_certificate_of_ones_own(
+    composed, phone, task
+):
     before = await history(phone, task)
 
     await composed.compose("down")
+    own = identity()
+    show(composed, own)
     await composed.up()
 
     assert await history(phone, task) == before
     assert len(before["messages"]) > 5
+    host, _, port = composed.settings["ERRAND_SCHEDULER_LISTEN"].rpartition(":")
+    assert ssl.get_server_certificate((host, int(port))) == own.certificate.decode()
+    async with asyncio.timeout(READY_S):
+        # It trusts the other authority from now on, too.
+        while await conditions(composed) != [("local", "ready")]:
+            await asyncio.sleep(0.5)
+
+
+def show(composed, own):
+    """The settings and files of an operator with a certificate, readable by the scheduler's uid."""
+    for name, content in (("CERTIFICATE", own.certificate), ("KEY", own.key), ("CA", own.ca)):
+        file = composed.folder / f"own-{name.lower()}.pem"
+        file.write_bytes(content)
+        file.chmod(0o644)
+        composed.settings[f"ERRAND_TLS_{name}_FILE"] = str(file)
+
+
+async def conditions(composed):
+    listed = await composed.compose("exec", "-T", "scheduler", "errand", "runner", "list", "--json")
+    return [(each["name"], each["condition"]) for each in json.loads(listed)["runners"]]

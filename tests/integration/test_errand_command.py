@@ -9,6 +9,7 @@ import pytest
 
 from errand.v1 import task_pb2
 from errand_cli.exits import Exit
+from tests.integration.certificates import identity
 from tests.integration.errand_shell import Shell, shell
 from tests.integration.scheduling import Stack, inputs_event, new_task, phase_event
 from tests.integration.test_scheduler_waits import QUESTION, waits
@@ -114,6 +115,8 @@ async def test_each_refusal_has_its_code_and_its_words(running: Stack, tmp_path:
     person, task = await new_task(running)
     mine = shell(running, person.access_token, tmp_path)
     other = shell(running, (await running.sign_in("hubot")).access_token, tmp_path)
+    another_ca = tmp_path / "another.pem"
+    another_ca.write_bytes(identity().ca)
 
     found = {
         "another's": await other.errand("task", "show", task.task_id),
@@ -124,6 +127,7 @@ async def test_each_refusal_has_its_code_and_its_words(running: Stack, tmp_path:
         "bad token": await mine.errand("status", ERRAND_TOKEN="ers_wrong"),
         "no answer to it": await mine.errand("task", "input", task.task_id, "yes", "--kind", "answer"),
         "nobody there": await mine.errand("status", ERRAND_SCHEDULER="127.0.0.1:1"),
+        "another CA": await mine.errand("status", ERRAND_CA_FILE=str(another_ca)),
     }
 
     assert {name: said.code for name, said in found.items()} == {
@@ -135,9 +139,11 @@ async def test_each_refusal_has_its_code_and_its_words(running: Stack, tmp_path:
         "bad token": Exit.DENIED,
         "no answer to it": Exit.CONFLICT,
         "nobody there": Exit.UNAVAILABLE,
+        "another CA": Exit.UNAVAILABLE,
     }
     assert "octocat/demo" in found["unknown project"].err
     assert "asked at 127.0.0.1:1" in found["nobody there"].err
+    assert "errand login takes another certificate" in found["another CA"].err
     assert not (tmp_path / "backup.tar").exists()
 
 

@@ -1,6 +1,7 @@
 """`errand` in a shell: Ctrl-C, a reader that has enough, no colours, and completion."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -53,7 +54,7 @@ async def test_ctrl_c_ends_the_watch_and_not_the_task(running: Stack, tmp_path: 
 
     code, said = await at_a_terminal(mine, "task", "create", "octocat/demo", "go", "--watch", until=b"no runner")
 
-    (task,) = (await mine.errand("task", "list", "--json")).json["tasks"]  # type: ignore[misc]
+    (task,) = json.loads((await mine.errand("task", "list", "--json")).out)["tasks"]
     assert (code, task["status"]) == (Exit.INTERRUPTED, "pending")
     assert f"the task goes on: errand task watch {task['task_id']}" in said
     assert said.rindex(SHOWN.decode()) > said.rindex(HIDDEN.decode())

@@ -103,6 +103,8 @@ class Connection:
                 found.message = f"{found.message}; errand login takes another token"
             elif isinstance(found, Unavailable) and found.transport:
                 found.message = f"{found.message} (asked at {self.profile.scheduler})"
+                if handshake.with_scheduler(found.transport):
+                    found.message += "; errand login takes another certificate, or another address"
             raise found from exc
 
 

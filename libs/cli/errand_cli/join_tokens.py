@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from errand.v1.fleet_service_pb2 import CreateJoinTokenRequest, ListJoinTokensRequest, RevokeJoinTokenRequest
+from errand_cli import words
 from errand_cli.connection import Connection
 from errand_cli.labels import in_words, labels_of
 from errand_cli.output import Output, complain
@@ -56,10 +57,15 @@ def list_tokens(as_json: AsJson = False) -> None:
             output.document(to_json(found))
             return
         rows = [
-            (each.join_token_id, str(to_json(each).get("expire_time", "")), each.made_by, in_words(dict(each.labels)))
+            (
+                each.join_token_id,
+                words.ahead(to_json(each).get("expire_time")),
+                each.made_by,
+                in_words(dict(each.labels)),
+            )
             for each in found.join_tokens
         ]
-        output.table(("TOKEN", "UNTIL", "MADE BY", "LABELS"), rows)
+        output.table(("TOKEN", "EXPIRES", "MADE BY", "LABELS"), rows)
 
     with_scheduler(work)
 

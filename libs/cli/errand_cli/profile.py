@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,9 @@ from errand_common.errors import Invalid, Unauthenticated
 
 ADDRESS, CA_FILE, TOKEN = "ERRAND_SCHEDULER", "ERRAND_CA_FILE", "ERRAND_TOKEN"
 """Variables that go before what is kept."""
+NAME = "ERRAND_PROFILE"
+"""Which of several is meant, where there are several schedulers, or several tokens for one."""
+_NAMED = re.compile(r"[a-z0-9-]{1,32}")
 
 
 @dataclass(frozen=True)
@@ -23,9 +27,12 @@ class Profile:
 
 
 def path(environ: Mapping[str, str]) -> Path:
-    """Where it is kept."""
+    """Where it is kept. Raises Invalid for a name that is none."""
     base = environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(base) / "errand" / "profile.json"
+    name = environ.get(NAME) or "profile"
+    if not _NAMED.fullmatch(name):
+        raise Invalid(f"{NAME}={name[:40]} is no name; it has 1 to 32 of a-z, 0-9 and -, such as {NAME}=work")
+    return Path(base) / "errand" / f"{name}.json"
 
 
 def is_given(environ: Mapping[str, str]) -> bool:

@@ -61,7 +61,7 @@ def list_tokens(as_json: AsJson = False) -> None:
                 each.name,
                 each.user_id or "nobody",
                 words.age(to_json(each).get("created_time")),
-                str(to_json(each).get("expire_time", "never")),
+                words.ahead(to_json(each).get("expire_time")) or "never",
                 " ".join(each.scopes),
             )
             for each in found

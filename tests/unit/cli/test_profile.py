@@ -33,6 +33,17 @@ def test_the_environment_goes_before_it(tmp_path: Path) -> None:
     assert profile.load({**environ, "ERRAND_TOKEN": "ers_mine"}) == Profile(KEPT.scheduler, CA, "ers_mine")
 
 
+def test_each_of_several_is_kept_by_its_name(tmp_path: Path) -> None:
+    usual = {"XDG_CONFIG_HOME": str(tmp_path)}
+    work, other = {**usual, "ERRAND_PROFILE": "work"}, Profile("work.lan:9000", CA, "ers_work")
+    profile.save(KEPT, usual)
+    profile.save(other, work)
+
+    assert (profile.load(usual), profile.load(work)) == (KEPT, other)
+    with pytest.raises(Invalid, match="is no name"):
+        profile.load({**usual, "ERRAND_PROFILE": "../work"})
+
+
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     environ = {"XDG_CONFIG_HOME": str(tmp_path), "ERRAND_TOKEN": "ers_mine"}
 
