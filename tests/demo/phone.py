@@ -11,7 +11,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 REDIRECT = "errand://signed-in"
 HOPS = 10
@@ -186,10 +186,7 @@ class Phone:
     @asynccontextmanager
     async def live(self, task: Json, *, cursor: str = "") -> AsyncIterator[AsyncIterator[Json]]:
         """The live socket, subscribed to one task from a cursor: everything that the gateway sends, as it comes."""
-        url = self.gateway_url.replace("http", "ws", 1) + "/v1/live"
-        async with connect(
-            url, additional_headers=self._headers(), max_size=4 * 1024 * 1024, close_timeout=1.0
-        ) as socket:
+        async with self.socket() as socket:
 
             async def messages() -> AsyncIterator[Json]:
                 async for message in socket:
@@ -197,6 +194,14 @@ class Phone:
 
             await socket.send(json.dumps({"type": "subscribe", "task_id": task["task_id"], "cursor": cursor}))
             yield messages()
+
+    @asynccontextmanager
+    async def socket(self) -> AsyncIterator[ClientConnection]:
+        """The live socket as it is."""
+        url = self.gateway_url.replace("http", "ws", 1) + "/v1/live"
+        headers = self._headers()
+        async with connect(url, additional_headers=headers, max_size=4 * 1024 * 1024, close_timeout=1.0) as socket:
+            yield socket
 
     async def pages(self, path: str, field: str) -> list[Json]:
         """All of a paged list."""
