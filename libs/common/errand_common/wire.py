@@ -1,11 +1,12 @@
 """Between protobuf and the plain values of Python, SQL and JSON: one mapping, in one place."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
-from typing import TYPE_CHECKING, TypeVar, cast
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from google.protobuf.descriptor import EnumDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, OneofDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -54,16 +55,14 @@ def number(enum: "_EnumTypeWrapper[Number]", value: str | None) -> Number:
 def to_json(message: Message) -> dict[str, Json]:
     """A message as JSON for people's clients: field names as in the contract, enums as words, instants as RFC 3339,
     durations in seconds, bytes as the text that they hold, maps as objects; unset fields with presence are left out."""
-    result: dict[str, Json] = {}
-    for field in message.DESCRIPTOR.fields:
-        if field.has_presence and not message.HasField(field.name):
-            continue
-        value = getattr(message, field.name)
-        if field.message_type is not None and field.message_type.GetOptions().map_entry:
-            result[field.name] = {str(key): _value(None, item) for key, item in value.items()}
-            continue
-        enum: EnumDescriptor | None = field.enum_type  # type: ignore[assignment]  # the stubs name a twin class
-        result[field.name] = [_value(enum, item) for item in value] if field.is_repeated else _value(enum, value)
+    shape = _shape(message.DESCRIPTOR)
+    result = {name: turned(getattr(message, name)) for name, turned in shape.always}
+    for name, turned in shape.optional:
+        if message.HasField(name):
+            result[name] = turned(getattr(message, name))
+    for choice, turns in shape.choices:
+        if (name := message.WhichOneof(choice)) is not None:
+            result[name] = turns[name](getattr(message, name))
     return result
 
 
@@ -76,24 +75,71 @@ def event_json(event: Message) -> dict[str, Json]:
     return {**result, "kind": kind, "detail": detail}
 
 
-def _value(enum: EnumDescriptor | None, value: object) -> Json:
-    match value:
-        case Timestamp():
-            return to_datetime(value.seconds * 1_000_000 + value.nanos // 1000).isoformat().replace("+00:00", "Z")
-        case Duration():
-            return seconds(value)
-        case Message():
-            return to_json(value)
-        case bytes():
-            return value.decode(errors="replace")
-        case int() if enum is not None:
-            return _word(enum, value)
-        case bool() | int() | float() | str():
-            return value
-    raise TypeError(f"a {type(value).__name__} has no JSON form")
+@dataclass(frozen=True)
+class _Shape:
+    """How each field of a kind of message becomes JSON: those that always have a value, those that may be unset, and
+    those of which one at most is set."""
+
+    always: Sequence[tuple[str, "_Turn"]]
+    optional: Sequence[tuple[str, "_Turn"]]
+    choices: Sequence[tuple[str, Mapping[str, "_Turn"]]]
 
 
-# Asked for every event, of enums that never change.
+_Turn = Callable[[Any], Json]
+
+
+# Asked for every event, of descriptors that never change and are slow to walk.
+
+
+@cache
+def _shape(descriptor: Descriptor) -> _Shape:
+    choices = [oneof for oneof in descriptor.oneofs if not _is_synthetic(oneof)]
+    chosen = {field.name for oneof in choices for field in oneof.fields}
+    alone = [field for field in descriptor.fields if field.name not in chosen]
+    return _Shape(
+        always=[(field.name, _turn(field)) for field in alone if not field.has_presence],
+        optional=[(field.name, _turn(field)) for field in alone if field.has_presence],
+        choices=[(oneof.name, {field.name: _turn(field) for field in oneof.fields}) for oneof in choices],
+    )
+
+
+def _is_synthetic(oneof: OneofDescriptor) -> bool:
+    """Stands for an `optional` field, as protoc names it."""
+    return len(oneof.fields) == 1 and oneof.name == f"_{oneof.fields[0].name}"
+
+
+def _turn(field: FieldDescriptor) -> _Turn:
+    message = field.message_type
+    if message is not None and message.GetOptions().map_entry:
+        one = _turn_one(message.fields_by_name["value"])
+        return lambda values: {str(key): one(value) for key, value in values.items()}
+    one = _turn_one(field)
+    return (lambda values: [one(value) for value in values]) if field.is_repeated else one
+
+
+def _turn_one(field: FieldDescriptor) -> _Turn:
+    match field.message_type, field.enum_type:
+        case None, None:
+            return _text if field.type == FieldDescriptor.TYPE_BYTES else _same
+        case None, enum:
+            return partial(_word, enum)
+        case message, _:
+            return _MESSAGES.get(message.full_name, to_json)
+
+
+def _same(value: Any) -> Json:
+    return cast(Json, value)
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")
+
+
+def _instant(value: Timestamp) -> str:
+    return to_datetime(value.seconds * 1_000_000 + value.nanos // 1000).isoformat().replace("+00:00", "Z")
+
+
+_MESSAGES: Mapping[str, _Turn] = {Timestamp.DESCRIPTOR.full_name: _instant, Duration.DESCRIPTOR.full_name: seconds}
 
 
 @cache
