@@ -10,7 +10,7 @@ import structlog
 from errand_common.clock import Clock
 from errand_runner.brake import Brake
 from errand_runner.lease import Leases
-from errand_runner.sandbox.docker import EngineUnavailable
+from errand_runner.sandbox.docker import EngineUnavailable, SandboxFailed
 
 _SHORTEST_S = 0.001
 
@@ -19,10 +19,10 @@ class Part(Protocol):
     """Something of an attempt that can stand still. Both are idempotent."""
 
     async def freeze(self) -> None:
-        """Stand still. Raises EngineUnavailable; then it is asked again."""
+        """Stand still. Raises EngineUnavailable or SandboxFailed; then it is asked again."""
 
     async def thaw(self) -> None:
-        """Go on. Raises as `freeze`, and is asked again too."""
+        """Go on. Raises EngineUnavailable, and is asked again then; SandboxFailed where it never will."""
 
 
 class Teller(Protocol):
@@ -119,11 +119,12 @@ class Freezer:
         await self._teller.attempt_frozen(reason)
 
     async def _still(self) -> None:
-        try:
-            for part in list(self._parts):
+        for part in list(self._parts):
+            try:
                 await part.freeze()
-        except EngineUnavailable as exc:
-            structlog.get_logger().warning("sandbox_not_paused", error=str(exc))
+            except (EngineUnavailable, SandboxFailed) as exc:
+                # On a busy host an engine refuses a pause now and then, and does it a moment later.
+                structlog.get_logger().warning("sandbox_not_paused", error=str(exc))
 
     async def _moves(self) -> bool:
         try:

@@ -19,14 +19,14 @@ ATTEMPT = "att_1"
 class Part:
     """Counts; fails as often as it is told to."""
 
-    def __init__(self, told, name, failures=0):
-        self.told, self.name, self.failures = told, name, failures
+    def __init__(self, told, name, failures=0, why=EngineUnavailable):
+        self.told, self.name, self.failures, self.why = told, name, failures, why
 
     async def freeze(self):
         if self.failures:
             self.failures -= 1
             self.told.append(f"{self.name} failed")
-            raise EngineUnavailable("away")
+            raise self.why("away")
         self.told.append(f"{self.name} frozen")
 
     async def thaw(self):
@@ -141,10 +141,18 @@ async def test_the_gate_is_shut_by_the_lease_itself_when_nobody_watched(leases, 
         await passing
 
 
-async def test_what_could_not_be_paused_is_tried_again(leases, clock, told):
-    async with watched(leases, clock, told, Part(told, "sandbox", failures=2)):
+@pytest.mark.parametrize("why", [EngineUnavailable, SandboxFailed], ids=["no engine answers", "it refuses"])
+async def test_what_could_not_be_paused_is_tried_again(leases, clock, told, why):
+    async with watched(leases, clock, told, Part(told, "sandbox", failures=2, why=why)):
         clock.s += 108 * leases.beat_s
         await told.until("sandbox failed", "frozen", "sandbox failed", "sandbox frozen")
+
+
+async def test_a_part_that_could_not_be_paused_keeps_no_other_from_it(leases, clock, told):
+    first, second = Part(told, "sandbox", failures=1, why=SandboxFailed), Part(told, "check")
+    async with watched(leases, clock, told, first) as freezer, freezer.over(second):
+        clock.s += 108 * leases.beat_s
+        await told.until("sandbox failed", "check frozen", "frozen", "sandbox frozen", "check frozen")
 
 
 async def test_what_is_opened_in_a_pause_stands_still_from_the_beginning(leases, clock, told):
