@@ -12,7 +12,7 @@ from typing import Any, Generic
 
 import structlog
 
-from errand_common import config, log
+from errand_common import config, log, watchdog
 from errand_common.config import ConfigError, LogFormat, SettingsT
 
 WRONG_START = 2
@@ -114,7 +114,8 @@ class Service(Generic[SettingsT]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await self.serve(settings, stop)
+        with watchdog.watched():
+            await self.serve(settings, stop)
         structlog.get_logger().info("service_stopped")
         return 0
 
