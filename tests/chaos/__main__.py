@@ -4,19 +4,21 @@ import argparse
 import asyncio
 import logging
 import random
+import signal
 import sys
 import time
 import traceback
+from collections.abc import Coroutine
 
 import structlog
 
-from tests.chaos.fault import FAULTS, Fault, chosen
+from tests.chaos.fault import FAULTS, Fault, chosen, lacking
 from tests.chaos.homes import Homes
 from tests.chaos.scenarios import ALL
 from tests.chaos.table import HEAD, Outcome, last_line, lines_of
 from tests.chaos.trial import Trial
 
-FAULT_S = 240.0
+FAULT_S = 270.0
 
 
 def main() -> int:
@@ -33,7 +35,16 @@ def main() -> int:
     except KeyError as exc:
         parser.error(f"there is no fault {exc.args[0]}; there are {', '.join(FAULTS)}")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    return asyncio.run(_try_all(faults, time.time_ns() % 1_000_000 if given.seed is None else given.seed))
+    return asyncio.run(
+        _interruptible(_try_all(faults, time.time_ns() % 1_000_000 if given.seed is None else given.seed))
+    )
+
+
+async def _interruptible(running: Coroutine[object, object, int]) -> int:
+    """SIGTERM ends it as Ctrl-C does: with nothing left behind."""
+    task = asyncio.ensure_future(running)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 async def _try_all(faults: list[Fault], seed: int) -> int:
@@ -41,6 +52,9 @@ async def _try_all(faults: list[Fault], seed: int) -> int:
     print(HEAD, flush=True)
     try:
         for fault in faults:
+            if lacks := lacking(*fault.needs):
+                print(f"{fault.name:<6}not tried: this machine lacks {lacks}", flush=True)
+                continue
             outcomes.append(await _try(fault, homes, seed))
             print(lines_of(outcomes[-1]), flush=True)
     finally:

@@ -22,7 +22,7 @@ class Fault:
     play: Play
     quick: bool
     needs: tuple[str, ...]
-    """Programs for root, without which it cannot be done on a machine."""
+    """Programs, or `root`, without which it cannot be done on a machine."""
 
 
 def fault(name: str, words: str, *, quick: bool = False, needs: tuple[str, ...] = ()) -> Callable[[Play], Play]:
@@ -44,5 +44,5 @@ def chosen(only: str) -> list[Fault]:
 
 def lacking(*needs: str) -> str:
     """What of it a machine lacks, in words; empty where it lacks nothing."""
-    missing = [name for name in needs if shutil.which(name) is None]
-    return "root" if needs and os.geteuid() != 0 else " and ".join(missing)
+    missing = [name for name in needs if not (os.geteuid() == 0 if name == "root" else shutil.which(name))]
+    return " and ".join(missing)

@@ -1,62 +1,24 @@
 """Two hosts that joined, each in a network of its own, and an operator who sees them."""
 
-import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import grpc
-
-from errand.v1 import fleet_service_pb2 as pb
 from errand.v1 import runner_pb2
-from errand.v1.fleet_service_pb2_grpc import FleetServiceStub
-from errand_common import rpc
-from errand_common.credentials import read_secret
 from errand_common.tasks import to_the_end
 from tests.chaos.home import BEAT_S
 from tests.chaos.hosts import Host, loopback, network
 from tests.chaos.observer import Observer, observed
+from tests.chaos.operators import Operator, operator_of
 from tests.demo.forked import forked
 from tests.demo.phone import Json, Phone
 from tests.demo.ports import free_port
 from tests.demo.processes import Processes
 from tests.demo.stack import REPOSITORY, SEED, Claude, Stack, clear, image_tag
-
-
-class Operator:
-    """Calls from where the scheduler is."""
-
-    def __init__(self, stack: Stack, channel: grpc.aio.Channel) -> None:
-        token = read_secret(stack.folder / "scheduler" / "credentials" / "operator" / "token")
-        self.stub, self.metadata = FleetServiceStub(channel), rpc.bearer(token)
-        self.scheduler = stack.scheduler_address
-
-    async def token(self) -> str:
-        """A join token."""
-        request = pb.CreateJoinTokenRequest(scheduler=self.scheduler)
-        return str((await self.stub.CreateJoinToken(request, metadata=self.metadata)).token)
-
-    async def runners(self) -> list[runner_pb2.Runner]:
-        """All of them, as they stand."""
-        return list((await self.stub.ListRunners(pb.ListRunnersRequest(), metadata=self.metadata)).runners)
-
-    async def until(self, name: str, *conditions: "runner_pb2.RunnerCondition.ValueType") -> runner_pb2.Runner:
-        """The runner, once it stands so."""
-        async with asyncio.timeout(60):
-            while True:
-                found = [each for each in await self.runners() if each.name == name and each.condition in conditions]
-                if found:
-                    return found[0]
-                await asyncio.sleep(0.1)
-
-    async def at_work(self) -> runner_pb2.Runner:
-        """The one runner that has an attempt."""
-        (found,) = [each for each in await self.runners() if each.attempts]
-        return found
 
 
 @dataclass
@@ -89,15 +51,13 @@ async def open_fleet(*, beat_s: float = BEAT_S) -> AsyncIterator[Fleet]:
             await stack.start_gateway()
             urls = (stack.github["url"], stack.github["api_url"], stack.claude.url)
             ports = {urlsplit(url).port or 80 for url in urls}
-            ca = (folder / "scheduler" / "credentials" / "operator" / "ca.pem").read_bytes()
             try:
                 async with (
                     loopback(hosts[0], *ports),
                     loopback(hosts[1], *ports),
-                    rpc.channel(stack.scheduler_address, ca=ca) as channel,
+                    operator_of(stack) as operator,
                     Phone.open(stack.gateway_url) as phone,
                 ):
-                    operator = Operator(stack, channel)
                     for host in hosts:
                         await _join(stack, host, await operator.token())
                         await operator.until(host.name, runner_pb2.RUNNER_CONDITION_READY)
@@ -112,16 +72,21 @@ async def open_fleet(*, beat_s: float = BEAT_S) -> AsyncIterator[Fleet]:
 
 async def _join(stack: Stack, host: Host, token: str) -> None:
     """`errand-runner join` on the host, which works from then on."""
-    env = stack._env(
+    env = joining_settings(stack, stack.folder / host.name[-1])
+    with stack.processes.log_of(host.name).open("ab") as log:
+        stack.processes.running[host.name] = await host.begin(
+            "join", token, "--name", host.name, "--slots", "1", env=env, log=log
+        )
+
+
+def joining_settings(stack: Stack, data: Path) -> Mapping[str, str]:
+    """The environment of a host that is to join."""
+    return stack._env(
         PATH=os.environ["PATH"],
-        ERRAND_DATA=str(stack.folder / host.name[-1]),
+        ERRAND_DATA=str(data),
         ERRAND_SANDBOX_IMAGE=stack.image,
         ERRAND_WARM_SANDBOXES="0",
         ERRAND_LOG_FORMAT="json",
         ANTHROPIC_API_KEY=stack.claude.key,
         ANTHROPIC_BASE_URL=stack.claude.url,
     )
-    with stack.processes.log_of(host.name).open("ab") as log:
-        stack.processes.running[host.name] = await host.begin(
-            "join", token, "--name", host.name, "--slots", "1", env=env, log=log
-        )

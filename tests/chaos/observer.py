@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -25,6 +26,8 @@ class Observer:
     phone: Phone
     task: Json
     events: list[Json] = field(default_factory=list)
+    late_s: list[float] = field(default_factory=list)
+    """How long after it was made each event was seen, while it was watched without a break."""
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def follow(self) -> None:
@@ -39,16 +42,24 @@ class Observer:
                 pass
             await asyncio.sleep(0.1)
 
-    async def until(self, seen: Callable[[Json], bool], *, after: Json | None = None) -> Json:
+    async def until(
+        self, seen: Callable[[Json], bool], *, after: Json | None = None, within_s: float = WITHIN_S
+    ) -> Json:
         """The first event for which `seen` holds, of all or of those after one, as soon as it is there."""
         begin = 0 if after is None else self.events.index(after) + 1
-        async with asyncio.timeout(WITHIN_S), self._changed:
+        async with asyncio.timeout(within_s), self._changed:
             await self._changed.wait_for(lambda: any(map(seen, self.events[begin:])))
         return next(filter(seen, self.events[begin:]))
 
-    async def ended(self) -> Json:
+    async def until_phase(self, phase: str) -> None:
+        """Wait until the last attempt is in it, as the database says."""
+        async with asyncio.timeout(WITHIN_S):
+            while [found for _, found, _ in self.attempts()][-1:] != [phase]:
+                await asyncio.sleep(0.005)
+
+    async def ended(self, *, within_s: float = WITHIN_S) -> Json:
         """The task once it is final."""
-        await self.until(lambda event: is_final({"type": "event", "event": event}))
+        await self.until(lambda event: is_final({"type": "event", "event": event}), within_s=within_s)
         return await self.phone.task(self.task)
 
     @asynccontextmanager
@@ -92,6 +103,8 @@ class Observer:
     async def _see(self, message: Json) -> None:
         if message["type"] != "event":
             return
+        made = datetime.fromisoformat(message["event"]["created_time"])
+        self.late_s.append((datetime.now(UTC) - made).total_seconds())
         async with self._changed:
             self.events.append(message["event"])
             self._changed.notify_all()
@@ -115,9 +128,9 @@ async def _following(observer: Observer) -> AsyncIterator[None]:
         await asyncio.gather(following, return_exceptions=True)
 
 
-async def check(observer: Observer, *, attempts: int = 1) -> None:
+async def check(observer: Observer, *, attempts: int = 1, within_s: float = WITHIN_S) -> None:
     """What must hold at the end of a task that went on as if nothing had been."""
-    task = await observer.ended()
+    task = await observer.ended(within_s=within_s)
     assert task["status"] == "completed", task
     phases = [phase for _, phase, _ in observer.attempts()]
     assert len(phases) == attempts, phases

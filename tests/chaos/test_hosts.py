@@ -15,7 +15,7 @@ from tests.chaos.quick import quick_faults, try_quickly
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(240),
-    pytest.mark.skipif(lacking("ip", "iptables") != "", reason="network namespaces are made by root"),
+    pytest.mark.skipif(lacking("root", "ip", "iptables") != "", reason="network namespaces are made by root"),
 ]
 FOUND_S = 15.0
 """Within which a connection that delivers nothing is found out (rpc.Keepalive)."""

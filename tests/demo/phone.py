@@ -48,7 +48,9 @@ class Phone:
     @asynccontextmanager
     async def open(cls, gateway_url: str) -> AsyncIterator[Self]:
         """A phone that is not signed in yet."""
-        async with httpx2.AsyncClient(timeout=30.0, follow_redirects=False) as http:
+        # A connection that is not used the gateway closes after 5 s: it is not used for so long.
+        limits = httpx2.Limits(keepalive_expiry=2.0)
+        async with httpx2.AsyncClient(timeout=30.0, follow_redirects=False, limits=limits) as http:
             yield cls(http, gateway_url)
 
     async def sign_in(self) -> None:

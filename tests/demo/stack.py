@@ -109,8 +109,8 @@ class Stack:
         await self.processes.stop("link")
         return next(line.strip() for line in printed.decode().splitlines() if "/#/link/" in line)
 
-    async def start_gateway(self) -> None:
-        """The gateway."""
+    async def start_gateway(self, **settings: str) -> None:
+        """The gateway. Started again, it listens where it did before."""
         address = self.folder / "gateway.address"
         listen = address.read_text().strip() if address.exists() else f"127.0.0.1:{free_port()}"
         address.unlink(missing_ok=True)
@@ -119,11 +119,14 @@ class Stack:
             "gateway",
             "errand_gateway",
             env=self._env(
-                **self.scheduler_as("gateway"),
-                ERRAND_LISTEN=listen,
-                ERRAND_ADDRESS_FILE=str(address),
-                ERRAND_GITHUB_URL=self.github["url"],
-                **({} if self.single_user else app),
+                **self.scheduler_as("gateway")
+                | {
+                    "ERRAND_LISTEN": listen,
+                    "ERRAND_ADDRESS_FILE": str(address),
+                    "ERRAND_GITHUB_URL": self.github["url"],
+                }
+                | ({} if self.single_user else app)
+                | settings
             ),
         )
         self.gateway_url = f"http://{await self.processes.file('gateway', address)}"

@@ -35,6 +35,13 @@ class EngineProxy:
         self._ends: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._hold: Hold | None = None
+        self._renamed: tuple[tuple[bytes, bytes], ...] = ()
+
+    def rename(self, *pairs: tuple[bytes, bytes]) -> None:
+        """From now on what is called so here is called otherwise by the engine. Both names are of one length: how long
+        a request is was said before."""
+        assert all(len(ours) == len(theirs) for ours, theirs in pairs)
+        self._renamed = pairs
 
     @property
     def docker_host(self) -> str:
@@ -71,7 +78,7 @@ class EngineProxy:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._ask(reader, behind_writer, held))
-                group.create_task(_answer(behind_reader, writer, held))
+                group.create_task(self._answer(behind_reader, writer, held))
         except* OSError:
             pass
         finally:
@@ -87,20 +94,25 @@ class EngineProxy:
                 if not hold.reply:
                     await hold.stop()
                 held.put_nowait(hold)
+            for ours, theirs in self._renamed:
+                chunk = chunk.replace(ours, theirs)
             writer.write(chunk)
             await writer.drain()
         with suppress(OSError):
             writer.write_eof()
 
-
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, held: asyncio.Queue[Hold]) -> None:
-    while chunk := await reader.read(_CHUNK_BYTES):
-        if not held.empty():
-            await held.get_nowait().stop()
-        writer.write(chunk)
-        await writer.drain()
-    with suppress(OSError):
-        writer.write_eof()
+    async def _answer(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, held: asyncio.Queue[Hold]
+    ) -> None:
+        while chunk := await reader.read(_CHUNK_BYTES):
+            if not held.empty():
+                await held.get_nowait().stop()
+            for ours, theirs in self._renamed:
+                chunk = chunk.replace(theirs, ours)
+            writer.write(chunk)
+            await writer.drain()
+        with suppress(OSError):
+            writer.write_eof()
 
 
 @asynccontextmanager

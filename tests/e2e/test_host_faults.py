@@ -146,41 +146,6 @@ async def test_an_image_that_vanishes_is_told(stack, proxy, phone, project):
     await no_container(task)
 
 
-@pytest.mark.parametrize(
-    ("call", "reply", "made", "adopted"),
-    [
-        (r"POST /v[0-9.]+/containers/create", False, 0, False),
-        (r"POST /v[0-9.]+/containers/\w+/start", False, 1, False),
-        (r"POST /v[0-9.]+/containers/\w+/start", True, 1, True),
-    ],
-    ids=["before it is made", "before it is started", "before it is told"],
-)
-async def test_a_runner_that_is_killed_while_it_opens_a_sandbox_has_one_afterwards(
-    proxy, stack, phone, project, call, reply, made, adopted
-):
-    async with proxy.holding(call, reply=reply) as reached:
-        task = await phone.create_task(project, "Run: sleep 600")
-        async with asyncio.timeout(30):
-            await reached.wait()
-        left = containers(task)
-        await stack.processes.kill("runner")
-    await stack.start_runner(DOCKER_HOST=proxy.docker_host)
-    await until(phone, task, event("tool_call_started"))
-    at_work = containers(task)
-    await phone.stop(task)
-    await until(phone, task, is_final)
-
-    assert len(left) == made
-    assert len(at_work) == 1
-    assert (at_work == left) is adopted
-    assert (await phone.task(task))["status"] == "cancelled"
-    told = Counter(each["kind"] for each in await phone.events(task))
-    assert (told["sandbox_opened"], told["sandbox_adopted"]) == ((0, 1) if adopted else (1, 0))
-    await no_container(task)
-    for folder in ("s", "sandboxes"):
-        assert list((stack.folder / "runner" / folder).iterdir()) == []
-
-
 async def test_services_that_start_before_their_scheduler_wait_say_so_and_connect(stack, phone, project):
     for name in ("runner", "gateway", "scheduler"):
         await stack.processes.stop(name)

@@ -31,6 +31,8 @@ class Registry:
     cuts: int = 0
     """So many times yet a blob ends in its middle."""
     denied: bool = False
+    busy: bool = False
+    """It has more to do than it can."""
     going: asyncio.Event = field(default_factory=asyncio.Event)
     """Blobs wait for it."""
     blob_asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -73,6 +75,8 @@ class Registry:
     async def manifest(self, request: web.Request) -> web.Response:
         name, reference = request.match_info["name"], request.match_info["reference"]
         self.asked.append(f"{name}:{reference}")
+        if self.busy:
+            return _error(429, "TOOMANYREQUESTS", "you have reached your pull rate limit")
         if self.denied:
             return _error(401, "UNAUTHORIZED", "authentication required")
         found = self.manifests.get(f"{name}:{reference}") or next(

@@ -1,5 +1,24 @@
 """All scenarios, by what is hurt. Importing this enters them into the list of faults."""
 
-from tests.chaos.scenarios import gateway, hosts, lost_hosts, many_runners, network, runner, scheduler, stream
+from tests.chaos.scenarios import (
+    clocks,
+    disks,
+    engine,
+    gateway,
+    hosts,
+    identities,
+    images,
+    lost_hosts,
+    many_runners,
+    network,
+    runner,
+    scheduler,
+    stops,
+    stream,
+    watchers,
+)
 
-ALL = (gateway, hosts, lost_hosts, many_runners, network, runner, scheduler, stream)
+ALL = (
+    *(clocks, disks, engine, gateway, hosts, identities, images, lost_hosts),
+    *(many_runners, network, runner, scheduler, stops, stream, watchers),
+)

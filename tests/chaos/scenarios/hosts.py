@@ -10,7 +10,7 @@ from tests.chaos.prompts import began, lines, steps
 from tests.chaos.trial import Trial
 
 
-@fault("T16", "packets are dropped one way, then the other, then both", quick=True, needs=("ip", "iptables"))
+@fault("T16", "packets are dropped one way, then the other, then both", quick=True, needs=("root", "ip", "iptables"))
 async def one_way(trial: Trial) -> None:
     fleet = await trial.fleet()
     operator = fleet.operator

@@ -11,9 +11,9 @@ from errand.v1 import runner_pb2
 from errand_common import rpc
 from errand_runner.lease import PUSH_BEATS
 from tests.chaos.fault import fault
-from tests.chaos.fleet import Operator
 from tests.chaos.home import BEAT_S
 from tests.chaos.observer import Observer
+from tests.chaos.operators import Operator
 from tests.chaos.prompts import ran
 from tests.chaos.trial import Trial
 from tests.demo.phone import Json
@@ -26,7 +26,7 @@ FOUND_S = 15.0
 SLACK_S = 5.0
 
 
-@fault("T15", "a host is cut off until it is lost, then comes back", needs=("ip", "iptables"))
+@fault("T15", "a host is cut off until it is lost, then comes back", needs=("root", "ip", "iptables"))
 async def lost_and_back(trial: Trial) -> None:
     fleet = await trial.fleet()
     async with fleet.watch(f"Steps: {PUSHES}") as observer:

@@ -1,32 +1,126 @@
-"""The runner dies, or is away."""
+"""The runner dies, stands still, is doubled, or is away for too long; or its whole host is."""
 
+import signal
 from contextlib import AsyncExitStack
 
 from tests.chaos.fault import fault
-from tests.chaos.observer import check
-from tests.chaos.prompts import began, steps
+from tests.chaos.home import Home
+from tests.chaos.observer import check, gapless
+from tests.chaos.prompts import began, kind, lines, ran, steps
 from tests.chaos.trial import Trial
-from tests.e2e.watching import no_container
+from tests.e2e.watching import containers, no_container
+
+SHORT_BEAT_S = 0.1
+"""Where a scenario is about being lost: a lease freezes after 10.8 s, and is lost after 12 s."""
+
+
+LONG_FIRST = "Steps: sleep 30 && echo 0 >> trace; echo 1 >> trace; echo 2 >> trace"
+"""The first command outlasts the start of all the others."""
 
 
 @fault("T8", "kill -9 of the runner while its tasks run, restarted at once", quick=True)
 async def killed_and_back(trial: Trial) -> None:
-    home = await trial.home()
+    if trial.quick:
+        await _killed_and_back(trial, await trial.home(), tasks=1)
+        return
+    async with trial.own_home(slots=10) as home:
+        await _killed_and_back(trial, home, tasks=10)
+
+
+async def _killed_and_back(trial: Trial, home: Home, *, tasks: int) -> None:
     async with AsyncExitStack() as watches:
-        observers = [await watches.enter_async_context(home.watch(steps(1.5, 3))) for _ in trial.rounds(2)]
+        observers = [await watches.enter_async_context(home.watch(LONG_FIRST)) for _ in range(tasks)]
         for observer in observers:
-            await observer.until(began(1))
+            await observer.until(began(0))
         before = [observer.container() for observer in observers]
         await home.kill("runner")
         trial.injected()
-        with trial.recovery(limit_s=10.0):
+        seen = [observer.events[-1] for observer in observers]
+        with trial.recovery(limit_s=10.0 + 2 * tasks):
             await home.start("runner")
-            for observer in observers:
-                await observer.until(began(2))
+            for observer, last in zip(observers, seen, strict=True):
+                await observer.until(lambda event: event["kind"] == "tool_call_finished", after=last)
         assert [observer.container() for observer in observers] == before
         for observer in observers:
             await check(observer)
             # The interrupted step may have run or not; it is never run again unasked.
-            assert observer.trace() in (["0", "2"], ["0", "1", "2"])
+            trace = observer.trace()
+            assert sorted(set(trace)) == trace, f"a command ran twice: {trace}"
+            assert trace[-2:] == ["1", "2"], trace
             await no_container(observer.task)
     trial.checked("the same containers", "one attempt", "no command ran twice", "I8")
+
+
+@fault("T9", "the runner is dead for longer than it may be away, then comes back")
+async def away_for_too_long(trial: Trial) -> None:
+    async with trial.own_home(beat_s=SHORT_BEAT_S) as home, home.watch("Steps: echo 0 >> trace; sleep 600") as observer:
+        await observer.until(ran("sleep 600"))
+        await home.kill("runner")
+        trial.injected()
+        lost = await observer.ended()
+        assert (lost["status"], lost["failure_reason"]) == ("failed", "runner_lost"), lost
+        told = observer.events[-1]
+        assert len(containers(observer.task)) == 1, "whoever could end it is dead"
+        with trial.recovery(limit_s=60.0 / 6):
+            await home.start("runner")
+            await no_container(observer.task)
+        assert observer.events[-1] == told, "I5: it told something of an attempt that is over"
+        await home.phone.retry(observer.task)
+        await observer.until(lambda event: event["detail"].get("status") == "running", after=told)
+        await home.phone.stop(observer.task)
+        await observer.until(lambda event: event["detail"].get("status") == "cancelled", after=told)
+        await gapless(observer)
+    trial.checked("lost, and told why", "its container goes on return", "a retry goes on", "I8")
+
+
+@fault("T13", "the host is started anew: runner and containers are gone at once")
+async def host_started_anew(trial: Trial) -> None:
+    home = await trial.home()
+    async with AsyncExitStack() as watches:
+        observers = [await watches.enter_async_context(home.watch(steps(1.0, 4))) for _ in trial.rounds(2)]
+        for observer in observers:
+            await observer.until(began(1))
+        await home.kill("runner")
+        for observer in observers:
+            await home.docker("kill", observer.container())
+        trial.injected()
+        with trial.recovery(limit_s=20.0):
+            await home.start("runner")
+            for observer in observers:
+                await observer.until(began(2))
+        for observer in observers:
+            await check(observer)
+            trace = observer.trace()
+            assert trace in (["0", "2", "3"], lines(4)), trace
+            await no_container(observer.task)
+    trial.checked("each has a new sandbox on its workspace", "one attempt", "no command ran twice", "I8")
+
+
+@fault("T20", "the runner stands still for longer than it may, then goes on as if nothing was", quick=True)
+async def stale(trial: Trial) -> None:
+    async with trial.own_home(beat_s=SHORT_BEAT_S) as home, home.watch("Steps: echo 0 >> trace; sleep 600") as observer:
+        await observer.until(ran("sleep 600"))
+        (old,), runner = containers(observer.task), home.stack.processes.running["runner"]
+        runner.send_signal(signal.SIGSTOP)
+        trial.injected()
+        try:
+            lost = await observer.ended()
+            told = list(observer.events)
+            assert (lost["status"], lost["failure_reason"]) == ("failed", "runner_lost"), lost
+            assert containers(observer.task) == [old], "whoever could end it stands still"
+            await home.phone.add_input(observer.task, "Steps: echo 1 >> trace")
+        finally:
+            runner.send_signal(signal.SIGCONT)
+        with trial.recovery(limit_s=20.0):
+            opened = await observer.until(kind("sandbox_opened"), after=told[-1])
+        ended = await observer.until(kind("pull_request_opened"), after=told[-1])
+        await observer.until(lambda event: event["detail"].get("status") == "completed", after=ended)
+        await gapless(observer)
+        assert observer.events[: len(told)] == told
+        (given_up,) = {each["attempt_id"] for each in told if each["attempt_id"]}
+        since = {each["attempt_id"] for each in observer.events[len(told) :] if each["attempt_id"]}
+        assert given_up not in since
+        assert len(since) == 1, since
+        assert not opened["detail"]["container_id"].startswith(old)
+        await no_container(observer.task)
+    trial.checked("refused what it did meanwhile", "its container is killed", "what was sent on ran once", "I8")

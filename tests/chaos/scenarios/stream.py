@@ -1,18 +1,63 @@
-"""What a runner sends comes twice, late, with a gap, or with other words."""
+"""What a runner sends comes twice, late, with a gap, or with other words; what it is answered is lost."""
 
-import json
+from contextlib import AsyncExitStack
 
-from errand.v1 import dispatch_service_pb2 as pb
 from errand.v1 import event_pb2, runner_pb2
-from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
-from errand_common import rpc
-from errand_runner.outbox.recovery import recover
-from errand_runner.outbox.segments import paths
 from tests.chaos.fault import fault
+from tests.chaos.invariants import finals, read
+from tests.chaos.middle import middle
 from tests.chaos.observer import check
-from tests.chaos.prompts import began, lines, steps
+from tests.chaos.prompts import began, kind, lines, steps
+from tests.chaos.runner_outbox import outbox, sent_again
 from tests.chaos.trial import Trial
-from tests.demo.stack import Stack
+
+LOST = 5
+
+
+@fault("T3", "the answer to an acceptance is lost five times")
+async def answers_lost(trial: Trial) -> None:
+    async with trial.own_home() as home, middle(home.stack) as between:
+        await home.reconnect("runner", between.address)
+        for _ in trial.rounds(2):
+            between.lost["AcceptAttempts"] = LOST
+            async with home.watch(steps(0.1, 2)) as observer:
+                with trial.recovery(limit_s=15.0):
+                    await observer.until(kind("sandbox_opened"))
+                trial.injected(LOST - between.lost["AcceptAttempts"])
+                assert not between.lost["AcceptAttempts"]
+                await check(observer)
+                assert len([event for event in observer.events if kind("sandbox_opened")(event)]) == 1
+            assert observer.trace() == lines(2)
+    trial.checked("one attempt", "one container", "I8")
+
+
+@fault("T18", "every unary request comes twice at once, and all of them again when all is over, in any order")
+async def requests_twice(trial: Trial) -> None:
+    async with trial.own_home() as home, middle(home.stack) as between, AsyncExitStack() as watches:
+        await home.reconnect("runner", between.address)
+        await home.reconnect("gateway", between.address)
+        between.twice = True
+        observers = [await watches.enter_async_context(home.watch(steps(0.2, 3))) for _ in trial.rounds(4)]
+        stopped = await watches.enter_async_context(home.watch("Steps: sleep 600"))
+        await stopped.until(kind("tool_call_started"))
+        await home.phone.stop(stopped.task)
+        for observer in observers:
+            await check(observer)
+            assert observer.trace() == lines(3)
+        assert (await stopped.ended())["status"] == "cancelled"
+        between.twice = False
+        before, record = finals(home.stack), read(home.stack)
+        again = list(between.seen)
+        trial.chance.shuffle(again)
+        for call in again:
+            await between.send_again(call)
+        trial.injected(len(again))
+        after = read(home.stack)
+        assert finals(home.stack) == before, "I5"
+        assert after.tasks == record.tasks, "a request that came again changed a task"
+        assert after.told == record.told, "I4"
+        assert len({task.task_id for task in after.tasks}) == len(observers) + 1
+    trial.checked("no request did anything twice", "I8")
 
 
 @fault("T19", "an attempt's events come twice, with other words, out of order, and with a gap", quick=True)
@@ -33,32 +78,3 @@ async def comes_twice(trial: Trial) -> None:
         assert observer.told(attempt_id)[:acked] == stored
     assert observer.trace() == lines(3)
     trial.checked("a gap is refused", "what came first stays, byte for byte", "I8")
-
-
-def outbox(stack: Stack, attempt_id: str) -> tuple[runner_pb2.AttemptRef, list[runner_pb2.AttemptEvent]]:
-    """What the runner has written down of an attempt."""
-    found = recover(paths(stack.folder / "runner" / "outbox"), settle=lambda path: None)[attempt_id]
-    ref = runner_pb2.AttemptRef(attempt_id=attempt_id, fence=found.held.fence)
-    return ref, [runner_pb2.AttemptEvent.FromString(record.data) for record in found.records]
-
-
-async def sent_again(
-    stack: Stack, ref: runner_pb2.AttemptRef, batches: list[list[runner_pb2.AttemptEvent]]
-) -> list[pb.AttemptAck]:
-    """What the scheduler answers to batches of an attempt's events that come in the runner's own session."""
-    with stack.processes.log_of("runner").open() as log:
-        opened = [json.loads(line) for line in log if '"session_opened"' in line]
-    folder = stack.folder / "scheduler" / "credentials" / "runners" / "local"
-    metadata = rpc.bearer((folder / "token").read_text().strip())
-    answers: list[pb.AttemptAck] = []
-    async with rpc.channel(stack.scheduler_address, ca=(folder / "ca.pem").read_bytes()) as channel:
-        call = DispatchServiceStub(channel).StreamEvents(metadata=metadata)
-        for number, events in enumerate(batches):
-            batch = pb.AttemptBatch(attempt=ref, events=events)
-            request = pb.StreamEventsRequest(session_id=opened[-1]["session_id"], batch_number=number, batches=[batch])
-            await call.write(request)
-            answer = await call.read()
-            assert isinstance(answer, pb.StreamEventsResponse)
-            answers.extend(answer.acks)
-        call.cancel()
-    return answers

@@ -1,0 +1,130 @@
+"""What a task runs in dies, or its Docker does; Docker is taken away from the runner alone, for others use it too."""
+
+import asyncio
+import os
+import signal
+
+from errand_runner.sandbox.profile import GUEST_FOLDER
+from tests.chaos.fault import fault
+from tests.chaos.home import Home
+from tests.chaos.observer import check, gapless
+from tests.chaos.prompts import began, kind, lines, ran, steps
+from tests.chaos.trial import Trial
+from tests.e2e.engine_proxy import EngineProxy, engine_proxy
+from tests.e2e.watching import containers, no_container
+
+CUTS = (
+    (r"POST /v[0-9.]+/containers/create", False, 0),
+    (r"POST /v[0-9.]+/containers/\w+/start", False, 1),
+    (r"POST /v[0-9.]+/containers/\w+/start", True, 1),
+)
+"""Where the runner is killed: before a container is made, before it is started, before it is told that it was; and how
+many containers it leaves."""
+
+
+@fault("T10", "kill -9 of the runner before a container is made, before it is started, before it knows", quick=True)
+async def killed_while_it_opens(trial: Trial) -> None:
+    home = await trial.home()
+    async with engine_proxy(home.stack.folder) as proxy:
+        await _use(home, proxy)
+        try:
+            for call, reply, made in CUTS:
+                async with proxy.holding(call, reply=reply) as reached, home.watch("Steps: sleep 600") as observer:
+                    async with asyncio.timeout(30):
+                        await reached.wait()
+                    left = containers(observer.task)
+                    await home.kill("runner")
+                    trial.injected()
+                    assert len(left) == made
+                    with trial.recovery(limit_s=15.0):
+                        await home.start("runner")
+                        await observer.until(ran("sleep 600"))
+                    at_work = containers(observer.task)
+                    assert len(at_work) == 1, "never two containers"
+                    assert (at_work == left) is reply
+                    await home.phone.stop(observer.task)
+                    assert (await observer.ended())["status"] == "cancelled"
+                    opened = [event["kind"] for event in observer.events if event["kind"].startswith("sandbox_")]
+                    assert opened[:1] == ["sandbox_adopted" if reply else "sandbox_opened"], opened
+                    await gapless(observer)
+                    await no_container(observer.task)
+        finally:
+            await _use(home, None)
+    for folder in ("s", "sandboxes"):
+        assert list((home.stack.folder / "runner" / folder).iterdir()) == []
+    trial.checked("one container, adopted where it was started", "nothing left over", "I8")
+
+
+@fault("T11", "kill -9 of what runs in a sandbox: the command, its supervisor, the container; and out of memory")
+async def sandbox_dies(trial: Trial) -> None:
+    home = await trial.home()
+    for victim in ("command", "supervisor", "container"):
+        async with home.watch(steps(1.0, 4)) as observer:
+            await observer.until(began(1))
+            await _hit(home, observer.container(), victim)
+            trial.injected()
+            with trial.recovery(limit_s=15.0):
+                await observer.until(began(2))
+            await check(observer)
+            trace = observer.trace()
+            assert sorted(set(trace)) == trace, f"a command ran twice: {trace}"
+            assert {"0", "2", "3"} <= set(trace), trace
+            await no_container(observer.task)
+    hog = "python3 -c 'x = bytearray(3 << 30)'"
+    async with home.watch(f"Steps: echo 0 >> trace; {hog}; echo 2 >> trace") as observer:
+        await check(observer)
+        trial.injected()
+        (_, call, _) = await home.phone.tool_calls(observer.task)
+        assert "memory limit" in call["output"], call
+    assert observer.trace() == ["0", "2"]
+    trial.checked("told to Claude", "one attempt", "no command ran twice", "I8")
+
+
+@fault("T12", "Docker is away for 24 beats, then back: with the container alive, and without")
+async def docker_away(trial: Trial) -> None:
+    home = await trial.home()
+    async with engine_proxy(home.stack.folder) as proxy:
+        await _use(home, proxy)
+        try:
+            for lives in (True, False):
+                async with home.watch(steps(1.0, 4)) as observer:
+                    await observer.until(began(1))
+                    before = observer.container()
+                    await proxy.take_away()
+                    trial.injected()
+                    await observer.until(kind("engine_away"))
+                    if not lives:
+                        await home.docker("kill", before)
+                    await asyncio.sleep(24 * home.stack.beat_s)
+                    assert (await home.phone.task(observer.task))["status"] == "running", "a false end"
+                    await proxy.bring_back()
+                    with trial.recovery(limit_s=15.0):
+                        await observer.until(kind("sandbox_adopted" if lives else "sandbox_replaced"))
+                    await check(observer)
+                    trace = observer.trace()
+                    assert trace in (lines(4), ["0", "2", "3"]), trace
+                    await no_container(observer.task)
+        finally:
+            await _use(home, None)
+    trial.checked("no end while it is away", "adopted, or replaced", "one attempt", "no command ran twice", "I8")
+
+
+async def _use(home: Home, proxy: EngineProxy | None) -> None:
+    """Have the runner take this for its Docker; None for the real one."""
+    await home.stack.processes.stop("runner")
+    home.stack.runner_settings.pop("DOCKER_HOST", None)
+    if proxy is not None:
+        home.stack.runner_settings["DOCKER_HOST"] = proxy.docker_host
+    await home.start("runner")
+
+
+async def _hit(home: Home, container: str, victim: str) -> None:
+    if victim == "container":
+        await home.docker("kill", container)
+        return
+    listed = (await home.docker("top", container, "-eo", "pid,args")).splitlines()[1:]
+    rows = [line.split(None, 1) for line in listed]
+    found = [
+        pid for pid, words in rows if (words.startswith("sleep") if victim == "command" else GUEST_FOLDER in words)
+    ]
+    os.kill(int(found[0]), signal.SIGKILL)
