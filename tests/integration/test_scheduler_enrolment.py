@@ -12,7 +12,7 @@ from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
 from errand.v1.enrolment_service_pb2_grpc import EnrolmentServiceStub
 from errand.v1.fleet_service_pb2_grpc import FleetServiceStub
 from errand_common import join_token, rpc
-from errand_common.errors import Invalid, Unauthenticated
+from errand_common.errors import Conflict, Invalid, Unauthenticated
 from errand_common.service import StartError
 from errand_runner.enrolling import Enrolling
 from tests.integration.moved_clock import MovedClock
@@ -68,6 +68,24 @@ async def test_a_token_carries_all_that_a_host_needs_and_makes_it_a_runner_with_
         operator = rpc.bearer(running.operator_token)
         box = (await FleetServiceStub(running.channel).GetRunner(request, metadata=operator, timeout=DEADLINE_S)).runner
         assert dict(box.labels) == {"gpu": "no", "model-key": "yes", "region": "eu"}
+
+
+async def test_a_line_that_was_lost_is_given_again_to_the_same_credential_until_it_is_used(running: Stack) -> None:
+    stub, operator = FleetServiceStub(running.channel), rpc.bearer(running.operator_token)
+    request = fleet.CreateJoinTokenRequest(request_id="one", scheduler="errand.test:7443")
+    first, again = [await stub.CreateJoinToken(request, metadata=operator, timeout=DEADLINE_S) for _ in range(2)]
+    assert again == first
+
+    admin = await running.sign_in("grace", link_secret=await running.make_link())
+    other = await stub.CreateJoinToken(request, metadata=admin.metadata, timeout=DEADLINE_S)
+    assert other.join_token.join_token_id != first.join_token.join_token_id, "each caller's ids are their own"
+    elsewhere = await running.sign_in("grace")
+    with pytest.raises(Conflict, match="is told to the credential alone"), rpc.renamed_errors():
+        await stub.CreateJoinToken(request, metadata=elsewhere.metadata, timeout=DEADLINE_S)
+
+    await join(running, first.token)
+    with pytest.raises(Conflict, match="was used already"), rpc.renamed_errors():
+        await stub.CreateJoinToken(request, metadata=operator, timeout=DEADLINE_S)
 
 
 async def test_an_answer_that_was_lost_is_given_again_to_the_same_request_alone(running: Stack) -> None:

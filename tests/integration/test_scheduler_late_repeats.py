@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from errand.v1 import access_service_pb2 as access
 from errand.v1 import task_pb2
+from errand_common import rpc
+from tests.integration.access import disallow, refusal
 from tests.integration.moved_clock import MovedClock
 from tests.integration.scheduling import Person, Stack, github_with_repository, new_task, stack
 
@@ -75,6 +78,18 @@ async def test_an_edit_does_not_undo_a_later_one(errand: Stack, clock: MovedCloc
     person = await an_hour_later(errand, clock)
 
     assert (await person.edit(added.input_id, "right", "edit")).text == "left after all"
+
+
+async def test_letting_in_does_not_let_in_who_was_shut_out_since(errand: Stack, clock: MovedClock) -> None:
+    allow = access.AllowUserRequest(request_id="allow", github_username="grace")
+    operator = rpc.bearer(errand.operator_token)
+    await errand.access.AllowUser(allow, metadata=operator)
+    await disallow(errand, "grace")
+
+    clock.ahead_s += 3600
+    await errand.access.AllowUser(allow, metadata=operator)
+
+    assert (await refusal(errand.sign_in("grace"))).reason == "NOT_ADMITTED"
 
 
 async def test_without_a_request_id_each_is_a_decision(errand: Stack, clock: MovedClock) -> None:

@@ -40,10 +40,8 @@ NOT_REPEATABLE = {
     "CheckJoinToken": "it tells the time",
     "RefreshSession": "a second use ends the family, by contract",
     "EndSession": "the second is refused: its session is over",
-    "CreateJoinToken": "each is a token of its own",
     "GetFleet": "it tells what the disk has free",
     "Leave": "once its runner has left, its credential is gone; test_join asks again and again",
-    "CreateToken": "the secret is told once; the second is refused, as its name is taken",
 }
 NOT_NOTED = {
     "AcceptAttempts": "the attempt's row says it",
@@ -189,11 +187,13 @@ async def as_a_person(person: Person, task: task_pb2.Task, project: task_pb2.Pro
         request_id="u", project_id=project.project_id, image="node:22", setup_script="make deps"
     )
     await twice("UpdateProject", lambda: account.UpdateProject(update, metadata=metadata))
-    allow = accounts.AllowHostRequest(project_id=project.project_id, host="api.example.com")
+    allow = accounts.AllowHostRequest(request_id="n", project_id=project.project_id, host="api.example.com")
     await twice("AllowHost", lambda: account.AllowHost(allow, metadata=metadata))
     presets = accounts.ListEgressPresetsRequest()
     await twice("ListEgressPresets", lambda: account.ListEgressPresets(presets, metadata=metadata))
-    newer = accounts.UpdateProjectRequest(project_id=project.project_id, image="node:24")
+    newer = accounts.UpdateProjectRequest(
+        project_id=project.project_id, image="node:24", egress=task_pb2.Egress(mode=task_pb2.EGRESS_MODE_ALLOW_LIST)
+    )
     await account.UpdateProject(newer, metadata=metadata)
     await as_a_keeper_of_secrets(person, project, twice)
     await twice("ListProjects", lambda: account.ListProjects(accounts.ListProjectsRequest(), metadata=metadata))
@@ -233,15 +233,18 @@ async def as_a_person(person: Person, task: task_pb2.Task, project: task_pb2.Pro
 async def as_an_admin(running: Stack, twice: Twice) -> None:
     ask, metadata = running.access, rpc.bearer(running.operator_token)
     await twice("ListTokens", lambda: ask.ListTokens(access.ListTokensRequest(), metadata=metadata))
-    made = await ask.CreateToken(access.CreateTokenRequest(name="robot", scopes=["access:read"]), metadata=metadata)
+    create = access.CreateTokenRequest(request_id="i", name="robot", scopes=["access:read"])
+    made = await twice("CreateToken", lambda: ask.CreateToken(create, metadata=metadata))
+    assert isinstance(made, access.CreateTokenResponse)
     revoke = access.RevokeTokenRequest(token_id=made.token.token_id)
     await twice("RevokeToken", lambda: ask.RevokeToken(revoke, metadata=metadata))
-    allow = access.AllowUserRequest(github_username="grace")
+    allow = access.AllowUserRequest(request_id="j", github_username="grace")
     await twice("AllowUser", lambda: ask.AllowUser(allow, metadata=metadata))
-    role = access.SetRoleRequest(github_username="grace", role=task_pb2.USER_ROLE_VIEWER)
+    role = access.SetRoleRequest(request_id="k", github_username="grace", role=task_pb2.USER_ROLE_VIEWER)
     await twice("SetRole", lambda: ask.SetRole(role, metadata=metadata))
-    disallow = access.DisallowUserRequest(github_username="mallory")
+    disallow = access.DisallowUserRequest(request_id="l", github_username="grace")
     await twice("DisallowUser", lambda: ask.DisallowUser(disallow, metadata=metadata))
+    await ask.AllowUser(access.AllowUserRequest(github_username="grace"), metadata=metadata)
     await twice("ListUsers", lambda: ask.ListUsers(access.ListUsersRequest(), metadata=metadata))
     # Its answer holds what was done in between.
     log = access.ListAuditEntriesRequest(page_size=1)
@@ -275,15 +278,18 @@ async def as_a_writer(person: Person, item: task_pb2.Input, twice: Twice) -> Non
 
 async def as_a_new_host(running: Stack, twice: Twice) -> None:
     stub, operator = FleetServiceStub(running.channel), rpc.bearer(running.operator_token)
-    make = fleet.CreateJoinTokenRequest(scheduler="errand.test:7443")
-    tokens = [join_token.read((await stub.CreateJoinToken(make, metadata=operator)).token) for _ in range(2)]
+    make = fleet.CreateJoinTokenRequest(request_id="m", scheduler="errand.test:7443")
+    made = await twice("CreateJoinToken", lambda: stub.CreateJoinToken(make, metadata=operator))
+    assert isinstance(made, fleet.CreateJoinTokenResponse)
+    another = fleet.CreateJoinTokenRequest(scheduler="errand.test:7443")
+    await stub.CreateJoinToken(another, metadata=operator)
     listed = await twice(
         "ListJoinTokens", lambda: stub.ListJoinTokens(fleet.ListJoinTokensRequest(), metadata=operator)
     )
     assert isinstance(listed, fleet.ListJoinTokensResponse)
     revoke = fleet.RevokeJoinTokenRequest(join_token_id=listed.join_tokens[0].join_token_id)
     await twice("RevokeJoinToken", lambda: stub.RevokeJoinToken(revoke, metadata=operator))
-    host, host_metadata = EnrolmentServiceStub(running.channel), rpc.bearer(tokens[0].secret)
+    host, host_metadata = EnrolmentServiceStub(running.channel), rpc.bearer(join_token.read(made.token).secret)
     join = enrolment.JoinRequest(request_id="r", name="box")
     await twice("Join", lambda: host.Join(join, metadata=host_metadata))
     remove = fleet.RemoveRunnerRequest(request_id="d", runner="box")

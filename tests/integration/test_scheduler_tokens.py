@@ -94,6 +94,33 @@ async def test_a_live_token_keeps_its_name_to_itself(running: Stack) -> None:
     await new_token(running, person.access_token, scopes=["tasks:read"], user_id="me")
 
 
+async def test_an_answer_that_was_lost_is_given_again_to_the_same_credential_alone(running: Stack) -> None:
+    person = await running.sign_in()
+    request = pb.CreateTokenRequest(request_id="one", name="robot", scopes=["account:read"], user_id="me")
+    first, again = [await running.access.CreateToken(request, metadata=person.metadata) for _ in range(2)]
+    assert again == first
+    await me(running, again.secret)
+
+    elsewhere = await running.sign_in()
+    refused = await refusal(running.access.CreateToken(request, metadata=elsewhere.metadata))
+    assert isinstance(refused, Conflict)
+    assert f"made {first.token.token_id}, whose secret is told to the credential alone" in refused.message
+
+    await revoke(running, person.access_token, first.token.token_id)
+    refused = await refusal(running.access.CreateToken(request, metadata=person.metadata))
+    assert isinstance(refused, Conflict)
+    assert "which was revoked since" in refused.message
+
+
+async def test_another_wish_under_the_same_request_id_is_refused(running: Stack) -> None:
+    person = await running.sign_in()
+    request = pb.CreateTokenRequest(request_id="one", name="robot", scopes=["account:read"], user_id="me")
+    await running.access.CreateToken(request, metadata=person.metadata)
+    request.scopes.append("tasks:read")
+    refused = await refusal(running.access.CreateToken(request, metadata=person.metadata))
+    assert refused.reason == "IDEMPOTENCY_MISMATCH"
+
+
 async def test_a_revoked_token_is_refused_at_once_and_another_persons_is_not_to_be_found(running: Stack) -> None:
     person, other = await running.sign_in(), await running.sign_in("hubot")
     made = await new_token(running, person.access_token, scopes=["account:read"], user_id="me")

@@ -10,7 +10,7 @@ from errand_cli import words
 from errand_cli.connection import Connection
 from errand_cli.labels import in_words, labels_of
 from errand_cli.output import Output, complain
-from errand_cli.running import AsJson, with_scheduler
+from errand_cli.running import AsJson, new_request_id, with_scheduler
 from errand_common import addresses
 from errand_common.wire import to_json
 
@@ -29,7 +29,7 @@ def create(
 
     async def work(connection: Connection) -> None:
         address = scheduler or connection.profile.scheduler
-        request = CreateJoinTokenRequest(labels=labels, scheduler=address)
+        request = CreateJoinTokenRequest(labels=labels, scheduler=address, request_id=new_request_id())
         made = await connection.ask(connection.fleet.CreateJoinToken, request)
         # The secret is what was asked for: it is neither masked nor wrapped.
         line = f"errand-runner join --key-file FILE '{made.token}'"

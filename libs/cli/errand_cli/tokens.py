@@ -10,7 +10,7 @@ from errand.v1.access_service_pb2 import CreateTokenRequest, ListTokensRequest, 
 from errand_cli import user_names, words
 from errand_cli.connection import Connection
 from errand_cli.output import Output
-from errand_cli.running import AsJson, with_scheduler
+from errand_cli.running import AsJson, new_request_id, with_scheduler
 from errand_common.errors import NotFound
 from errand_common.wire import Json, to_json
 
@@ -33,7 +33,9 @@ def create(
 
     async def work(connection: Connection) -> None:
         user_id = await user_names.identified(connection, user)
-        request = CreateTokenRequest(name=name, scopes=scope, expire_time=expires, user_id=user_id)
+        request = CreateTokenRequest(
+            name=name, scopes=scope, expire_time=expires, user_id=user_id, request_id=new_request_id()
+        )
         made = await connection.ask(connection.access.CreateToken, request)
         # The secret is what was asked for: it is neither masked nor wrapped.
         if as_json:

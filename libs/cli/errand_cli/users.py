@@ -15,7 +15,7 @@ from errand.v1.task_pb2 import UserRole as Role
 from errand_cli import user_names
 from errand_cli.connection import Connection
 from errand_cli.output import Output
-from errand_cli.running import AsJson, with_scheduler
+from errand_cli.running import AsJson, new_request_id, with_scheduler
 from errand_common.values import UserRole
 from errand_common.wire import Json, number, to_json
 
@@ -53,12 +53,8 @@ def allow(
     as_json: AsJson = False,
 ) -> None:
     """Let an account in, also one that never signed in, or all of an organisation."""
-    wanted = number(Role, role)
-    request = (
-        AllowUserRequest(github_organisation=name, role=wanted)
-        if organisation
-        else AllowUserRequest(github_username=name, role=wanted)
-    )
+    request = AllowUserRequest(role=number(Role, role), request_id=new_request_id())
+    _name(request, name, organisation=organisation)
 
     async def work(connection: Connection) -> None:
         await connection.ask(connection.access.AllowUser, request)
@@ -70,9 +66,8 @@ def allow(
 @app.command()
 def disallow(name: Name, organisation: Organisation = False, as_json: AsJson = False) -> None:
     """Shut an account out at once, or take an organisation off; what their tasks do goes on to its end."""
-    request = (
-        DisallowUserRequest(github_organisation=name) if organisation else DisallowUserRequest(github_username=name)
-    )
+    request = DisallowUserRequest(request_id=new_request_id())
+    _name(request, name, organisation=organisation)
 
     async def work(connection: Connection) -> None:
         await connection.ask(connection.access.DisallowUser, request)
@@ -90,10 +85,18 @@ def set_role(
     """Give a person another role, from their next call on."""
 
     async def work(connection: Connection) -> None:
-        await connection.ask(connection.access.SetRole, SetRoleRequest(github_username=name, role=number(Role, role)))
+        request = SetRoleRequest(github_username=name, role=number(Role, role), request_id=new_request_id())
+        await connection.ask(connection.access.SetRole, request)
         Output(as_json=as_json).done({"github_username": name, "role": role}, f"{name} is {role} now")
 
     with_scheduler(work)
+
+
+def _name(request: AllowUserRequest | DisallowUserRequest, name: str, *, organisation: bool) -> None:
+    if organisation:
+        request.github_organisation = name
+    else:
+        request.github_username = name
 
 
 def _person(each: UserAccess) -> tuple[str, str, str, str, str]:

@@ -1,7 +1,9 @@
 """Bearer tokens: made, hashed, compared, and kept in files that only their owner may read."""
 
 import asyncio
+import base64
 import hashlib
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -18,6 +20,12 @@ _LOOKS_PER_LINE = 20
 def new_token(prefix: str) -> str:
     """A secret of 256 bits behind a prefix that tells people what it is, such as `ers_…`."""
     return f"{prefix}_{secrets.token_urlsafe(32)}"
+
+
+def derived_token(prefix: str, *, secret: str, about: str) -> str:
+    """Such a secret, made of another one: who knows that one makes the same again for the same `about`, nobody else."""
+    made = hmac.digest(secret.encode(), about.encode(), hashlib.sha256)
+    return f"{prefix}_{base64.urlsafe_b64encode(made).decode().rstrip('=')}"
 
 
 def hash_token(token: str) -> str:

@@ -180,7 +180,9 @@ async def test_what_a_project_reaches_is_replaced_and_a_host_is_allowed(
         egress = {"mode": "allow_list", "presets": ["python"], "hosts": ["api.example.com"]}
         changed = await client.patch("/v1/projects/prj_1", json={"egress": egress})
         odd = await client.patch("/v1/projects/prj_1", json={"egress": {"mode": "everything"}})
-        allowed = await client.post("/v1/projects/prj_1/hosts", json={"host": "cdn.example.com"})
+        allowed = await client.post(
+            "/v1/projects/prj_1/hosts", json={"host": "cdn.example.com"}, headers={"Idempotency-Key": "k"}
+        )
         presets = await client.get("/v1/egress-presets")
 
     assert changed.json()["project"]["egress"] == egress | {"allowed_hosts": []}
@@ -191,5 +193,5 @@ async def test_what_a_project_reaches_is_replaced_and_a_host_is_allowed(
         accounts.UpdateProjectRequest(project_id="prj_1", egress=nouns.Egress()),
     ], "it is the scheduler that refuses a mode that there is not"
     (asked,) = scheduler.asked("AllowHost")
-    assert asked.request == accounts.AllowHostRequest(project_id="prj_1", host="cdn.example.com")
+    assert asked.request == accounts.AllowHostRequest(project_id="prj_1", host="cdn.example.com", request_id="k")
     assert presets.json() == {"presets": [{"name": "python", "title": "Python", "hosts": ["registry.example"]}]}

@@ -173,9 +173,11 @@ class AccountRoutes:
             draft_pull_requests=body.draft_pull_requests,
         )
 
-    async def allow_host(self, token: SessionToken, project_id: str, body: AllowHost) -> JsonObject:
+    async def allow_host(
+        self, token: SessionToken, project_id: str, body: AllowHost, key: IdempotencyKey = ""
+    ) -> JsonObject:
         """Adds a host to those that a project allows, for its tasks that are at work too; again changes nothing."""
-        return await self._accounts.allow_host(token, project_id=project_id, host=body.host)
+        return await self._accounts.allow_host(token, request_id=key, project_id=project_id, host=body.host)
 
     async def list_egress_presets(self, token: SessionToken) -> JsonObject:
         """Lists the presets that a project's egress may name."""

@@ -172,9 +172,9 @@ class Accounts:
         request = RemoveGitCredentialRequest(request_id=request_id, host=host)
         return await self._connection.read(self._connection.accounts.RemoveGitCredential, request, token=token)
 
-    async def allow_host(self, token: str, *, project_id: str, host: str) -> JsonObject:
+    async def allow_host(self, token: str, *, request_id: str, project_id: str, host: str) -> JsonObject:
         """Add a host to those that a project allows."""
-        request = AllowHostRequest(project_id=project_id, host=host)
+        request = AllowHostRequest(request_id=request_id, project_id=project_id, host=host)
         return await self._connection.read(self._connection.accounts.AllowHost, request, token=token)
 
     async def list_egress_presets(self, token: str) -> JsonObject:

@@ -1,12 +1,9 @@
 """Hosts become runners: a join token is used, once."""
 
-import base64
-import hashlib
-import hmac
 from dataclasses import dataclass
 
 from errand_common.clock import to_datetime
-from errand_common.credentials import hash_token
+from errand_common.credentials import derived_token, hash_token
 from errand_common.errors import Conflict, Unauthenticated
 from errand_scheduler.store import audit, join_tokens, runners, service_tokens
 from errand_scheduler.store.join_tokens import JoinToken
@@ -67,8 +64,7 @@ def look(token: JoinToken | None, *, now_us: int, request_id: str = "") -> JoinT
 def _credential(secret: str, request_id: str) -> str:
     """What the runner calls with. Made of what it alone knows beside the scheduler: so an answer that was lost can be
     given again, and nothing but a hash is stored."""
-    made = hmac.digest(secret.encode(), request_id.encode(), hashlib.sha256)
-    return f"ern_{base64.urlsafe_b64encode(made).decode().rstrip('=')}"
+    return derived_token("ern", secret=secret, about=request_id)
 
 
 def _free_name(tx: Tx, name: str) -> str:

@@ -4,11 +4,12 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from errand_common.credentials import hash_token, new_token
+from errand_common.credentials import hash_token
 from errand_common.errors import Conflict, Denied, Invalid, NotFound
 from errand_common.values import UserRole
 from errand_scheduler.access.callers import Caller
 from errand_scheduler.access.scopes import ADMIN, NOT_FOR_TOKENS, OF_PERSONS, ROLE_SCOPES, SCOPES, written
+from errand_scheduler.access.telling import Telling
 from errand_scheduler.store import service_tokens
 from errand_scheduler.store.notices import TokenRevoked
 from errand_scheduler.store.service_tokens import ServiceToken
@@ -30,7 +31,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Made:
-    """A new token, and its secret, in the clear: shown once."""
+    """A token, and its secret, in the clear."""
 
     token: ServiceToken
     secret: str
@@ -66,30 +67,39 @@ def check_role(scopes: Collection[str], role: UserRole) -> None:
         raise Invalid(f"whom it acts for is a {role}, whose tokens do not hold {written(beyond)}; leave it out")
 
 
-def make(wish: Wish, by: Caller, *, token_id: str) -> Made:
-    """A token with a fresh secret."""
-    secret = new_token("eut" if wish.user_id else "esv")
-    token = ServiceToken(
-        service_token_id=token_id,
-        name=wish.name,
-        token_hash=hash_token(secret),
-        scopes=written(wish.scopes),
-        user_id=wish.user_id,
-        expire_time=wish.expire_time,
-        made_by=by.name,
+def make(tx: Tx, wish: Wish, by: Caller, *, token_id: str, telling: Telling) -> Made:
+    """A new token. Raises Conflict where its owner has a live one of that name."""
+    if tx.one(service_tokens.alive_of_name(wish.name, user_id=wish.user_id, now_us=tx.now_us)) is not None:
+        raise Conflict(f"there is a token {wish.name} already; revoke it, or choose another name")
+    secret = telling.secret(_prefix(wish.user_id), token_id)
+    service_tokens.insert(
+        tx,
+        ServiceToken(
+            service_token_id=token_id,
+            name=wish.name,
+            token_hash=hash_token(secret),
+            scopes=written(wish.scopes),
+            user_id=wish.user_id,
+            expire_time=wish.expire_time,
+            made_by=by.name,
+        ),
     )
+    by.note(tx, "create_token", token_id)
+    return Made(token=_kept(tx, token_id), secret=secret)
+
+
+def tell_again(tx: Tx, token_id: str, telling: Telling) -> Made:
+    """What a request made before. Raises Conflict where that is of no use to whoever asks."""
+    token = _kept(tx, token_id)
+    secret = telling.secret(_prefix(token.user_id), token_id)
+    if token.revoked_time is not None:
+        raise Conflict(f"this request made {token_id}, which was revoked since; ask for another under a new request id")
+    if token.token_hash != hash_token(secret):
+        raise Conflict(
+            f"this request made {token_id}, whose secret is told to the credential alone that asked first; revoke it "
+            "and ask for another under a new request id"
+        )
     return Made(token=token, secret=secret)
-
-
-def store(tx: Tx, token: ServiceToken, by: Caller) -> ServiceToken:
-    """Keep a new token; returns it as kept. Raises Conflict where its owner has a live one of that name."""
-    if tx.one(service_tokens.alive_of_name(token.name, user_id=token.user_id, now_us=tx.now_us)) is not None:
-        raise Conflict(f"there is a token {token.name} already; revoke it, or choose another name")
-    service_tokens.insert(tx, token)
-    by.note(tx, "create_token", token.service_token_id)
-    kept = tx.one(service_tokens.by_id(token.service_token_id))
-    assert kept is not None
-    return kept
 
 
 def revoke(tx: Tx, token_id: str, by: Caller) -> None:
@@ -102,3 +112,13 @@ def revoke(tx: Tx, token_id: str, by: Caller) -> None:
     service_tokens.revoke(tx, token_id)
     tx.notice(TokenRevoked(service_token_id=token_id))
     by.note(tx, "revoke_token", token_id)
+
+
+def _prefix(user_id: str | None) -> str:
+    return "eut" if user_id else "esv"
+
+
+def _kept(tx: Tx, token_id: str) -> ServiceToken:
+    kept = tx.one(service_tokens.by_id(token_id))
+    assert kept is not None  # rows of tokens stay
+    return kept

@@ -12,10 +12,13 @@ from errand_common.ids import Ids
 from errand_common.wire import timestamp
 from errand_scheduler.access import tokens
 from errand_scheduler.access.admission import Listed
+from errand_scheduler.access.auth import bearer_token
 from errand_scheduler.access.callers import Caller, caller
 from errand_scheduler.access.scopes import ADMIN
 from errand_scheduler.access.single_user import Owner
+from errand_scheduler.access.telling import Telling
 from errand_scheduler.access.tokens import Wish
+from errand_scheduler.edges.idempotency import once, sent
 from errand_scheduler.edges.requests import (
     check_id,
     check_time,
@@ -53,9 +56,19 @@ class AccessEdge(AccessServiceServicer):
         tokens.check(wish, by, now_us=self._clock.now_us())
         if wish.user_id is not None:
             await self._check_owner(wish.user_id, wish)
-        made = tokens.make(wish, by, token_id=self._ids.new("stk"))
-        kept = await self._writer.write(lambda tx: tokens.store(tx, made.token, by))
-        return pb.CreateTokenResponse(token=_token(kept), secret=made.secret)
+        token_id = self._ids.new("stk")
+        asked = sent(request, user_id=by.name, method="CreateToken", request_id=request.request_id)
+        telling = Telling(bearer_token(context), request.request_id)
+        made = await self._writer.write(
+            lambda tx: once(
+                tx,
+                asked,
+                do=lambda: tokens.make(tx, wish, by, token_id=token_id, telling=telling),
+                again=lambda made_id: tokens.tell_again(tx, made_id, telling),
+                id_of=lambda made: made.token.service_token_id,
+            )
+        )
+        return pb.CreateTokenResponse(token=_token(made.token), secret=made.secret)
 
     async def ListTokens(self, request: pb.ListTokensRequest, context: Context) -> pb.ListTokensResponse:
         by = caller()

@@ -8,6 +8,7 @@ from errand_common.values import EgressMode
 from errand_common.wire import word
 from errand_scheduler import wire
 from errand_scheduler.access.callers import Note, caller, person
+from errand_scheduler.edges.idempotency import once, sent
 from errand_scheduler.edges.own_project import find_project
 from errand_scheduler.edges.requests import check_id
 from errand_scheduler.presets import allowed_hosts, presets
@@ -22,11 +23,20 @@ MOST_HOSTS = 100
 
 
 async def allow_host(writer: Writer, request: pb.AllowHostRequest) -> pb.AllowHostResponse:
-    """Add a host to what the caller's project allows. Idempotent. Raises Invalid, NotFound and Conflict."""
+    """Add a host to what the caller's project allows. Raises Invalid, NotFound and Conflict."""
     user_id, note = person().user_id, caller().note
     check_id(request.project_id, "prj", field="project_id")
     host = _host(request.host)
-    project = await writer.write(lambda tx: _allow(tx, user_id, request.project_id, host, note))
+    asked = sent(request, user_id=user_id, method="AllowHost", request_id=request.request_id)
+    project = await writer.write(
+        lambda tx: once(
+            tx,
+            asked,
+            do=lambda: _allow(tx, user_id, request.project_id, host, note),
+            again=lambda project_id: find_project(tx, user_id, project_id),
+            id_of=lambda project: project.project_id,
+        )
+    )
     return pb.AllowHostResponse(project=wire.project(project))
 
 
@@ -36,18 +46,18 @@ def list_presets() -> pb.ListEgressPresetsResponse:
     return pb.ListEgressPresetsResponse(presets=shown)
 
 
-def egress_of(sent: task_pb2.Egress) -> Egress:
+def egress_of(told: task_pb2.Egress) -> Egress:
     """What is asked for, each once and in order. Raises Invalid."""
-    mode = word(task_pb2.EgressMode, sent.mode)
+    mode = word(task_pb2.EgressMode, told.mode)
     if mode not in list(EgressMode):
         raise Invalid(f"egress has no mode; write one of {', '.join(EgressMode)}")
-    unknown = [name for name in sent.presets if name not in presets()]
+    unknown = [name for name in told.presets if name not in presets()]
     if unknown:
         raise Invalid(f'there is no preset "{unknown[0][:80]}"; there are {", ".join(presets())}')
-    own = {_host(each) for each in sent.hosts}
+    own = {_host(each) for each in told.hosts}
     if len(own) > MOST_HOSTS:
         raise Invalid(f"egress has {len(own)} hosts; the most is {MOST_HOSTS}; *.example.com stands for all below it")
-    return Egress(EgressMode(mode), tuple(sorted(set(sent.presets))), tuple(sorted(own)))
+    return Egress(EgressMode(mode), tuple(sorted(set(told.presets))), tuple(sorted(own)))
 
 
 def change_egress(tx: Tx, project: Project, egress: Egress) -> None:

@@ -9,6 +9,7 @@ import structlog
 
 from errand.v1 import fleet_service_pb2 as pb
 from errand.v1.fleet_service_pb2_grpc import FleetServiceServicer
+from errand_scheduler.access.auth import bearer_token
 from errand_scheduler.access.callers import caller
 from errand_scheduler.edges.join_tokens import JoinTokensEdge
 from errand_scheduler.edges.runners import RunnersEdge
@@ -55,7 +56,7 @@ class FleetEdge(FleetServiceServicer):
         return await self._runners.remove(request)
 
     async def CreateJoinToken(self, request: pb.CreateJoinTokenRequest, context: Context) -> pb.CreateJoinTokenResponse:
-        return await self._join_tokens.create(request)
+        return await self._join_tokens.create(request, bearer_token(context))
 
     async def ListJoinTokens(self, request: pb.ListJoinTokensRequest, context: Context) -> pb.ListJoinTokensResponse:
         return await self._join_tokens.list()

@@ -1,5 +1,6 @@
 """What operators ask of join tokens."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,17 +11,21 @@ from errand.v1 import enrolment_service_pb2, runner_pb2
 from errand.v1 import fleet_service_pb2 as pb
 from errand_common import addresses, join_token, labels
 from errand_common.clock import Clock
-from errand_common.credentials import hash_token, new_token
-from errand_common.errors import Conflict, Invalid, NotFound
+from errand_common.credentials import hash_token
+from errand_common.errors import Conflict, Invalid, NotFound, Unauthenticated
 from errand_common.ids import Ids
 from errand_common.wire import timestamp
+from errand_scheduler.access import joining
 from errand_scheduler.access.callers import caller
+from errand_scheduler.access.telling import Telling
+from errand_scheduler.edges.idempotency import once, sent
 from errand_scheduler.store import audit, join_tokens
 from errand_scheduler.store.join_tokens import JoinToken
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Writer
 
+_PREFIX = "ejt"
 _GOOD_FOR = timedelta(hours=1)
 _MOST = 100
 """Tokens that can be used at a time."""
@@ -36,26 +41,32 @@ class JoinTokensEdge:
         self._clock = clock
         self._ca = ca
 
-    async def create(self, request: pb.CreateJoinTokenRequest) -> pb.CreateJoinTokenResponse:
-        """Raises Invalid, and Conflict where too many wait to be used."""
-        secret, name = new_token("ejt"), caller().name
+    async def create(self, request: pb.CreateJoinTokenRequest, credential: str) -> pb.CreateJoinTokenResponse:
+        """For who calls with `credential`. Raises Invalid, and Conflict where too many wait to be used, or where what
+        the request made before is of no use."""
+        by, telling = caller().name, Telling(credential, request.request_id)
+        join_token_id = self._ids.new("jtk")
+        secret = telling.secret(_PREFIX, join_token_id)
         token = JoinToken(
-            join_token_id=self._ids.new("jtk"),
+            join_token_id=join_token_id,
             token_hash=hash_token(secret),
-            made_by=name,
+            made_by=by,
             expire_time=self._clock.now_us() + int(_GOOD_FOR.total_seconds() * 1e6),
             labels=_labels(request),
         )
-        line = enrolment_service_pb2.JoinTokenContent(scheduler=_scheduler(request), ca=self._ca_der(), secret=secret)
-
-        def store(tx: Tx) -> None:
-            if len(tx.all(join_tokens.good(now_us=tx.now_us))) >= _MOST:
-                raise Conflict(f"{_MOST} join tokens wait to be used; use or revoke some first")
-            join_tokens.insert(tx, token)
-            audit.record(tx, caller=name, action="create_join_token", subject_id=token.join_token_id)
-
-        await self._writer.write(store)
-        return pb.CreateJoinTokenResponse(token=join_token.write(line), join_token=_shown(token))
+        scheduler = _scheduler(request)
+        asked = sent(request, user_id=by, method="CreateJoinToken", request_id=request.request_id)
+        made = await self._writer.write(
+            lambda tx: once(
+                tx,
+                asked,
+                do=lambda: _make(tx, token, secret),
+                again=lambda made_id: _tell_again(tx, made_id, telling),
+                id_of=lambda made: made.token.join_token_id,
+            )
+        )
+        line = enrolment_service_pb2.JoinTokenContent(scheduler=scheduler, ca=self._ca_der(), secret=made.secret)
+        return pb.CreateJoinTokenResponse(token=join_token.write(line), join_token=_shown(made.token))
 
     async def list(self) -> pb.ListJoinTokensResponse:
         """Those that can be used."""
@@ -79,6 +90,40 @@ class JoinTokensEdge:
 
     def _ca_der(self) -> bytes:
         return x509.load_pem_x509_certificate(self._ca.read_bytes()).public_bytes(Encoding.DER)
+
+
+@dataclass(frozen=True)
+class _Made:
+    token: JoinToken
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"_Made({self.token.join_token_id}, ***)"
+
+
+def _make(tx: Tx, token: JoinToken, secret: str) -> _Made:
+    """Raises Conflict."""
+    if len(tx.all(join_tokens.good(now_us=tx.now_us))) >= _MOST:
+        raise Conflict(f"{_MOST} join tokens wait to be used; use or revoke some first")
+    join_tokens.insert(tx, token)
+    audit.record(tx, caller=token.made_by, action="create_join_token", subject_id=token.join_token_id)
+    return _Made(token, secret)
+
+
+def _tell_again(tx: Tx, join_token_id: str, telling: Telling) -> _Made:
+    """What a request made before, while it can be used. Raises Conflict."""
+    known = tx.one(join_tokens.by_id(join_token_id))
+    secret = telling.secret(_PREFIX, join_token_id)
+    try:
+        token = joining.look(known, now_us=tx.now_us)
+    except Unauthenticated as exc:
+        raise Conflict(f"this request made {join_token_id}: {exc.message}") from exc
+    if token.token_hash != hash_token(secret):
+        raise Conflict(
+            f"this request made {join_token_id}, whose secret is told to the credential alone that asked first; revoke "
+            "it and make another"
+        )
+    return _Made(token, secret)
 
 
 def _labels(request: pb.CreateJoinTokenRequest) -> dict[str, str]:

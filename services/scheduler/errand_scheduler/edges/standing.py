@@ -14,6 +14,7 @@ from errand_scheduler.access import standing
 from errand_scheduler.access.admission import Listed
 from errand_scheduler.access.callers import caller
 from errand_scheduler.access.single_user import Owner
+from errand_scheduler.edges.idempotency import once, sent
 from errand_scheduler.edges.requests import page_size, place_of, token_of
 from errand_scheduler.store import admissions, users
 from errand_scheduler.store.admissions import Admission, Kind
@@ -26,6 +27,7 @@ from errand_scheduler.store.writer import Writer
 # What GitHub allows: https://docs.github.com/enterprise-cloud@latest/admin/managing-iam/iam-configuration-reference
 # A managed account's ends with an underscore and the enterprise's short code.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}(_[A-Za-z0-9]{1,10})?")
+_Change = pb.AllowUserRequest | pb.DisallowUserRequest | pb.SetRoleRequest
 
 
 class Standing:
@@ -55,27 +57,30 @@ class Standing:
         role = _role(request.role, unspecified=UserRole.MEMBER)
         by, (kind, name) = caller(), _subject(request)
         do = standing.allow_user if kind is Kind.USER else standing.allow_organisation
-        await self._change(lambda tx: do(tx, name, role, by))
+        await self._change(request, "AllowUser", lambda tx: do(tx, name, role, by))
         return pb.AllowUserResponse()
 
     async def disallow(self, request: pb.DisallowUserRequest) -> pb.DisallowUserResponse:
         """Shut out. Raises Invalid and Conflict."""
         by, (kind, name) = caller(), _subject(request)
         do = standing.disallow_user if kind is Kind.USER else standing.disallow_organisation
-        await self._change(lambda tx: do(tx, name, by))
+        await self._change(request, "DisallowUser", lambda tx: do(tx, name, by))
         return pb.DisallowUserResponse()
 
     async def set_role(self, request: pb.SetRoleRequest) -> pb.SetRoleResponse:
         """Give another role. Raises Invalid, NotFound and Conflict."""
         by, name, role = caller(), _checked(request.github_username, "github_username"), _role(request.role)
-        await self._change(lambda tx: standing.set_role(tx, name, role, by))
+        await self._change(request, "SetRole", lambda tx: standing.set_role(tx, name, role, by))
         return pb.SetRoleResponse()
 
-    async def _change(self, do: Callable[[Tx], None]) -> None:
+    async def _change(self, request: _Change, method: str, do: Callable[[Tx], None]) -> None:
         if isinstance(self._admission, Owner):
             raise Conflict("this Errand has one user, the owner of ERRAND_GITHUB_TOKEN, who is its admin")
+        asked = sent(request, user_id=caller().name, method=method, request_id=request.request_id)
         # Whatever waits, and with the disk full, somebody is shut out.
-        await self._writer.write(do, urgent=True)
+        await self._writer.write(
+            lambda tx: once(tx, asked, do=lambda: do(tx), again=lambda _: None, id_of=lambda _: ""), urgent=True
+        )
 
     def _shown(self, user: User) -> pb.UserAccess:
         access = pb.UserAccess(user=wire.user(user), github_organisation=user.organisation)
