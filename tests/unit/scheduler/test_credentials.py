@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from errand_common.credentials import hash_token, read_secret
 from errand_common.service import StartError
@@ -125,15 +126,35 @@ async def test_what_somebody_laid_into_a_runners_folder_stays(world: World, fold
     assert [path.name for path in note.parent.iterdir()] == ["note.txt"]
 
 
-async def test_a_revoked_token_that_is_put_back_stops_the_start(world: World, folder: DataFolder) -> None:
+@pytest.mark.parametrize("name", ["gateway", "operator"])
+async def test_one_that_was_revoked_is_made_anew_and_says_so(world: World, folder: DataFolder, name: str) -> None:
+    await start(world, folder)
+    path = folder.credential(name).token
+    old, scopes = read_secret(path), (await row_of(world, folder, name)).scopes
+    token_id = (await row_of(world, folder, name)).service_token_id
+    await world.writer.write(lambda tx: service_tokens.revoke(tx, token_id))
+
+    with capture_logs() as logs:
+        await start(world, folder)
+
+    assert [(line["event"], line["folder"]) for line in logs] == [("revoked_credential_made_anew", str(path.parent))]
+    assert (await row_of(world, folder, name)).scopes == scopes
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert await row_of_token(world, old) is None, "what was revoked stays so"
+    with capture_logs() as logs:
+        await start(world, folder)
+    assert logs == []
+
+
+async def test_a_revoked_token_that_is_put_back_is_replaced(world: World, folder: DataFolder) -> None:
     await start(world, folder)
     path = folder.credential("gateway").token
     old = path.read_text()
     path.unlink()
     await start(world, folder)
     path.write_text(old)
-    with pytest.raises(StartError, match=r"credentials/gateway was revoked; delete that folder"):
-        await start(world, folder)
+    await start(world, folder)
+    assert path.read_text() != old
     assert await row_of_token(world, old.strip()) is None
 
 

@@ -201,7 +201,13 @@ def _own_credential() -> Iterator[None]:
     except (Unauthenticated, Denied) as exc:
         if exc.reason not in ("UNAUTHENTICATED", "DENIED"):
             raise
-        log.error("service_token_refused", reason=exc.reason)
+        log.error(
+            "service_token_refused",
+            reason=exc.reason,
+            error=exc.message,
+            advice="was it revoked? the scheduler's next start makes a new one; a gateway elsewhere is given that "
+            "(ERRAND_TOKEN_FILE)",
+        )
         raise Unavailable("the scheduler refused this gateway; its owner finds why in its log") from exc
 
 

@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -36,15 +36,17 @@ class _Found:
 async def ensure(writer: Writer, ids: Ids, folder: DataFolder, *, ca: bytes, runner_names: Sequence[str]) -> None:
     """The gateway's, the operator's and each runner's, as files beside their hashes.
 
-    A file that was deleted is made anew, and the old token is revoked. A runner that is named no more loses its
-    token and its files. Raises StartError.
+    A file that was deleted is made anew, and the old token is revoked; the gateway's and the operator's is too where a
+    call revoked it. A runner that is named no more loses its token and its files. Raises StartError.
     """
     found = [
         _found(folder, ca, "gateway", scopes="sessions:create"),
         _found(folder, ca, "operator", scopes=written(OPERATOR)),
         *(_found(folder, ca, f"runners/{name}", scopes="dispatch", runner=name) for name in runner_names),
     ]
-    await writer.write(lambda tx: _store(tx, found, ids))
+    revoked = await writer.write(lambda tx: _revoked(tx, found))
+    usable = [_anew(folder, each) if each in revoked else each for each in found]
+    await writer.write(lambda tx: _store(tx, usable, ids))
     _remove_others(folder.credential("runners").folder, runner_names)
 
 
@@ -59,6 +61,36 @@ def _found(folder: DataFolder, ca: bytes, name: str, *, scopes: str, runner: str
     except (OSError, ValueError) as exc:
         raise StartError(f"the credential in {credential.folder} cannot be used: {exc}") from exc
     return _Found(name=name, scopes=scopes, token_hash=hash_token(token), runner=runner)
+
+
+def _revoked(tx: Tx, found: Sequence[_Found]) -> list[_Found]:
+    """Those that a call revoked and that come back by themselves. A runner does not: a host is not let in again because
+    the scheduler was started, and all others need no runner."""
+    revoked = [each for each in found if tx.one(service_tokens.revoked_name(each.token_hash)) is not None]
+    for each in revoked:
+        if each.runner is not None:
+            log.warning("runner_is_revoked", runner=each.runner, folder=f"credentials/{each.name}")
+    return [each for each in revoked if each.runner is None]
+
+
+def _anew(folder: DataFolder, found: _Found) -> _Found:
+    """The same with a token that nobody has seen."""
+    credential = folder.credential(found.name)
+    token = new_token(_TOKEN_PREFIX)
+    try:
+        # Killed in between it is missing, and made at the next start.
+        credential.token.unlink()
+        write_secret(credential.token, token)
+    except OSError as exc:
+        raise StartError(
+            f"the token in {credential.folder} was revoked and cannot be replaced ({exc}); delete it and start again"
+        ) from exc
+    log.warning(
+        "revoked_credential_made_anew",
+        folder=str(credential.folder),
+        advice="whoever uses a copy of it elsewhere needs the new token",
+    )
+    return replace(found, token_hash=hash_token(token))
 
 
 def _make_folders(lowest: Path, highest: Path) -> None:
@@ -90,16 +122,9 @@ def _store_token(tx: Tx, found: _Found, service_token_id: str, runner_id: str | 
             f"credentials/{found.name} holds the token of {known.name}: a copied folder; delete it and start again, "
             "and a token of its own is made"
         )
-    if tx.one(service_tokens.by_hash(found.token_hash)) is None:
+    if known is None:
         if tx.one(service_tokens.revoked_name(found.token_hash)) is not None:
-            if found.runner is not None:
-                # What an operator revoked stays so, and no reason for all others to have no scheduler.
-                log.warning("runner_is_revoked", runner=found.runner, folder=f"credentials/{found.name}")
-                return
-            raise StartError(
-                f"the token in credentials/{found.name} was revoked; delete that folder, start again, "
-                "and give the new token to whoever uses it"
-            )
+            return
         row = ServiceToken(
             service_token_id=service_token_id,
             name=found.name,
