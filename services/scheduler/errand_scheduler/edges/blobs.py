@@ -13,7 +13,7 @@ from errand_common.tasks import to_the_end
 from errand_common.values import AttemptPhase
 from errand_scheduler.access.callers import runner_id
 from errand_scheduler.board import Board
-from errand_scheduler.edges import incoming
+from errand_scheduler.edges import contents, incoming
 from errand_scheduler.keeping.blob_files import BlobFiles, Receiving
 from errand_scheduler.lifecycle.turns import superseded
 from errand_scheduler.runners import RunnerSessions
@@ -54,7 +54,7 @@ class Blobs:
         if first is None:
             raise Invalid("nothing came; send the blob's name and its content")
         runner = self._check_sender(first)
-        blob = incoming.blob(first.blob)
+        blob = contents.blob(first.blob)
         if not await self._stored(blob):
             with self._place(runner):
                 await self._receive(blob, first.chunk, requests)
@@ -63,7 +63,7 @@ class Blobs:
 
     async def get(self, task_id: str, sha256: str) -> AsyncIterator[task_pb.GetBlobResponse]:
         """The content that a message or tool call of the task refers to. Raises NotFound where none does."""
-        blob = await self._reader.one(blobs.of_task(task_id, incoming.sha256(sha256)))
+        blob = await self._reader.one(blobs.of_task(task_id, contents.sha256(sha256)))
         if blob is None:
             raise NotFound(f"task {task_id} refers to no content {sha256}")
         async for chunk in self.read(blob):

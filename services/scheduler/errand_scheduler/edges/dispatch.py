@@ -19,7 +19,7 @@ from errand_scheduler.access.project_secrets import ProjectSecrets
 from errand_scheduler.access.rights import PushRights
 from errand_scheduler.board import Board
 from errand_scheduler.durations import Durations
-from errand_scheduler.edges import incoming
+from errand_scheduler.edges import incoming, outcomes
 from errand_scheduler.edges.arrivals import Arrivals
 from errand_scheduler.edges.assignments import assignments
 from errand_scheduler.edges.blobs import Blobs
@@ -215,7 +215,7 @@ class DispatchEdge(DispatchServiceServicer):
 
     def _finish(self, told: tuple[Holder, runner_pb2.AttemptOutcome]) -> Write[None]:
         holder, outcome = told
-        end = incoming.attempt_end(outcome)
+        end = outcomes.attempt_end(outcome)
         return Write(lambda tx: turns.finish(tx, holder, end, self._durations))
 
     async def _tell_limits(self, attempt: Attempt, project: Project) -> None:
