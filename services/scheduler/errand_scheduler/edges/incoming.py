@@ -68,8 +68,12 @@ def _event(event: runner_pb2.AttemptEvent) -> RunnerEvent:
     return RunnerEvent(event.sequence, kind, body.SerializeToString(), effect_of(event) if effect_of else None)
 
 
-def _phase_reported(event: runner_pb2.AttemptEvent) -> Effect:
-    phase = word(task_pb2.AttemptPhase, event.body.attempt_phase_changed.phase)
+def _phase_reported(event: runner_pb2.AttemptEvent) -> Effect | None:
+    """A phase that only a newer runner knows is stored, and moves nothing."""
+    sent = event.body.attempt_phase_changed.phase
+    phase = word(task_pb2.AttemptPhase, sent)
+    if sent and not phase:
+        return None
     if phase not in (AttemptPhase.STARTING, AttemptPhase.RUNNING, AttemptPhase.STOPPING):
         raise Invalid(f'event {event.sequence}: a runner cannot move its attempt to "{phase}"; finish it instead')
     return PhaseReported(AttemptPhase(phase))
@@ -126,8 +130,7 @@ def _saved(event: runner_pb2.AttemptEvent) -> Effect:
 
 
 def _check_finished(event: runner_pb2.AttemptEvent) -> Effect:
-    result = event.body.check_finished.result
-    check_result(result, field=f"event {event.sequence}: result")
+    result = check_result(event.body.check_finished.result, field=f"event {event.sequence}: result")
     return CheckFinished(result.SerializeToString())
 
 
@@ -139,11 +142,13 @@ def _commit(sequence: int, name: str) -> str:
 
 def _wait_began(event: runner_pb2.AttemptEvent) -> Effect:
     started = event.body.wait_started
-    reason = word(task_pb2.WaitReason, started.reason)
-    if not reason:
-        raise Invalid(f"event {event.sequence}: wait_started does not say for what, or this scheduler does not know it")
+    if not started.reason:
+        raise Invalid(f"event {event.sequence}: wait_started does not say for what")
     resume_in_s = seconds(started.resume_duration) if started.HasField("resume_duration") else None
-    return WaitBegan(Wait(reason=WaitReason(reason), summary=started.summary, resume_in_s=resume_in_s))
+    # What only a newer runner knows ends as it says: by itself, or by whatever a person says.
+    otherwise = WaitReason.QUESTION if resume_in_s is None else WaitReason.QUOTA
+    reason = WaitReason(word(task_pb2.WaitReason, started.reason) or otherwise)
+    return WaitBegan(Wait(reason=reason, summary=started.summary, resume_in_s=resume_in_s))
 
 
 def _hosts_blocked(event: runner_pb2.AttemptEvent) -> Effect:
@@ -165,7 +170,7 @@ def _wait_over(event: runner_pb2.AttemptEvent) -> Effect:
     return WaitOver()
 
 
-_EFFECTS: Mapping[str, Callable[[runner_pb2.AttemptEvent], Effect]] = {
+_EFFECTS: Mapping[str, Callable[[runner_pb2.AttemptEvent], Effect | None]] = {
     "attempt_phase_changed": _phase_reported,
     "message_appended": _message_added,
     "conversation_shortened": _conversation_shortened,
