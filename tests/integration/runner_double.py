@@ -108,8 +108,10 @@ class ScriptedRunner:
             yield
             heart.cancel()
 
-    async def beat(self, *refs: runner_pb2.AttemptRef) -> dispatch.HeartbeatResponse:
-        request = dispatch.HeartbeatRequest(session_id=self.session_id, attempts=refs)
+    async def beat(
+        self, *refs: runner_pb2.AttemptRef, host: runner_pb2.HostReport | None = None
+    ) -> dispatch.HeartbeatResponse:
+        request = dispatch.HeartbeatRequest(session_id=self.session_id, attempts=refs, host=host)
         return await self.stub.Heartbeat(request, metadata=self.metadata, timeout=DEADLINE_S)
 
     async def beat_error(self, *refs: runner_pb2.AttemptRef) -> str:

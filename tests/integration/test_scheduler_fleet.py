@@ -5,6 +5,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import fleet_service_pb2 as pb
@@ -12,8 +13,9 @@ from errand.v1 import runner_pb2, task_pb2
 from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
 from errand.v1.fleet_service_pb2_grpc import FleetServiceStub
 from errand_common import rpc
+from errand_common.clock import Clock
 from errand_common.errors import Conflict, Invalid, NotFound, Unauthenticated
-from errand_common.wire import duration
+from errand_common.wire import duration, seconds, timestamp
 from tests.integration.scheduling import (
     DEADLINE_S,
     Stack,
@@ -94,6 +96,28 @@ async def test_operators_see_every_runner_and_what_it_does(two: Stack) -> None:
         assert (await operator.get(local.runner_id)) == local
     with pytest.raises(NotFound, match='no runner "nobody"'):
         await operator.get("nobody")
+
+
+async def test_operators_see_what_a_runner_tells_of_its_host(two: Stack) -> None:
+    operator = Operator(two)
+    async with two.runner() as runner:
+        assert not (await operator.get("local")).HasField("host"), "of an older release"
+        host = runner_pb2.HostReport(
+            engine_version="27.3.1",
+            image="i" * 300,
+            free_disk_bytes=5 << 30,
+            warm_sandboxes=2,
+            time=timestamp(Clock().now_us() + 90_000_000),
+        )
+        await runner.beat(host=host)
+        shown = await operator.get("local")
+        host.image = "i" * 255
+        assert shown.host == host
+        assert 85 < seconds(shown.clock_offset) < 91
+
+        await runner.beat(host=runner_pb2.HostReport(time=Timestamp(seconds=-(2**63))))
+        shown = await operator.get("local")
+        assert (shown.HasField("clock_offset"), shown.host.HasField("time")) == (False, False), "no calendar has it"
 
 
 async def test_a_cordoned_runner_is_offered_nothing_until_it_is_uncordoned(two: Stack) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from errand.v1.runner_pb2 import Runner, RunnerAttempt
 from errand_cli import words
+from errand_cli.hosts import free_disk, host_fields
 from errand_cli.labels import in_words
 from errand_cli.output import Output
 from errand_common.wire import to_json
@@ -17,12 +18,13 @@ def table(output: Output, runners: Iterable[Runner]) -> None:
             words.phrase(to_json(each)["condition"]),
             f"{each.used_slots}/{each.slots}",
             words.age(to_json(each).get("heard_time")) or "never",
+            free_disk(each),
             each.version,
             in_words(dict(each.labels)),
         )
         for each in runners
     ]
-    output.table(("RUNNER", "CONDITION", "SLOTS", "HEARD", "VERSION", "LABELS"), rows)
+    output.table(("RUNNER", "CONDITION", "SLOTS", "HEARD", "FREE DISK", "VERSION", "LABELS"), rows)
 
 
 def fields(output: Output, runner: Runner) -> None:
@@ -39,6 +41,7 @@ def fields(output: Output, runner: Runner) -> None:
             ("heard", words.age(told.get("heard_time")) or "never"),
             ("version", runner.version),
             ("labels", in_words(dict(runner.labels))),
+            *host_fields(runner),
         )
     )
     if runner.attempts:

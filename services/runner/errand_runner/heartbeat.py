@@ -9,7 +9,7 @@ import structlog
 
 from errand.v1.dispatch_service_pb2 import HeartbeatRequest, HeartbeatResponse
 from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
-from errand.v1.runner_pb2 import AttemptRef, Directives
+from errand.v1.runner_pb2 import AttemptRef, Directives, HostReport
 from errand_common import rpc
 from errand_common.clock import Clock
 from errand_common.errors import Conflict, ErrandError
@@ -37,7 +37,9 @@ class Pulse:
         attempts: Callable[[], tuple[tuple[str, int], ...]],
         on_directives: Callable[[Directives], None],
         on_superseded: Callable[[], None],
+        host: Callable[[], HostReport] | None = None,
     ) -> None:
+        self._host = host
         self._session_id, self._leases, self._clock = session_id, leases, clock
         self._attempts, self._on_directives = attempts, on_directives
         self.on_superseded = on_superseded
@@ -51,7 +53,9 @@ class Pulse:
         """The beat of now."""
         attempts = self._attempts()
         refs = [AttemptRef(attempt_id=attempt_id, fence=fence) for attempt_id, fence in attempts]
-        return Beat(self._clock.boot_s(), attempts, HeartbeatRequest(session_id=self._session_id, attempts=refs))
+        host = self._host() if self._host else None
+        request = HeartbeatRequest(session_id=self._session_id, attempts=refs, host=host)
+        return Beat(self._clock.boot_s(), attempts, request)
 
     def answered(self, beat: Beat, response: HeartbeatResponse) -> None:
         """Renew what was confirmed, counted from the asking, and pass on what the scheduler wants."""

@@ -31,6 +31,7 @@ class Host:
     """Of the disk that workspaces lie on: there alone is room made by one that goes."""
     socket_root: Path
     limits: Limits = field(default_factory=Limits)
+    engine_version: str = ""
 
 
 @asynccontextmanager
@@ -50,7 +51,8 @@ async def ready_host(settings: RunnerSettings, *, see_to_image: SeeToImage | Non
                 workspace_room = await asyncio.to_thread(_workspace_room, room, facts.root_dir)
                 check_runtime(settings.runtime, facts)
                 await _check(settings, engine, room, see_to_image)
-                yield Host(engine, room, workspace_room, socket_root, settings.limits.on(facts.cpus))
+                limits = settings.limits.on(facts.cpus)
+                yield Host(engine, room, workspace_room, socket_root, limits, facts.version)
         except (EngineUnavailable, SandboxFailed) as exc:
             raise StartError(str(exc)) from exc
 

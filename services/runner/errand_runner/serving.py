@@ -30,6 +30,7 @@ from errand_runner.dispatch import Dispatch
 from errand_runner.flood import Flood
 from errand_runner.heartbeat import ThreadHeart
 from errand_runner.host import Host
+from errand_runner.host_report import HostReports
 from errand_runner.housekeeping import Housekeeping
 from errand_runner.journal import Journal
 from errand_runner.lease import Leases
@@ -105,6 +106,13 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                     begin=begin,
                     run_attempt=partial(run_attempt, means),
                 )
+                reports = HostReports(
+                    room=host.room,
+                    warm=lambda: pool.waiting,
+                    engine_version=host.engine_version,
+                    image=settings.image,
+                    clock=clock,
+                )
                 sessions = Sessions(
                     worker,
                     new_heart=partial(ThreadHeart, DispatchServiceStub(heart_channel), token),
@@ -116,13 +124,14 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                     clock=clock,
                     presence=presence_file(settings.data),
                     scheduler=settings.scheduler,
+                    host=reports.now,
                 )
                 garbage.look_rarely()
                 chores = _chores(settings, host, means, leftovers=leftovers, pool=pool)
                 state = _state(settings, host, means, worker=worker, outbox=outbox)
                 async with metrics.told(settings.metrics_listen, state):
                     line = until_refused(sessions.run(), leases=means.leases, abandon=leftovers.abandon)
-                    await until_one_ends(worker.run(line), *chores)
+                    await until_one_ends(worker.run(line), reports.watch(), *chores)
     finally:
         internet.close()
         outbox.close()

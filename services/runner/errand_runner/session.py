@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from errand.v1 import dispatch_service_pb2 as pb
-from errand.v1.runner_pb2 import VERDICT_KEEP, Assignment, Directives
+from errand.v1.runner_pb2 import VERDICT_KEEP, Assignment, Directives, HostReport
 from errand_common import handshake, rpc, wire
 from errand_common.clock import Clock
 from errand_common.errors import Conflict, Denied, ErrandError, Unauthenticated, Unimplemented
@@ -49,7 +49,9 @@ class Sessions:
         presence: Path,
         scheduler: str,
         labels: Mapping[str, str] | None = None,
+        host: Callable[[], HostReport] | None = None,
     ) -> None:
+        self._host = host
         self._scheduler = scheduler
         self._presence = presence
         self._worker, self._new_heart = worker, new_heart
@@ -221,6 +223,7 @@ class Sessions:
             attempts=lambda: self._worker.attempts,
             on_directives=on_directives,
             on_superseded=on_superseded,
+            host=self._host,
         )
 
     def _replaced(self, session_id: str) -> None:

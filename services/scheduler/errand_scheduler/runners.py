@@ -14,6 +14,7 @@ from errand_common.ids import Ids
 from errand_common.protocol import BEFORE_NUMBERS
 from errand_common.values import AttemptPhase
 from errand_scheduler.durations import Durations
+from errand_scheduler.hosts_told import HostTold
 from errand_scheduler.modes import Modes
 from errand_scheduler.placing import seats
 from errand_scheduler.placing.declines import Declines
@@ -62,6 +63,7 @@ class RunnerSession:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     moved: dict[str, None] = field(default_factory=dict)
     renewed: set[str] = field(default_factory=set)
+    host: HostTold | None = None
 
     @property
     def runner_id(self) -> str:

@@ -30,6 +30,7 @@ from errand_scheduler.edges.events import EventsIn
 from errand_scheduler.edges.leaving import Leaving
 from errand_scheduler.edges.pull_request import PullRequests
 from errand_scheduler.edges.transcript import transcript
+from errand_scheduler.hosts_told import host_told
 from errand_scheduler.lifecycle import records, turns
 from errand_scheduler.lifecycle.decisions import AT_WORK, Held
 from errand_scheduler.lifecycle.turns import Holder
@@ -113,6 +114,8 @@ class DispatchEdge(DispatchServiceServicer):
         _check_count(len(request.attempts), 1000)
         if self._sessions.heard(session):
             self._placer.wake()
+        if request.HasField("host"):
+            session.host = host_told(request.host, now_us=self._clock.now_us())
         holders = [incoming.holder(ref, session.runner_id) for ref in request.attempts]
         over = [holder for holder in holders if self._board.renew(holder) is Held.FORGET]
         directives = self._directives(session)

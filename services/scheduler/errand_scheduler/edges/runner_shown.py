@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from errand.v1 import runner_pb2 as pb
 from errand.v1 import task_pb2
-from errand_common.wire import number, timestamp
+from errand_common.wire import duration, number, timestamp
 from errand_scheduler.placing import seats
 from errand_scheduler.runners import RunnerSession
 from errand_scheduler.store.attempts import Attempt
@@ -32,6 +32,7 @@ def shown(runner: Runner, live: Sequence[Attempt], *, session: RunnerSession | N
     """The runner with what it has. `condition` says what keeps it from work altogether, in the words of a seat."""
     slots = session.arrival.slots if session else 0
     words = _words(runner, condition, slots=slots, used=len(live))
+    told = session.host if session else None
     return pb.Runner(
         runner_id=runner.runner_id,
         name=runner.name,
@@ -48,6 +49,8 @@ def shown(runner: Runner, live: Sequence[Attempt], *, session: RunnerSession | N
         attempts=[_attempt(each) for each in live],
         protocol=session.arrival.protocol if session else 0,
         features=sorted(session.arrival.features) if session else (),
+        host=told.report if told else None,
+        clock_offset=duration(told.clock_offset_s) if told else None,
     )
 
 
