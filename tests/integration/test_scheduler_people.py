@@ -1,11 +1,15 @@
 """Who is let in, who is shut out, and as what."""
 
+import asyncio
+from pathlib import Path
+
 from errand.v1 import access_service_pb2 as pb
 from errand.v1 import account_service_pb2
 from errand_common import rpc
 from errand_common.errors import Conflict, Denied, Invalid, NotFound
 from tests.integration.access import ADMIN, MEMBER, VIEWER, allow, disallow, me, new_token, refusal, set_role
-from tests.integration.scheduling import DEADLINE_S, Stack
+from tests.integration.moved_clock import MovedClock
+from tests.integration.scheduling import DEADLINE_S, Stack, github_with_repository, stack
 
 
 async def test_the_first_to_come_by_a_link_is_an_admin_and_the_next_a_member(running: Stack) -> None:
@@ -97,6 +101,27 @@ async def test_whoever_is_in_an_organisation_comes_in_until_it_is_taken_off(runn
     off = pb.DisallowUserRequest(github_organisation="acme")
     await running.access.DisallowUser(off, metadata=operator, timeout=DEADLINE_S)
     assert (await refusal(me(running, person.access_token))).reason == "NOT_ADMITTED"
+
+
+async def test_who_leaves_an_organisation_is_found_and_cut_off(tmp_path: Path) -> None:
+    clock = MovedClock()
+    async with (
+        github_with_repository(tmp_path / "github") as github,
+        stack(tmp_path / "data", github, beat_s=0.05, clock=clock) as running,
+    ):
+        github.add_user("grace")
+        github.add_member("acme", "grace")
+        operator = rpc.bearer(running.operator_token)
+        request = pb.AllowUserRequest(github_organisation="acme")
+        await running.access.AllowUser(request, metadata=operator, timeout=DEADLINE_S)
+        watch = (await running.sign_in("grace", scopes=("repo", "read:org"))).watch()
+        assert not await watch.until_caught_up()
+
+        github.remove_member("acme", "grace")
+        clock.ahead_s += 2 * 3600
+
+        assert "no longer admitted" in (await refusal(asyncio.wait_for(watch.next(), DEADLINE_S))).message
+        assert (await refusal(running.sign_in("grace", scopes=("repo", "read:org")))).reason == "NOT_ADMITTED"
 
 
 async def test_what_is_asked_wrongly_is_refused_in_words(running: Stack) -> None:

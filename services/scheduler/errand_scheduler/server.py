@@ -25,6 +25,8 @@ from errand_common.listening import cannot_listen
 from errand_common.service import StartError
 from errand_scheduler import certificates, first_start, tls
 from errand_scheduler.access import credentials, single_user
+from errand_scheduler.access.admission import Listed
+from errand_scheduler.access.memberships import Memberships
 from errand_scheduler.announcer import Announcer
 from errand_scheduler.config import SchedulerSettings
 from errand_scheduler.edges.enrolment import EnrolmentEdge
@@ -81,6 +83,8 @@ class Scheduler(Parts):
                 runs.append(self._app.settle)
             if self._owner is not None:
                 runs.append(self._owner.settle)
+            if isinstance(self._admission, Listed):
+                runs.append(self._memberships(self._admission).run)
             running = [watches.create_task(run()) for run in runs]
             self._placer.wake()
             try:
@@ -95,6 +99,17 @@ class Scheduler(Parts):
         status = health_pb2.HealthCheckResponse
         for name in _SERVICES:
             self._health.tell(name, status.SERVING if writable or name in _ONLY_READ else status.NOT_SERVING)
+
+    def _memberships(self, listed: Listed) -> Memberships:
+        return Memberships(
+            reader=self._reader,
+            writer=self._writer,
+            tokens=self._tokens,
+            github=self._github,
+            listed=listed,
+            clock=self._clock,
+            round_s=self._durations.github_retry_s,
+        )
 
     def _server(self) -> grpc.aio.Server:
         server = self._new_server([rpc.Boundary(Metered(self._guard)), SendLimit(SEND_S)])

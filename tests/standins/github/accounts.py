@@ -100,6 +100,10 @@ class Accounts:
         """Has a person be in an organisation, which is made if need be."""
         self._members.setdefault(organisation, []).append(self._known(login))
 
+    def remove_member(self, organisation: str, login: str) -> None:
+        """Has a person leave it."""
+        self._members[organisation].remove(self._known(login))
+
     def organisations_of(self, login: str) -> list[str]:
         return [name for name, members in self._members.items() if login in members]
 

@@ -97,6 +97,10 @@ class GitHubStandin:
         """Has a known person be in an organisation."""
         self._accounts.add_member(organisation, login)
 
+    def remove_member(self, organisation: str, login: str) -> None:
+        """Has a person leave an organisation."""
+        self._accounts.remove_member(organisation, login)
+
     def sign_in_as(self, login: str) -> None:
         """From now on this person is the one in the browser."""
         self._accounts.add_user(login)

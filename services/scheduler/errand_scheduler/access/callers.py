@@ -8,6 +8,9 @@ from errand_common.errors import Denied
 from errand_scheduler.store import audit
 from errand_scheduler.store.transaction import Tx
 
+SCHEDULER = "scheduler"
+"""The caller in the audit log of what nobody asked for; no token has that name."""
+
 Note = Callable[[Tx, str, str], None]
 """Writes into the audit log what is done to what, beside it: `note(tx, action, subject_id)`."""
 

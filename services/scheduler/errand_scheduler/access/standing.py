@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from errand_common.errors import Conflict, Exhausted, NotFound
 from errand_common.values import UserRole
-from errand_scheduler.access.callers import Caller
-from errand_scheduler.store import admissions, users
+from errand_scheduler.access.callers import SCHEDULER, Caller
+from errand_scheduler.access.entrance import Entrance
+from errand_scheduler.store import admissions, audit, users
 from errand_scheduler.store.admissions import MOST, Admission, Kind
 from errand_scheduler.store.notices import AccessChanged, CredentialBrought
 from errand_scheduler.store.transaction import Tx
@@ -58,6 +59,25 @@ def disallow_organisation(tx: Tx, name: str, by: Caller) -> None:
     by.note(tx, "disallow_organisation", name)
 
 
+def settle_membership(tx: Tx, seen: User, entered: Entrance | None, *, named: bool) -> bool:
+    """Go by what GitHub says now of somebody who was seen to be in by an organisation alone: by which they are in
+    still, if by any. `named`: the setting lets them in too. False where they are the last admin, who stays."""
+    user = tx.one(users.by_id(seen.user_id))
+    if user != seen:
+        # Decided otherwise meanwhile.
+        return True
+    if entered is not None:
+        users.set_access(tx, replace(user, organisation=entered.organisation))
+        return True
+    if _is_the_last_admin(tx, user):
+        return False
+    users.set_access(tx, replace(user, organisation=""))
+    if not named:
+        tx.notice(AccessChanged(user_id=user.user_id, role=None))
+    audit.record(tx, caller=SCHEDULER, action="leave_organisation", subject_id=user.user_id)
+    return True
+
+
 def set_role(tx: Tx, name: str, role: UserRole, by: Caller) -> None:
     """Give a person another role, or who is let in by name the one to begin with. Raises NotFound, and Conflict for the
     last admin."""
@@ -102,6 +122,10 @@ def _set(tx: Tx, user: User) -> None:
     tx.notice(AccessChanged(user_id=user.user_id, role=role))
 
 
+def _is_the_last_admin(tx: Tx, user: User) -> bool:
+    return user.role is UserRole.ADMIN and user.disallowed_time is None and tx.one(users.admins()) == 1
+
+
 def _check_not_the_last(tx: Tx, user: User) -> None:
-    if user.role is UserRole.ADMIN and user.disallowed_time is None and tx.one(users.admins()) == 1:
+    if _is_the_last_admin(tx, user):
         raise Conflict(f"{user.github_username} is the only admin; make somebody else one first")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from errand_common.credentials import hash_token
 from errand_common.errors import Conflict, Denied, Invalid, NotFound
 from errand_common.values import UserRole
-from errand_scheduler.access.callers import Caller
+from errand_scheduler.access.callers import SCHEDULER, Caller
 from errand_scheduler.access.scopes import ADMIN, NOT_FOR_TOKENS, OF_PERSONS, ROLE_SCOPES, SCOPES, written
 from errand_scheduler.access.telling import Telling
 from errand_scheduler.store import service_tokens
@@ -16,7 +16,7 @@ from errand_scheduler.store.service_tokens import ServiceToken
 from errand_scheduler.store.transaction import Tx
 
 _NAME = re.compile(r"[a-z0-9-]{1,32}")
-_OURS = frozenset({"gateway", "operator"})
+_OURS = frozenset({"gateway", "operator", SCHEDULER})
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,9 @@ class Made:
 def check(wish: Wish, by: Caller, *, now_us: int) -> None:
     """Raises Invalid for what no token may be, Denied for what this caller may not make."""
     if not _NAME.fullmatch(wish.name) or wish.name in _OURS:
-        raise Invalid(f'"{wish.name[:64]}" is no name for a token: 1 to 32 of a-z, 0-9 and -, not gateway or operator')
+        raise Invalid(
+            f'"{wish.name[:64]}" is no name for a token: 1 to 32 of a-z, 0-9 and -, not {" or ".join(sorted(_OURS))}'
+        )
     grantable = SCOPES - NOT_FOR_TOKENS
     if not wish.scopes or not wish.scopes <= grantable:
         wrong = f"{written(wish.scopes - grantable)} cannot be given" if wish.scopes else "scopes is empty"

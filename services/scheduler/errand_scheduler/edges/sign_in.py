@@ -137,7 +137,7 @@ class SignIns:
         allowed = await self._reader.all(admissions.organisations())
         if not allowed:
             return None
-        return entrance.by_organisation(allowed, await self._github.organisations(token))
+        return entrance.by_organisation(allowed, (await self._github.organisations(token)).names)
 
 
 def _brought(request: pb.CompleteSignInRequest) -> TokenPair:

@@ -1,6 +1,6 @@
 """GitHub's API, the only place that calls it."""
 
-from errand_scheduler.github.as_person import Account, GitHub, Repository
+from errand_scheduler.github.as_person import Account, GitHub, Organisations, Repository
 from errand_scheduler.github.description import Wanted
 from errand_scheduler.github.opening import SIGN_IN_AGAIN, open_github, open_wire
 from errand_scheduler.github.pull_requests import Proposal, PullRequest
@@ -11,6 +11,7 @@ __all__ = [
     "Account",
     "GitHub",
     "GitHubUnavailable",
+    "Organisations",
     "Proposal",
     "PullRequest",
     "Repository",

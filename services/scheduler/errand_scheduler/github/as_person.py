@@ -21,6 +21,14 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Organisations:
+    """Those that a token's owner is in. Not `whole`: the token may not see them, or there are more."""
+
+    names: list[str]
+    whole: bool
+
+
+@dataclass(frozen=True)
 class Repository:
     """A repository as the token's owner sees it. `scopes` are the token's, as in Account."""
 
@@ -78,13 +86,14 @@ class GitHub:
         github_id, username = wire.field(body, "id", int), wire.field(body, "login", str)
         return Account(github_id=github_id, username=username, scopes=_scopes(response))
 
-    async def organisations(self, token: str) -> list[str]:
+    async def organisations(self, token: str) -> Organisations:
         """The organisations that the token's owner is in, as far as the token may see them: a hundred at most."""
         response = await self._wire.call("GET", "/user/orgs", token, params={"per_page": "100"})
         if response.status_code == httpx2.codes.FORBIDDEN:
             # A token without the scope read:org; who is in by name alone has no use for it.
-            return []
-        return [wire.field(each, "login", str) for each in wire.list_of(response, "your organisations")]
+            return Organisations([], whole=False)
+        names = [wire.field(each, "login", str) for each in wire.list_of(response, "your organisations")]
+        return Organisations(names, whole="next" not in response.links)
 
     async def repository(self, token: str, name: str) -> Repository:
         """The repository "owner/name", under the name that it has now. Raises NotFound where there is none that the

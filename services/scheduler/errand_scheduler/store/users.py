@@ -78,6 +78,16 @@ def of_organisation(organisation: str) -> Query[User]:
     )
 
 
+def by_organisation_alone() -> Query[User]:
+    """The users who are in by an organisation, and by nothing else that is kept with them."""
+    return Query(
+        f"""
+        {_SELECT} WHERE organisation != '' AND admitted_time IS NULL AND disallowed_time IS NULL ORDER BY user_id
+        """,
+        _user,
+    )
+
+
 def page(*, after: Place, limit: int) -> Query[User]:
     """Users, newest first."""
     return Query(
