@@ -1,6 +1,7 @@
 """docs/operations.md tells of every metric, of no other, and alarms on words that there are."""
 
 import re
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 MADE = re.compile(r"\b(Counter|Histogram|Gauge|_one|_by)\(\s*\"(errand_[a-z_]+)\"")
 ROWS = [line for line in PAGE.splitlines() if line.startswith("| ") and "`errand_" in line]
+REASONS = {each.name.removeprefix("ERROR_REASON_") for each in ErrorReason.DESCRIPTOR.values}
 WORDS = {
     ("errand_runners", "condition"): set(CONDITIONS.values()),
     ("errand_pending_tasks", "reason"): set(re.findall(r'return "([a-z]+)"', Path(outlook.__file__).read_text()))
@@ -21,9 +23,10 @@ WORDS = {
     ("errand_attempts_total", "phase"): {phase.value for phase in AttemptPhase},
     ("errand_phase_seconds", "phase"): {phase.value for phase in AttemptPhase},
     ("errand_failures_total", "reason"): {reason.value for reason in FailureReason},
-    ("errand_refused_calls_total", "reason"): {
-        each.name.removeprefix("ERROR_REASON_") for each in ErrorReason.DESCRIPTOR.values
-    },
+    ("errand_refused_calls_total", "reason"): REASONS,
+    ("errand_gateway_scheduler_errors_total", "reason"): REASONS,
+    ("errand_gateway_refused_sign_ins_total", "reason"): REASONS,
+    ("errand_gateway_request_seconds", "status"): {str(each.value) for each in HTTPStatus},
 }
 
 

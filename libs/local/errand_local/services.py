@@ -60,6 +60,7 @@ def _scheduler(settings: LocalSettings, layout: Layout) -> dict[str, str]:
 def _gateway(settings: LocalSettings, layout: Layout) -> dict[str, str]:
     return {
         "ERRAND_LISTEN": settings.gateway_listen,
+        "ERRAND_METRICS_LISTEN": settings.gateway_metrics_listen,
         "ERRAND_PUBLIC_URL": settings.url,
         **_dialling(settings, layout.scheduler / "credentials" / "gateway"),
     }

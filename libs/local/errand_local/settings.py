@@ -38,6 +38,12 @@ class LocalSettings(Settings):
         description="host:port on which Prometheus finds the scheduler's /metrics",
         examples=["127.0.0.1:7444"],
     )
+    gateway_metrics_listen: str = Field(
+        "",
+        alias="ERRAND_GATEWAY_METRICS_LISTEN",
+        description="host:port on which Prometheus finds the gateway's /metrics; empty: nowhere",
+        examples=["127.0.0.1:7446"],
+    )
     runner_metrics_listen: str = Field(
         "",
         alias="ERRAND_RUNNER_METRICS_LISTEN",

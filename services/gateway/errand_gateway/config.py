@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from errand_common import addresses
@@ -30,6 +30,12 @@ class GatewaySettings(Settings):
         alias="ERRAND_ADDRESS_FILE",
         description="where to write the host:port that was bound",
         examples=["/run/errand/gateway.address"],
+    )
+    metrics_listen: str = Field(
+        default="",
+        alias="ERRAND_METRICS_LISTEN",
+        description="host:port on which Prometheus finds /metrics, which anybody there may read; empty: none",
+        examples=["127.0.0.1:7446"],
     )
     public_url: str | None = Field(
         default=None,
@@ -83,10 +89,11 @@ class GatewaySettings(Settings):
     def _can_be_dialled(cls, value: str) -> str:
         return addresses.dialled(value)
 
-    @field_validator("listen")
+    @field_validator("listen", "metrics_listen")
     @classmethod
-    def _is_address(cls, value: str) -> str:
-        addresses.split(value)
+    def _is_address(cls, value: str, info: ValidationInfo) -> str:
+        if value or info.field_name == "listen":
+            addresses.split(value)
         return value
 
     @field_validator("public_url", "github_url")

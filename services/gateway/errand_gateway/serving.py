@@ -9,6 +9,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from errand_common import metrics
 from errand_common.clock import Clock
 from errand_gateway.address import PublicAddress, bound_address, listen, public_address, write_address
 from errand_gateway.app import Parts, make_app
@@ -47,7 +48,7 @@ class Gateway:
             app = make_app(Parts(settings, connection, public, self.clock, self.limits))
             server = _Server(_server_config(app))
             try:
-                async with asyncio.TaskGroup() as group:
+                async with metrics.told(settings.metrics_listen), asyncio.TaskGroup() as group:
                     opening = group.create_task(self._keep(connection))
                     serving = group.create_task(server.serve(sockets=[listener]))
                     self._announce(address, public)

@@ -9,6 +9,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from errand_gateway.metrics import counted
 from errand_gateway.problems import problem
 
 HEADER = "X-Request-Id"
@@ -56,6 +57,8 @@ class _Exchange:
             detail = "something broke inside the gateway; its log has the cause under this request_id"
             await problem(500, reason="INTERNAL", detail=detail)(self._scope, self._receive, self._sent)
         finally:
+            duration_s = time.monotonic() - began
+            counted.answered(self._scope, self._status, duration_s)
             # Never the query: the sign-in's codes travel in it.
             log.log(
                 logging.DEBUG if self._scope["path"].startswith(_FREQUENT) else logging.INFO,
@@ -63,7 +66,7 @@ class _Exchange:
                 method=self._scope["method"],
                 path=self._scope["path"],
                 status=self._status,
-                duration_s=round(time.monotonic() - began, 4),
+                duration_s=round(duration_s, 4),
             )
 
     async def _sent(self, message: Message) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from errand_gateway.live.closing import Closing, too_many_sockets
+from errand_gateway.metrics import counted
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,11 @@ class Census:
         if self._sockets[user_id] >= self._most:
             raise Closing(too_many_sockets(self._most))
         self._sockets[user_id] += 1
+        counted.SOCKETS.inc()
         try:
             yield
         finally:
+            counted.SOCKETS.dec()
             self._sockets[user_id] -= 1
             if not self._sockets[user_id]:
                 del self._sockets[user_id]

@@ -19,6 +19,7 @@ from errand_common.clock import Clock
 from errand_common.credentials import PEM_END, awaited, read_secret
 from errand_common.errors import ErrandError, Unavailable
 from errand_common.wire import Json, to_json
+from errand_gateway.metrics import counted
 
 if TYPE_CHECKING:  # these names exist in the stubs' stubs alone
     from errand.v1.account_service_pb2_grpc import AccountServiceAsyncStub
@@ -121,7 +122,7 @@ class Connection:
         token: str,
     ) -> ResponseT:
         """One call with a deadline, under the credential given. Raises ErrandError."""
-        with rpc.renamed_errors():
+        with counted.asking():
             return await method(request, timeout=CALL_S, metadata=call_metadata(token))
 
     async def read(
@@ -173,6 +174,7 @@ class Connection:
 
     def _opened(self) -> _Open:
         if self._open is None:
+            counted.SCHEDULER_ERRORS.labels("UNAVAILABLE").inc()
             message = "the gateway has not found the scheduler yet; try again in a moment"
             raise Unavailable(message, retry_after=timedelta(seconds=1))
         return self._open

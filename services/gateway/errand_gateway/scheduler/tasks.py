@@ -16,8 +16,8 @@ from errand.v1.task_service_pb2 import (
     StopTaskRequest,
     WatchEventsRequest,
 )
-from errand_common.rpc import renamed_errors
 from errand_common.wire import event_json
+from errand_gateway.metrics import counted
 from errand_gateway.scheduler.allowance import Allowance
 from errand_gateway.scheduler.connection import Connection, JsonObject, call_metadata
 from errand_gateway.scheduler.model_choice import ModelChoice
@@ -104,7 +104,7 @@ class Tasks:
     async def watch(self, token: str, *, task_id: str, after_cursor: str) -> AsyncGenerator[Watched, None]:
         """Replay what is after the cursor, then follow. Keepalive finds a dead scheduler: Unavailable."""
         request = WatchEventsRequest(task_id=task_id, after_cursor=after_cursor)
-        with renamed_errors():
+        with counted.asking():
             call = self._connection.watches.WatchEvents(request, metadata=call_metadata(token))
             try:
                 async for response in call:
@@ -116,7 +116,7 @@ class Tasks:
     async def blob(self, token: str, *, task_id: str, sha256: str) -> AsyncGenerator[bytes, None]:
         """The content of a blob, piece by piece, within BLOB_S."""
         request = GetBlobRequest(task_id=task_id, sha256=sha256)
-        with renamed_errors():
+        with counted.asking():
             call = self._connection.tasks.GetBlob(request, timeout=BLOB_S, metadata=call_metadata(token))
             try:
                 async for response in call:

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from errand_common.credentials import hash_token
 from errand_common.errors import Denied, ErrandError, Invalid
 from errand_gateway.cookies import Cookies
+from errand_gateway.metrics import counted
 from errand_gateway.scheduler.accounts import Accounts, Session
 from errand_gateway.signin.flow import AppReturn, Flow, Flows, Grant, Grants
 from errand_gateway.signin.github import GitHubSignIn
@@ -48,11 +49,13 @@ class Callback:
     ) -> Response:
         """Ends the sign-in: a browser gets its session, an app a code to fetch it with."""
         try:
-            flow = self._begun(request, state)
+            with counted.signing_in():
+                flow = self._begun(request, state)
         except ErrandError as exc:
             return refused_page(exc, with_github=self._github is not None)
         try:
-            session = await self._session(flow, _Answer(code, error))
+            with counted.signing_in():
+                session = await self._session(flow, _Answer(code, error))
         except ErrandError as exc:
             return self._refused(flow, exc)
         return self._let_in(flow, session)

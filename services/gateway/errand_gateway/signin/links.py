@@ -6,6 +6,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from errand_gateway.cookies import Cookies
+from errand_gateway.metrics import counted
 from errand_gateway.scheduler.accounts import Accounts
 from errand_gateway.sessions import Sessions
 from errand_gateway.signin.departures import Departures
@@ -59,7 +60,8 @@ class Links:
         return await self._go_on(self._departures, body.secret)
 
     async def _sign_in(self, secret: str) -> JSONResponse:
-        user_id, session = await self._accounts.redeem_link(secret, client=_CLIENT)
+        with counted.signing_in():
+            user_id, session = await self._accounts.redeem_link(secret, client=_CLIENT)
         log.info("signed_in", client=_CLIENT, user_id=user_id)
         response = JSONResponse(LinkAnswer(signed_in=True).model_dump(exclude_defaults=True))
         self._cookies.set_session(response, session)
