@@ -132,4 +132,9 @@ async def test_people_are_let_in_given_a_role_and_shut_out(running: Stack, tmp_p
     assert (await operator.errand("user", "disallow", "ada")).code == 0
     listed = (await operator.errand("user", "list")).out
     assert [line.split()[2] for line in listed.splitlines() if line.startswith("ada")] == ["no"]
-    assert ["octocat", "admin", "yes"] in [line.split()[:3] for line in listed.splitlines()]
+    assert [line.split()[:4] for line in listed.splitlines() if line.startswith("octocat")] == [
+        ["octocat", "admin", "yes", "setting"]
+    ]
+    await running.sign_in("hubot")
+    out = await operator.errand("user", "disallow", "hubot")
+    assert "hubot is shut out; ERRAND_ALLOWED_USERS still names them" in out.out

@@ -22,7 +22,7 @@ from tests.integration.test_scheduler_replays import NOT_REPEATABLE, action_of
 
 ELSEWHERE = {
     "CheckJoinToken": "it changes nothing",
-    "Leave": "a runner that joined, alone; the row is written with its new mode, set_runner_leaving",
+    "Leave": "a runner that joined, alone; tests/unit/scheduler/test_runner_modes.py",
     "RedeemSignInLink": "in single-user mode alone; the next test",
 }
 

@@ -1,5 +1,6 @@
 """`errand user`: who may use this Errand, and as what."""
 
+from collections.abc import Container, Sequence
 from typing import Annotated
 
 import typer
@@ -22,6 +23,7 @@ from errand_common.wire import Json, number, to_json
 app = typer.Typer(no_args_is_help=True, help="Let people in, shut them out, and say what they may do.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account's name at GitHub.")]
+Row = tuple[str, str, str, str, str]
 Organisation = Annotated[bool, typer.Option("--organisation", help="NAME is an organisation: all who are in it.")]
 
 
@@ -38,9 +40,7 @@ def list_users(as_json: AsJson = False) -> None:
             names: list[Json] = list(named)
             output.document({"users": people, "admissions": rules, "github_usernames_of_the_setting": names})
             return
-        rows = [_person(each) for each in users] + [_rule(each) for each in admissions]
-        rows += [(name, "", "yes", "setting", "") for name in named]
-        output.table(("WHO", "ROLE", "MAY USE IT", "BY", "ID"), rows)
+        output.table(("WHO", "ROLE", "MAY USE IT", "BY", "ID"), rows(users, admissions, named))
 
     with_scheduler(work)
 
@@ -70,8 +70,10 @@ def disallow(name: Name, organisation: Organisation = False, as_json: AsJson = F
     _name(request, name, organisation=organisation)
 
     async def work(connection: Connection) -> None:
-        await connection.ask(connection.access.DisallowUser, request)
-        Output(as_json=as_json).done({"disallowed": name}, f"{name} is shut out")
+        done = await connection.ask(connection.access.DisallowUser, request)
+        still = "; ERRAND_ALLOWED_USERS still names them: take them out there too" if done.named_in_setting else ""
+        told: dict[str, Json] = {"disallowed": name, "named_in_setting": done.named_in_setting}
+        Output(as_json=as_json).done(told, f"{name} is shut out{still}")
 
     with_scheduler(work)
 
@@ -99,17 +101,25 @@ def _name(request: AllowUserRequest | DisallowUserRequest, name: str, *, organis
         request.github_username = name
 
 
-def _person(each: UserAccess) -> tuple[str, str, str, str, str]:
+def rows(users: Sequence[UserAccess], admissions: Sequence[Admission], named: Sequence[str]) -> list[Row]:
+    """Each name once: a person, what was said of a name, or what the setting (in lower case) says of one that is
+    neither."""
+    setting = set(named)
+    people = [_person(each, setting) for each in users]
+    rules = [_rule(each) for each in admissions]
+    known = {who.lower() for who, *_ in (*people, *rules)}
+    return [*people, *rules, *((name, "", "yes", "setting", "") for name in named if name not in known)]
+
+
+def _person(each: UserAccess, setting: Container[str]) -> Row:
     told = to_json(each.user)
-    return (
-        each.user.github_username,
-        str(told["role"]),
-        "yes" if each.admitted else "no",
-        each.github_organisation and f"organisation {each.github_organisation}",
-        each.user.user_id,
-    )
+    by = each.github_organisation and f"organisation {each.github_organisation}"
+    if not by and each.admitted and each.user.github_username.lower() in setting:
+        by = "setting"
+    may = "yes" if each.admitted else "no"
+    return each.user.github_username, str(told["role"]), may, by, each.user.user_id
 
 
-def _rule(each: Admission) -> tuple[str, str, str, str, str]:
+def _rule(each: Admission) -> Row:
     who = each.github_username or f"organisation {each.github_organisation}"
     return who, str(to_json(each)["role"]), "yes" if each.allowed else "no", each.made_by, ""

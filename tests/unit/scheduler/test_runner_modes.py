@@ -2,12 +2,15 @@
 
 import pytest
 
+from errand.v1.dispatch_service_pb2 import LeaveRequest
 from errand_common.clock import Instant
 from errand_common.values import AttemptPhase, RunnerMode, TaskStatus
+from errand_scheduler.edges.leaving import Leaving
 from errand_scheduler.lifecycle import deadlines, runners
 from errand_scheduler.lifecycle.turns import Holder
 from errand_scheduler.modes import Modes
 from errand_scheduler.placing import seats
+from errand_scheduler.store import audit
 from errand_scheduler.store import runners as stored
 from errand_scheduler.store.attempts import StopCause
 from errand_scheduler.store.notices import RunnerModeSet
@@ -113,6 +116,19 @@ async def test_who_leaves_is_removed_once_nothing_is_left_of_it(world: World) ->
     await world.finished(holder, AttemptPhase.CANCELLED)
     assert await looked()
     assert (await world.task(task.task_id)).status is TaskStatus.PENDING
+
+
+async def test_that_a_runner_left_is_noted_once_when_it_asks_and_once_when_it_is_gone(world: World) -> None:
+    leaving = Leaving(world.writer, of_settings=())
+    for _ in range(2):
+        assert (await leaving.leave(RUNNER, LeaveRequest())).attempts == 0
+    for _ in range(2):
+        await world.writer.write(lambda tx: runners.remove_left(tx, RUNNER, DURATIONS))
+    noted = await world.reader.all(audit.page(before=None, limit=10))
+    assert [(each.caller, each.action, each.subject_id) for each in noted] == [
+        (RUNNER, "leave", RUNNER),
+        (RUNNER, "set_runner_leaving", RUNNER),
+    ]
 
 
 @pytest.mark.parametrize("mode", [RunnerMode.ACTIVE, RunnerMode.DRAINING])

@@ -65,7 +65,9 @@ class Standing:
         by, (kind, name) = caller(), _subject(request)
         do = standing.disallow_user if kind is Kind.USER else standing.disallow_organisation
         await self._change(request, "DisallowUser", lambda tx: do(tx, name, by))
-        return pb.DisallowUserResponse()
+        listed = self._admission
+        named = kind is Kind.USER and isinstance(listed, Listed) and listed.names(name)
+        return pb.DisallowUserResponse(named_in_setting=named)
 
     async def set_role(self, request: pb.SetRoleRequest) -> pb.SetRoleResponse:
         """Give another role. Raises Invalid, NotFound and Conflict."""
