@@ -12,7 +12,7 @@ from errand_common.clock import Clock
 from errand_gateway.address import PublicAddress
 from errand_gateway.app import Parts, make_app
 from errand_gateway.live.limits import LiveLimits
-from errand_gateway.rest import models
+from errand_gateway.rest import answers, models
 from errand_gateway.rest.account_routes import AllowHost, CreateProject, UpdateProject
 from errand_gateway.rest.git_credential_routes import PutGitCredential
 from errand_gateway.rest.input_routes import AddInput, EditInput
@@ -95,7 +95,12 @@ def test_what_acts_as_a_user_asks_for_a_token(app: FastAPI) -> None:
     assert guarded == {(m, p) for m, p in _OPERATIONS if p.startswith("/v1/")} | {("post", "/auth/sign-out")}
 
 
-_MODELS = [model for model in vars(models).values() if isinstance(model, type) and model.__module__ == models.__name__]
+_MODELS = [
+    model
+    for module in (models, answers)
+    for model in vars(module).values()
+    if isinstance(model, type) and model.__module__ == module.__name__
+]
 
 
 @pytest.mark.parametrize("model", _MODELS)

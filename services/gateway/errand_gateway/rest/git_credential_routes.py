@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from errand_gateway.problems import RESPONSES
-from errand_gateway.rest.models import (
+from errand_gateway.rest.answers import (
     ListGitCredentialsResponse,
     PutGitCredentialResponse,
     RemoveGitCredentialResponse,

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from errand_gateway.problems import RESPONSES
-from errand_gateway.rest.models import ListEventsResponse, ListMessagesResponse, ListToolCallsResponse
+from errand_gateway.rest.answers import ListEventsResponse, ListMessagesResponse, ListToolCallsResponse
 from errand_gateway.rest.parameters import AfterCursor, EventPageSize, PageSize, PageToken, SessionToken
 from errand_gateway.scheduler.connection import JsonObject
 from errand_gateway.scheduler.tasks import Tasks

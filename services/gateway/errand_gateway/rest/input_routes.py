@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from errand_gateway.problems import RESPONSES
-from errand_gateway.rest.models import (
+from errand_gateway.rest.answers import (
     AddInputResponse,
     EditInputResponse,
     ListInputsResponse,

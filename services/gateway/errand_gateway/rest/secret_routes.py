@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from errand_gateway.problems import RESPONSES
-from errand_gateway.rest.models import ListProjectSecretsResponse, SetProjectSecretResponse
+from errand_gateway.rest.answers import ListProjectSecretsResponse, SetProjectSecretResponse
 from errand_gateway.rest.parameters import IdempotencyKey, SessionToken
 from errand_gateway.scheduler.connection import JsonObject
 from errand_gateway.scheduler.project_secrets import ProjectSecrets

@@ -7,8 +7,7 @@ from pydantic import BaseModel, Field
 
 from errand_gateway.problems import RESPONSES
 from errand_gateway.rest.allowance import AllowanceWish
-from errand_gateway.rest.model_wish import ModelWish
-from errand_gateway.rest.models import (
+from errand_gateway.rest.answers import (
     CreateTaskResponse,
     ExplainPendingResponse,
     GetTaskResponse,
@@ -17,6 +16,7 @@ from errand_gateway.rest.models import (
     RetryTaskResponse,
     StopTaskResponse,
 )
+from errand_gateway.rest.model_wish import ModelWish
 from errand_gateway.rest.parameters import IdempotencyKey, PageSize, PageToken, SessionToken
 from errand_gateway.scheduler.connection import JsonObject
 from errand_gateway.scheduler.tasks import Tasks
