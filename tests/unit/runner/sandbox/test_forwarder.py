@@ -1,8 +1,10 @@
 """The sandbox's way out: every byte of either direction, whoever is slow, and each end when it comes."""
 
 import asyncio
+import os
 import random
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -108,3 +110,68 @@ def test_what_comes_in_pieces_waits_for_no_acknowledgement(tmp_path: Path) -> No
 
     with forwarder.listener as listener:
         assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+FEW = """
+import resource, sys
+from errand_runner.sandbox.guest.forwarder import Forwarder
+from errand_runner.sandbox.guest.loop import Loop
+resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
+loop = Loop()
+forwarder = Forwarder(loop, 0, sys.argv[1])
+print(forwarder.listener.getsockname()[1], flush=True)
+loop.run(lambda: 1.0)
+"""
+"""A process that may have few files open: it joins no more than ten connections at once."""
+
+
+async def test_without_descriptors_who_comes_is_turned_away_and_nothing_spins(tmp_path: Path) -> None:
+    held = asyncio.Queue[Line]()
+    async with (
+        asyncio.timeout(30),
+        await asyncio.start_unix_server(lambda *line: held.put_nowait(line), tmp_path / "s"),
+    ):
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", FEW, str(tmp_path / "s"), stdout=asyncio.subprocess.PIPE
+        )
+        assert child.stdout is not None
+        try:
+            port = int(await child.stdout.readline())
+            at_first = open_files(child.pid)
+            lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(30)]
+            taken = 0
+            while taken + turned_away(lines) < len(lines):
+                taken = held.qsize()
+                await asyncio.sleep(0.05)
+            assert 0 < taken < len(lines)
+            before_s = cpu_s(child.pid)
+            await asyncio.sleep(0.5)
+            assert cpu_s(child.pid) - before_s < 0.25
+            for _, writer in lines:
+                writer.close()
+            while not held.empty():
+                held.get_nowait()[1].close()
+            while open_files(child.pid) > at_first:
+                await asyncio.sleep(0.05)
+            _, asks = await asyncio.open_connection("127.0.0.1", port)
+            asks.write(b"asked")
+            reader, writer = await held.get()
+            assert await reader.readexactly(5) == b"asked"
+            for each in (asks, writer):
+                each.close()
+        finally:
+            child.kill()
+            await child.wait()
+
+
+def turned_away(lines: list[Line]) -> int:
+    return sum(reader.at_eof() for reader, _ in lines)
+
+
+def open_files(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 import selectors
 import socket
 from typing import TYPE_CHECKING
@@ -29,23 +31,36 @@ class Forwarder:
         self.listener.bind(("127.0.0.1", port))
         self.listener.listen(128)
         self.listener.setblocking(False)
+        self.spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         loop.watch(self.listener.fileno(), selectors.EVENT_READ, self.accept)
 
     def accept(self, events: int) -> None:
         try:
             client, _ = self.listener.accept()
-        except OSError:
+        except BlockingIOError:
             return
-        broker = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        except OSError:
+            self.turn_away()
+            return
+        broker = None
         try:
+            broker = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             broker.setblocking(False)
             client.setblocking(False)
             broker.connect(self.path)
         except OSError:
             client.close()
-            broker.close()
+            if broker is not None:
+                broker.close()
             return
         Link(self.loop, self.space, client, broker)
+
+    def turn_away(self) -> None:
+        """No descriptor is left for who comes. Left waiting, they would keep the loop busy with nothing."""
+        os.close(self.spare)
+        with contextlib.suppress(OSError):
+            self.listener.accept()[0].close()
+        self.spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
 
 class Link:
