@@ -24,22 +24,18 @@ class Method:
             core.stub.observe(self.name, None, response)
             await core.respond(response.SerializeToString())
 
-        context = Context(core.metadata, send)
-        argument: Any = (
-            core.request_iterator(self.request.FromString) if data is None else self.request.FromString(data)
-        )
+        context = Context(core.metadata, send, None if data is None else self.request.FromString(data))
+        sent = core.request_iterator(self.request.FromString) if data is None else None
         try:
             if self.server_streaming:
-                behaviour = handler.stream_stream if self.client_streaming else handler.unary_stream
-                responses = behaviour(argument, context)
+                responses = handler.stream_stream(sent, context)
                 try:
                     async for response in responses:
                         await send(response)
                 finally:
                     await responses.aclose()
             else:
-                behaviour = handler.stream_unary if self.client_streaming else handler.unary_unary
-                response = await behaviour(argument, context)
+                response = await handler.stream_unary(sent, context)
                 core.stub.observe(self.name, data, response)
                 await core.respond(response.SerializeToString())
         except grpc.aio.AbortError:

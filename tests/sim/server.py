@@ -75,14 +75,19 @@ def _always(handler: Any) -> Any:
 class Context:
     """What a handler sees of its call."""
 
-    def __init__(self, metadata: Any, send: Callable[[Any], Awaitable[None]]) -> None:
-        self._metadata = tuple(metadata or ())
+    def __init__(self, metadata: Any, send: Callable[[Any], Awaitable[None]], request: Any = None) -> None:
+        """`request` is the only one, where there is no stream of them."""
+        self._metadata, self._request = tuple(metadata or ()), request
         self._send = send
         self.status: grpc.Status | None = None
 
     def invocation_metadata(self) -> Any:
         """What the caller sent."""
         return self._metadata
+
+    async def read(self) -> Any:
+        """The request."""
+        return self._request
 
     async def write(self, response: Any) -> None:
         """Send a response."""

@@ -10,7 +10,7 @@ import grpc
 import structlog
 from grpc_status import rpc_status
 
-from errand_common import handshake
+from errand_common import handshake, requests
 from errand_common.crowd import Crowd
 from errand_common.errors import ErrandError, Internal, from_rpc_error, to_status
 
@@ -137,26 +137,26 @@ class Boundary(grpc.aio.ServerInterceptor):
 
 
 def _wrap(handler: Any, method: str, around: Around) -> Any:
+    """As a method that takes a stream, whatever it takes: gRPC reads a single message before it calls anybody, so that
+    a stranger's 4 MiB would be in memory before it is known that they have no credential."""
     serializers = {
         "request_deserializer": handler.request_deserializer,
         "response_serializer": handler.response_serializer,
     }
     if handler.response_streaming:
         behaviour = handler.stream_stream if handler.request_streaming else handler.unary_stream
-        make = (
-            grpc.stream_stream_rpc_method_handler if handler.request_streaming else grpc.unary_stream_rpc_method_handler
-        )
-        return make(_streaming(behaviour, method, around), **serializers)
+        call = _streaming(behaviour, method, around, one=not handler.request_streaming)
+        return grpc.stream_stream_rpc_method_handler(call, **serializers)
     behaviour = handler.stream_unary if handler.request_streaming else handler.unary_unary
-    make = grpc.stream_unary_rpc_method_handler if handler.request_streaming else grpc.unary_unary_rpc_method_handler
-    return make(_unary(behaviour, method, around), **serializers)
+    call = _unary(behaviour, method, around, one=not handler.request_streaming)
+    return grpc.stream_unary_rpc_method_handler(call, **serializers)
 
 
-def _unary(behaviour: Any, method: str, around: Around) -> Any:
-    async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+def _unary(behaviour: Any, method: str, around: Around, *, one: bool) -> Any:
+    async def call(sent: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         try:
             async with around(method, context):
-                result = behaviour(request, context)
+                result = behaviour(await requests.only(context) if one else requests.readable(sent), context)
                 return await result if inspect.isawaitable(result) else result
         except Exception as exc:
             await _abort(context, method, exc)
@@ -164,11 +164,11 @@ def _unary(behaviour: Any, method: str, around: Around) -> Any:
     return call
 
 
-def _streaming(behaviour: Any, method: str, around: Around) -> Any:
-    async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+def _streaming(behaviour: Any, method: str, around: Around, *, one: bool) -> Any:
+    async def call(sent: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
         try:
             async with around(method, context):
-                responses = behaviour(request, context)
+                responses = behaviour(await requests.only(context) if one else requests.readable(sent), context)
                 if inspect.isawaitable(responses):  # a handler that writes to the context itself, as gRPC's health does
                     await responses
                     return

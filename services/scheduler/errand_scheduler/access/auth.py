@@ -2,9 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Container, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -13,7 +14,7 @@ import structlog
 from errand_common import rpc
 from errand_common.clock import Clock
 from errand_common.credentials import hash_token
-from errand_common.errors import Denied, Unauthenticated
+from errand_common.errors import Denied, Exhausted, Unauthenticated
 from errand_common.ids import Ids
 from errand_scheduler.access.admission import Admission
 from errand_scheduler.access.callers import Caller, bind
@@ -33,9 +34,12 @@ ANY_CREDENTIAL = frozenset({"/grpc.reflection.v1alpha.ServerReflection/ServerRef
 
 _FIT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _NOBODY = Caller(name="nobody", scopes=frozenset())
+MOST_OF_NOBODY = 64
+"""Calls without a credential at once: until such a one ends, it may have a message of 4 MiB in memory."""
 _CACHED = 10_000  # credentials remembered before starting over
 _FOR_EVER = 2**63 - 1
 _NO_SCOPE = ""
+_COME_BACK = timedelta(seconds=5)
 Change = SessionsEnded | TokenRevoked | RunnerRevoked | AccessChanged
 """What takes something away from credentials."""
 
@@ -189,6 +193,7 @@ class CallGuard:
         self._scopes = scopes
         self._streams = streams
         self._ids = ids
+        self._of_nobody = 0
 
     @asynccontextmanager
     async def __call__(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[None]:
@@ -197,8 +202,8 @@ class CallGuard:
         # Bound without being reset: each call has a task, and so a context, of its own.
         structlog.contextvars.bind_contextvars(request_id=_request_id(context) or self._ids.new("req"), method=method)
         if method in OPEN:
-            bind(_NOBODY)
-            yield
+            with self._nobodys():
+                yield
             return
         caller = await self._authority.resolve(bearer_token(context))
         structlog.contextvars.bind_contextvars(caller=caller.name)
@@ -210,6 +215,18 @@ class CallGuard:
             return
         async with self._authority.streaming(caller, self._scopes.get(method, _NO_SCOPE)):
             yield
+
+    @contextmanager
+    def _nobodys(self) -> Iterator[None]:
+        """Around a call without a credential. Raises Exhausted for one too many."""
+        if self._of_nobody >= MOST_OF_NOBODY:
+            raise Exhausted(f"{MOST_OF_NOBODY} call without a credential already, the most", retry_after=_COME_BACK)
+        bind(_NOBODY)
+        self._of_nobody += 1
+        try:
+            yield
+        finally:
+            self._of_nobody -= 1
 
     def _check_scope(self, method: str, caller: Caller) -> None:
         if method in ANY_CREDENTIAL:

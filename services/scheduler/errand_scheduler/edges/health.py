@@ -13,7 +13,7 @@ from errand_common.errors import Exhausted, NotFound
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-MOST_WATCHES = 100
+MOST_WATCHES = 32
 """All callers' together: nobody says who they are."""
 _COME_BACK = timedelta(seconds=30)
 
