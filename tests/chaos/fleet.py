@@ -32,6 +32,10 @@ class Fleet:
     project: Json
     slots: int = 1
 
+    async def start(self, name: str) -> None:
+        """`errand-runner` on a host that joined."""
+        await _begin(self.stack, self.hosts[name])
+
     def watch(self, prompt: str) -> AbstractAsyncContextManager[Observer]:
         """A new task, watched from its beginning."""
         return observed(self.stack, self.phone, self.project, prompt)
@@ -72,11 +76,13 @@ async def open_fleet(*, beat_s: float = BEAT_S) -> AsyncIterator[Fleet]:
 
 async def _join(stack: Stack, host: Host, token: str) -> None:
     """`errand-runner join` on the host, which works from then on."""
+    await _begin(stack, host, "join", token, "--name", host.name, "--slots", "1")
+
+
+async def _begin(stack: Stack, host: Host, *arguments: str) -> None:
     env = joining_settings(stack, stack.folder / host.name[-1])
     with stack.processes.log_of(host.name).open("ab") as log:
-        stack.processes.running[host.name] = await host.begin(
-            "join", token, "--name", host.name, "--slots", "1", env=env, log=log
-        )
+        stack.processes.running[host.name] = await host.begin(*arguments, env=env, log=log)
 
 
 def joining_settings(stack: Stack, data: Path) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """Two hosts that joined, each in a network of its own: one that is cut off is seen, one that is drained hands over."""
 
+import asyncio
 import time
 
 import pytest
@@ -7,10 +8,13 @@ import pytest_asyncio
 
 from errand.v1 import fleet_service_pb2 as pb
 from errand.v1 import runner_pb2
+from errand_cli.exits import Exit
+from errand_common.service import WRONG_START
 from tests.chaos.fault import lacking
 from tests.chaos.homes import Homes
 from tests.chaos.prompts import began, steps
 from tests.chaos.quick import quick_faults, try_quickly
+from tests.integration.errand_shell import Shell
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -59,3 +63,26 @@ async def test_a_drained_host_hands_its_task_to_the_other(fleet):
         ended = await observer.ended()
     assert ended["status"] == "completed"
     assert [phase for _, phase, _ in observer.attempts()] == ["cancelled", "succeeded"]
+
+
+async def test_an_operator_has_errand_alone_to_see_a_host_die_come_back_and_go_for_good(fleet, tmp_path):
+    operator = Shell({"HOME": str(tmp_path), "ERRAND_DATA": str(fleet.stack.folder)})
+    for name in fleet.hosts:
+        assert (await operator.errand("runner", "uncordon", name)).code == 0
+    async with fleet.watch(steps(1.0, 4)) as observer:
+        await observer.until(began(1))
+        name = (await fleet.operator.at_work()).name
+        await fleet.stack.processes.kill(name)
+        await fleet.operator.until(name, runner_pb2.RUNNER_CONDITION_NOT_CONNECTED)
+        seen = await operator.errand("status", "--check")
+        await fleet.start(name)
+        ended = await observer.ended()
+    assert (seen.code, f"runner {name} is not connected" in seen.out) == (Exit.WAITS, True)
+    assert (ended["status"], len(observer.attempts())) == ("completed", 1)
+
+    process = fleet.stack.processes.running[name]
+    assert (await operator.errand("runner", "revoke", name)).code == 0
+    assert await asyncio.wait_for(process.wait(), FOUND_S) == WRONG_START
+    assert (await operator.errand("runner", "remove", name)).code == 0
+    assert (await operator.errand("runner", "show", name)).code == Exit.NOT_FOUND
+    assert (await operator.errand("status", "--check")).code == Exit.DONE

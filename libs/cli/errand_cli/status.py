@@ -39,11 +39,7 @@ class _Stands:
     def for_a_person(self) -> list[str]:
         """What waits for somebody, each in words."""
         found = [f"{task.task_id} waits: {task.status_reason}" for task in self.tasks or () if _asks(to_json(task))]
-        found += [
-            f"runner {each.name} {each.condition_words}"
-            for each in self.runners or ()
-            if to_json(each)["condition"] in _ILL
-        ]
+        found += [f"runner {each.name} {each.condition_words}" for each in self.runners or () if _is_ill(each)]
         if self.fleet is not None and self.fleet.storage_degraded:
             found.append("the scheduler's disk is full")
         return found
@@ -98,6 +94,12 @@ def _tell(output: Output, scheduler: str, stands: _Stands) -> None:
     )
     if stands.runners:
         runner_view.table(output, stands.runners)
+
+
+def _is_ill(runner: Runner) -> bool:
+    condition = to_json(runner)["condition"]
+    # One that never came is not missed: the scheduler's settings name one, whether there is such a host or not.
+    return condition in _ILL and (condition != "not_connected" or runner.HasField("heard_time"))
 
 
 def _asks(task: dict[str, Json]) -> bool:
