@@ -1,6 +1,5 @@
 """`errand task`: tasks are created, listed, read, watched, added to, stopped and sent on."""
 
-import asyncio
 import sys
 from contextlib import aclosing
 from enum import StrEnum
@@ -22,10 +21,9 @@ from errand_cli import completing, project_names, task_view
 from errand_cli.connection import Connection
 from errand_cli.exits import Exit
 from errand_cli.labels import labels_of
-from errand_cli.output import Output, complain
+from errand_cli.output import Output
 from errand_cli.running import AsJson, new_request_id, with_scheduler
-from errand_cli.screen import Screen
-from errand_cli.watching import Standing, story
+from errand_cli.watched import watched
 from errand_common.values import Effort
 from errand_common.wire import number, to_json
 
@@ -77,7 +75,7 @@ def create(
         request.project_id = await project_names.named(connection, project)
         task = (await connection.ask(connection.tasks.CreateTask, request)).task
         if watch:
-            return await _watched(connection, task.task_id, output, follow=False)
+            return await watched(connection, task.task_id, output, follow=False)
         if as_json:
             output.document(to_json(task))
         else:
@@ -126,7 +124,7 @@ def show(task: TaskId, as_json: AsJson = False) -> None:
 def watch(task: TaskId, follow: Follow = False, as_json: AsJson = False) -> None:
     """Replay a task and follow it until it ends, or waits for you. With --json: one object a line."""
     output = Output(as_json=as_json)
-    raise typer.Exit(with_scheduler(lambda connection: _watched(connection, task, output, follow=follow)))
+    raise typer.Exit(with_scheduler(lambda connection: watched(connection, task, output, follow=follow)))
 
 
 @app.command("input")
@@ -191,36 +189,15 @@ def explain(task: TaskId, as_json: AsJson = False) -> None:
     with_scheduler(work)
 
 
-async def _watched(connection: Connection, task_id: str, output: Output, *, follow: bool) -> Exit:
-    standing = Standing()
-    try:
-        with Screen(output) as screen:
-            async with aclosing(story(connection, task_id)) as told:
-                async for each in told:
-                    standing.hear(each)
-                    if output.as_json:
-                        output.object(each.object())
-                    else:
-                        screen.show(each)
-                    if (code := standing.ending(follow=follow)) is not None:
-                        return code
-    except asyncio.CancelledError:
-        complain(f"no longer watched; the task goes on: errand task watch {task_id}")
-        raise
-    raise AssertionError("a story has no end of its own")
-
-
 async def _newest(connection: Connection, limit: int) -> list[task_pb2.Task]:
     found: list[task_pb2.Task] = []
-    token = ""
-    while len(found) < limit:
-        request = ListTasksRequest(page_size=min(limit - len(found), _PAGE), page_token=token)
-        page = await connection.ask(connection.tasks.ListTasks, request)
-        found += page.tasks
-        token = page.next_page_token
-        if not token:
-            break
-    return found
+    asked = ListTasksRequest(page_size=min(limit, _PAGE))
+    async with aclosing(connection.pages(connection.tasks.ListTasks, asked)) as pages:
+        async for page in pages:
+            found += page.tasks
+            if len(found) >= limit:
+                break
+    return found[:limit]
 
 
 def _tell(output: Output, task: task_pb2.Task) -> None:
