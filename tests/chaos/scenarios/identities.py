@@ -17,6 +17,7 @@ from tests.chaos.observer import check, gapless
 from tests.chaos.prompts import began, lines, ran, steps
 from tests.chaos.trial import Trial
 from tests.e2e.engine_proxy import engine_proxy
+from tests.e2e.watching import containers
 from tests.integration.certificates import identity
 
 FROM_LATER = b"\xba\x3e\x05later"
@@ -55,8 +56,9 @@ async def renewed_and_revoked(trial: Trial) -> None:
             ended = await observer.ended()
             assert ended["status"] == "cancelled" or ended["failure_reason"] == "runner_lost", ended
             await gapless(observer)
-            # Its own has no say any more: whoever looks after the host removes what it left.
-            await home.docker("rm", "--force", observer.container())
+            # It has no say any more: what it left, if anything, whoever looks after the host removes.
+            for left in containers(observer.task):
+                await home.docker("rm", "--force", left)
     trial.checked("no event is lost through the renewal", "cut off within a heartbeat", "I8")
 
 
