@@ -47,7 +47,10 @@ class Flood:
 
     async def watch(self) -> None:
         """For ever; with marks at 0 it looks at nothing."""
-        while self._marks.go_bytes:
+        if not self._marks.go_bytes:
+            # Who ends beside the work ends the work.
+            await asyncio.Event().wait()
+        while True:
             await asyncio.sleep(self._look_s)
             try:
                 await self.look()

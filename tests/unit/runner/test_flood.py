@@ -1,5 +1,6 @@
 """Each look at the disk does one thing at most, and whoever stands still for it learns why and when it is over."""
 
+import asyncio
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -202,3 +203,16 @@ async def test_disks_that_are_not_seen_are_let_be(world, tmp_path):
     await flood.look()
 
     assert not world.brake.reason
+
+
+async def test_with_marks_at_0_it_looks_at_nothing_and_ends_nothing(world):
+    flood = Flood(
+        *(world.engine, world.book, world.retention, world.brake),
+        room=Room((), 0),
+        workspace_room=Room((), 0),
+        marks=marks_of(0),
+    )
+    watching = asyncio.ensure_future(flood.watch())
+    await asyncio.wait([watching], timeout=0.05)
+    assert not watching.done()
+    watching.cancel()
