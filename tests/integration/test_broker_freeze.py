@@ -89,6 +89,23 @@ async def test_a_freeze_cuts_what_is_under_way_and_a_thaw_lets_in_again(
         assert await again.read() == b"firstsecond"
 
 
+async def test_what_a_freeze_cut_is_taken_for_no_answer_of_the_git_hosts(
+    slow: SlowHost, state_dir: Path, lender: Lender
+) -> None:
+    async with before(slow, state_dir, lender) as broker, unix_http(state_dir) as sandbox:
+        answer = await sandbox.get(REFERENCES)
+        assert await answer.content.readany() == b"first"
+        await broker.freeze()
+        with pytest.raises(aiohttp.ClientError):
+            await answer.read()
+        assert "cut" in broker.host.trouble
+
+        broker.host.trouble = ""
+        with pytest.raises(aiohttp.ClientError):
+            await sandbox.get(REFERENCES)
+        assert "cut" in broker.host.trouble
+
+
 async def test_an_answer_stops_where_the_lease_does_though_nobody_froze(
     slow: SlowHost, state_dir: Path, lender: Lender
 ) -> None:

@@ -133,11 +133,16 @@ class Broker:
         self._egress.cut()
         for connection in [*self._doors, *(self._server.connections if self._server else ())]:
             if connection.transport is not None:
+                self._tell_cut()
                 connection.transport.abort()
 
     async def thaw(self) -> None:
         """Take connections again."""
         self._frozen = False
+
+    def _tell_cut(self) -> None:
+        """What git then says in the sandbox is no answer of the git host's: it may be asked again."""
+        self.host.trouble = "the attempt stood still, and all its connections were cut"
 
     def _app(self, session: aiohttp.ClientSession, ahead: Ahead) -> web.Application:
         proxy = GitProxy(
@@ -186,7 +191,10 @@ class Broker:
         # Each costs the runner a descriptor, and one sandbox must not take those of the others.
         self._doors = {door for door in self._doors if door.transport is not None}
         taken = len(self._server.connections) + len(self._doors)
-        if self._frozen or taken >= _CONNECTIONS or self._egress.connections >= 2 * self._bounds.connections:
+        if self._frozen:
+            self._tell_cut()
+            return _HangUp()
+        if taken >= _CONNECTIONS or self._egress.connections >= 2 * self._bounds.connections:
             return _HangUp()
         door = Door(tunnel=self._tunnel, http=self._server)
         self._doors.add(door)
