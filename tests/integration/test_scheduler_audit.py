@@ -22,6 +22,7 @@ from tests.integration.test_scheduler_replays import NOT_REPEATABLE, action_of
 
 ELSEWHERE = {
     "CheckJoinToken": "it changes nothing",
+    "GetFleet": "it changes nothing",
     "Leave": "a runner that joined, alone; tests/unit/scheduler/test_runner_modes.py",
     "RedeemSignInLink": "in single-user mode alone; the next test",
 }
