@@ -66,7 +66,7 @@ class Authority:
         token_hash = hash_token(token)
         known = self._known.get(token_hash) or await self._look_up(token_hash)
         if known is None or known.expire_time <= self._clock.now_us():
-            raise Unauthenticated("the credential is unknown, expired or revoked; sign in again")
+            raise Unauthenticated("the credential is unknown, expired or revoked; sign in again, or ask for another")
         return known.caller
 
     def changed(self, change: Change) -> None:
