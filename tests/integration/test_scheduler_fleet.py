@@ -120,6 +120,24 @@ async def test_operators_see_what_a_runner_tells_of_its_host(two: Stack) -> None
         assert (shown.HasField("clock_offset"), shown.host.HasField("time")) == (False, False), "no calendar has it"
 
 
+async def test_a_runner_that_lacks_room_is_offered_nothing_until_it_has_some(two: Stack) -> None:
+    operator = Operator(two)
+    async with two.runner() as runner:
+        await runner.beat(host=runner_pb2.HostReport(lacks_room=True))
+        shown = await operator.get("local")
+        assert (shown.condition, shown.condition_words) == (
+            runner_pb2.RUNNER_CONDITION_LACKS_ROOM,
+            "has too little room on its disk",
+        )
+        person, task = await new_task(two)
+        watch = person.watch(task.task_id)
+        while "local has too little room on its disk" not in (await person.task(task.task_id)).status_reason:
+            await watch.next()
+        watch.cancel()
+        await runner.beat(host=runner_pb2.HostReport())
+        assert (await runner.take()).task.task_id == task.task_id
+
+
 async def test_a_cordoned_runner_is_offered_nothing_until_it_is_uncordoned(two: Stack) -> None:
     operator = Operator(two)
     async with two.runner() as runner:

@@ -22,7 +22,7 @@ from errand_common.errors import Denied
 from errand_common.wire import Json, to_json
 
 _TASKS = 100
-_ILL = ("not_connected", "silent", "quarantined", "ill", "resting", "revoked")
+_ILL = ("not_connected", "silent", "quarantined", "ill", "lacks_room", "resting", "revoked")
 """Conditions of a runner that somebody should look at; what an operator set himself is none."""
 
 

@@ -71,6 +71,11 @@ class RunnerSession:
         return self.arrival.runner_id
 
     @property
+    def lacks_room(self) -> bool:
+        """Whether the runner said last that it would begin nothing."""
+        return self.host is not None and self.host.report.lacks_room
+
+    @property
     def ready(self) -> bool:
         """Whether offers would reach the runner, and what it has is known."""
         return self.settled and self.watches > 0
@@ -228,6 +233,8 @@ class RunnerSessions:
             return seats.NOT_CONNECTED if session.settled and session.watch_number else seats.CONNECTING
         if self._silent(session):
             return seats.SILENT
+        if session.lacks_room:
+            return seats.LACKS_ROOM
         if self._illness.ill(session.runner_id):
             return seats.ILL
         return seats.DECLINES if self._declines.resting(session.runner_id) else ""

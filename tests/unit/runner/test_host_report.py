@@ -11,9 +11,9 @@ from tests.unit.runner.moved_clock import MovedClock
 
 
 async def test_a_beat_tells_of_the_host_as_it_was_looked_at_last() -> None:
-    clock, free = MovedClock(), [7, 5]
+    clock, free = MovedClock(), {Path("/"): 7, Path("/var"): 5}
     reports = HostReports(
-        room=Room((Path("/"), Path("/var")), 1, lambda _: free.pop()),
+        room=Room(tuple(free), 5, free.__getitem__),
         warm=lambda: 2,
         engine_version="27.3.1",
         image="errand-sandbox:1",
@@ -36,4 +36,8 @@ async def test_a_beat_tells_of_the_host_as_it_was_looked_at_last() -> None:
     assert not before.HasField("free_disk_bytes"), "what nobody looked at is not told"
     assert (told.free_disk_bytes, told.warm_sandboxes) == (5, 2), "of the fullest disk"
     assert (told.engine_version, told.image) == ("27.3.1", "errand-sandbox:1")
+    assert not told.lacks_room
+    free[Path("/var")] = 4
+    await reports.look()
+    assert pulse.next().request.host.lacks_room
     assert since_s <= told.time.seconds <= time.time()

@@ -9,7 +9,17 @@ from errand_scheduler.placing import reasons
 from errand_scheduler.placing.outlook import Outlook
 from errand_scheduler.placing.pending import Entry, PendingTasks
 from errand_scheduler.placing.placement import Needs
-from errand_scheduler.placing.seats import DECLINES, ILL, NOT_CONNECTED, QUARANTINED, SILENT, Labels, Seat, obstacle
+from errand_scheduler.placing.seats import (
+    DECLINES,
+    ILL,
+    LACKS_ROOM,
+    NOT_CONNECTED,
+    QUARANTINED,
+    SILENT,
+    Labels,
+    Seat,
+    obstacle,
+)
 from errand_scheduler.store.pending import Failure, PendingTask
 from tests.unit.scheduler.world import DURATIONS, StillClock
 
@@ -45,6 +55,7 @@ def why(seats: list[Seat], labels: Labels = (), only: str | None = None) -> str:
             [seat("a", 1, condition=DECLINES)],
             "no runner can take it: a does not take what it is offered and rests for a while",
         ),
+        ([seat("a", 1, condition=LACKS_ROOM)], "no runner can take it: a has too little room on its disk"),
         ([seat("a", 0, slots=0)], "no runner can take it: a takes no tasks (its ERRAND_SLOTS is 0)"),
     ],
 )

@@ -23,6 +23,7 @@ CONDITIONS = {
     seats.CORDONED: "cordoned",
     seats.DRAINING: "draining",
     seats.LEAVING: "leaving",
+    seats.LACKS_ROOM: "lacks_room",
     seats.ILL: "ill",
     seats.DECLINES: "declines",
     seats.REVOKED: "revoked",
