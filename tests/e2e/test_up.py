@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from errand_common.folder_lock import locked
 from errand_local.layout import SERVICES
+from tests import interrupts
 from tests.demo.phone import Phone
 from tests.demo.stack import REPOSITORY, USER
 from tests.demo.story import PROMPT
@@ -216,7 +217,7 @@ async def first_lines(host, count):
         *("-m", "errand_local", "--env-file", str(host.env_file), "logs"),
         env=plain_environment(),
         stdout=asyncio.subprocess.PIPE,
-        preexec_fn=hears_interrupts,
+        preexec_fn=interrupts.heard,
     )
     assert process.stdout is not None
     try:
@@ -225,11 +226,6 @@ async def first_lines(host, count):
     finally:
         process.send_signal(signal.SIGINT)
         await process.communicate()
-
-
-def hears_interrupts():
-    """Whoever starts the tests in a shell's background has them, and all that they start, ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def environment(pid):

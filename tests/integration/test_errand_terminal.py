@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from errand_cli.exits import Exit
+from tests import interrupts
 from tests.integration.errand_shell import ENDS_S, Shell, shell
 from tests.integration.scheduling import Stack, new_task
 
@@ -23,6 +24,7 @@ async def at_a_terminal(mine: Shell, *words: str, until: bytes, **others: str) -
         stdin=far,
         stdout=far,
         stderr=far,
+        preexec_fn=interrupts.heard,
     )
     os.close(far)
     said = b""
@@ -37,6 +39,9 @@ async def at_a_terminal(mine: Shell, *words: str, until: bytes, **others: str) -
             return await process.wait(), said.decode()
     finally:
         os.close(near)
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 def read(terminal: int) -> bytes:
