@@ -48,9 +48,9 @@ async def _read(errand: Errand, until_s: float) -> tuple[Json, list[Json], list[
     while True:
         task = await _at_rest(errand, until_s)
         read = await errand.line.all_of(task)
-        again = await errand.line.all_of(task)
-        if read == again or asyncio.get_running_loop().time() > until_s:
-            return await errand.line.task(task), *again
+        again = (await errand.line.task(task), await errand.line.all_of(task))
+        if again == (task, read) or asyncio.get_running_loop().time() > until_s:
+            return task, *read
 
 
 async def _at_rest(errand: Errand, until_s: float) -> Json:
