@@ -33,6 +33,8 @@ SPARE = 10
 """So many of them wait for a slot."""
 BEAT_S = 1.0
 _ROOM = {"ERRAND_MIN_FREE_BYTES": str(16 * 1024 * 1024)}
+_MANY_KEPT = {"ERRAND_MAX_WORKSPACES": "0", **_ROOM}
+"""With the usual fifty, whoever is at rest would lose its workspace to those at work."""
 _MANY_ROOM = {"ERRAND_MAX_RUNNING_PER_USER": str(MANY), "ERRAND_CALLS_PER_SECOND": "1000", **_ROOM}
 
 
@@ -69,7 +71,7 @@ async def _kills(count: int, chance: random.Random) -> int:
 async def _minutes(length_s: float, chance: random.Random) -> int:
     slots = MANY - SPARE
     async with (
-        open_home(beat_s=BEAT_S, slots=slots, scheduler=_MANY_ROOM, runner=_ROOM) as home,
+        open_home(beat_s=BEAT_S, slots=slots, scheduler=_MANY_ROOM, runner=_MANY_KEPT) as home,
         AsyncExitStack() as stack,
     ):
         disks = await stack.enter_async_context(small_disks(home.stack, chance)) if os.geteuid() == 0 else None
