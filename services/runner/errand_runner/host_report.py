@@ -26,16 +26,16 @@ class HostReports:
     ) -> None:
         self._room, self._warm, self._clock, self._look_s = room, warm, clock, look_s
         self._engine_version, self._image = engine_version, image
-        self._seen: tuple[int | None, bool, int] = (None, False, 0)
+        self._seen: tuple[int | None, int] = (None, 0)
 
     def now(self) -> HostReport:
         """The last look, with the time. From any thread; it does not block."""
-        free_bytes, lacks_room, warm = self._seen
+        free_bytes, warm = self._seen
         return HostReport(
             engine_version=self._engine_version,
             image=self._image,
             free_disk_bytes=free_bytes,
-            lacks_room=lacks_room,
+            lacks_room=free_bytes is not None and free_bytes < self._room.wanted_bytes,
             warm_sandboxes=warm,
             time=timestamp(self._clock.now_us()),
         )
@@ -48,5 +48,4 @@ class HostReports:
 
     async def look(self) -> None:
         """One look."""
-        free_bytes, shortage = await asyncio.to_thread(lambda: (self._room.free(), self._room.shortage()))
-        self._seen = (free_bytes, shortage is not None, self._warm())
+        self._seen = (await asyncio.to_thread(self._room.free), self._warm())
