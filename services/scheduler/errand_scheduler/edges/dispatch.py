@@ -115,10 +115,7 @@ class DispatchEdge(DispatchServiceServicer):
         if self._sessions.heard(session):
             self._placer.wake()
         if request.HasField("host"):
-            lacked_room = session.lacks_room
             session.host = host_told(request.host, now_us=self._clock.now_us())
-            if lacked_room != session.lacks_room:
-                self._placer.wake()
         holders = [incoming.holder(ref, session.runner_id) for ref in request.attempts]
         over = [holder for holder in holders if self._board.renew(holder) is Held.FORGET]
         directives = self._directives(session)
