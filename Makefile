@@ -96,7 +96,7 @@ escape: image ## Try to break out of a sandbox, each way beside a container in w
 	@$(PYTHON) -m tests.escape --only "$(ONLY)"
 
 .PHONY: bench
-bench: image ## Measure, beside a peer or ceiling of the same run; tables and bench.json (ONLY=agent,checkpoint,dispatch,egress,events,git,history,sandboxes; PAGE=1: docs/measurements.md too)
+bench: image ## Measure, beside a peer or ceiling of the same run; a table and bench.json (ONLY=agent,checkpoint,dispatch,egress,events,git,history,sandboxes; PAGE=1: docs/measurements.md too)
 	@scripts/peers
 	@$(PYTHON) -m tests.bench --only "$(ONLY)" $(if $(PAGE),--page)
 

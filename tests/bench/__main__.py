@@ -1,4 +1,4 @@
-"""`make bench`: interleaved rounds, the best of each; a table for each part, and all of them in bench.json.
+"""`make bench`: interleaved rounds, the best of each; one table, and the same in bench.json.
 
 A part that is measured again takes the place of its earlier figures there; what else it holds stays.
 """
@@ -56,9 +56,10 @@ def main() -> None:
         table = Table()
         asyncio.run(_measure(table, part))
         _keep(part, table)
-        _print(part, table)
+    kept = _kept()
+    _print({part: kept[part]["rows"] for part in chosen})
     if given.page:
-        page.write(_kept())
+        page.write(kept)
 
 
 async def _measure(table: Table, part: str) -> None:
@@ -84,15 +85,15 @@ def _machine() -> dict[str, object]:
     }
 
 
-def _print(part: str, table: Table) -> None:
-    shown = RichTable(title=f"{part}: best of {ROUNDS} interleaved rounds", title_justify="left")
-    for name in ("", "best", "median", "worst", "unit", "against", "ratio", "goal"):
-        shown.add_column(name, justify="left" if name in ("", "unit", "against", "goal") else "right")
-    for row in table.rows.values():
-        ratio = table.ratio(row)
-        figures = (page.figure(value) for value in (row.best, row.median, row.worst))
-        shown.add_row(row.name, *figures, row.unit, row.peer, "" if ratio is None else f"{ratio:.2f}", row.goal)
-    Console(width=180).print(shown)
+def _print(parts: dict[str, list[dict[str, Any]]]) -> None:
+    shown = RichTable(title=f"best of {ROUNDS} interleaved rounds", title_justify="left")
+    for name in page.COLUMNS:
+        shown.add_column(name, justify="right" if name in page.FIGURES else "left")
+    for part, rows in parts.items():
+        shown.add_section()
+        for row in rows:
+            shown.add_row(*page.cells(part, row))
+    Console(width=200).print(shown)
 
 
 if __name__ == "__main__":
