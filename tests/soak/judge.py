@@ -28,19 +28,27 @@ async def judge(stack: Stack, errand: Errand, *, within_s: float) -> tuple[str, 
     task, events, messages, open_inputs = await _read(errand, until_s)
     found = [*errand.breaches, *_status(task), *_transcript(task, messages), *_inputs(errand, events, open_inputs)]
     found += _branch(task, messages, await asyncio.to_thread(_trace, stack, str(task["branch"])))
-    with suppress(TimeoutError):
-        await errand.watcher.until(lambda told: len(told) >= len(events), within_s=_SEEN_S)
-    if errand.watcher.events != events:
-        found.append(f"a watcher was told {len(errand.watcher.events)} events, or others, of {len(events)}")
+    found += await _watched(errand, len(events))
     if found:
-        _keep(task, events, messages)
+        _keep(found, task, events, messages)
     return _end(task), [f"{task['task_id']}: {words}" for words in found]
 
 
-def _keep(task: Json, events: list[Json], messages: list[Json]) -> None:
+async def _watched(errand: Errand, least: int) -> list[str]:
+    """All of it was seen, and more may have been: also of a task that waits is told what is kept of it."""
+    with suppress(TimeoutError):
+        await errand.watcher.until(lambda told: len(told) >= least, within_s=_SEEN_S)
+    told = list(errand.watcher.events)
+    stored, _, _ = await errand.line.all_of(errand.task)
+    if len(told) >= least and told == stored[: len(told)]:
+        return []
+    return [f"a watcher was told {len(told)} events, or others, of {least} to {len(stored)}"]
+
+
+def _keep(found: list[str], task: Json, events: list[Json], messages: list[Json]) -> None:
     """For whoever looks into it."""
     with KEPT.open("a") as file:
-        file.write(json.dumps({"task": task, "events": events, "messages": messages}) + "\n")
+        file.write(json.dumps({"found": found, "task": task, "events": events, "messages": messages}) + "\n")
 
 
 async def _read(errand: Errand, until_s: float) -> tuple[Json, list[Json], list[Json], list[Json]]:
