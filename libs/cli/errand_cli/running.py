@@ -12,6 +12,7 @@ import typer
 from errand_cli import own_host, profile
 from errand_cli.connection import Connection, connect
 from errand_cli.exits import Exit
+from errand_cli.output import say_no_more
 from errand_cli.profile import Profile
 
 Answer = TypeVar("Answer")
@@ -31,8 +32,7 @@ def with_scheduler(work: Callable[[Connection], Awaitable[Answer]]) -> Answer:
         answer = asyncio.run(run())
         sys.stdout.flush()
     except BrokenPipeError as exc:
-        # Python's own flush at the end must not complain of it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        say_no_more()
         raise typer.Exit(Exit.DONE) from exc
     return answer
 
