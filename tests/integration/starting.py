@@ -59,6 +59,12 @@ class Started:
                     return told
         raise AssertionError(f"it ended before it told of {event}")
 
+    async def ended(self) -> int:
+        """By itself; its exit code."""
+        await _last_words(self.process)
+        assert self.process.returncode is not None
+        return self.process.returncode
+
     async def stop(self) -> None:
         """As an operator would; fails unless it ends well."""
         self.process.send_signal(signal.SIGTERM)

@@ -13,6 +13,7 @@ from errand_common.ids import Ids
 from errand_common.service import StartError
 from errand_runner import doorway
 from errand_runner.config import RunnerSettings
+from errand_runner.joined import Joined
 from errand_runner.presence import presence_file
 from errand_runner.sandbox.docker import Engine, EngineFacts, EngineUnavailable, ImageMissing, SandboxFailed
 from errand_runner.sandbox.limits import Limits
@@ -42,8 +43,9 @@ async def ready_host(settings: RunnerSettings, *, see_to_image: SeeToImage | Non
     socket_root = data / "s"
     _check_path(settings, socket_root)
     with locked(settings.data, service="runner"):
-        # One that was killed left it.
+        # What an earlier process left there says nothing of this one.
         presence_file(data).unlink(missing_ok=True)
+        Joined(data).leaving.unlink(missing_ok=True)
         try:
             async with Engine.connect(state_dir=data, base_url=settings.docker_host) as engine:
                 facts = await engine.facts()

@@ -49,6 +49,12 @@ class Joined:
         return self.folder / "request"
 
     @property
+    def leaving(self) -> Path:
+        """There once the scheduler took it that this host leaves: to be refused is what was asked for then. Beside the
+        folder, which goes before the runner may have heard of it."""
+        return self.data / "leaving"
+
+    @property
     def is_there(self) -> bool:
         """Whether this host has joined."""
         return self.settings.exists()

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import shutil
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from errand.v1.dispatch_service_pb2 import LeaveRequest
@@ -41,20 +42,24 @@ async def leave(arguments: argparse.Namespace) -> int:
     except (OSError, ValueError) as exc:
         raise StartError(f"this host has no credential ({exc}); it has not joined, or has left") from exc
     request = LeaveRequest(drain_duration=None if arguments.within is None else duration(arguments.within * 60))
+    joined = Joined(settings.data)
     async with rpc.channel(settings.scheduler, ca=ca) as channel:
-        await _until_left(DispatchServiceStub(channel), token, request, settings.scheduler)
-    shutil.rmtree(Joined(settings.data).folder, ignore_errors=True)
+        await _until_left(DispatchServiceStub(channel), token, request, settings.scheduler, joined)
+    shutil.rmtree(joined.folder, ignore_errors=True)
     _say("this host has left; errand-runner, which has nothing to do here any more, ends by itself")
     return 0
 
 
-async def _until_left(stub: "DispatchServiceAsyncStub", token: str, request: LeaveRequest, scheduler: str) -> None:
+async def _until_left(
+    stub: "DispatchServiceAsyncStub", token: str, request: LeaveRequest, scheduler: str, joined: Joined
+) -> None:
     told, known = -1, False
     while True:
         try:
             with rpc.renamed_errors():
                 answer = await stub.Leave(request, metadata=rpc.bearer(token), timeout=_CALL_S)
             known = True
+            _mark(joined)
             if answer.attempts != told:
                 told = answer.attempts
                 _say(f"it is offered nothing more, and has {told} {'task' if told == 1 else 'tasks'} still")
@@ -69,6 +74,13 @@ async def _until_left(stub: "DispatchServiceAsyncStub", token: str, request: Lea
         except ErrandError as exc:
             raise StartError(f"this host cannot leave: {exc.message}") from exc
         await asyncio.sleep(_LOOK_S)
+
+
+def _mark(joined: Joined) -> None:
+    """For the runner, which learns in its own way that it is known no more."""
+    # Without it that is told as an error: no reason to stay.
+    with suppress(OSError):
+        joined.leaving.touch()
 
 
 def _say(words: str) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
+import structlog
+
 from errand_common.service import StartError
 from errand_runner.lease import Leases
 
@@ -10,13 +12,22 @@ class Refused(StartError):
     """The scheduler refuses this runner's credential: its attempts are given up there."""
 
 
-async def until_refused(running: Awaitable[None], *, leases: Leases, abandon: Callable[[], Awaitable[None]]) -> None:
-    """Runs what returns never. Whoever cancels the attempts when this raises ends what they opened; `abandon` removes
-    what an earlier process left, to which nobody comes back."""
+async def until_refused(
+    running: Awaitable[None],
+    *,
+    leases: Leases,
+    abandon: Callable[[], Awaitable[None]],
+    leaves: Callable[[], bool] = lambda: False,
+) -> None:
+    """Runs what never returns by itself. Raises Refused; where this host `leaves`, returns: that is an end in order.
+    Whoever cancels the attempts then ends what they opened; `abandon` removes what an earlier process left, to which
+    nobody comes back."""
     try:
         await running
     except Refused:
         # First, so that no push that is under way and no request to the model passes meanwhile.
         leases.suspend()
         await abandon()
-        raise
+        if not leaves():
+            raise
+        structlog.get_logger().info("runner_left")

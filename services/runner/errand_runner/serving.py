@@ -32,6 +32,7 @@ from errand_runner.heartbeat import ThreadHeart
 from errand_runner.host import Host
 from errand_runner.host_report import HostReports
 from errand_runner.housekeeping import Housekeeping
+from errand_runner.joined import Joined
 from errand_runner.journal import Journal
 from errand_runner.lease import Leases
 from errand_runner.leftovers import Leftovers
@@ -130,7 +131,12 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                 chores = _chores(settings, host, means, leftovers=leftovers, pool=pool)
                 state = _state(settings, host, means, worker=worker, outbox=outbox)
                 async with metrics.told(settings.metrics_listen, state):
-                    line = until_refused(sessions.run(), leases=means.leases, abandon=leftovers.abandon)
+                    line = until_refused(
+                        sessions.run(),
+                        leases=means.leases,
+                        abandon=leftovers.abandon,
+                        leaves=Joined(settings.data).leaving.exists,
+                    )
                     await until_one_ends(worker.run(line), reports.watch(), *chores)
     finally:
         internet.close()

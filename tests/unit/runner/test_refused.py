@@ -36,6 +36,17 @@ async def test_nothing_may_act_before_anything_is_removed():
     assert not left.leases.fresh("att_1")
 
 
+async def test_a_host_that_leaves_ends_in_order_and_leaves_nothing_either():
+    leases = Leases(Clock())
+    left = Left(leases)
+
+    async def running():
+        raise Refused("it has left")
+
+    await until_refused(running(), leases=leases, abandon=left.abandon, leaves=lambda: True)
+    assert left.held_then == [False]
+
+
 async def test_what_else_stops_a_runner_leaves_all_as_it_is():
     left = await ends_with(StartError("another certificate"))
     assert left.held_then == []
