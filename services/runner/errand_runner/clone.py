@@ -3,7 +3,7 @@
 from pathlib import PurePosixPath
 
 from errand_runner.checkpoint import Checkpoints, Found
-from errand_runner.git import GIT_S, Git, GitFailed, last_words
+from errand_runner.git import GIT_S, Git, GitFailed, check_not_killed, last_words
 from errand_runner.live import Say
 from errand_runner.sandbox.supervisor import FileError, Supervisor
 
@@ -102,6 +102,8 @@ class Clone:
             await self._checkpoints.lay_out(found, part)
         told = [part, self._folder, self._branch, self._default_branch, "laid out" if found else "bare"]
         begun = await self._supervisor.capture(["sh", "-c", _BEGIN, "sh", *told], cwd=self._parent, timeout_s=CLONE_S)
+        if not begun.exit.timed_out:
+            check_not_killed("the checkout of the clone", begun)
         if begun.exit.code != 0 or begun.exit.timed_out:
             raise GitFailed(f"the clone could not be checked out: {last_words(begun)}")
         return found

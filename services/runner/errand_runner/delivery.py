@@ -48,8 +48,7 @@ class Delivery:
         """
         task = self.assignment.task
         try:
-            await workspace.commit_rest(f"Leave off work in progress\n\nErrand task {task.task_id}")
-            changes = await workspace.changes()
+            changes: Changes = await self.patiently(partial(self._committed, workspace))
             if changes.commits:
                 await self._push(workspace, changes, at_host)
                 return changes
@@ -62,6 +61,10 @@ class Delivery:
             why = push_refusals.meaning(str(exc))
             message = f"{task.branch} could not be pushed: {why}; the work is kept in the workspace, send the task on"
             raise AttemptFailed(FailureReason.PUSH, message) from exc
+
+    async def _committed(self, workspace: Workspace) -> Changes:
+        await workspace.commit_rest(f"Leave off work in progress\n\nErrand task {self.assignment.task.task_id}")
+        return await workspace.changes()
 
     async def propose(self, workspace: Workspace, title: str, body: str) -> str:
         """Push what is committed and see that there is a pull request, at Claude's wish; tells it where.

@@ -2,16 +2,24 @@
 
 import re
 import time
+from signal import SIGKILL
 
 from errand_runner.live import LiveLines, Say, followed
-from errand_runner.outage import GitHost, HostAway
+from errand_runner.outage import GitHost, HostAway, Killed
 from errand_runner.sandbox.supervisor import Finished, Supervisor
 
 GIT_S = 60.0
 
+# What git says where a process that it had started is killed; what the git host says comes behind "remote: ".
+_DIED = re.compile(r"^error: .{1,80} died of signal (\d{1,3})$", re.MULTILINE)
+
 
 class GitFailed(Exception):
     """A git command in the sandbox failed; the message holds what it said."""
+
+
+class GitKilled(GitFailed, Killed):
+    """It was killed, by the kernel for memory or by whoever may: it is no answer, and may be done again."""
 
 
 class Git:
@@ -32,10 +40,11 @@ class Git:
             raise
 
     async def run(self, *arguments: str, cwd: str = "", timeout_s: float = GIT_S, say: Say | None = None) -> Finished:
-        """A command that is to succeed. Raises GitFailed."""
+        """A command that is to succeed. Raises GitFailed, GitKilled where it had no answer."""
         finished = await self.attempt(*arguments, cwd=cwd, timeout_s=timeout_s, say=say)
         if finished.exit.timed_out:
             raise GitFailed(f"git {arguments[0]} did not end within {timeout_s:.0f} s")
+        check_not_killed(f"git {arguments[0]}", finished)
         if finished.exit.code != 0:
             raise GitFailed(f"git {arguments[0]}: {last_words(finished)}")
         return finished
@@ -49,6 +58,18 @@ class Git:
             return await self._supervisor.capture(argv, cwd=cwd, timeout_s=timeout_s)
         running = self._supervisor.run(argv, cwd=cwd, timeout_s=timeout_s)
         return await followed(running, LiveLines(say, now_s=time.monotonic))
+
+
+def check_not_killed(what: str, finished: Finished) -> None:
+    """Raises GitKilled where a signal ended the command, or what it had started."""
+    signal, code = finished.exit.signal, finished.exit.code
+    if code:
+        died = _DIED.search(finished.stderr.decode(errors="replace"))
+        # As a shell tells it; git itself has no code above 129.
+        signal = int(died[1]) if died else code - 128 if 129 < code <= 128 + 64 else None
+    if signal is not None:
+        why = ", as where memory runs out (ERRAND_SANDBOX_MEMORY_BYTES)" if signal == SIGKILL else ""
+        raise GitKilled(f"{what} was killed by signal {signal}{why}")
 
 
 def commit_in(said: bytes) -> str:

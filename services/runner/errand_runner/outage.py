@@ -1,4 +1,4 @@
-"""GitHub does not answer: a step that needs it is tried again for a bounded time, and each wait is told."""
+"""GitHub does not answer, or git is killed: a step is tried again for a bounded time, and each wait is told."""
 
 import asyncio
 import random
@@ -16,8 +16,20 @@ _FIRST_PART = 1 / 300
 _LONGEST_PART = 1 / 15
 
 
-class HostAway(Exception):
+MOST_KILLS = 3
+"""So often in a row git may be killed in one step: what takes more memory than there is will do so each time."""
+
+
+class Passing(Exception):
+    """The same may succeed later."""
+
+
+class HostAway(Passing):
     """The git host, or GitHub's API, does not answer; the same may succeed later. The message says what was found."""
+
+
+class Killed(Passing):
+    """A command was killed before it had an answer; the message says by what."""
 
 
 @dataclass
@@ -50,26 +62,31 @@ async def until_answered(
     clock: Clock,
     delayed: Callable[[str, float], Awaitable[None]],
 ) -> Answer:
-    """The step's result. While it raises HostAway or Unavailable it is done again; `delayed(why, wait in seconds)`
-    tells of each wait.
+    """The step's result. While it raises HostAway, Killed or Unavailable it is done again; `delayed(why, wait in
+    seconds)` tells of each wait.
 
-    Raises HostAway, with how long it was tried, once a wait would end after the patience does.
+    Raises HostAway, with how long it was tried, once a wait would end after the patience does, and Killed then or where
+    that came three times in a row.
     """
     first_failure_s: float | None = None
-    failures = 0
+    failures = kills = 0
     excused_s = 0.0
     while True:
         try:
             return await step()
-        except (HostAway, Unavailable) as exc:
+        except (Passing, Unavailable) as exc:
             failures += 1
+            kills = kills + 1 if isinstance(exc, Killed) else 0
             now_s = clock.boot_s()
             first_failure_s = now_s if first_failure_s is None else first_failure_s
             asked_s = _asked_s(exc)
             delay_s = patience.delay_s(failures=failures, asked_s=asked_s, chance=random.random())  # noqa: S311
             if asked_s <= patience.asked_s - excused_s:
                 excused_s += asked_s
-            if now_s + delay_s - first_failure_s - excused_s > patience.budget_s:
+            is_over = now_s + delay_s - first_failure_s - excused_s > patience.budget_s
+            if isinstance(exc, Killed) and (is_over or kills >= MOST_KILLS):
+                raise
+            if is_over:
                 times = "once" if failures == 1 else f"{failures} times in {now_s - first_failure_s:.0f} s"
                 tried = f"tried {times}"
                 raise HostAway(f"{exc} ({tried}; ERRAND_GIT_PATIENCE_SECONDS)") from exc
@@ -77,7 +94,7 @@ async def until_answered(
         await asyncio.sleep(delay_s)
 
 
-def _asked_s(error: HostAway | Unavailable) -> float:
+def _asked_s(error: Passing | Unavailable) -> float:
     """How long GitHub's API asks to be left alone."""
     if isinstance(error, Unavailable) and error.retry_after is not None:
         return error.retry_after.total_seconds()

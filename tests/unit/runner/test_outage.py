@@ -6,7 +6,8 @@ import pytest
 
 from errand_common.clock import Clock
 from errand_common.errors import Denied, Unavailable
-from errand_runner.outage import GitPatience, HostAway, until_answered
+from errand_runner.git import GitKilled
+from errand_runner.outage import MOST_KILLS, GitPatience, HostAway, until_answered
 
 
 class Host:
@@ -43,6 +44,21 @@ async def test_a_refusal_is_no_outage() -> None:
     with pytest.raises(Denied):
         await host.ask(3.0)
     assert host.delays == []
+
+
+async def test_what_was_killed_is_done_again() -> None:
+    host = Host(GitKilled("by signal 9"))
+
+    assert await host.ask(3.0) == "done"
+    assert [why for why, _ in host.delays] == ["by signal 9"]
+
+
+async def test_what_is_killed_each_time_is_given_up_long_before_the_patience_is_over() -> None:
+    host = Host(*[GitKilled("by signal 9")] * 1000)
+
+    with pytest.raises(GitKilled, match=r"^by signal 9$"):
+        await host.ask(3.0)
+    assert len(host.delays) == MOST_KILLS - 1
 
 
 async def test_in_the_end_it_is_given_up_with_how_long_it_was_tried() -> None:

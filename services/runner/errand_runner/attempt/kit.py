@@ -49,7 +49,7 @@ class Kit:
         return Rules.of(wire.word(task_pb2.EgressMode, egress.mode), egress.allowed_hosts)
 
     async def patiently(self, step: Callable[[], Awaitable[Answer]]) -> Answer:
-        """A step that needs GitHub, tried again while that is away. Raises HostAway when it stays away."""
+        """A step that needs GitHub or git, tried again while that is away or killed. Raises as `until_answered`."""
 
         async def passed() -> Answer:
             await self.freezer.gate()
