@@ -1,6 +1,7 @@
 """A person can stop a task at once, a runner can die under it, and either way it goes on from where it was."""
 
 import asyncio
+import json
 import signal
 
 import pytest
@@ -46,9 +47,11 @@ async def test_a_stopped_task_can_be_sent_on(phone, project):
 async def test_what_a_stopped_turn_wrote_is_there_without_its_workspace(stack, phone, project):
     task = await phone.create_task(project, "Run: echo kept > note; echo written; sleep 600")
     await until(phone, task, printed("written"))
+    assert not is_saved(stack, task)
     await phone.stop(task)
     await until(phone, task, is_final)
     await no_container(task)
+    assert is_saved(stack, task)
     await lose_workspaces(stack)
 
     task = await send_on(phone, task, "Run: cat note")
@@ -117,6 +120,11 @@ async def test_a_failed_clone_says_what_happened_and_the_prompt_is_not_lost(stac
     messages = await phone.messages(task)
     assert "echo here" in messages[0]["content"]
     assert "echo again" in messages[0]["content"]
+
+
+def is_saved(stack, task):
+    """Whether the git host has all of the task's workspace, as the runner wrote it down."""
+    return json.loads((stack.folder / "runner" / "workspaces" / f"{task['task_id']}.json").read_text())["saved"]
 
 
 async def lose_workspaces(stack):

@@ -17,12 +17,16 @@ from errand_runner.journal import JournalFailed
 
 @dataclass(frozen=True)
 class Holding:
-    """A task has a workspace: since when, and when it last had a container on it (UTC microseconds)."""
+    """A task has a workspace: since when, and when it last had a container on it (UTC microseconds).
+
+    `saved`: all that is worth keeping of it is at the git host, as far as is known.
+    """
 
     task_id: str
     workspace_id: str
     since_us: int
     used_us: int
+    saved: bool = True
 
 
 class Book:
@@ -73,6 +77,13 @@ class Book:
         """Its workspace has, or had, a container at this moment. Without a workspace, nothing."""
         if (holding := self.of(task_id)) is not None:
             self._write(replace(holding, used_us=self._clock.now_us()))
+
+    def note_saved(self, task_id: str, saved: bool) -> None:
+        """Whether the git host has all of the task's workspace: not from when work in it begins until that is saved in
+        the end. Without a workspace, nothing."""
+        holding = self.of(task_id)
+        if holding is not None and holding.saved != saved:
+            self._write(replace(holding, saved=saved))
 
     def forget(self, task_id: str) -> None:
         """The task has none any more. Idempotent; raises nothing: an entry without a volume does no harm."""
@@ -127,5 +138,7 @@ def _holding(found: dict[str, object], task_id: str) -> Holding:
     match found:
         case {"task_id": str(), "workspace_id": str(workspace_id), "since_us": int(since_us), "used_us": int(used_us)}:
             if found["task_id"] == task_id:
-                return Holding(task_id, workspace_id, since_us=since_us, used_us=used_us)
+                # A record of before it was noted says nothing of it.
+                saved = found.get("saved") is True
+                return Holding(task_id, workspace_id, since_us=since_us, used_us=used_us, saved=saved)
     raise ValueError(f"this says nothing of {task_id}'s workspace")

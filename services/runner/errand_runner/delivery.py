@@ -22,6 +22,7 @@ from errand_runner.git import GitFailed
 from errand_runner.outage import HostAway
 from errand_runner.pull_request import BODY_BYTES, by_hand, check_words, title_of
 from errand_runner.record import Recorder
+from errand_runner.sandbox.answers import Taken
 from errand_runner.saving import Keeper
 from errand_runner.workspace import Changes, Workspace
 
@@ -39,6 +40,7 @@ class Delivery:
     clock: Clock
     patiently: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
     redactor: Redactor
+    keeper: Keeper
 
     async def push(self, workspace: Workspace, at_host: CommitOf) -> Changes | None:
         """Commit what was left and have the branch at the git host, as `at_host` says it is; None where there is
@@ -50,14 +52,14 @@ class Delivery:
         try:
             changes: Changes = await self.patiently(partial(self._committed, workspace))
             if changes.commits:
-                await self._push(workspace, changes, at_host)
+                await self.keeper.rest(await self._push(workspace, changes, at_host))
                 return changes
-            await self._keeper.save(workspace)
+            await self.keeper.save(workspace)
             return None
         except (GitFailed, HostAway, NotTold) as exc:
             if not isinstance(exc, HostAway):
                 # The branch is refused, or the commit; the work is kept all the same.
-                await self._keeper.save(workspace)
+                await self.keeper.save(workspace)
             why = push_refusals.meaning(str(exc))
             message = f"{task.branch} could not be pushed: {why}; the work is kept in the workspace, send the task on"
             raise AttemptFailed(FailureReason.PUSH, message) from exc
@@ -122,22 +124,19 @@ class Delivery:
         # What is pushed from here on may take the place of this, and of nothing else.
         task.head_commit = changes.commit
 
-    @property
-    def _keeper(self) -> Keeper:
-        return Keeper(self.recorder, self.patiently, self.redactor)
-
-    async def _push(self, workspace: Workspace, changes: Changes, at_host: CommitOf) -> None:
+    async def _push(self, workspace: Workspace, changes: Changes, at_host: CommitOf) -> Taken | None:
         started_s, taken = self.clock.boot_s(), await workspace.checkpoints.take()
         is_new = changes.commit != await workspace.pushed_commit()
         if is_new or not await self._there(at_host):
             await self.patiently(lambda: workspace.push(taken))
             if taken is not None:
-                await self._keeper.saved(taken)
+                await self.keeper.saved(taken)
             await self.recorder.step(event_pb2.STEP_PUSH, self.clock.boot_s() - started_s)
         elif taken is not None:
-            await self._keeper.push(workspace, taken)
+            await self.keeper.push(workspace, taken)
         await self._check_pushed(changes, await self._there(at_host), is_new=is_new)
         await self._tell_pushed(changes)
+        return taken
 
     async def _check_pushed(self, changes: Changes, there: str, *, is_new: bool) -> None:
         """What git said of its push is one thing, what the git host has another."""

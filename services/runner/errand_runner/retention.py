@@ -27,12 +27,18 @@ class Limits:
 
 
 def due(idle: Iterable[Holding], *, held: int, now_us: int, limits: Limits, short: bool) -> list[Holding]:
-    """Which of the workspaces without a container go, the least recently used first. `held` counts those with one too;
-    `short`: the disk has less room than new work wants, so one more goes at each look."""
-    oldest_first = sorted(idle, key=lambda holding: holding.used_us)
-    expired = [each for each in oldest_first if limits.days and now_us - each.used_us > limits.days * _DAY_US]
+    """Which of the workspaces without a container go: those whose time is over, then as in `in_turn`. `held` counts
+    those with one too; `short`: the disk has less room than new work wants, so one goes at each look."""
+    candidates = in_turn(idle)
+    expired = [each for each in candidates if limits.days and now_us - each.used_us > limits.days * _DAY_US]
     surplus = held - limits.most if limits.most else 0
-    return oldest_first[: max(len(expired), surplus, int(short))]
+    others = [each for each in candidates if each not in expired]
+    return expired + others[: max(surplus - len(expired), int(short and not expired), 0)]
+
+
+def in_turn(idle: Iterable[Holding]) -> list[Holding]:
+    """Who goes first: the least recently used, and last those that alone have what was done in them."""
+    return sorted(idle, key=lambda holding: (not holding.saved, holding.used_us))
 
 
 class Retention:
@@ -57,10 +63,9 @@ class Retention:
             await self.retire(holding)
 
     async def idle(self) -> list[Holding]:
-        """The workspaces that nobody uses, the least recently used first. Raises as `clear`."""
+        """The workspaces that nobody uses, in the order of `in_turn`. Raises as `clear`."""
         unused = set(await self._engine.idle_workspaces())
-        found = [each for each in self._book.holdings if each.workspace_id in unused and self._is_free(each)]
-        return sorted(found, key=lambda holding: holding.used_us)
+        return in_turn(each for each in self._book.holdings if each.workspace_id in unused and self._is_free(each))
 
     async def retire(self, holding: Holding) -> None:
         """It goes, unless somebody came back to it meanwhile. Its task then starts from what was pushed."""

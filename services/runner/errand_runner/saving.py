@@ -19,6 +19,7 @@ from errand_runner.sandbox.supervisor import SandboxGone
 from errand_runner.workspace import Workspace
 
 Patiently = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
+Noted = Callable[[], Awaitable[None]]
 
 LAST_S = 120.0
 """How long an attempt that parks waits for its checkpoint: the person may want to go on, and the workspace stays."""
@@ -30,17 +31,20 @@ _TAKE_S = 120.0
 @dataclass(frozen=True)
 class Keeper:
     """Has checkpoints at the git host, and tells what comes of it. `patiently` does a step again while the git host is
-    away, and raises HostAway where it stays away. Its methods raise SandboxGone and OutboxError too."""
+    away, and raises HostAway where it stays away. `all_saved` hears that the git host has all there is. Its methods
+    raise SandboxGone and OutboxError too."""
 
     recorder: Recorder
     patiently: Patiently
     redactor: Redactor
+    all_saved: Noted
 
     async def save(self, workspace: Workspace) -> None:
-        """Make one of what the git host does not have, and have it there."""
+        """Where nothing is at work: make one of what the git host does not have, and have it there."""
         try:
             if (taken := await workspace.checkpoints.take()) is not None:
                 await self.push(workspace, taken)
+            await self.rest(taken)
         except (GitFailed, HostAway) as exc:
             await self.failed(str(exc))
 
@@ -55,6 +59,11 @@ class Keeper:
         await self.recorder.checkpoint_saved(
             taken.commit, head=taken.head, left_out_count=taken.left_out_count, left_out=left_out
         )
+
+    async def rest(self, taken: Taken | None) -> None:
+        """Nothing is at work any more, and the git host has the last checkpoint, if one was needed."""
+        if taken is None or not taken.left_out_count:
+            await self.all_saved()
 
     async def failed(self, reason: str) -> None:
         """The git host does not have it."""

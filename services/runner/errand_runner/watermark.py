@@ -59,7 +59,7 @@ Action = Stop | Go | Remove | End | None
 def decide(
     free_bytes: int, marks: Marks, *, standing: bool, idle: Sequence[Holding] = (), writers: Sequence[Writer] = ()
 ) -> Action:
-    """What to do now. `idle`: workspaces that nobody uses, the least recently used first. With nobody left to make room
+    """What to do now. `idle`: workspaces that nobody uses, in the order in which they go. With nobody left to make room
     it stands still until a person does."""
     if not standing:
         return Stop() if free_bytes < marks.stop_bytes else None

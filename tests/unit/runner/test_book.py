@@ -1,5 +1,6 @@
 """Whose a workspace is survives the process at any point, and no workspace is ever two tasks'."""
 
+import json
 import os
 
 import pytest
@@ -39,6 +40,27 @@ def test_what_a_task_has_the_next_process_knows_and_since_when_and_when_it_was_u
     book.used(TASK)
 
     assert Book(tmp_path, clock).of(TASK) == Holding(TASK, WORKSPACE, since_us=1_000_000, used_us=1_000_005)
+
+
+def test_whether_the_git_host_has_all_of_it_the_next_process_knows(book, tmp_path, clock):
+    assert book.give(TASK, WORKSPACE).saved
+    book.note_saved(TASK, False)
+    clock.us += 5
+    book.used(TASK)
+    assert [each.saved for each in Book(tmp_path, clock).holdings] == [False]
+
+    book.note_saved(TASK, True)
+    assert [each.saved for each in Book(tmp_path, clock).holdings] == [True]
+
+
+def test_of_a_record_that_says_nothing_of_it_nothing_is_taken_for_saved(book, tmp_path, clock):
+    book.give(TASK, WORKSPACE)
+    record = tmp_path / f"{TASK}.json"
+    told = json.loads(record.read_text())
+    del told["saved"]
+    record.write_text(json.dumps(told))
+
+    assert [each.saved for each in Book(tmp_path, clock).holdings] == [False]
 
 
 def test_a_workspace_is_not_given_twice(book):

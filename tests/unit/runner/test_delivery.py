@@ -1,5 +1,7 @@
 """What is delivered holds no secret, whoever wrote it there."""
 
+from dataclasses import replace
+
 import pytest
 
 from errand.v1.dispatch_service_pb2 import OpenPullRequestRequest, OpenPullRequestResponse
@@ -13,7 +15,9 @@ from errand_runner.broker.at_host import NotTold
 from errand_runner.delivery import Delivery
 from errand_runner.ending import AttemptFailed
 from errand_runner.finish import Finish
-from errand_runner.git import GitFailed
+from errand_runner.git import GitFailed, GitKilled
+from errand_runner.outage import GitPatience, until_answered
+from errand_runner.saving import Keeper
 from errand_runner.workspace import Changes
 
 SECRET = "the-secret-of-the-project-which-is-longer-than-what-a-title-may-have"
@@ -29,6 +33,7 @@ class Asked:
         self.requests: list[OpenPullRequestRequest] = []
         self.refusal = refusal
         self.told: list[str] = []
+        self.saved = 0
 
     async def open_pull_request(self, attempt, proposed):
         self.requests.append(proposed)
@@ -44,6 +49,12 @@ class Asked:
 
     async def step(self, step, duration_s):
         pass
+
+    async def delayed(self, reason, delay_s):
+        self.told.append(reason)
+
+    async def all_saved(self):
+        self.saved += 1
 
 
 class Work:
@@ -76,10 +87,12 @@ class Work:
         self.pushed = self.committed.commit
 
 
-def delivery_of(asked: Asked) -> Delivery:
-    task = Task(task_id="tsk_1", prompt="Mend it", branch="errand/tsk_1")
+def delivery_of(asked: Asked, *, prompt: str = "Mend it") -> Delivery:
+    task = Task(task_id="tsk_1", prompt=prompt, branch="errand/tsk_1")
     assignment = Assignment(attempt=AttemptRef(attempt_id="att_1"), task=task)
-    return Delivery(assignment, asked, asked, Clock(), at_once, Redactor([SECRET]))  # type: ignore[arg-type]
+    redactor = Redactor([SECRET])
+    keeper = Keeper(asked, at_once, redactor, asked.all_saved)  # type: ignore[arg-type]
+    return Delivery(assignment, asked, asked, Clock(), at_once, redactor, keeper)  # type: ignore[arg-type]
 
 
 async def at_once(step):
@@ -88,9 +101,7 @@ async def at_once(step):
 
 async def test_a_pull_request_shows_no_secret_that_stood_in_the_prompt_or_in_the_last_words():
     asked = Asked()
-    prompt = f"Log in with {SECRET}\nand mend it"
-    assignment = Assignment(attempt=AttemptRef(attempt_id="att_1"), task=Task(task_id="tsk_1", prompt=prompt))
-    delivery = Delivery(assignment, asked, asked, Clock(), at_once, Redactor([SECRET]))  # type: ignore[arg-type]
+    delivery = delivery_of(asked, prompt=f"Log in with {SECRET}\nand mend it")
     changes = Changes("c0ffee", commits=1, files=1, insertions=1, deletions=0)
 
     await delivery.open_pull_request(changes, Finish(result=f"It works with {SECRET}.", changes=changes))
@@ -163,7 +174,7 @@ async def test_what_is_delivered_is_where_the_git_host_says_it_is(pushed, at_hos
 
     assert await delivery_of(asked).push(work, answers(*at_host)) == PUSHED  # type: ignore[arg-type]
 
-    assert (work.pushes, asked.told) == (pushes, told)
+    assert (work.pushes, asked.told, asked.saved) == (pushes, told, 1)
 
 
 @pytest.mark.parametrize("there", ["", "decade"])
@@ -178,3 +189,19 @@ async def test_a_git_host_that_does_not_say_where_the_branch_is_is_told():
 
     with pytest.raises(AttemptFailed, match="403 Forbidden"):
         await delivery_of(Asked()).push(Work(), refuses)  # type: ignore[arg-type]
+
+
+async def test_a_git_that_was_killed_over_a_commit_is_run_again():
+    asked, killed = Asked(), [GitKilled("git commit was killed by signal 9")]
+
+    class Crowded(Work):
+        async def commit_rest(self, message):
+            if killed:
+                raise killed.pop()
+
+    async def patiently(step):
+        return await until_answered(step, patience=GitPatience(3.0), clock=Clock(), delayed=asked.delayed)
+
+    delivery = replace(delivery_of(asked), patiently=patiently)
+    assert await delivery.push(Crowded(), answers("c0ffee")) == PUSHED  # type: ignore[arg-type]
+    assert asked.told == ["git commit was killed by signal 9", "c0ffee"]

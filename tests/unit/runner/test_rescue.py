@@ -40,15 +40,19 @@ class World:
         git("commit", "--quiet", "--allow-empty", "--message=first", cwd=self.repo)
         git("push", "--quiet", "origin", "HEAD:trunk", cwd=self.repo)
         self.supervisor, self.stopped, self.at_work = supervisor, False, asyncio.Event()
+        self.saved = False
         self.home: Any = (SimpleNamespace(supervisor=supervisor), None)
         self.box = Outbox(folder / "outbox")
         self.recorder = Recorder(self.box.hold(ATTEMPT, 1), Deltas(self.box.changed), task_id="tsk_1")
 
     def rescue(self, *, patiently=at_once, save_s=WITHIN_S):
-        keeper = Keeper(self.recorder, patiently, Redactor())
+        keeper = Keeper(self.recorder, patiently, Redactor(), self.note_saved)
         return Rescue(
             lambda: self.home, keeper, workspace_of=self.workspace, stopped=lambda: self.stopped, save_s=save_s
         )
+
+    async def note_saved(self):
+        self.saved = True
 
     def workspace(self, lodged):
         return Workspace(
@@ -103,7 +107,7 @@ async def world(supervisor, tmp_path):
 async def test_what_a_stopped_turn_wrote_is_at_the_git_host(world):
     await world.broken_off(world.rescue(), stopped=True)
 
-    assert world.kinds() == ["checkpoint_saved"]
+    assert (world.kinds(), world.saved) == (["checkpoint_saved"], True)
     assert git("show", f"{ref_of('tsk_1')}:written", cwd=world.origin) == "in mid-turn"
 
 
@@ -157,6 +161,7 @@ async def test_a_stop_does_not_wait_for_a_git_host_that_is_away(world):
 
     (failed,) = world.told()
     assert failed.checkpoint_failed.reason == "the git host cannot be reached"
+    assert not world.saved
 
 
 async def test_a_stop_waits_for_a_slow_git_host_for_a_bounded_time(world):

@@ -13,8 +13,8 @@ DAY_US = 24 * 3600 * 1_000_000
 FOR_EVER = Limits(days=0, most=0)
 
 
-def holding(used_days):
-    return Holding(IDS.new("tsk"), IDS.new("wsp"), since_us=0, used_us=int(used_days * DAY_US))
+def holding(used_days, *, saved=True):
+    return Holding(IDS.new("tsk"), IDS.new("wsp"), since_us=0, used_us=int(used_days * DAY_US), saved=saved)
 
 
 OLD, OLDER, NEW = holding(2), holding(1), holding(9)
@@ -38,6 +38,31 @@ OLD, OLDER, NEW = holding(2), holding(1), holding(9)
 )
 def test_who_goes(limits, held, short, wanted):
     assert due([NEW, OLD, OLDER], held=held, now_us=int(9.5 * DAY_US), limits=limits, short=short) == wanted
+
+
+ALONE = holding(0.9, saved=False)
+
+
+@pytest.mark.parametrize(
+    ("limits", "held", "short", "wanted"),
+    [
+        (FOR_EVER, 4, True, [OLDER]),
+        (Limits(days=0, most=2), 4, False, [OLDER, OLD]),
+        (Limits(days=0, most=1), 9, True, [OLDER, OLD, NEW, ALONE]),
+        # Its time is over as that of any other, and the others that go are fewer by it.
+        (Limits(days=8.55, most=0), 4, True, [ALONE]),
+        (Limits(days=8.55, most=2), 4, False, [ALONE, OLDER]),
+    ],
+)
+def test_what_alone_has_a_tasks_work_goes_last(limits, held, short, wanted):
+    assert due([NEW, ALONE, OLD, OLDER], held=held, now_us=int(9.5 * DAY_US), limits=limits, short=short) == wanted
+
+
+async def test_who_makes_room_is_asked_for_in_the_same_order(book, volumes, retention):
+    alone, other = given(book, volumes), given(book, volumes, used_us=2 * DAY_US)
+    book.note_saved(alone.task_id, False)
+
+    assert [each.task_id for each in await retention.idle()] == [other.task_id, alone.task_id]
 
 
 class Noon(Clock):

@@ -11,7 +11,7 @@ import pytest
 from errand.v1.runner_pb2 import AttemptEvent
 from errand_common.clock import Clock
 from errand_runner.agent.redact import Redactor
-from errand_runner.checkpoint import ref_of
+from errand_runner.checkpoint import FILE_BYTES, ref_of
 from errand_runner.deltas import Deltas
 from errand_runner.outage import GitHost, GitPatience, HostAway, until_answered
 from errand_runner.outbox import Outbox
@@ -37,6 +37,10 @@ class House:
     lodged: Workspace
     away: str = ""
     asked: asyncio.Event = field(default_factory=asyncio.Event)
+    saved: bool = False
+
+    async def note_saved(self):
+        self.saved = True
 
     async def through(self, step):
         return await step(self.lodged)
@@ -86,7 +90,7 @@ def itself(lodged):
 @pytest.fixture
 async def saving(house, box):
     recorder = Recorder(box.hold(ATTEMPT, 1), Deltas(box.changed), task_id="tsk_1")
-    keeper = Keeper(recorder, house.patiently, Redactor([SECRET]))
+    keeper = Keeper(recorder, house.patiently, Redactor([SECRET]), house.note_saved)
     return Saving(house, keeper, workspace_of=itself)
 
 
@@ -164,12 +168,33 @@ async def test_before_parking_it_is_at_the_git_host_or_told_not_to_be(saving, ho
     (tmp_path / "repo" / "new").touch()
     await saving.last()
     await saving.last()
-    assert (told(box), kept(tmp_path)) == (["checkpoint_saved"], ["new"])
+    assert (told(box), kept(tmp_path), house.saved) == (["checkpoint_saved"], ["new"], True)
 
     (tmp_path / "repo" / "newer").touch()
     house.away = "it does not answer"
     await saving.last()
     assert told(box) == ["checkpoint_saved", "checkpoint_failed"]
+
+
+async def test_the_workspace_alone_has_it_while_a_turn_goes_on_and_where_it_is_not_saved(saving, house, box, tmp_path):
+    (tmp_path / "repo" / "new").touch()
+    async with at_work(saving):
+        saving.begin()
+        await until(lambda: told(box))
+    assert (told(box), house.saved) == (["checkpoint_saved"], False)
+
+    house.away = "it does not answer"
+    (tmp_path / "repo" / "newer").touch()
+    await saving.last()
+    assert (told(box)[1:], house.saved) == (["checkpoint_failed"], False)
+
+
+async def test_the_workspace_alone_has_what_a_checkpoint_leaves_out(saving, house, box, tmp_path):
+    with (tmp_path / "repo" / "large").open("wb") as file:
+        file.truncate(FILE_BYTES + 1)
+    (tmp_path / "repo" / "new").touch()
+    await saving.last()
+    assert (told(box), kept(tmp_path), house.saved) == (["checkpoint_saved"], ["new"], False)
 
 
 async def test_what_is_told_of_files_and_failures_holds_no_secrets(saving, house, box, tmp_path):

@@ -24,7 +24,6 @@ from errand_runner.attempt.choosing import choice_of
 from errand_runner.attempt.ground import Ground
 from errand_runner.attempt.kit import Kit
 from errand_runner.attempt.quarters import Quarters
-from errand_runner.delivery import Delivery
 from errand_runner.dispatch import Dispatch
 from errand_runner.ending import AttemptFailed
 from errand_runner.lodged_tools import LodgedTools
@@ -78,6 +77,7 @@ class Conversation:
 
     async def hold(self, transcript: Transcript, saving: Saving, *, note: str = "") -> TurnEnded:
         """To the end of its last turn; `note` as in `talk`. Raises what `Lodger.through` does, and OutboxError."""
+        await self._kit.note_work()
         hearing = self._hearing(transcript, *await self._lodger.through(self._read_up))
         agent = self._agent(hearing, saving)
         ended: list[TurnEnded] = []
@@ -156,6 +156,4 @@ class Conversation:
         )
 
     async def _propose(self, title: str, body: str) -> str:
-        kit = self._kit
-        delivery = Delivery(kit.assignment, kit.means.dispatch, kit.recorder, kit.clock, kit.patiently, kit.redactor)
-        return await delivery.propose(self._quarters.workspace(self._lodger.lodged), title, body)
+        return await self._kit.delivery().propose(self._quarters.workspace(self._lodger.lodged), title, body)

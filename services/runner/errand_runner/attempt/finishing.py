@@ -8,7 +8,6 @@ from errand_runner.attempt.checking import Checking
 from errand_runner.attempt.conversation import Conversation
 from errand_runner.attempt.kit import Kit
 from errand_runner.attempt.quarters import Quarters
-from errand_runner.delivery import Delivery
 from errand_runner.finish import CheckResult, Finish
 from errand_runner.lodger import Lodger
 from errand_runner.lodging import Lodged
@@ -30,9 +29,7 @@ class Finishing:
     ) -> None:
         self._kit, self._quarters, self._lodger, self._saving = kit, quarters, lodger, saving
         self._conversation, self._checking = conversation, checking
-        self._delivery = Delivery(
-            kit.assignment, kit.means.dispatch, kit.recorder, kit.clock, kit.patiently, kit.redactor
-        )
+        self._delivery = kit.delivery()
 
     async def finish(self, ended: TurnEnded, transcript: Transcript) -> tuple[TurnEnded, Finish | None]:
         """From the end of a turn to what it came to in the end; no Finish where it did not come to one.

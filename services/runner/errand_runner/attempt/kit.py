@@ -1,22 +1,29 @@
 """What one attempt has to work with from its beginning to its end, beside the runner's means."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+
+import structlog
 
 from errand.v1 import task_pb2
 from errand.v1.runner_pb2 import Assignment
 from errand_common import wire
+from errand_common.tasks import to_the_end
 from errand_runner.agent.redact import Redactor
 from errand_runner.attempt.means import Means
 from errand_runner.broker.egress.ledger import Ledger
 from errand_runner.broker.egress.rules import Rules
+from errand_runner.delivery import Delivery
 from errand_runner.freezer import Freezer
 from errand_runner.inputs import Inbox
+from errand_runner.journal import JournalFailed
 from errand_runner.outage import until_answered
 from errand_runner.outbox import Log
 from errand_runner.record import Recorder
 from errand_runner.remotes import remotes_of
 from errand_runner.sandbox.quota import Quota
+from errand_runner.saving import Keeper, Patiently
 from errand_runner.steps import Steps
 
 Answer = TypeVar("Answer")
@@ -47,6 +54,33 @@ class Kit:
             return Rules()
         egress = (self.inbox.project or self.project).egress
         return Rules.of(wire.word(task_pb2.EgressMode, egress.mode), egress.allowed_hosts)
+
+    def keeper(self, patiently: Patiently | None = None) -> Keeper:
+        """Of the attempt's checkpoints; `patiently` in the place of its own."""
+        return Keeper(self.recorder, patiently or self.patiently, self.redactor, self._note_saved)
+
+    def delivery(self) -> Delivery:
+        """Of what its turns come to."""
+        return Delivery(
+            self.assignment,
+            self.means.dispatch,
+            self.recorder,
+            self.clock,
+            self.patiently,
+            self.redactor,
+            self.keeper(),
+        )
+
+    async def note_work(self) -> None:
+        """From now on the workspace may be the only one to have what is done in it. Raises JournalFailed."""
+        await to_the_end(asyncio.to_thread(self.means.book.note_saved, self.task.task_id, False))
+
+    async def _note_saved(self) -> None:
+        try:
+            await to_the_end(asyncio.to_thread(self.means.book.note_saved, self.task.task_id, True))
+        except JournalFailed as exc:
+            # It only goes later than it might.
+            structlog.get_logger().warning("saved_not_noted", error=str(exc))
 
     async def patiently(self, step: Callable[[], Awaitable[Answer]]) -> Answer:
         """A step that needs GitHub or git, tried again while that is away or killed. Raises as `until_answered`."""

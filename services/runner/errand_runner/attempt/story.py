@@ -25,7 +25,7 @@ from errand_runner.inputs import Inbox
 from errand_runner.lodger import Lodger
 from errand_runner.outbox import Log
 from errand_runner.rescue import RESCUE_BEATS, Rescue, at_once
-from errand_runner.saving import Keeper, Saving
+from errand_runner.saving import Saving
 from errand_runner.start import Start
 from errand_runner.worker import Outcome
 
@@ -87,8 +87,7 @@ class _Attempt:
                     await lodger.through(self.ground.get_ready)
                     recalled = await reading
             await kit.recorder.phase(AttemptPhase.RUNNING)
-            keeper = Keeper(kit.recorder, kit.patiently, kit.redactor)
-            saving = Saving(lodger, keeper, workspace_of=self.quarters.workspace)
+            saving = Saving(lodger, kit.keeper(), workspace_of=self.quarters.workspace)
             conversation = Conversation(kit, self.quarters, self.ground, lodger, recalled.purse)
             async with self._rescue(lodger).of_what_breaks_off():
                 ended = await conversation.hold(recalled.transcript, saving)
@@ -119,7 +118,7 @@ class _Attempt:
         kit = self.kit
         return Rescue(
             lambda: lodger.home,
-            Keeper(kit.recorder, at_once, kit.redactor),
+            kit.keeper(at_once),
             workspace_of=self.quarters.workspace,
             stopped=lambda: kit.inbox.stopped,
             save_s=RESCUE_BEATS * kit.means.leases.beat_s,
