@@ -7,6 +7,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from errand.v1 import account_service_pb2
 from errand_common import contract, rpc
+from errand_common.errors import from_rpc_error
 from tests.integration.scheduling import DEADLINE_S, Person, Stack
 
 
@@ -49,13 +50,22 @@ async def test_a_refresh_token_works_once_and_its_reuse_ends_the_family(running:
     second = await refresh(running, first.refresh_token)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await refresh(running, first.refresh_token)
-    assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    error = from_rpc_error(refused.value)
+    assert (error.code, error.reason) == (grpc.StatusCode.UNAUTHENTICATED, "REFRESH_REFUSED")
     for token in (person.access_token, first.access_token, second.access_token):
         with pytest.raises(grpc.aio.AioRpcError) as ended:
             await person.accounts.GetMe(account_service_pb2.GetMeRequest(), metadata=rpc.bearer(token))
         assert ended.value.code() == grpc.StatusCode.UNAUTHENTICATED
     with pytest.raises(grpc.aio.AioRpcError):
         await refresh(running, second.refresh_token)
+
+
+async def test_a_call_under_a_credential_that_is_good_no_more_spends_no_refresh_token(running: Stack) -> None:
+    person = await running.sign_in()
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await refresh(running, person.refresh_token, credential="esv_revoked")
+    assert from_rpc_error(refused.value).reason == "UNAUTHENTICATED"
+    assert (await refresh(running, person.refresh_token)).access_token != person.access_token
 
 
 async def get_me(person: Person) -> account_service_pb2.GetMeResponse:
@@ -68,10 +78,9 @@ async def end_session(person: Person) -> None:
     )
 
 
-async def refresh(running: Stack, token: str) -> account_service_pb2.SessionTokens:
+async def refresh(running: Stack, token: str, *, credential: str = "") -> account_service_pb2.SessionTokens:
+    """By default with the gateway's own credential."""
     person = await running.sign_in()
     request = account_service_pb2.RefreshSessionRequest(refresh_token=token)
-    answer = await person.accounts.RefreshSession(
-        request, metadata=rpc.bearer(running.gateway_token), timeout=DEADLINE_S
-    )
-    return answer.tokens
+    metadata = rpc.bearer(credential or running.gateway_token)
+    return (await person.accounts.RefreshSession(request, metadata=metadata, timeout=DEADLINE_S)).tokens

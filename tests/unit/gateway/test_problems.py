@@ -26,6 +26,7 @@ _TASK = {"project_id": "prj_1", "prompt": "go"}
 _REFUSALS: list[tuple[Exception, int, str, str | None]] = [
     (Invalid("the prompt is empty"), 400, "INVALID", None),
     (Unauthenticated("sign in"), 401, "UNAUTHENTICATED", None),
+    (Unauthenticated("the refresh token was used", reason="REFRESH_REFUSED"), 401, "REFRESH_REFUSED", None),
     (Denied("not yours"), 403, "DENIED", None),
     (Denied("you may not push there", reason="NO_PUSH_RIGHT"), 403, "NO_PUSH_RIGHT", None),
     (NotFound("no project prj_9"), 404, "NOT_FOUND", None),

@@ -266,11 +266,23 @@ async def test_a_refresh_token_gets_new_tokens(gateway: Running, scheduler: Sche
 
 
 async def test_a_used_refresh_token_is_refused(gateway: Running, scheduler: SchedulerDouble) -> None:
-    scheduler.refusals["RefreshSession"] = Unauthenticated("the refresh token was used; sign in again")
+    words = "the refresh token was used; sign in again"
+    scheduler.refusals["RefreshSession"] = Unauthenticated(words, reason="REFRESH_REFUSED")
     async with gateway.client() as client:
         answer = await client.post("/auth/token", json={"grant_type": "refresh_token", "refresh_token": "err_old"})
 
-    assert (answer.status_code, answer.json()["reason"]) == (401, "UNAUTHENTICATED")
+    assert (answer.status_code, answer.json()["reason"]) == (401, "REFRESH_REFUSED")
+
+
+async def test_a_session_is_kept_while_the_scheduler_refuses_the_gateway_itself(
+    gateway: Running, scheduler: SchedulerDouble
+) -> None:
+    scheduler.refusals["RefreshSession"] = Unauthenticated("the credential is unknown, expired or revoked")
+    async with gateway.client() as client:
+        answer = await client.post("/auth/token", json={"grant_type": "refresh_token", "refresh_token": "err_old"})
+
+    assert (answer.status_code, answer.json()["reason"]) == (503, "UNAVAILABLE")
+    assert "its owner finds why in its log" in answer.json()["detail"]
 
 
 async def test_other_grants_are_refused_without_repeating_what_was_sent(

@@ -102,9 +102,10 @@ class Accounts:
     async def refresh(self, refresh_token: str) -> Session:
         """Turn a refresh token, once, into new tokens."""
         request = RefreshSessionRequest(refresh_token=refresh_token)
-        response = await self._connection.ask(
-            self._connection.accounts.RefreshSession, request, token=await self._connection.service_token()
-        )
+        with _own_credential():
+            response = await self._connection.ask(
+                self._connection.accounts.RefreshSession, request, token=await self._connection.service_token()
+            )
         return _session(response.tokens)
 
     async def end_session(self, token: str) -> None:

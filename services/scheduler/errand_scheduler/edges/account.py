@@ -93,7 +93,8 @@ class AccountEdge(AccountServiceServicer):
             lambda tx: signin.refresh(tx, request.refresh_token, pair, session_id=session_id)
         )
         if not refreshed:
-            raise Unauthenticated("the refresh token is unknown, used or expired; sign in again")
+            words = "the refresh token is unknown, used or expired; sign in again"
+            raise Unauthenticated(words, reason="REFRESH_REFUSED")
         return pb.RefreshSessionResponse(tokens=wire.tokens(pair))
 
     async def EndSession(self, request: pb.EndSessionRequest, context: Context) -> pb.EndSessionResponse:
