@@ -7,6 +7,7 @@ from dataclasses import replace
 from errand.v1 import event_pb2
 from errand.v1.runner_pb2 import Assignment
 from errand_common import wire
+from errand_common.disk import Room
 from errand_common.tasks import beside, until_one_ends
 from errand_common.values import AttemptPhase, FailureReason
 from errand_runner.agent.facts import TurnEnded
@@ -42,6 +43,12 @@ async def run_attempt(means: Means, assignment: Assignment, inbox: Inbox, log: L
         outcome = outcome_of_failure(exc)
     # It may quote git, or whatever else was heard.
     return replace(outcome, reason=kit.redactor.text(outcome.reason))
+
+
+async def check_room(room: Room) -> None:
+    """Whether an attempt may begin. Raises AttemptFailed, in words for the task's owner, where a disk is too full."""
+    if shortage := await asyncio.to_thread(room.shortage):
+        raise AttemptFailed(FailureReason.DISK, f"{shortage}, then send the task on")
 
 
 class _Attempt:
@@ -81,7 +88,7 @@ class _Attempt:
             await kit.recorder.step(event_pb2.STEP_QUEUE, wire.seconds(kit.assignment.queue_duration))
         async with AsyncExitStack() as stack:
             with kit.means.pool.starting():
-                await self._check_room()
+                await check_room(kit.means.room)
                 lodger = await self._move_in(stack)
                 async with beside(recall(kit)) as reading:
                     await lodger.through(self.ground.get_ready)
@@ -93,10 +100,6 @@ class _Attempt:
                 ended = await conversation.hold(recalled.transcript, saving)
                 finishing = Finishing(kit, self.quarters, lodger, saving, conversation, self._checking())
                 self.ended, self.finish = await finishing.finish(ended, recalled.transcript)
-
-    async def _check_room(self) -> None:
-        if shortage := await asyncio.to_thread(self.kit.means.room.shortage):
-            raise AttemptFailed(FailureReason.DISK, f"{shortage}, then send the task on")
 
     async def _move_in(self, stack: AsyncExitStack) -> Lodger:
         """Into a sandbox, while what is lent is asked for."""
