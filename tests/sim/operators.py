@@ -7,8 +7,9 @@ from typing import Any
 from errand.v1 import fleet_service_pb2 as pb
 from errand.v1 import runner_pb2, task_pb2
 from errand_common import rpc
-from errand_common.errors import ErrandError, Exhausted, Internal, Unavailable
+from errand_common.errors import ErrandError
 from errand_common.wire import duration
+from tests.sim.asking import ask
 from tests.sim.breach import Breach
 from tests.sim.database import OPERATOR
 from tests.sim.network import Network
@@ -17,7 +18,6 @@ from tests.sim.stub import Stub
 
 SERVICE = pb.DESCRIPTOR.services_by_name["FleetService"]
 _OFFERED = task_pb2.ATTEMPT_PHASE_OFFERED
-_TRIES = 40
 _LOOK_S = 60.0
 
 
@@ -62,16 +62,7 @@ class Operator:
 
     async def _ask(self, method: str, request: Any) -> Any:
         """The answer; none where nobody gives any for long."""
-        for _ in range(_TRIES):
-            try:
-                with rpc.renamed_errors():
-                    return await getattr(self._stub, method)(request, metadata=self._metadata, timeout=10.0)
-            except (Unavailable, Exhausted):
-                await asyncio.sleep(self._chance.uniform(0.1, 10.0))
-            except Internal as exc:
-                if "does not know this call" in exc.message:
-                    return None
-                raise Breach("bug", f"{method} broke: {exc.message}") from exc
-            except ErrandError as exc:
-                raise Breach("bug", f"{method} was refused: {exc.message}") from exc
-        return None
+        try:
+            return await ask(self._stub, method, request, metadata=self._metadata, chance=self._chance)
+        except ErrandError as exc:
+            raise Breach("bug", f"{method} was refused: {exc.message}") from exc

@@ -8,8 +8,9 @@ from typing import Any
 from errand.v1 import task_pb2
 from errand.v1 import task_service_pb2 as pb
 from errand_common import rpc
-from errand_common.errors import ErrandError, Exhausted, Internal, Unavailable
+from errand_common.errors import ErrandError, Internal
 from tests.sim import wrong
+from tests.sim.asking import ask
 from tests.sim.breach import Breach
 from tests.sim.database import project_id
 from tests.sim.invariants.invariants import Invariants
@@ -18,7 +19,6 @@ from tests.sim.process import Process
 from tests.sim.stub import Stub
 
 SERVICE = pb.DESCRIPTOR.services_by_name["TaskService"]
-_TRIES = 40
 _QUIET_S = 14.0  # for so long nothing happened before the end
 _KINDS = {
     "follow up": task_pb2.INPUT_KIND_QUEUE,
@@ -207,19 +207,8 @@ class Person:
 
     async def _ask(self, method: str, request: Any) -> Any:
         """The answer; none where it was refused for good."""
-        if not hasattr(self._stub, method):
+        try:
+            return await ask(self._stub, method, request, metadata=self._metadata, chance=self._chance)
+        except ErrandError as exc:
+            self._invariants.told.refused(method, request, exc)
             return None
-        for _ in range(_TRIES):
-            try:
-                with rpc.renamed_errors():
-                    return await getattr(self._stub, method)(request, metadata=self._metadata, timeout=10.0)
-            except (Unavailable, Exhausted):
-                await asyncio.sleep(self._chance.uniform(0.1, 10.0))
-            except Internal as exc:
-                if "does not know this call" in exc.message:
-                    return None
-                raise Breach("bug", f"{method} broke: {exc.message}") from exc
-            except ErrandError as exc:
-                self._invariants.told.refused(method, request, exc)
-                return None
-        return None
