@@ -5,7 +5,8 @@ from functools import lru_cache
 
 from errand.v1 import event_pb2, task_pb2
 from errand_common.values import AttemptPhase, FailureReason, InputKind, TaskStatus, summarise
-from errand_common.wire import duration, number
+from errand_common.wire import number
+from errand_scheduler import wire
 from errand_scheduler.store.allowance import Allowance
 
 
@@ -83,13 +84,8 @@ def task_retried() -> Fact:
 
 def allowance_raised(now: Allowance) -> Fact:
     """A person let the task spend more."""
-    allowance = task_pb2.Allowance(
-        cost_nanodollars=now.cost_nanodollars,
-        tokens=now.tokens,
-        requests=now.requests,
-        work_duration=duration(now.work_us / 1e6) if now.work_us else None,
-    )
-    return fact_of(event_pb2.EventBody(allowance_raised=event_pb2.AllowanceRaised(allowance=allowance)))
+    raised = event_pb2.AllowanceRaised(allowance=wire.allowance(now))
+    return fact_of(event_pb2.EventBody(allowance_raised=raised))
 
 
 def pull_request_opened(url: str, number: int, *, draft: bool, remark: str) -> Fact:
@@ -113,3 +109,8 @@ def repository_renamed(before: str, now: str) -> Fact:
 def push_limited(summary: str) -> Fact:
     """What the credential that a task is lent may not push."""
     return fact_of(event_pb2.EventBody(push_limited=event_pb2.PushLimited(summary=summary)))
+
+
+def work_finished(card: task_pb2.FinishCard) -> Fact:
+    """An attempt came to its end and did what it could."""
+    return fact_of(event_pb2.EventBody(work_finished=event_pb2.WorkFinished(card=card)))

@@ -1,8 +1,7 @@
 """Rows as messages of the contract."""
 
-from errand.v1 import account_service_pb2, event_pb2, task_pb2
+from errand.v1 import event_pb2, task_pb2
 from errand_common.wire import duration, number, timestamp
-from errand_scheduler.access.signin import ACCESS_S, REFRESH_S, TokenPair
 from errand_scheduler.presets import allowed_hosts
 from errand_scheduler.store.allowance import Allowance
 from errand_scheduler.store.blobs import Blob
@@ -11,7 +10,7 @@ from errand_scheduler.store.inputs import Input
 from errand_scheduler.store.messages import Message
 from errand_scheduler.store.model_choices import ModelChoice
 from errand_scheduler.store.projects import Project
-from errand_scheduler.store.tasks import Task
+from errand_scheduler.store.tasks import DiffStat, Task
 from errand_scheduler.store.tool_calls import ToolCall
 from errand_scheduler.store.usage import Usage
 from errand_scheduler.store.users import User
@@ -25,16 +24,6 @@ def user(row: User) -> task_pb2.User:
         github_username=row.github_username,
         created_time=timestamp(row.created_time),
         role=number(task_pb2.UserRole, row.role),
-    )
-
-
-def tokens(pair: TokenPair) -> account_service_pb2.SessionTokens:
-    """A session's new tokens."""
-    return account_service_pb2.SessionTokens(
-        access_token=pair.access,
-        access_duration=duration(ACCESS_S),
-        refresh_token=pair.refresh,
-        refresh_duration=duration(REFRESH_S),
     )
 
 
@@ -86,11 +75,7 @@ def task(row: Task) -> task_pb2.Task:
         container_id=row.container_id,
         failure_reason=number(task_pb2.FailureReason, row.failure_reason),
         usage=usage(row.usage),
-        diff_stat=None
-        if row.diff_stat is None
-        else task_pb2.DiffStat(
-            files=row.diff_stat.files, insertions=row.diff_stat.insertions, deletions=row.diff_stat.deletions
-        ),
+        diff_stat=diff_stat(row.diff_stat),
         created_time=timestamp(row.created_time),
         started_time=timestamp(row.started_time),
         completed_time=timestamp(row.completed_time),
@@ -104,6 +89,13 @@ def task(row: Task) -> task_pb2.Task:
         allowance=allowance(row.allowance),
         spent=spent(row),
     )
+
+
+def diff_stat(row: DiffStat | None) -> task_pb2.DiffStat | None:
+    """What a branch changes; none of none."""
+    if row is None:
+        return None
+    return task_pb2.DiffStat(files=row.files, insertions=row.insertions, deletions=row.deletions)
 
 
 def allowance(row: Allowance) -> task_pb2.Allowance:

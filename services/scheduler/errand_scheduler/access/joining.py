@@ -16,14 +16,14 @@ _MOST_NAMESAKES = 1000
 
 
 @dataclass(frozen=True)
-class Ids:
+class NewIds:
     """What the new rows would be called."""
 
     runner_id: str
     service_token_id: str
 
 
-def join(tx: Tx, *, secret: str, request_id: str, name: str, ids: Ids) -> tuple[Runner, str]:
+def join(tx: Tx, *, secret: str, request_id: str, name: str, ids: NewIds) -> tuple[Runner, str]:
     """The runner that a token's secret makes, with its credential; the same again for the same request. Raises
     Unauthenticated where the token is not good, and Conflict where no name is left that resembles this one."""
     token = look(tx.one(join_tokens.by_hash(hash_token(secret))), now_us=tx.now_us, request_id=request_id)

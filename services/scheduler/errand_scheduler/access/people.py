@@ -3,11 +3,11 @@
 from errand_common.ids import Ids
 from errand_scheduler.access import signin
 from errand_scheduler.access.entrance import Entrance
-from errand_scheduler.access.signin import TokenPair
+from errand_scheduler.access.signin import SessionTokens
 from errand_scheduler.access.user_tokens import sealed
 from errand_scheduler.access.vault import Vault
 from errand_scheduler.github import Account
-from errand_scheduler.github.renewal import TokenPair as GitHubPair
+from errand_scheduler.github.renewal import TokenPair
 from errand_scheduler.store import admissions, users
 from errand_scheduler.store.admissions import Kind
 from errand_scheduler.store.notices import AccessChanged, CredentialBrought
@@ -22,7 +22,7 @@ class People:
         self._vault = vault
         self._ids = ids
 
-    def keep(self, tx: Tx, account: Account, pair: GitHubPair, entrance: Entrance, *, raises: bool = False) -> User:
+    def keep(self, tx: Tx, account: Account, pair: TokenPair, entrance: Entrance, *, raises: bool = False) -> User:
         """The user of an account, new or known, with this GitHub token from now on. Who is known keeps their role,
         unless what they came by `raises` it.
 
@@ -47,7 +47,7 @@ class People:
             tx.notice(AccessChanged(user_id=user.user_id, role=user.role))
         return user
 
-    def start_session(self, tx: Tx, user: User, pair: TokenPair, *, client: str) -> None:
+    def start_session(self, tx: Tx, user: User, pair: SessionTokens, *, client: str) -> None:
         """A first session of a family of its own."""
         signin.start(
             tx,

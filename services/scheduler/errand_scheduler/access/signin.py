@@ -15,22 +15,22 @@ REFRESH_S = 60 * 24 * 3600
 
 
 @dataclass(frozen=True)
-class TokenPair:
+class SessionTokens:
     """New tokens, in the clear: they are shown once and stored as hashes."""
 
     access: str
     refresh: str
 
     def __repr__(self) -> str:
-        return "TokenPair(***)"
+        return "SessionTokens(***)"
 
 
-def new_pair() -> TokenPair:
+def new_pair() -> SessionTokens:
     """Two fresh secrets."""
-    return TokenPair(access=new_token("ers"), refresh=new_token("err"))
+    return SessionTokens(access=new_token("ers"), refresh=new_token("err"))
 
 
-def start(tx: Tx, pair: TokenPair, *, session_id: str, family_id: str, user_id: str, client: str) -> None:
+def start(tx: Tx, pair: SessionTokens, *, session_id: str, family_id: str, user_id: str, client: str) -> None:
     """Store a session for a pair of tokens."""
     session = Session(
         session_id=session_id,
@@ -45,7 +45,7 @@ def start(tx: Tx, pair: TokenPair, *, session_id: str, family_id: str, user_id: 
     sessions.insert(tx, session)
 
 
-def refresh(tx: Tx, refresh_token: str, pair: TokenPair, *, session_id: str) -> bool:
+def refresh(tx: Tx, refresh_token: str, pair: SessionTokens, *, session_id: str) -> bool:
     """Spend a refresh token for a new pair; false if it is not good. One that was spent already is stolen, or its
     answer was lost: either way the whole family ends."""
     old = tx.one(sessions.by_refresh_hash(hash_token(refresh_token)))

@@ -31,7 +31,7 @@ from errand_scheduler.edges.requests import (
     token_of_counted_page,
 )
 from errand_scheduler.edges.secrets_of_projects import SecretsEdge
-from errand_scheduler.edges.sign_in import SignIns
+from errand_scheduler.edges.sign_in import SignIns, tokens_of
 from errand_scheduler.github import GitHub, Repository, TokenRefused
 from errand_scheduler.store import projects, users
 from errand_scheduler.store.paging import Place
@@ -95,7 +95,7 @@ class AccountEdge(AccountServiceServicer):
         if not refreshed:
             words = "the refresh token is unknown, used or expired; sign in again"
             raise Unauthenticated(words, reason="REFRESH_REFUSED")
-        return pb.RefreshSessionResponse(tokens=wire.tokens(pair))
+        return pb.RefreshSessionResponse(tokens=tokens_of(pair))
 
     async def EndSession(self, request: pb.EndSessionRequest, context: Context) -> pb.EndSessionResponse:
         who = person()

@@ -49,7 +49,7 @@ class EnrolmentEdge(EnrolmentServiceServicer):
             raise Invalid("request_id is empty; make one for each host that joins")
         if not _NAME.fullmatch(request.name):
             raise Invalid(f'name "{request.name[:64]}" is no runner\'s name: 1 to 32 of a-z, 0-9 and "-"')
-        ids = joining.Ids(runner_id=self._ids.new("rnr"), service_token_id=self._ids.new("stk"))
+        ids = joining.NewIds(runner_id=self._ids.new("rnr"), service_token_id=self._ids.new("stk"))
         runner, credential = await self._writer.write(
             lambda tx: joining.join(tx, secret=secret, request_id=request.request_id, name=request.name, ids=ids),
             urgent=True,

@@ -12,6 +12,7 @@ from errand_scheduler.access.callers import caller
 from errand_scheduler.access.entrance import Entrance
 from errand_scheduler.access.people import People
 from errand_scheduler.access.sign_in_links import SignInLink, SignInLinks
+from errand_scheduler.access.signin import ACCESS_S, REFRESH_S, SessionTokens
 from errand_scheduler.access.single_user import Owner
 from errand_scheduler.edges.requests import check_header
 from errand_scheduler.github import Account, GitHub
@@ -87,7 +88,7 @@ class SignIns:
             user = await self._writer.write(sign_in)
         owner.know(user)
         _log_spent(link, user)
-        return pb.RedeemSignInLinkResponse(user=wire.user(user), tokens=wire.tokens(pair))
+        return pb.RedeemSignInLinkResponse(user=wire.user(user), tokens=tokens_of(pair))
 
     async def complete(self, request: pb.CompleteSignInRequest) -> pb.CompleteSignInResponse:
         """A session for who signed in at GitHub. Raises Denied NOT_ADMITTED, Invalid for a link that admits nobody,
@@ -126,7 +127,7 @@ class SignIns:
             user = await self._writer.write(sign_in)
         if link is not None:
             _log_spent(link, user)
-        return pb.CompleteSignInResponse(user=wire.user(user), tokens=wire.tokens(pair))
+        return pb.CompleteSignInResponse(user=wire.user(user), tokens=tokens_of(pair))
 
     async def _entrance(self, listed: Listed, account: Account, token: str) -> Entrance | None:
         """How the account comes in without a link; none where it does not. Raises Denied for one that was shut out."""
@@ -138,6 +139,16 @@ class SignIns:
         if not allowed:
             return None
         return entrance.by_organisation(allowed, (await self._github.organisations(token)).names)
+
+
+def tokens_of(pair: SessionTokens) -> pb.SessionTokens:
+    """A session's new tokens, for whoever signs in."""
+    return pb.SessionTokens(
+        access_token=pair.access,
+        access_duration=duration(ACCESS_S),
+        refresh_token=pair.refresh,
+        refresh_duration=duration(REFRESH_S),
+    )
 
 
 def _brought(request: pb.CompleteSignInRequest) -> TokenPair:
