@@ -138,7 +138,8 @@ class RunnerSessions:
             nonces.append(session.arrival.nonce)
 
     def current(self, runner_id: str, session_id: str) -> RunnerSession:
-        """The runner's session. Raises Conflict SESSION_SUPERSEDED if it is not the one named."""
+        """The runner's session. Raises Conflict SESSION_SUPERSEDED where it is not the one named, Unavailable at a
+        stop."""
         if self.stopped.is_set():
             raise Unavailable("the scheduler is stopping; come back")
         session = self._sessions.get(runner_id)

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from errand_common import durable
 from errand_common.clock import to_datetime
 from errand_common.credentials import write_secret
 from errand_common.rpc import SERVER_NAME
@@ -61,7 +62,7 @@ def _make_ca(folder: Path, now: datetime) -> None:
         .sign(key, hashes.SHA256())
     )
     write_secret(folder / "ca.key", _pem_of_key(key))
-    _put(folder / "ca.pem", ca.public_bytes(serialization.Encoding.PEM))
+    durable.put(folder / "ca.pem", ca.public_bytes(serialization.Encoding.PEM))
 
 
 def _issue(folder: Path, now: datetime) -> None:
@@ -81,13 +82,7 @@ def _issue(folder: Path, now: datetime) -> None:
     fresh.unlink(missing_ok=True)
     write_secret(fresh, _pem_of_key(key))
     fresh.replace(folder / "server.key")
-    _put(folder / "server.pem", certificate.public_bytes(serialization.Encoding.PEM))
-
-
-def _put(path: Path, content: bytes) -> None:
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    durable.put(folder / "server.pem", certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def _builder(

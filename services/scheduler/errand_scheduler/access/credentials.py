@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from errand_common import durable
 from errand_common.credentials import hash_token, new_token, read_secret, write_secret
 from errand_common.ids import Ids
 from errand_common.service import StartError
@@ -103,9 +104,7 @@ def _make_folders(lowest: Path, highest: Path) -> None:
 def _give_ca(credential: Credential, ca: bytes) -> None:
     if credential.ca.exists() and credential.ca.read_bytes() == ca:
         return
-    part = credential.ca.with_name("ca.pem.part")
-    part.write_bytes(ca)
-    part.replace(credential.ca)
+    durable.put(credential.ca, ca)
 
 
 def _store(tx: Tx, found: Sequence[_Found], ids: Ids) -> None:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from errand_common.credentials import derived_token, new_token
+from errand_common.credentials import derived_token, hash_token, new_token
+from errand_common.errors import Conflict
 
 
 @dataclass(frozen=True)
@@ -21,3 +22,14 @@ class Telling:
         if not self.request_id:
             return new_token(prefix)
         return derived_token(prefix, secret=self.credential, about=f"{subject_id} {self.request_id}")
+
+    def secret_again(self, prefix: str, subject_id: str, *, kept_hash: str) -> str:
+        """The secret of what this request made before, of which the hash is stored. Raises Conflict for another
+        credential than the one that asked then."""
+        secret = self.secret(prefix, subject_id)
+        if hash_token(secret) != kept_hash:
+            raise Conflict(
+                f"this request made {subject_id}, whose secret is told to the credential alone that asked first; revoke"
+                " it and ask for another under a new request id"
+            )
+        return secret

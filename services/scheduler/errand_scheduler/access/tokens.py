@@ -93,15 +93,9 @@ def make(tx: Tx, wish: Wish, by: Caller, *, token_id: str, telling: Telling) -> 
 def tell_again(tx: Tx, token_id: str, telling: Telling) -> Made:
     """What a request made before. Raises Conflict where that is of no use to whoever asks."""
     token = _kept(tx, token_id)
-    secret = telling.secret(_prefix(token.user_id), token_id)
     if token.revoked_time is not None:
         raise Conflict(f"this request made {token_id}, which was revoked since; ask for another under a new request id")
-    if token.token_hash != hash_token(secret):
-        raise Conflict(
-            f"this request made {token_id}, whose secret is told to the credential alone that asked first; revoke it "
-            "and ask for another under a new request id"
-        )
-    return Made(token=token, secret=secret)
+    return Made(token, telling.secret_again(_prefix(token.user_id), token_id, kept_hash=token.token_hash))
 
 
 def revoke(tx: Tx, token_id: str, by: Caller) -> None:

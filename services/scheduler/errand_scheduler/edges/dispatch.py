@@ -36,11 +36,10 @@ from errand_scheduler.lifecycle.decisions import AT_WORK, Held
 from errand_scheduler.lifecycle.turns import Holder
 from errand_scheduler.placing.placer import Placer
 from errand_scheduler.runners import RunnerSession, RunnerSessions
-from errand_scheduler.store import projects, tasks
+from errand_scheduler.store import projects
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.projects import Project
 from errand_scheduler.store.reader import Reader
-from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.writer import Write, Writer
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -151,7 +150,7 @@ class DispatchEdge(DispatchServiceServicer):
         # For the last checkpoint of one that is being stopped; of what else there is it needs nothing any more.
         phases = AT_WORK if request.repository else (*AT_WORK, AttemptPhase.STOPPING)
         attempt = self._leased(request.session_id, request.attempt, phases)
-        _, project = await self._task_and_project(attempt.task_id)
+        project = await self._project_of(attempt)
         lent = await self._lending.lend(
             attempt,
             project,
@@ -169,7 +168,7 @@ class DispatchEdge(DispatchServiceServicer):
 
     async def LendSecrets(self, request: pb.LendSecretsRequest, context: Context) -> pb.LendSecretsResponse:
         attempt = self._leased(request.session_id, request.attempt)
-        _, project = await self._task_and_project(attempt.task_id)
+        project = await self._project_of(attempt)
         return pb.LendSecretsResponse(
             secrets=[
                 pb.LentSecret(
@@ -226,12 +225,10 @@ class DispatchEdge(DispatchServiceServicer):
         if limits := self._rights.limits(attempt.user_id, project.project_id):
             await self._writer.write(lambda tx: records.note_push_limits(tx, attempt, summary=limits))
 
-    async def _task_and_project(self, task_id: str) -> tuple[Task, Project]:
-        task = await self._reader.one(tasks.by_id(task_id))
-        assert task is not None  # foreign key
-        project = await self._reader.one(projects.by_id(task.project_id))
+    async def _project_of(self, attempt: Attempt) -> Project:
+        project = await self._reader.one(projects.of_task(attempt.task_id))
         assert project is not None  # foreign key
-        return task, project
+        return project
 
 
 def _results(holders: Sequence[Holder], outcomes: Sequence[Exception | None]) -> list[runner_pb2.ItemResult]:

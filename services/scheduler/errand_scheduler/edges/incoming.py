@@ -68,7 +68,7 @@ def _event(event: runner_pb2.AttemptEvent) -> RunnerEvent:
     return RunnerEvent(event.sequence, kind, body.SerializeToString(), effect_of(event) if effect_of else None)
 
 
-def _phase_reported(event: runner_pb2.AttemptEvent) -> Effect | None:
+def _phase_reported(event: runner_pb2.AttemptEvent) -> Effect:
     """A phase that only a newer runner knows is stored, and moves nothing."""
     sent = event.body.attempt_phase_changed.phase
     phase = word(task_pb2.AttemptPhase, sent)
@@ -170,7 +170,7 @@ def _wait_over(event: runner_pb2.AttemptEvent) -> Effect:
     return WaitOver()
 
 
-_EFFECTS: Mapping[str, Callable[[runner_pb2.AttemptEvent], Effect | None]] = {
+_EFFECTS: Mapping[str, Callable[[runner_pb2.AttemptEvent], Effect]] = {
     "attempt_phase_changed": _phase_reported,
     "message_appended": _message_added,
     "conversation_shortened": _conversation_shortened,

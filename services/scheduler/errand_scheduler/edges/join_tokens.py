@@ -113,17 +113,11 @@ def _make(tx: Tx, token: JoinToken, secret: str) -> _Made:
 def _tell_again(tx: Tx, join_token_id: str, telling: Telling) -> _Made:
     """What a request made before, while it can be used. Raises Conflict."""
     known = tx.one(join_tokens.by_id(join_token_id))
-    secret = telling.secret(_PREFIX, join_token_id)
     try:
         token = joining.look(known, now_us=tx.now_us)
     except Unauthenticated as exc:
         raise Conflict(f"this request made {join_token_id}: {exc.message}") from exc
-    if token.token_hash != hash_token(secret):
-        raise Conflict(
-            f"this request made {join_token_id}, whose secret is told to the credential alone that asked first; revoke "
-            "it and make another"
-        )
-    return _Made(token, secret)
+    return _Made(token, telling.secret_again(_PREFIX, join_token_id, kept_hash=token.token_hash))
 
 
 def _labels(request: pb.CreateJoinTokenRequest) -> dict[str, str]:

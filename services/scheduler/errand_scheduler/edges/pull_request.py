@@ -24,7 +24,7 @@ _COMMIT = re.compile(r"|[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class PullRequests:
-    """`page` is where people read a task, before its id."""
+    """`public_url` is where people reach the page, on which a task's has its id."""
 
     def __init__(self, *, reader: Reader, writer: Writer, clock: Clock, lending: Lending, public_url: str) -> None:
         self._reader = reader

@@ -8,7 +8,7 @@ from errand_scheduler.access.callers import Note, caller, person
 from errand_scheduler.access.project_secrets import ProjectSecrets
 from errand_scheduler.access.secret_rules import check_name, check_value
 from errand_scheduler.edges.idempotency import once, sent
-from errand_scheduler.edges.own_project import find_project
+from errand_scheduler.edges.own_project import find_project, owned
 from errand_scheduler.edges.requests import check_id
 from errand_scheduler.store import project_secrets, projects
 from errand_scheduler.store.project_secrets import ProjectSecret
@@ -75,11 +75,10 @@ class SecretsEdge:
     async def list(self, request: pb.ListProjectSecretsRequest) -> pb.ListProjectSecretsResponse:
         """What is set, without the values. Raises Invalid, and NotFound unless the project is the caller's."""
         check_id(request.project_id, "prj", field="project_id")
-        project = await self._reader.one(projects.by_id(request.project_id))
-        if project is None or project.user_id != person().user_id:
-            raise NotFound(f"you have no project {request.project_id}; add the repository first")
-        found = await self._reader.all(project_secrets.of_project(project.project_id))
-        return pb.ListProjectSecretsResponse(secrets=[_shown(each) for each in found])
+        found = await self._reader.one(projects.by_id(request.project_id))
+        project = owned(found, person().user_id, request.project_id)
+        secrets = await self._reader.all(project_secrets.of_project(project.project_id))
+        return pb.ListProjectSecretsResponse(secrets=[_shown(each) for each in secrets])
 
     def _put(
         self, tx: Tx, user_id: str, secret_id: str, request: pb.SetProjectSecretRequest, note: Note

@@ -69,7 +69,7 @@ class SandboxOpened:
 
 @dataclass(frozen=True)
 class BranchPushed:
-    """The branch is at GitHub, at this commit."""
+    """The branch is at the git host, at this commit."""
 
     commit: str
     diff_stat: DiffStat | None
@@ -77,7 +77,7 @@ class BranchPushed:
 
 @dataclass(frozen=True)
 class CheckpointSaved:
-    """The working tree is at GitHub, as this commit."""
+    """The working tree is at the git host, as this commit."""
 
     commit: str
 

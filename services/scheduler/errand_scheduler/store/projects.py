@@ -21,6 +21,7 @@ _SELECT = """
     check_limit_us, allowance, draft_pull_requests
     FROM projects
 """
+_OF_TASK = "(SELECT project_id FROM tasks WHERE task_id = :task_id)"
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ def among(project_ids: Sequence[str]) -> Query[Project]:
         _project,
         {"ids": json.dumps(list(project_ids))},
     )
+
+
+def of_task(task_id: str) -> Query[Project]:
+    """The task's project."""
+    return Query(f"{_SELECT} WHERE project_id = {_OF_TASK}", _project, {"task_id": task_id})
 
 
 def by_repository(user_id: str, repository: str) -> Query[Project]:
