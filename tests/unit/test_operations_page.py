@@ -8,8 +8,8 @@ import pytest
 
 from errand.v1.error_pb2 import ErrorReason
 from errand_common.values import AttemptPhase, FailureReason
-from errand_scheduler.metrics.state import CONDITIONS
 from errand_scheduler.placing import outlook
+from errand_scheduler.placing.conditions import CONDITIONS, name_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
@@ -17,7 +17,7 @@ MADE = re.compile(r"\b(Counter|Histogram|Gauge|_one|_by)\(\s*\"(errand_[a-z_]+)\
 ROWS = [line for line in PAGE.splitlines() if line.startswith("| ") and "`errand_" in line]
 REASONS = {each.name.removeprefix("ERROR_REASON_") for each in ErrorReason.DESCRIPTOR.values}
 WORDS = {
-    ("errand_runners", "condition"): set(CONDITIONS.values()),
+    ("errand_runners", "condition"): set(map(name_of, CONDITIONS)),
     ("errand_pending_tasks", "reason"): set(re.findall(r'return "([a-z]+)"', Path(outlook.__file__).read_text()))
     | {"limit", "runners"},
     ("errand_attempts_total", "phase"): {phase.value for phase in AttemptPhase},

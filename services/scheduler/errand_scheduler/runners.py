@@ -17,8 +17,8 @@ from errand_scheduler.durations import Durations
 from errand_scheduler.hosts_told import HostTold
 from errand_scheduler.modes import Modes
 from errand_scheduler.placing import seats
-from errand_scheduler.placing.declines import Declines
 from errand_scheduler.placing.illness import Illness
+from errand_scheduler.placing.resting import Resting
 from errand_scheduler.placing.seats import Seat
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.runners import Runner
@@ -92,7 +92,7 @@ class RunnerSessions:
         self._nonces: dict[str, deque[str]] = {}
         self._takeovers = Takeovers(clock, durations)
         self._illness = Illness(clock, durations)
-        self._declines = Declines(clock, durations)
+        self._resting = Resting(clock, durations)
         self.modes = Modes(clock)
         self.tellers = Tellers()
         self.stopped = asyncio.Event()
@@ -172,14 +172,33 @@ class RunnerSessions:
             self.wake(attempt.runner_id, attempt.attempt_id)
         if attempt.phase.final:
             self.tellers.over(attempt.attempt_id)
-        if self._declines.note(attempt, old_phase, present=self._present(attempt.runner_id)):
-            log.error("runner_declines", runner_id=attempt.runner_id)
+        if self._resting.note(attempt, old_phase, present=self._present(attempt.runner_id)):
+            log.error("runner_rests", runner_id=attempt.runner_id)
         return self._illness.note(attempt, old_phase)
 
     def seats(self, live: Iterable[Attempt]) -> list[Seat]:
         """Every runner that opened a session, with what it has free and what keeps it from work."""
         used = Counter(attempt.runner_id for attempt in live)
         return [self._seat(session, used[session.runner_id]) for session in self._sessions.values()]
+
+    def condition(self, runner_id: str) -> str:
+        """What keeps a runner from work altogether, in the words of a seat; empty where nothing does."""
+        if self._takeovers.quarantine(runner_id):
+            return seats.QUARANTINED
+        if out_of_service := self.modes.condition(runner_id):
+            return out_of_service
+        session = self._sessions.get(runner_id)
+        if session is None:
+            return seats.NOT_CONNECTED
+        if not session.ready:
+            return seats.NOT_CONNECTED if session.settled and session.watch_number else seats.CONNECTING
+        if self._silent(session):
+            return seats.SILENT
+        if session.lacks_room:
+            return seats.LACKS_ROOM
+        if self._illness.ill(session.runner_id):
+            return seats.ILL
+        return seats.RESTING if self._resting.rests(session.runner_id) else ""
 
     def wake(self, runner_id: str, attempt_id: str) -> None:
         """Have the runner's assignment stream look at an attempt again."""
@@ -218,27 +237,8 @@ class RunnerSessions:
             free=arrival.slots - used,
             labels=tuple(sorted(arrival.labels.items())),
             condition=self.condition(session.runner_id),
-            let_pass=self._declines.tasks(session.runner_id),
+            let_pass=self._resting.tasks(session.runner_id),
         )
-
-    def condition(self, runner_id: str) -> str:
-        """What keeps a runner from work altogether, in the words of a seat; empty where nothing does."""
-        if self._takeovers.quarantine(runner_id):
-            return seats.QUARANTINED
-        if out_of_service := self.modes.condition(runner_id):
-            return out_of_service
-        session = self._sessions.get(runner_id)
-        if session is None:
-            return seats.NOT_CONNECTED
-        if not session.ready:
-            return seats.NOT_CONNECTED if session.settled and session.watch_number else seats.CONNECTING
-        if self._silent(session):
-            return seats.SILENT
-        if session.lacks_room:
-            return seats.LACKS_ROOM
-        if self._illness.ill(session.runner_id):
-            return seats.ILL
-        return seats.DECLINES if self._declines.resting(session.runner_id) else ""
 
     def _present(self, runner_id: str) -> bool:
         """Whether the runner could have taken an offer."""

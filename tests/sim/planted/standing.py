@@ -9,7 +9,7 @@ from errand_runner.session import Sessions
 from errand_scheduler.board import Board
 from errand_scheduler.durations import Durations
 from errand_scheduler.placing import placement
-from errand_scheduler.placing.declines import Declines
+from errand_scheduler.placing.resting import Resting
 from errand_scheduler.runners import RunnerSessions
 from errand_scheduler.store import committer
 from errand_scheduler.store.appends import Appends
@@ -80,7 +80,7 @@ def _stop_waits_for_the_disk() -> Undo:
 @bug
 def _offered_again_to_who_let_it_pass() -> Undo:
     """Nobody remembers who lets offers pass."""
-    return put(Declines, note=lambda self, *_, **__: False)
+    return put(Resting, note=lambda self, *_, **__: False)
 
 
 @bug

@@ -1,15 +1,18 @@
-"""What keeps a runner from work has a word for operators and one for Prometheus."""
+"""What keeps a runner from work has one name, for operators and for Prometheus."""
 
 from errand.v1.runner_pb2 import RunnerCondition
-from errand_scheduler.edges import runner_shown
-from errand_scheduler.metrics import state
 from errand_scheduler.placing import seats
+from errand_scheduler.placing.conditions import CONDITIONS, name_of
 
 
-def test_each_condition_of_the_contract_can_be_shown() -> None:
-    assert set(runner_shown.CONDITIONS.values()) == set(RunnerCondition.values()) - {0}
+def test_each_condition_of_the_contract_stands_for_words_of_a_seat() -> None:
+    assert set(CONDITIONS.values()) == set(RunnerCondition.values()) - {0}
 
 
-def test_prometheus_is_told_of_each_that_a_seat_may_have() -> None:
-    # These two are of its slots, which have a metric of their own.
-    assert set(state.CONDITIONS) == set(runner_shown.CONDITIONS) - {seats.NO_SLOTS, seats.BUSY}
+def test_each_of_the_words_has_a_condition() -> None:
+    words = {value for name, value in vars(seats).items() if name.isupper() and isinstance(value, str)}
+    assert words == set(CONDITIONS) - {""}
+
+
+def test_metrics_call_a_condition_as_the_contract_does() -> None:
+    assert (name_of(""), name_of(seats.RESTING)) == ("ready", "resting")

@@ -10,11 +10,11 @@ from errand_scheduler.placing.outlook import Outlook
 from errand_scheduler.placing.pending import Entry, PendingTasks
 from errand_scheduler.placing.placement import Needs
 from errand_scheduler.placing.seats import (
-    DECLINES,
     ILL,
     LACKS_ROOM,
     NOT_CONNECTED,
     QUARANTINED,
+    RESTING,
     SILENT,
     Labels,
     Seat,
@@ -52,7 +52,7 @@ def why(seats: list[Seat], labels: Labels = (), only: str | None = None) -> str:
             "every other runner is busy: a could not begin its last 3 tasks and rests for a while",
         ),
         (
-            [seat("a", 1, condition=DECLINES)],
+            [seat("a", 1, condition=RESTING)],
             "no runner can take it: a does not take what it is offered and rests for a while",
         ),
         ([seat("a", 1, condition=LACKS_ROOM)], "no runner can take it: a has too little room on its disk"),

@@ -322,10 +322,10 @@ def test_a_runner_that_lets_three_offers_pass_rests_longer_each_time_that_it_goe
     with door.sessions.watched(session):
         assert lets_pass(door, "a", "a") == ""
         for beats in (12, 24, 48, 60, 60):
-            assert lets_pass(door, "a") == seats.DECLINES
+            assert lets_pass(door, "a") == seats.RESTING
             door.clock.move(beats * DURATIONS.beat_s - 1)
             door.sessions.heard(session)
-            assert door.condition() == seats.DECLINES
+            assert door.condition() == seats.RESTING
             door.clock.move(1)
             assert door.condition() == ""
 
@@ -334,7 +334,7 @@ def test_offers_that_pass_while_a_runner_rests_do_not_prolong_it() -> None:
     door = Door()
     session = door.session("one")
     with door.sessions.watched(session):
-        assert lets_pass(door, *"abcdefgh") == seats.DECLINES
+        assert lets_pass(door, *"abcdefgh") == seats.RESTING
         door.clock.move(12 * DURATIONS.beat_s)
         door.sessions.heard(session)
         assert door.condition() == ""

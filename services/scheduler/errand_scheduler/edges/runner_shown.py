@@ -6,27 +6,10 @@ from errand.v1 import runner_pb2 as pb
 from errand.v1 import task_pb2
 from errand_common.wire import duration, number, timestamp
 from errand_scheduler.placing import seats
+from errand_scheduler.placing.conditions import CONDITIONS
 from errand_scheduler.runners import RunnerSession
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.runners import Runner
-
-CONDITIONS = {
-    "": pb.RUNNER_CONDITION_READY,
-    seats.REVOKED: pb.RUNNER_CONDITION_REVOKED,
-    seats.QUARANTINED: pb.RUNNER_CONDITION_QUARANTINED,
-    seats.CORDONED: pb.RUNNER_CONDITION_CORDONED,
-    seats.LEAVING: pb.RUNNER_CONDITION_LEAVING,
-    seats.DRAINING: pb.RUNNER_CONDITION_DRAINING,
-    seats.NOT_CONNECTED: pb.RUNNER_CONDITION_NOT_CONNECTED,
-    seats.CONNECTING: pb.RUNNER_CONDITION_CONNECTING,
-    seats.SILENT: pb.RUNNER_CONDITION_SILENT,
-    seats.LACKS_ROOM: pb.RUNNER_CONDITION_LACKS_ROOM,
-    seats.ILL: pb.RUNNER_CONDITION_ILL,
-    seats.DECLINES: pb.RUNNER_CONDITION_RESTING,
-    seats.NO_SLOTS: pb.RUNNER_CONDITION_NO_SLOTS,
-    seats.BUSY: pb.RUNNER_CONDITION_BUSY,
-}
-"""What keeps a runner from work, in the words of a seat; nothing, where it is offered tasks."""
 
 
 def shown(runner: Runner, live: Sequence[Attempt], *, session: RunnerSession | None, condition: str) -> pb.Runner:

@@ -8,27 +8,12 @@ from prometheus_client.registry import Collector
 
 from errand_common.disk import Room
 from errand_scheduler.board import Board
-from errand_scheduler.placing import seats
+from errand_scheduler.placing.conditions import name_of
 from errand_scheduler.placing.placer import Placer
+from errand_scheduler.placing.seats import Seat
 from errand_scheduler.runners import RunnerSessions
 from errand_scheduler.store.writer import Writer
 from errand_scheduler.watching.hub import Hub
-
-CONDITIONS = {
-    "": "ready",
-    seats.NOT_CONNECTED: "away",
-    seats.CONNECTING: "connecting",
-    seats.SILENT: "silent",
-    seats.QUARANTINED: "quarantined",
-    seats.CORDONED: "cordoned",
-    seats.DRAINING: "draining",
-    seats.LEAVING: "leaving",
-    seats.LACKS_ROOM: "lacks_room",
-    seats.ILL: "ill",
-    seats.DECLINES: "declines",
-    seats.REVOKED: "revoked",
-}
-"""Each condition of a seat, as its metric has it."""
 
 
 class State(Collector):
@@ -76,12 +61,12 @@ class State(Collector):
         return ages
 
     def _runners(self) -> Counter[str]:
-        return Counter(CONDITIONS[seat.condition] for seat in self._seats())
+        return Counter(name_of(seat.condition) for seat in self._seats())
 
     def _free_slots(self) -> int:
         return sum(max(seat.free, 0) for seat in self._seats() if not seat.condition)
 
-    def _seats(self) -> list[seats.Seat]:
+    def _seats(self) -> list[Seat]:
         return self._sessions.seats(self._board.attempts())
 
 

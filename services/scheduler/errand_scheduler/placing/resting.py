@@ -1,4 +1,4 @@
-"""Runners that let offers pass: told from how the last offers to each went."""
+"""Runners that rest because they let offers pass: told from how the last offers to each went."""
 
 from dataclasses import dataclass, field
 
@@ -24,7 +24,7 @@ class _Row:
     until_s: float = 0.0
 
 
-class Declines:
+class Resting:
     """Remembers, in memory, what each runner let pass until it accepts something: a restart of the scheduler gives all
     another go."""
 
@@ -43,12 +43,12 @@ class Declines:
             return False
         row = self._rows.setdefault(attempt.runner_id, _Row())
         _remember(row.tasks, attempt.task_id)
-        if not present or self.resting(attempt.runner_id):
+        if not present or self.rests(attempt.runner_id):
             return False
         row.passed += 1
         return row.passed >= _PASSED and self._rest(row)
 
-    def resting(self, runner_id: str) -> bool:
+    def rests(self, runner_id: str) -> bool:
         """Whether the runner is to be left alone."""
         row = self._rows.get(runner_id)
         return row is not None and self._clock.boot_s() < row.until_s
