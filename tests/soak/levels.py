@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from itertools import pairwise
 from statistics import mean
 
 from tests.chaos.memory import SERVICES, resident_mib
@@ -31,16 +32,16 @@ class Levels:
             await asyncio.sleep(_EVERY_S)
 
     def grown(self) -> list[str]:
-        """In words."""
+        """In words: what had not come to its level in the first half."""
         return [
             *_grown(self._memory, "MiB", _GROWTH, _GROWTH_MIB),
             *_grown(self._files, "open files", _GROWTH, _GROWTH_FILES),
         ]
 
     def lines(self) -> list[str]:
-        """One for each service."""
+        """One for each service: the means of the quarters."""
         return [
-            f"{name:10} {_halves(self._memory[name], 'MiB')}, {_halves(self._files[name], 'open files')}"
+            f"{name:10} {_course(self._memory[name], 'MiB')}, {_course(self._files[name], 'open files')}"
             for name in SERVICES
         ]
 
@@ -48,17 +49,17 @@ class Levels:
 def _grown(levels: dict[str, list[float]], unit: str, factor: float, more: float) -> list[str]:
     found = []
     for name, seen in levels.items():
-        first, second = _means(seen)
+        first, second = _means(seen, 2)
         if second > first * factor + more:
-            found.append(f"{name} grew: {_halves(seen, unit)}")
+            found.append(f"{name} grew: {_course(seen, unit)}")
     return found
 
 
-def _halves(seen: list[float], unit: str) -> str:
-    first, second = _means(seen)
-    return f"{first:.0f} -> {second:.0f} {unit}"
+def _course(seen: list[float], unit: str) -> str:
+    return f"{' -> '.join(f'{level:.0f}' for level in _means(seen, 4))} {unit}"
 
 
-def _means(seen: list[float]) -> tuple[float, float]:
-    half = len(seen) // 2
-    return mean(seen[:half]), mean(seen[half:])
+def _means(seen: list[float], parts: int) -> list[float]:
+    """Of so many equal parts of the time."""
+    ends = [round(part * len(seen) / parts) for part in range(parts + 1)]
+    return [mean(seen[start:end]) for start, end in pairwise(ends)]
