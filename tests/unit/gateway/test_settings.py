@@ -1,5 +1,6 @@
 """Settings are checked at the start, and a wrong one is named."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,13 @@ def test_a_free_port_is_told_by_file(tmp_path: Path) -> None:
 
     assert (tmp_path / "address").read_text() == f"{address}\n"
     assert int(address.rpartition(":")[2]) > 0
+
+
+def test_what_is_sent_waits_for_no_acknowledgement() -> None:
+    with listen("127.0.0.1:0") as listener, socket.create_connection(listener.getsockname()):
+        taken, _ = listener.accept()
+        with taken:
+            assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_an_address_that_is_not_set_is_one_that_works_here() -> None:
