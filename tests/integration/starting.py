@@ -17,10 +17,12 @@ REFUSAL_S = 60.0
 """On a busy machine the imports alone take seconds."""
 
 
-async def refusal(service: str, settings: Mapping[str, object], *, before: tuple[str, ...] = ()) -> str:
+async def refusal(
+    service: str, settings: Mapping[str, object], *, before: tuple[str, ...] = (), code: int = WRONG_START
+) -> str:
     """What `errand-<service>` says under these settings and no others. `before` is a command that starts it.
 
-    Fails unless it ends with the exit code of a wrong start, without a trace in its data folder.
+    Fails unless it ends with the exit code, by default that of a wrong start, without a trace in its data folder.
     """
     with tempfile.TemporaryDirectory() as scratch:
         environment = {"PATH": os.environ["PATH"], "TMPDIR": scratch, "ERRAND_LOG_FORMAT": "console"}
@@ -36,7 +38,7 @@ async def refusal(service: str, settings: Mapping[str, object], *, before: tuple
         )
         said = await _last_words(process)
         assert list(Path(scratch).iterdir()) == []
-    assert process.returncode == WRONG_START, said
+    assert process.returncode == code, said
     assert _lives(process.pid) is False, "it left a process behind"
     if "ERRAND_DATA" in settings:
         assert traces(Path(str(settings["ERRAND_DATA"]))) == []

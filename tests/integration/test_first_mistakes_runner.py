@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from errand_common.service import NOT_YET
 from tests.integration.certificates import DAY, identity, scheduler_showing
 from tests.integration.starting import refusal, started, traces
 
@@ -42,7 +43,7 @@ def settings(state_dir: Path, sandbox_image: str) -> dict[str, object]:
 async def test_without_docker(settings: dict[str, object], state_dir: Path) -> None:
     settings["DOCKER_HOST"] = f"unix://{state_dir}/none.sock"
 
-    said = await refusal("runner", settings)
+    said = await refusal("runner", settings, code=NOT_YET)
 
     assert f"no Docker engine at {state_dir}/none.sock; install and start Docker" in said
 
@@ -53,7 +54,7 @@ async def test_with_a_docker_that_is_stopped(settings: dict[str, object], state_
         abandoned.bind(str(path))
     settings["DOCKER_HOST"] = f"unix://{path}"
 
-    said = await refusal("runner", settings)
+    said = await refusal("runner", settings, code=NOT_YET)
 
     assert f"nothing answers at {path}; start the Docker engine" in said
 
@@ -67,7 +68,7 @@ async def test_with_something_else_in_dockers_place(settings: dict[str, object],
     path = state_dir / "other.sock"
     settings["DOCKER_HOST"] = f"unix://{path}"
     async with await asyncio.start_unix_server(answer, path):
-        said = await refusal("runner", settings)
+        said = await refusal("runner", settings, code=NOT_YET)
 
     assert f"what listens at {path} does not answer sensibly as a Docker engine" in said
     assert "systemctl restart docker" in said
@@ -80,7 +81,7 @@ async def test_without_the_right_to_use_docker(settings: dict[str, object], stat
         engine.bind(str(path))
         engine.listen()
         path.chmod(0)
-        said = await refusal("runner", settings, before=(sys.executable, "-c", WITHOUT_RIGHTS))
+        said = await refusal("runner", settings, before=(sys.executable, "-c", WITHOUT_RIGHTS), code=NOT_YET)
 
     assert f"user id {os.getuid()} has no right to use {path}; add the runner's user to the socket's group" in said
 
@@ -97,7 +98,7 @@ async def test_without_the_sandbox_image(settings: dict[str, object]) -> None:
 async def test_with_a_disk_that_is_nearly_full(settings: dict[str, object], state_dir: Path) -> None:
     settings["ERRAND_MIN_FREE_BYTES"] = 1 << 62
 
-    said = await refusal("runner", settings)
+    said = await refusal("runner", settings, code=NOT_YET)
 
     assert f"the disk of {state_dir}/data is nearly full" in said
     assert "asks for 4294967296.0 GiB; free some" in said

@@ -17,11 +17,17 @@ from errand_common.config import ConfigError, LogFormat, SettingsT
 
 WRONG_START = 2
 """The exit code of a service that cannot start as it is set up: trying again does not help."""
+NOT_YET = 75
+"""That of one that lacks something which comes by itself, or by somebody else's deed: as EX_TEMPFAIL of sysexits(3)."""
 _BROKEN = 1
 
 
 class StartError(Exception):
     """The service cannot start; the message says what was found and what to do."""
+
+
+class StartLater(StartError):
+    """It cannot start yet: the same start may succeed in a while."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,8 @@ class Service(Generic[SettingsT]):
     commands: Sequence[Command[SettingsT] | EarlyCommand[Any] | FileCommand[SettingsT] | ArgumentsCommand] = ()
 
     def main(self) -> None:
-        """Serves, or does what the command line asks. Exits 0, 2 with words on a wrong start, 1 when it broke."""
+        """Serves, or does what the command line asks. Exits 0, 2 with words on a wrong start, 75 with words where it is
+        too early to start, 1 when it broke."""
         arguments = self._parser().parse_args()
         log_format = arguments.log_format or _default_format()
         log.configure(service=self.name, log_format=log_format)
@@ -131,7 +138,7 @@ def _outcome(work: Coroutine[object, object, int], log_format: LogFormat) -> int
         for error in wrong:
             _tell(error, log_format)
         if len(wrong) == len(found):
-            return WRONG_START
+            return NOT_YET if any(isinstance(error, StartLater) for error in wrong) else WRONG_START
         structlog.get_logger().exception("service_broke")
         return _BROKEN
 

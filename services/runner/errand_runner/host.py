@@ -10,7 +10,7 @@ from errand_common.clock import Clock
 from errand_common.disk import Room
 from errand_common.folder_lock import locked
 from errand_common.ids import Ids
-from errand_common.service import StartError
+from errand_common.service import StartError, StartLater
 from errand_runner import doorway
 from errand_runner.config import RunnerSettings
 from errand_runner.joined import Joined
@@ -37,7 +37,8 @@ class Host:
 
 @asynccontextmanager
 async def ready_host(settings: RunnerSettings, *, see_to_image: SeeToImage | None = None) -> AsyncIterator[Host]:
-    """Raises StartError for whatever is missing. `see_to_image` is done first about the image, where that may help."""
+    """Raises StartError for whatever is missing; StartLater for what may come, such as Docker, which may be up later
+    than the runner where a machine starts. `see_to_image` is done first about the image, where that may help."""
     data = settings.data.resolve()
     # Short, for a socket's path has 107 bytes (unix(7)).
     socket_root = data / "s"
@@ -56,7 +57,7 @@ async def ready_host(settings: RunnerSettings, *, see_to_image: SeeToImage | Non
                 limits = settings.limits.on(facts.cpus)
                 yield Host(engine, room, workspace_room, socket_root, limits, facts.version)
         except (EngineUnavailable, SandboxFailed) as exc:
-            raise StartError(str(exc)) from exc
+            raise StartLater(str(exc)) from exc
 
 
 def _workspace_room(room: Room, root_dir: Path) -> Room:
@@ -77,7 +78,7 @@ def check_runtime(runtime: str, facts: EngineFacts) -> None:
 
 async def _check(settings: RunnerSettings, engine: Engine, room: Room, see_to_image: SeeToImage | None) -> None:
     if shortage := await asyncio.to_thread(room.shortage):
-        raise StartError(shortage)
+        raise StartLater(shortage)
     if see_to_image is not None:
         await see_to_image(engine, settings.image)
     try:

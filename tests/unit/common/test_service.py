@@ -12,7 +12,7 @@ PROGRAM = """
 import asyncio
 from pydantic import Field, SecretStr
 from errand_common.config import Settings
-from errand_common.service import Command, Service, StartError
+from errand_common.service import Command, Service, StartError, StartLater
 
 class Own(Settings):
     mode: str = Field(alias="ERRAND_MODE", examples=["serve"])
@@ -22,6 +22,8 @@ async def serve(settings, stop):
     match settings.mode:
         case "refuse":
             raise StartError("the port is taken; choose another")
+        case "refuse-for-now":
+            raise StartLater("the engine does not answer; start it")
         case "refuse-in-groups":
             async with asyncio.TaskGroup() as group:
                 group.create_task(refuse("first"))
@@ -64,6 +66,13 @@ def test_a_wrong_start_is_one_json_line_with_the_words_and_exit_code_2():
         "the port is taken; choose another",
     )
     assert result.returncode == 2
+
+
+def test_a_start_that_is_too_early_is_told_so_by_an_exit_code_of_its_own():
+    result = started(ERRAND_MODE="refuse-for-now")
+
+    assert [line["error"] for line in logged(result)] == ["the engine does not answer; start it"]
+    assert result.returncode == 75
 
 
 def test_every_cause_of_a_wrong_start_is_told():
