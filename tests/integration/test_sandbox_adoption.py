@@ -93,6 +93,20 @@ async def test_a_new_supervisor_waits_for_the_end_of_what_an_earlier_process_sta
         assert await sh(sandbox, "ls /tmp/ended") == "/tmp/ended\n"
 
 
+async def test_what_runs_in_it_without_the_engine_knowing_is_ended_before(
+    engine: Engine, make_spec: MakeSpec, client: docker.DockerClient
+) -> None:
+    spec = make_spec()
+    container_id = await left_by_a_killed_process(client, spec)
+    left = client.containers.get(container_id)
+    # As where the engine was killed, which knows nothing then of what it started.
+    left.exec_run(["bash", "-c", "sleep 600 < /dev/null &> /dev/null &"], user=left.labels["errand.uid"])
+
+    async with engine.adopt(spec, container_id) as sandbox:
+        assert not any("sleep 600" in each for _, each in processes(client, container_id))
+        assert await sh(sandbox, "cat /tmp/note") == "here\n"
+
+
 async def test_a_container_that_was_paused_when_its_process_died_is_adopted_too(
     engine: Engine, make_spec: MakeSpec, client: docker.DockerClient
 ) -> None:

@@ -18,7 +18,9 @@ from errand_runner.sandbox.fresh_volume import workspace_config
 from errand_runner.sandbox.names import Label
 from errand_runner.sandbox.profile import SandboxSpec
 
-# What another process started in a container ends when that process is gone: its stdin ends with it.
+# What another process started in a container ends when that process is gone: its stdin ends with it. Not so where the
+# engine was killed: then nobody closes it.
+_END_ALL = ["python3", "-I", "-S", "-c", "import os; os.kill(-1, 9)"]
 _EXEC_LOOKS = 500
 _EXEC_LOOK_S = 0.02
 _REMOVAL_S = 30
@@ -158,8 +160,10 @@ class Containers:
 
     def _await_no_exec(self, container_id: str) -> None:
         for _ in range(_EXEC_LOOKS):
-            if not self._client.inspect_container(container_id)["ExecIDs"] and not self._is_busy(container_id):
-                return
+            if not self._client.inspect_container(container_id)["ExecIDs"]:
+                if not self._is_busy(container_id):
+                    return
+                self._end_strays(container_id)
             time.sleep(_EXEC_LOOK_S)
         raise SandboxFailed("what an earlier process started in it does not end")
 
@@ -171,6 +175,11 @@ class Containers:
         except APIError:
             # A host without ps: then what the engine knows must do.
             return False
+
+    def _end_strays(self, container_id: str) -> None:
+        """All of the task's own that runs in it; what keeps it up is another user's."""
+        exec_id: str = self._client.exec_create(container_id, _END_ALL, user=self._user(container_id))["Id"]
+        self._client.exec_start(exec_id)
 
 
 @contextmanager
