@@ -203,7 +203,7 @@ def _means(
         image=settings.image,
         limits=host.limits,
         runtime=settings.runtime,
-        image_pull=settings.image_pull,
+        pulls_images=settings.image_pull == "missing",
         socket_root=host.socket_root,
         journal=Journal(settings.data / "sandboxes"),
         book=Book(settings.data / "workspaces", clock),

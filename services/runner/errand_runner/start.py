@@ -17,13 +17,10 @@ from errand_runner.outage import HostAway
 from errand_runner.sandbox.docker import ImageMissing, Images, SandboxSpec
 from errand_runner.sandbox.supervisor import Supervisor
 from errand_runner.setup import Setup, SetupFailed
-from errand_runner.steps import PULL_S, SETUP_S, StepLate, Steps
+from errand_runner.steps import SETUP_S, StepLate, Steps
 from errand_runner.workspace import Footing, Workspace
 
 Patiently = Callable[[Callable[[], Awaitable[Footing]]], Awaitable[Footing]]
-
-PULL_MISSING = "missing"
-"""An image of a project that is not on the host is pulled; with any other policy it is refused."""
 
 _LATE_S = 60.0
 
@@ -40,8 +37,11 @@ class SandboxImage:
 class Start:
     """One attempt's. Every method raises AttemptFailed, under a reason of its own, where its step does not succeed."""
 
-    def __init__(self, project: Project, *, steps: Steps, images: Images, pull: str, redactor: Redactor) -> None:
-        self._project, self._steps, self._images, self._pull = project, steps, images, pull
+    def __init__(
+        self, project: Project, *, steps: Steps, images: Images, pull_within_s: float | None, redactor: Redactor
+    ) -> None:
+        """`pull_within_s`: None where an image that is not on this host is refused."""
+        self._project, self._steps, self._images, self._pull_within_s = project, steps, images, pull_within_s
         self._redactor = redactor
 
     async def image(self, probe: SandboxSpec) -> SandboxImage:
@@ -53,8 +53,8 @@ class Start:
         except ValueError as exc:
             raise AttemptFailed(FailureReason.IMAGE, f"{exc}; change it in the project's settings") from exc
         try:
-            if self._pull == PULL_MISSING and not await self._images.has(name):
-                async with self._steps.step(event_pb2.STEP_PULL, within_s=PULL_S) as say:
+            if self._pull_within_s is not None and not await self._images.has(name):
+                async with self._steps.step(event_pb2.STEP_PULL, within_s=self._pull_within_s) as say:
                     await self._images.get(name, say)
             env = await self._images.look(name, probe)
         except StepLate as exc:

@@ -11,7 +11,9 @@ from errand_runner.live import Say
 from errand_runner.record import Recorder
 from errand_runner.sandbox.running_time import RunningTime
 
-PULL_S = 15 * 60.0
+PULL_BEATS = 180
+"""The scheduler's own limit of the whole start is in beats too, and longer (ARCHITECTURE.md, Bounds)."""
+
 CONTAINER_S = 2 * 60.0
 SETUP_S = 15 * 60.0
 

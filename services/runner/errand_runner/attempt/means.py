@@ -45,7 +45,8 @@ class Means:
     image: str
     limits: Limits
     runtime: str
-    image_pull: str
+    pulls_images: bool
+    """Of projects, where one is not on this host."""
     socket_root: Path
     journal: Journal
     book: Book

@@ -28,6 +28,7 @@ from errand_runner.outbox import Log
 from errand_runner.rescue import RESCUE_BEATS, Rescue, at_once
 from errand_runner.saving import Saving
 from errand_runner.start import Start
+from errand_runner.steps import PULL_BEATS
 from errand_runner.worker import Outcome
 
 
@@ -58,7 +59,7 @@ class _Attempt:
             kit.project,
             steps=kit.steps,
             images=kit.means.engine.images,
-            pull=kit.means.image_pull,
+            pull_within_s=PULL_BEATS * kit.means.leases.beat_s if kit.means.pulls_images else None,
             redactor=kit.redactor,
         )
         self.quarters = Quarters(kit, start)
