@@ -1,4 +1,4 @@
-"""A socket of its own before the host's Docker engine, which can be taken away, or stop a call on its way."""
+"""A socket of its own before the host's Docker engine, which can be taken away, hang, or stop a call on its way."""
 
 import asyncio
 import re
@@ -35,6 +35,8 @@ class EngineProxy:
         self._ends: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._hold: Hold | None = None
+        self._going = asyncio.Event()
+        self._going.set()
         self._renamed: tuple[tuple[bytes, bytes], ...] = ()
 
     def rename(self, *pairs: tuple[bytes, bytes]) -> None:
@@ -48,8 +50,17 @@ class EngineProxy:
         """For DOCKER_HOST."""
         return f"unix://{self._path}"
 
+    def hang(self) -> None:
+        """From now on whoever asks is let in and told nothing, and what is under way stands still."""
+        self._going.clear()
+
+    def go_on(self) -> None:
+        """What waits is answered."""
+        self._going.set()
+
     async def bring_back(self) -> None:
         """Listen."""
+        self.go_on()
         self._server = await asyncio.start_unix_server(self._serve, self._path)
 
     async def take_away(self) -> None:
@@ -89,6 +100,7 @@ class EngineProxy:
     async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, held: asyncio.Queue[Hold]) -> None:
         # A request begins where a chunk does: on a connection there is one at a time.
         while chunk := await reader.read(_CHUNK_BYTES):
+            await self._going.wait()
             if (hold := self._hold) is not None and hold.call.match(chunk):
                 self._hold = None
                 if not hold.reply:
@@ -105,6 +117,7 @@ class EngineProxy:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, held: asyncio.Queue[Hold]
     ) -> None:
         while chunk := await reader.read(_CHUNK_BYTES):
+            await self._going.wait()
             if not held.empty():
                 await held.get_nowait().stop()
             for ours, theirs in self._renamed:

@@ -11,6 +11,7 @@ from tests.chaos.scenarios import (
     lost_hosts,
     many_runners,
     network,
+    power,
     runner,
     scheduler,
     stops,
@@ -20,5 +21,5 @@ from tests.chaos.scenarios import (
 
 ALL = (
     *(clocks, disks, engine, gateway, hosts, identities, images, lost_hosts),
-    *(many_runners, network, runner, scheduler, stops, stream, watchers),
+    *(many_runners, network, power, runner, scheduler, stops, stream, watchers),
 )

@@ -1,15 +1,18 @@
-"""What a task runs in dies, or its Docker does; Docker is taken away from the runner alone, for others use it too."""
+"""What a task runs in dies, or its Docker does. The machine's own is only taken away from the runner, for others use it
+too; one of the scenario's own is killed."""
 
 import asyncio
 import os
 import signal
 
 from errand_runner.sandbox.profile import GUEST_FOLDER
-from tests.chaos.fault import fault
+from tests.chaos.fault import fault, lacking
 from tests.chaos.home import Home
-from tests.chaos.observer import check, gapless
+from tests.chaos.observer import Observer, check, gapless
+from tests.chaos.own_engine import NEEDS, own_engine
 from tests.chaos.prompts import began, kind, lines, ran, steps
 from tests.chaos.trial import Trial
+from tests.demo.stack import image_tag
 from tests.e2e.engine_proxy import EngineProxy, engine_proxy
 from tests.e2e.watching import containers, no_container
 
@@ -80,8 +83,9 @@ async def sandbox_dies(trial: Trial) -> None:
     trial.checked("told to Claude", "one attempt", "no command ran twice", "I8")
 
 
-@fault("T12", "Docker is away for 24 beats, then back: with the container alive, and without")
+@fault("T12", "Docker is away for 24 beats, or hangs, then is back: with the container alive, and without")
 async def docker_away(trial: Trial) -> None:
+    await _is_killed(trial)
     home = await trial.home()
     async with engine_proxy(home.stack.folder) as proxy:
         await _use(home, proxy)
@@ -95,18 +99,76 @@ async def docker_away(trial: Trial) -> None:
                     await observer.until(kind("engine_away"))
                     if not lives:
                         await home.docker("kill", before)
-                    await asyncio.sleep(24 * home.stack.beat_s)
-                    assert (await home.phone.task(observer.task))["status"] == "running", "a false end"
+                    await _no_false_end(home, observer)
                     await proxy.bring_back()
-                    with trial.recovery(limit_s=15.0):
-                        await observer.until(kind("sandbox_adopted" if lives else "sandbox_replaced"))
-                    await check(observer)
-                    trace = observer.trace()
-                    assert trace in (lines(4), ["0", "2", "3"]), trace
-                    await no_container(observer.task)
+                    await _goes_on(trial, observer, "sandbox_adopted" if lives else "sandbox_replaced")
+            for restarted in (False, True):
+                await _hangs(trial, home, proxy, restarted=restarted)
         finally:
             await _use(home, None)
     trial.checked("no end while it is away", "adopted, or replaced", "one attempt", "no command ran twice", "I8")
+
+
+async def _is_killed(trial: Trial) -> None:
+    """A real one, by SIGKILL; what it finds of its containers when it is started again it keeps, or ends."""
+    if lacks := lacking(*NEEDS):
+        trial.checked(f"no engine was killed, for this machine lacks {lacks}")
+        return
+    async with own_engine(image_tag()) as engine, trial.own_home() as home:
+        for live_restore in (True, False):
+            async with home.watch(steps(1.0, 4)) as observer:
+                await observer.until(began(1))
+                await engine.kill()
+                trial.injected()
+                await observer.until(kind("engine_away"))
+                await _no_false_end(home, observer)
+                await engine.start(live_restore=live_restore)
+                await _goes_on(trial, observer, "sandbox_adopted" if live_restore else "sandbox_replaced")
+
+
+async def _hangs(trial: Trial, home: Home, proxy: EngineProxy, *, restarted: bool) -> None:
+    """It takes every call and answers none, until it goes on by itself, or is started anew."""
+    async with home.watch(steps(1.0, 4)) as observer:
+        await observer.until(began(1))
+        before = observer.container()
+        proxy.hang()
+        trial.injected()
+        async with home.watch(steps(0.1, 2)) as later:
+            await _no_false_end(home, observer, later)
+            if restarted:
+                await proxy.take_away()
+                await observer.until(kind("engine_away"))
+                await proxy.bring_back()
+                await _goes_on(trial, observer, "sandbox_adopted")
+            else:
+                proxy.go_on()
+                with trial.recovery(limit_s=15.0):
+                    await observer.until(began(2))
+                assert observer.container() == before
+                await check(observer)
+                assert observer.trace() == lines(4)
+                assert not any(event["kind"].startswith(("sandbox_a", "sandbox_r")) for event in observer.events)
+            assert (await later.ended())["status"] == "completed"
+            assert later.trace() == lines(2)
+            await gapless(later)
+            await no_container(later.task)
+
+
+async def _no_false_end(home: Home, *observers: Observer) -> None:
+    """For 24 beats."""
+    await asyncio.sleep(24 * home.stack.beat_s)
+    for observer in observers:
+        assert (await home.phone.task(observer.task))["status"] == "running", "a false end"
+
+
+async def _goes_on(trial: Trial, observer: Observer, sandbox: str) -> None:
+    """In its sandbox, or another one on the same workspace, as the kind of event says."""
+    with trial.recovery(limit_s=15.0):
+        await observer.until(kind(sandbox))
+    await check(observer)
+    trace = observer.trace()
+    assert trace in (lines(4), ["0", "2", "3"]), trace
+    await no_container(observer.task)
 
 
 async def _use(home: Home, proxy: EngineProxy | None) -> None:

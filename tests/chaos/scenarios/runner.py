@@ -1,4 +1,4 @@
-"""The runner dies, stands still, is doubled, or is away for too long; or its whole host is."""
+"""The runner dies, stands still, is doubled, or is away for too long."""
 
 import signal
 from contextlib import AsyncExitStack
@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from tests.chaos.fault import fault
 from tests.chaos.home import Home
 from tests.chaos.observer import check, gapless
-from tests.chaos.prompts import began, kind, lines, ran, steps
+from tests.chaos.prompts import began, kind, ran
 from tests.chaos.trial import Trial
 from tests.e2e.watching import containers, no_container
 
@@ -71,29 +71,6 @@ async def away_for_too_long(trial: Trial) -> None:
         await observer.until(lambda event: event["detail"].get("status") == "cancelled", after=told)
         await gapless(observer)
     trial.checked("lost, and told why", "its container goes on return", "a retry goes on", "I8")
-
-
-@fault("T13", "the host is started anew: runner and containers are gone at once")
-async def host_started_anew(trial: Trial) -> None:
-    home = await trial.home()
-    async with AsyncExitStack() as watches:
-        observers = [await watches.enter_async_context(home.watch(steps(1.0, 4))) for _ in trial.rounds(2)]
-        for observer in observers:
-            await observer.until(began(1))
-        await home.kill("runner")
-        for observer in observers:
-            await home.docker("kill", observer.container())
-        trial.injected()
-        with trial.recovery(limit_s=20.0):
-            await home.start("runner")
-            for observer in observers:
-                await observer.until(began(2))
-        for observer in observers:
-            await check(observer)
-            trace = observer.trace()
-            assert trace in (["0", "2", "3"], lines(4)), trace
-            await no_container(observer.task)
-    trial.checked("each has a new sandbox on its workspace", "one attempt", "no command ran twice", "I8")
 
 
 @fault("T20", "the runner stands still for longer than it may, then goes on as if nothing was", quick=True)
