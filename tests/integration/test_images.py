@@ -194,6 +194,18 @@ async def test_an_image_is_looked_at_once(
     assert [each for each in told if each["from"] in (image, image_id)] == []
 
 
+async def test_what_looks_at_an_image_is_no_leftover(
+    engine: Engine, make_spec: MakeSpec, build: Build, client: docker.DockerClient, runner_id: str
+) -> None:
+    async with asyncio.TaskGroup() as group:
+        looking = group.create_task(engine.images.look(named(build("LABEL a=c")), make_spec()))
+        while not containers(client, runner_id):
+            assert not looking.done(), "it was never seen"
+            await asyncio.sleep(0)
+        assert await engine.sweep(runner_id, lambda sandbox_id: False) == []
+    assert containers(client, runner_id) == []
+
+
 ODD = """
 RUN install -d -m 755 -o root /workspace && touch /workspace/mine
 RUN mkdir -p /opt/tool/bin && printf '#!/bin/sh\\necho tool\\n' > /opt/tool/bin/tool && chmod +x /opt/tool/bin/tool

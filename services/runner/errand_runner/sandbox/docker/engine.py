@@ -134,10 +134,11 @@ class Engine:
         await self._stop.call(self._containers.remove, sandbox_id)
 
     async def sweep(self, runner_id: str, keep: Callable[[str], bool]) -> list[str]:
-        """Removes this runner's containers but those of the sandboxes to keep; returns the ids of those removed."""
+        """Removes this runner's containers but those of the sandboxes to keep, and those in which an image is looked
+        at; returns the ids of those removed."""
         found = await self._control.call(self._containers.sandboxes_of, runner_id)
         # Asked now and not before: what was opened meanwhile is kept.
-        leftover = [sandbox_id for sandbox_id in found if not keep(sandbox_id)]
+        leftover = [sandbox_id for sandbox_id in found if not keep(sandbox_id) and sandbox_id not in self.images]
         side_by_side = asyncio.Semaphore(_SWEPT_AT_ONCE)
 
         async def remove(sandbox_id: str) -> None:

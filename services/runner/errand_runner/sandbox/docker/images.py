@@ -23,7 +23,6 @@ from errand_runner.sandbox.profile import SandboxSpec
 HOW_TO_GET = "pull it there (docker pull), build it there, or choose another one in the project's settings"
 
 _PROBE_S = 40
-_PROBES = 3
 _KILLED = 128 + 9
 _NEVER_RAN = -1
 
@@ -51,6 +50,11 @@ class Images:
         self._pulls: dict[str, _Pulling] = {}
         self._lacks: dict[str, tuple[str, ...]] = {}
         self._looking: dict[str, asyncio.Lock] = {}
+        self._probes: set[str] = set()
+
+    def __contains__(self, sandbox_id: object) -> bool:
+        """Whether an image is being looked at in it: no attempt and no journal knows of it."""
+        return sandbox_id in self._probes
 
     async def has(self, image: ImageName) -> bool:
         """Whether it is on this host."""
@@ -92,10 +96,11 @@ class Images:
         return tuple((found["Config"] or {}).get("Env") or ())
 
     async def _looked_at(self, probe: SandboxSpec) -> tuple[str, ...]:
-        for _ in range(_PROBES):
-            if (exit_code := await self._slow.call(self._probe, probe)) is not None:
-                return fitness.lacking(exit_code)
-        raise SandboxFailed(f"the container that looks at image {probe.image} was removed {_PROBES} times")
+        self._probes.add(probe.sandbox_id)
+        try:
+            return fitness.lacking(await self._slow.call(self._probe, probe))
+        finally:
+            self._probes.discard(probe.sandbox_id)
 
     async def _pull(self, image: ImageName, pulling: _Pulling) -> None:
         pulling.failure = None
@@ -113,11 +118,9 @@ class Images:
         except ImageNotFound:
             return None
 
-    def _probe(self, spec: SandboxSpec) -> int | None:
-        """The exit code of a container that looks at the image from inside; one that does not start has none of ours.
-
-        None where it was removed meanwhile: whoever looks for leftovers knows no attempt that it belongs to.
-        """
+    def _probe(self, spec: SandboxSpec) -> int:
+        """The exit code of a container that looks at the image from inside; that of one that does not start is none of
+        the script's. Raises SandboxFailed where it was taken away."""
         expires = int(time.time()) + _PROBE_S
         sandbox = profile.container_config(spec, uid=fitness.PROBE_UID, guest=self._guest, expires=expires)
         created: str = self._client.create_container_from_config(  # type: ignore[no-untyped-call]
@@ -126,9 +129,11 @@ class Images:
         try:
             self._client.start(created)
             exit_code = int(self._client.wait(created, timeout=_PROBE_S)["StatusCode"])
-            return None if exit_code == _KILLED else exit_code
-        except NotFound:
-            return None
+            if exit_code == _KILLED:
+                raise SandboxFailed(f"the container that looked at image {spec.image} was killed")
+            return exit_code
+        except NotFound as exc:
+            raise SandboxFailed(f"the container that looked at image {spec.image} was removed") from exc
         except APIError as exc:
             # The engine's word for a program that is not in the image, or for another processor.
             if "exec" not in str(exc.explanation):
