@@ -22,6 +22,7 @@ from tests.demo.ports import free_ports
 from tests.demo.processes import Processes
 from tests.demo.stack import REPOSITORY, ROOT, SEED, USER
 from tests.e2e import composing
+from tests.patience import ANSWER_S
 
 SERVICES = ("caddy", "gateway", "scheduler", "runner")
 READY_S = 60.0
@@ -118,7 +119,7 @@ class Composed:
         self.authority.write_text(taken.out)
         try:
             trust = ssl.create_default_context(cafile=self.authority)
-            async with httpx2.AsyncClient(verify=trust) as browser:
+            async with httpx2.AsyncClient(verify=trust, timeout=ANSWER_S) as browser:
                 return (await browser.get(f"{self.url}/healthz")).is_success
         except (httpx2.TransportError, ssl.SSLError):
             return False

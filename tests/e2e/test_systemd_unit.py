@@ -14,6 +14,7 @@ from errand_local.layout import SERVICES
 from tests.demo.ports import free_ports
 from tests.demo.stack import ROOT
 from tests.e2e.composing import execute, plain_environment
+from tests.patience import ANSWER_S
 
 WITHIN_S = 60.0
 
@@ -62,7 +63,7 @@ def content(path):
 
 
 async def answers(url):
-    async with asyncio.timeout(WITHIN_S), httpx2.AsyncClient() as client:
+    async with asyncio.timeout(WITHIN_S), httpx2.AsyncClient(timeout=ANSWER_S) as client:
         while True:
             try:
                 if (await client.get(url)).is_success:

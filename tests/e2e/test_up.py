@@ -21,6 +21,7 @@ from tests.e2e.composing import plain_environment
 from tests.e2e.hosting import WITHIN_S, healthy, link_in, open_host, until
 from tests.e2e.places import BLOBS, GIT_HOST, holds, places, tree
 from tests.e2e.watching import run
+from tests.patience import ANSWER_S
 from tests.standins.github.remote import RemoteGitHub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -77,7 +78,7 @@ async def test_the_owners_token_is_where_it_was_written_and_nowhere_else(up, pho
 async def test_prometheus_finds_the_scheduler_and_the_runner(up, phone, host):
     project = await phone.add_project(REPOSITORY)
     await run(phone, project, PROMPT)
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=ANSWER_S) as client:
         told = {
             name: (
                 await client.get(f"http://{host.settings[f'ERRAND_{name}_METRICS_LISTEN']}/metrics")

@@ -8,6 +8,7 @@ import httpx2
 
 from tests.demo.phone import Json, Phone, is_final
 from tests.demo.stack import Stack
+from tests.patience import ANSWER_S
 
 TASK_S = 60.0
 
@@ -80,6 +81,6 @@ async def no_container(task: Json) -> None:
 
 async def ready(stack: Stack) -> None:
     """Wait until the gateway has its scheduler."""
-    async with asyncio.timeout(30), httpx2.AsyncClient(trust_env=False) as client:
+    async with asyncio.timeout(30), httpx2.AsyncClient(trust_env=False, timeout=ANSWER_S) as client:
         while (await client.get(f"{stack.gateway_url}/readyz")).status_code != 200:
             await asyncio.sleep(0.1)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.certificates import DAY, Identity, identity, scheduler_showing
 from tests.integration.starting import refusal, started
+from tests.patience import ANSWER_S
 
 
 @pytest.fixture
@@ -66,7 +67,9 @@ async def test_a_scheduler_whose_certificate_is_wrong_is_told_to_whoever_asks(
     ):
         listening = await gateway.until("gateway_listening")
         logged = await gateway.until("scheduler_away")
-        async with httpx2.AsyncClient(base_url=f"http://{listening['address']}", trust_env=False) as client:
+        async with httpx2.AsyncClient(
+            base_url=f"http://{listening['address']}", trust_env=False, timeout=ANSWER_S
+        ) as client:
             ready = await client.get("/readyz")
             asked = await client.get("/v1/tasks", headers={"Authorization": "Bearer any"})
             alive = await client.get("/healthz")

@@ -24,6 +24,7 @@ from tests.integration.scheduling import (
     stack,
 )
 from tests.integration.watching import DEADLINE_S
+from tests.patience import ANSWER_S
 
 ASSISTANT = task_pb2.ROLE_ASSISTANT
 USED = task_pb2.Usage(input_tokens=7, output_tokens=5, cost_nanodollars=2_000_000_000)
@@ -46,7 +47,7 @@ class Metered:
     address: str
 
     async def look(self) -> Told:
-        async with httpx2.AsyncClient() as client:
+        async with httpx2.AsyncClient(timeout=ANSWER_S) as client:
             answer = await client.get(f"http://{self.address}/metrics")
         assert answer.status_code == 200
         return Told(

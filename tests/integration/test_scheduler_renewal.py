@@ -12,6 +12,7 @@ from errand.v1.account_service_pb2_grpc import AccountServiceStub
 from errand_common import rpc
 from errand_common.wire import duration
 from tests.integration.scheduling import DEADLINE_S, Person, Stack, github_with_repository, settings, stack
+from tests.patience import ANSWER_S
 
 CLIENT = {"ERRAND_GITHUB_CLIENT_ID": "Iv23app", "ERRAND_GITHUB_CLIENT_SECRET": "app-secret"}
 
@@ -67,7 +68,7 @@ async def test_a_task_waits_for_a_sign_in_where_the_answer_to_a_renewal_was_lost
         "grant_type": "refresh_token",
         "refresh_token": refresh,
     }
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with httpx2.AsyncClient(trust_env=False, timeout=ANSWER_S) as http:
         await http.post(f"{started.github.url}/login/oauth/access_token", data=form)
     task = await person.create(project.project_id)
     async with started.runner() as runner, runner.beating():

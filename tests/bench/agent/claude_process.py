@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import httpx2
 
 from tests.bench.agent.script import TURNS
+from tests.patience import ANSWER_S
 
 _READY_S = 20.0
 
@@ -34,6 +35,6 @@ async def open_claude(*, turns: int = TURNS, delay_ms: float = 0.0) -> AsyncIter
 
 async def times(claude: str) -> list[list[float]]:
     """The gaps of each session that was finished since this was last asked, in milliseconds."""
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=ANSWER_S) as client:
         found: list[list[float]] = (await client.get(f"{claude}/times")).json()
     return found

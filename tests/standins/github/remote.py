@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 
 import httpx2
 
+from tests.patience import ANSWER_S
+
 
 class RemoteGitHub:
     """`at` is the line that the stand-in prints when it serves."""
@@ -70,13 +72,13 @@ class RemoteGitHub:
         return await self._get("tokens", "tokens")
 
     async def _get(self, path: str, field: str) -> list[str]:
-        async with httpx2.AsyncClient(trust_env=False) as client:
+        async with httpx2.AsyncClient(trust_env=False, timeout=ANSWER_S) as client:
             found = await client.get(f"{self._url}/{path}", headers=self._headers)
         found.raise_for_status()
         return [str(each) for each in found.json()[field]]
 
     async def _put(self, path: str, body: Mapping[str, object]) -> dict[str, str]:
-        async with httpx2.AsyncClient(trust_env=False) as client:
+        async with httpx2.AsyncClient(trust_env=False, timeout=ANSWER_S) as client:
             answer = await client.put(f"{self._url}/{path}", json=body, headers=self._headers)
         answer.raise_for_status()
         return {str(name): str(value) for name, value in answer.json().items()}

@@ -6,6 +6,7 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from errand_gateway.edge.requests import Requests
+from tests.patience import ANSWER_S
 
 
 async def _breaks(scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,4 +37,4 @@ async def test_a_bug_after_the_answer_began_cuts_the_line() -> None:
 
 
 def _client(app: Requests) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway")
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway", timeout=ANSWER_S)

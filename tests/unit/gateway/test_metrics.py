@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY
 from errand_common.errors import Denied, NotFound
 from errand_common.service import StartError
 from tests.demo.ports import free_ports
+from tests.patience import ANSWER_S
 from tests.standins.github import GitHubStandin
 from tests.unit.gateway.gateway_under_test import Running, running, settings
 from tests.unit.gateway.live_client import live
@@ -68,7 +69,7 @@ async def test_refused_sign_ins_are_counted(
 async def test_prometheus_finds_them_where_the_setting_says(tmp_path: Path, scheduler: SchedulerDouble) -> None:
     (port,) = free_ports(1)
     wanted = settings(tmp_path, scheduler.address, ERRAND_METRICS_LISTEN=f"127.0.0.1:{port}")
-    async with running(wanted), httpx2.AsyncClient(trust_env=False) as client:
+    async with running(wanted), httpx2.AsyncClient(trust_env=False, timeout=ANSWER_S) as client:
         answer = await client.get(f"http://127.0.0.1:{port}/metrics")
         assert "errand_gateway_sockets" in answer.text
         with pytest.raises(StartError, match=f"127.0.0.1:{port}"):

@@ -1,5 +1,6 @@
 """An event that breaks every stream on which it is sent costs its own attempt, and no other."""
 
+import asyncio
 import math
 
 import pytest
@@ -11,6 +12,21 @@ from errand_runner.bisection import LIMIT, Span, Suspicion
 from errand_runner.outbox import Outbox
 from tests.unit.runner.scheduler_double import SchedulerDouble
 from tests.unit.runner.streaming import attempt, drained, event, sending
+
+
+class Fading(SchedulerDouble):
+    """Its poison is harmless after so many breaks. What comes then waits while `taking` is not set."""
+
+    def __init__(self, *, breaks: int) -> None:
+        super().__init__()
+        self.until_breaks, self.taking = breaks, asyncio.Event()
+        self.taking.set()
+
+    async def _called(self, method):
+        if self.breaks == self.until_breaks:
+            self.poison.clear()
+            await self.taking.wait()
+        await super()._called(method)
 
 
 @pytest.fixture
@@ -77,26 +93,26 @@ async def test_a_line_that_breaks_while_poison_is_looked_for_confuses_nobody(box
 
 
 async def test_a_stream_that_breaks_now_and_then_costs_nobody(box):
-    double = SchedulerDouble()
+    double = Fading(breaks=LIMIT + 1)
     logs = await filled(box, attempts=3, events=4)
     double.poison = {(attempt(1), 2)}
     async with sending(double, box):
-        await double.until(lambda: double.breaks > LIMIT)
-        double.poison.clear()
         await drained(*logs)
 
+    assert double.breaks == LIMIT + 1
     assert [log.broken for log in logs] == [None] * 3
     assert all(list(double.events[log.attempt_id]) == [1, 2, 3, 4] for log in logs)
 
 
 async def test_whoever_comes_through_a_trial_goes_on_though_nothing_new_comes(box):
-    double = SchedulerDouble()
+    double = Fading(breaks=LIMIT)
+    double.taking.clear()
     (log,) = await filled(box, attempts=1, events=2)
     double.poison = {(attempt(0), 1)}
     async with sending(double, box):
-        await double.until(lambda: double.breaks >= LIMIT)
+        await double.until(lambda: double.breaks == LIMIT)
         await log.append(event("behind what is suspected"))
-        double.poison.clear()
+        double.taking.set()
         await drained(log)
 
     assert (list(double.events[attempt(0)]), log.broken) == ([1, 2, 3], None)

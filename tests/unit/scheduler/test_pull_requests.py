@@ -9,6 +9,7 @@ import pytest
 from errand_common.errors import Denied, Invalid
 from errand_scheduler.github import GitHubUnavailable, Proposal, Wanted, Wire, open_wire
 from errand_scheduler.github.pull_requests import NO_DRAFTS, settle
+from tests.patience import ANSWER_S
 from tests.standins.github import GitHubStandin
 from tests.standins.github.git import git
 
@@ -57,7 +58,7 @@ def proposal(wanted: Wanted = WANTED, *, draft: bool = False, before: bool = Fal
 
 async def close(github: GitHubStandin, token: str) -> None:
     """The first pull request, by its owner."""
-    async with httpx2.AsyncClient(base_url=github.api_url, trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=github.api_url, trust_env=False, timeout=ANSWER_S) as client:
         path = f"/repos/{REPOSITORY}/pulls/1"
         await client.patch(path, json={"state": "closed"}, headers={"Authorization": f"Bearer {token}"})
 
@@ -120,7 +121,7 @@ async def test_a_closed_one_is_left_until_something_new_was_pushed_and_then_foll
 async def test_one_that_somebody_wrote_is_found_and_its_words_stay(
     github: GitHubStandin, wire: Wire, token: str
 ) -> None:
-    async with httpx2.AsyncClient(base_url=github.api_url, trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=github.api_url, trust_env=False, timeout=ANSWER_S) as client:
         theirs = {"title": "Theirs", "body": "Mine alone.", "head": BRANCH, "base": "main"}
         headers = {"Authorization": f"Bearer {token}"}
         await client.post(f"/repos/{REPOSITORY}/pulls", json=theirs, headers=headers)

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.patience import ANSWER_S
 from tests.standins.github import GitHubStandin
 from tests.standins.github.git import git
 
@@ -54,7 +55,7 @@ async def cloned(github: GitHubStandin, token: str, folder: Path) -> Checkout:
 
 def rest_client(github: GitHubStandin, token: str | None) -> httpx2.AsyncClient:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return httpx2.AsyncClient(base_url=github.api_url, headers=headers, trust_env=False)
+    return httpx2.AsyncClient(base_url=github.api_url, headers=headers, trust_env=False, timeout=ANSWER_S)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from tests.patience import ANSWER_S
 from tests.standins.github import GitHubStandin
 from tests.standins.github.git import GitError
 from tests.unit.standins.github.conftest import SetClock, cloned, rest_client
@@ -159,7 +160,7 @@ async def test_a_pair_is_renewed_once_and_kills_the_old_one(github: GitHubStandi
         "grant_type": "refresh_token",
         "refresh_token": refresh,
     }
-    async with httpx2.AsyncClient(headers={"Accept": "application/json"}, trust_env=False) as http:
+    async with httpx2.AsyncClient(headers={"Accept": "application/json"}, trust_env=False, timeout=ANSWER_S) as http:
         address = f"{github.url}/login/oauth/access_token"
         renewed = (await http.post(address, data=form)).json()
         assert (await http.post(address, data=form)).json()["error"] == "bad_refresh_token"

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.patience import ANSWER_S
 from tests.standins.github import GitHubStandin
 from tests.standins.github.git import GitError, git
 from tests.unit.standins.github.conftest import Checkout, address, cloned
@@ -17,7 +18,7 @@ FLUSH = b"0000"
 
 
 def as_git(token: str) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(auth=("x-access-token", token), trust_env=False)
+    return httpx2.AsyncClient(auth=("x-access-token", token), trust_env=False, timeout=ANSWER_S)
 
 
 async def test_a_reader_clones_but_cannot_push(github: GitHubStandin, tmp_path: Path) -> None:
@@ -44,7 +45,7 @@ async def test_a_push_arrives(github: GitHubStandin, tmp_path: Path, right: str)
 
 
 async def test_without_a_token_git_is_asked_for_one(github: GitHubStandin, tmp_path: Path) -> None:
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=ANSWER_S) as client:
         answer = await client.get(f"{github.clone_url('octo/demo')}/info/refs?service=git-upload-pack")
 
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, 'Basic realm="GitHub"')
@@ -82,7 +83,7 @@ async def test_a_public_repository_can_be_cloned_by_anyone_and_pushed_by_few(
     await git("clone", "--quiet", github.clone_url("octo/open"), str(tmp_path / "clone"))
 
     references = f"{github.clone_url('octo/open')}/info/refs?service="
-    async with httpx2.AsyncClient(trust_env=False) as nobody, as_git("gho_wrong") as impostor:
+    async with httpx2.AsyncClient(trust_env=False, timeout=ANSWER_S) as nobody, as_git("gho_wrong") as impostor:
         pushing = await nobody.get(references + "git-receive-pack")
         lying = await impostor.get(references + "git-upload-pack")
     assert (pushing.status_code, lying.status_code) == (401, 401)

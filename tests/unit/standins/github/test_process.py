@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx2
 
+from tests.patience import ANSWER_S
 from tests.standins.github.git import git
 
 PROJECT = Path(__file__).parents[4]
@@ -43,7 +44,7 @@ async def test_it_serves_what_its_options_say_and_stops_when_asked(tmp_path: Pat
     secret_file = tmp_path / "secret"
     secret_file.write_text("secret\n")
     app = ["--client-id", "app-1", "--client-secret-file", str(secret_file), "--redirect-uri", "http://127.0.0.1/cb"]
-    async with standin(*options, *app) as process, httpx2.AsyncClient(trust_env=False) as client:
+    async with standin(*options, *app) as process, httpx2.AsyncClient(trust_env=False, timeout=ANSWER_S) as client:
         at = await ready(process)
         back = await client.get(f"{at['url']}/login/oauth/authorize?client_id=app-1&scope=repo")
         form = {"client_id": "app-1", "client_secret": "secret", "code": back.headers["Location"].partition("code=")[2]}

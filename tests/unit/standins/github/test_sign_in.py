@@ -12,6 +12,7 @@ import pytest
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
+from tests.patience import ANSWER_S
 from tests.standins.github import GitHubStandin
 from tests.unit.standins.github.conftest import SetClock
 
@@ -44,7 +45,7 @@ def authorize_url(github: GitHubStandin, app: AsyncOAuth2Client, **extra: str) -
 
 async def browse(url: str, form: dict[str, str] | None = None) -> httpx2.Response:
     """What a browser gets when it does not follow redirects."""
-    async with httpx2.AsyncClient(trust_env=False) as browser:
+    async with httpx2.AsyncClient(trust_env=False, timeout=ANSWER_S) as browser:
         return await (browser.post(url, data=form) if form else browser.get(url))
 
 
@@ -118,7 +119,7 @@ async def test_a_wrong_secret_is_refused_with_status_200_and_does_not_spend_the_
 ) -> None:
     back = await consented(github, app)
     form = {"client_id": "app-1", "client_secret": "guess", "code": query_of(back)["code"], "code_verifier": VERIFIER}
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=ANSWER_S) as client:
         answer = await client.post(
             f"{github.url}/login/oauth/access_token", data=form, headers={"Accept": "application/json"}
         )
@@ -141,7 +142,7 @@ async def test_secret_in_a_form_or_in_json_and_an_answer_as_a_form_are_spoken_to
     fields = {"client_id": "app-1", "client_secret": "app-secret", "code_verifier": VERIFIER}
     address = f"{github.url}/login/oauth/access_token"
     codes = [query_of(await consented(github, app))["code"] for _ in range(2)]
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=ANSWER_S) as client:
         by_form = await client.post(address, data=fields | {"code": codes[0]})
         by_json = await client.post(address, json=fields | {"code": codes[1]})
 
