@@ -185,7 +185,7 @@ async def test_everything_that_happens_is_told(page, scripted, inside):
 
     for words in (
         "clone 1.3 s",
-        "Waiting for the git host: github.com refused. Again after 30 s.",
+        "Waiting for git: github.com refused. Again after 30 s.",
         "The runner was lost: silent",
         "Pushed errand/tsk_1 at c0ffeec0ff",
         "2 files +1,500 −1",

@@ -17,7 +17,7 @@ from errand_runner.housekeeping import Housekeeping
 from errand_runner.journal import Journal
 from errand_runner.lease import Leases
 from errand_runner.leftovers import Leftovers
-from errand_runner.retention import Limits, Retention
+from errand_runner.retention import KeptFor, Retention
 from errand_runner.sandbox.docker import Engine, SandboxFailed
 from tests.e2e.engine_proxy import engine_proxy
 from tests.integration.sandboxing import MakeSpec
@@ -35,7 +35,7 @@ def house(engine: Engine, book: Book, state_dir: Path) -> Housekeeping:
 
 def keeping(engine: Engine, book: Book, folder: Path) -> Housekeeping:
     leftovers = Leftovers(engine, Journal(folder / "sandboxes"), book, Leases(Clock()), socket_root=folder)
-    retention = Retention(engine, book, clock=Clock(), limits=Limits(7, 50), is_short=lambda: False)
+    retention = Retention(engine, book, clock=Clock(), limits=KeptFor(7, 50), is_short=lambda: False)
     return Housekeeping(engine, book, retention, leftovers, clock=Clock(), state_dir=folder)
 
 

@@ -13,7 +13,7 @@ from errand.v1 import task_pb2
 from errand.v1.fleet_service_pb2_grpc import FleetServiceStub
 from errand_common import rpc
 from errand_common.ids import Ids
-from errand_runner.refused import Refused
+from errand_runner.refused import RunnerRefused
 from errand_runner.sandbox.docker import Engine
 from tests.integration.lodging_host import leave, next_process
 from tests.integration.scheduling import DEADLINE_S, Stack, new_task
@@ -41,7 +41,7 @@ async def test_what_it_works_on_ends_at_once(
 ) -> None:
     person, first = await new_task(running)
     await person.stop(first.task_id)
-    with pytest.RaisesGroup(pytest.RaisesExc(Refused, match="revoked"), flatten_subgroups=True):
+    with pytest.RaisesGroup(pytest.RaisesExc(RunnerRefused, match="revoked"), flatten_subgroups=True):
         async with runner(running, state_dir, sandbox_image, lambda _: ROOM):
             task = await person.create(first.project_id, "Run: touch /workspace/on; sleep 600")
             container = await until_it_runs(client, person, task.task_id)
@@ -67,7 +67,7 @@ async def test_what_an_earlier_process_left_goes_when_the_next_is_refused(
             pass
         container = leave(killed, client, ids, until="written down")
     await revoke(running)
-    with pytest.RaisesGroup(pytest.RaisesExc(Refused), flatten_subgroups=True):
+    with pytest.RaisesGroup(pytest.RaisesExc(RunnerRefused), flatten_subgroups=True):
         async with runner(running, state_dir, sandbox_image, lambda _: ROOM):
             assert there(client, container)
             await asyncio.sleep(GONE_S)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from errand_runner.outbox.budget import Limits
+from errand_runner.outbox.budget import AheadLimits
 from errand_runner.outbox.segments import SEGMENT_BYTES
 from tests.sim.network import Weather
 from tests.sim.temper import Temper
@@ -112,5 +112,5 @@ class Plan:
     """Whether tasks ask for a certain host."""
     allowance: int = 0
     """What a task may cost, in nano-dollars; 0: any amount."""
-    outbox: Limits = field(default_factory=Limits)
+    outbox: AheadLimits = field(default_factory=AheadLimits)
     segment_bytes: int = SEGMENT_BYTES

@@ -20,7 +20,7 @@ from errand_runner.journal import Journal
 from errand_runner.lease import Leases
 from errand_runner.leftovers import Leftovers
 from errand_runner.outbox import Outbox
-from errand_runner.outbox.budget import Limits
+from errand_runner.outbox.budget import AheadLimits
 from errand_runner.session import Sessions
 from errand_runner.worker import Worker
 from tests.sim.attempt import run_attempt
@@ -84,7 +84,7 @@ class RunnerHost:
         slots: int,
         outside: Outside,
         temper: Temper,
-        limits: Limits,
+        limits: AheadLimits,
         segment_bytes: int,
         note: Callable[[str], None],
         broke: Callable[[BaseException], None],

@@ -88,7 +88,7 @@ def checked_address(address: str) -> str:
         return addresses.dialled(address.strip())
     except ValueError as exc:
         raise Invalid(
-            f'"{address[:80]}" is no address of a scheduler; it is host:port, such as errand.lan:9000'
+            f'"{address[:80]}" is no address of a scheduler; it is host:port, such as errand.lan:7443'
         ) from exc
 
 

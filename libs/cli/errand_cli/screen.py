@@ -19,7 +19,7 @@ _LABEL = 12
 
 
 class Screen:
-    """`async with` is not needed: nothing of it waits. What is no terminal gets the lines alone."""
+    """Shows a story while its context lasts. What is no terminal gets the lines alone."""
 
     def __init__(self, output: Output) -> None:
         self._output = output

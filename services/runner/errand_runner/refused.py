@@ -8,7 +8,7 @@ from errand_common.service import StartError
 from errand_runner.lease import Leases
 
 
-class Refused(StartError):
+class RunnerRefused(StartError):
     """The scheduler refuses this runner's credential: its attempts are given up there."""
 
 
@@ -19,12 +19,12 @@ async def until_refused(
     abandon: Callable[[], Awaitable[None]],
     leaves: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Runs what never returns by itself. Raises Refused; where this host `leaves`, returns: that is an end in order.
-    Whoever cancels the attempts then ends what they opened; `abandon` removes what an earlier process left, to which
-    nobody comes back."""
+    """Runs what never returns by itself. Raises RunnerRefused; where this host `leaves`, returns: that is an end in
+    order. Whoever cancels the attempts then ends what they opened; `abandon` removes what an earlier process left, to
+    which nobody comes back."""
     try:
         await running
-    except Refused:
+    except RunnerRefused:
         # First, so that no push that is under way and no request to the model passes meanwhile.
         leases.suspend()
         await abandon()

@@ -19,14 +19,14 @@ _DAY_US = 24 * 3600 * 1_000_000
 
 
 @dataclass(frozen=True)
-class Limits:
-    """For so many days after its last use, and so many at most; 0 does not limit."""
+class KeptFor:
+    """How long and how many: for so many days after its last use, and so many at most; 0 does not limit."""
 
     days: float
     most: int
 
 
-def due(idle: Iterable[Holding], *, held: int, now_us: int, limits: Limits, short: bool) -> list[Holding]:
+def due(idle: Iterable[Holding], *, held: int, now_us: int, limits: KeptFor, short: bool) -> list[Holding]:
     """Which of the workspaces without a container go: those whose time is over, then as in `in_turn`. `held` counts
     those with one too; `short`: the disk has less room than new work wants, so one goes at each look."""
     candidates = in_turn(idle)
@@ -48,7 +48,7 @@ class Retention:
     """
 
     def __init__(
-        self, engine: Engine, book: Book, *, clock: Clock, limits: Limits, is_short: Callable[[], bool]
+        self, engine: Engine, book: Book, *, clock: Clock, limits: KeptFor, is_short: Callable[[], bool]
     ) -> None:
         self._engine, self._book, self._clock, self._limits = engine, book, clock, limits
         self._is_short = is_short

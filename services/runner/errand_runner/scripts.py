@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from errand_runner.agent.redact import Redactor
 from errand_runner.agent.tools.output import CommandOutput
+from errand_runner.limit_words import limit_words
 from errand_runner.live import Say
 from errand_runner.sandbox.supervisor import Exit, Supervisor
 
@@ -28,7 +29,7 @@ class Ran:
     def end(self, limit_s: float) -> str:
         """In words, how it ended."""
         if self.exit.timed_out:
-            return f"it did not end within {_words(limit_s)}"
+            return f"it did not end within {limit_words(limit_s)}"
         if self.exit.code is None:
             return f"it was killed by signal {self.exit.signal}"
         return f"exit code {self.exit.code}"
@@ -61,7 +62,3 @@ async def run_script(
             for piece in output.feed(event.fd, event.data):
                 say(piece)
     raise AssertionError("run yields an Exit last")
-
-
-def _words(limit_s: float) -> str:
-    return f"{limit_s / 60:.0f} minutes" if limit_s >= 120 else f"{limit_s:g} s"

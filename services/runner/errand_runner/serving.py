@@ -44,7 +44,7 @@ from errand_runner.outbox import Outbox
 from errand_runner.pool import Pool
 from errand_runner.presence import presence_file
 from errand_runner.refused import until_refused
-from errand_runner.retention import Limits, Retention
+from errand_runner.retention import KeptFor, Retention
 from errand_runner.sandbox.docker import SandboxSpec
 from errand_runner.session import Sessions
 from errand_runner.spare_memory import has_spare_memory
@@ -253,7 +253,7 @@ def _retention(settings: RunnerSettings, host: Host, means: Means) -> Retention:
         host.engine,
         means.book,
         clock=means.clock,
-        limits=Limits(settings.workspace_days, settings.max_workspaces),
+        limits=KeptFor(settings.workspace_days, settings.max_workspaces),
         is_short=lambda: host.workspace_room.shortage() is not None,
     )
 

@@ -23,7 +23,7 @@ from errand_runner.heartbeat import Heart, NewHeart, Pulse
 from errand_runner.introduction import introduction
 from errand_runner.lease import Leases
 from errand_runner.presence import shown
-from errand_runner.refused import Refused
+from errand_runner.refused import RunnerRefused
 from errand_runner.worker import Worker
 
 SOUND_BEATS = 6
@@ -68,7 +68,7 @@ class Sessions:
         worker.dispatch.on_superseded = self._replaced
 
     async def run(self) -> None:
-        """Returns never. Raises Refused by the scheduler, and StartError where this runner refuses its certificate."""
+        """Returns never. Raises RunnerRefused, and StartError where this runner refuses the scheduler's certificate."""
         try:
             while True:
                 await self._pause(await self._session())
@@ -82,7 +82,7 @@ class Sessions:
         try:
             await self._one_session()
         except (Unauthenticated, Denied) as exc:
-            raise Refused(f"the scheduler refuses this runner: {exc.message}; see ERRAND_TOKEN_FILE") from exc
+            raise RunnerRefused(f"the scheduler refuses this runner: {exc.message}; see ERRAND_TOKEN_FILE") from exc
         except Unimplemented as exc:
             raise StartError(f"the scheduler and this runner do not understand each other: {exc.message}") from exc
         except ErrandError as exc:

@@ -7,6 +7,7 @@ from functools import partial
 from errand.v1.event_pb2 import Step
 from errand_common.ids import Ids
 from errand_runner.freezer import Freezer
+from errand_runner.limit_words import limit_words
 from errand_runner.live import Say
 from errand_runner.record import Recorder
 from errand_runner.sandbox.running_time import RunningTime
@@ -38,7 +39,7 @@ class Steps:
             async with self._freezer.over(_Still(time)), time.limit(time.now_s() + within_s):
                 yield partial(self._recorder.step_said, step_id)
         except TimeoutError as exc:
-            raise StepLate(f"it did not end within {_words(within_s)}") from exc
+            raise StepLate(f"it did not end within {limit_words(within_s)}") from exc
         await self._recorder.step(step, clock.boot_s() - started_s, step_id=step_id)
 
 
@@ -53,7 +54,3 @@ class _Still:
 
     async def thaw(self) -> None:
         self._time.go_on()
-
-
-def _words(duration_s: float) -> str:
-    return f"{duration_s / 60:.0f} minutes" if duration_s >= 120 else f"{duration_s:g} s"

@@ -217,6 +217,7 @@ class Worker:
                 log = self.outbox.logs[assignment.attempt.attempt_id]
                 run.work = group.create_task(self._guarded(assignment, run.inbox, log))
         if run.work is None or run.work.cancelled():
+            # Where it was a deadline or a drain, the scheduler has words of its own.
             return Outcome(AttemptPhase.CANCELLED, reason="stopped by a person")
         return run.work.result()
 

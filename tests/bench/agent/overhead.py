@@ -9,7 +9,6 @@ from tests.demo.stack import REPOSITORY, Claude, open_stack
 
 MINI = "a turn beside model and tool: mini-swe-agent"
 ERRAND = "a turn beside model and tool: Errand"
-_SESSION_S = 120.0
 
 
 async def measure_overhead(table: Table, rounds: int) -> None:

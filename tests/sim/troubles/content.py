@@ -3,7 +3,7 @@
 import errno
 import random
 
-from errand_runner.outbox.budget import Limits
+from errand_runner.outbox.budget import AheadLimits
 from tests.sim.deeds import Deed, Kind, Plan
 from tests.sim.troubles.times import when_s
 
@@ -46,7 +46,7 @@ def kept_content_lost(result: Plan, chance: random.Random) -> None:
 def small_outbox(result: Plan, chance: random.Random) -> None:
     """Attempts that tell more than the outbox may hold, while the scheduler takes nothing."""
     host_bytes = chance.choice((2_000, 30_000, 250_000))
-    result.outbox = Limits(attempt_bytes=chance.choice((4_000, 80_000, 200_000)), host_bytes=host_bytes)
+    result.outbox = AheadLimits(attempt_bytes=chance.choice((4_000, 80_000, 200_000)), host_bytes=host_bytes)
     result.temper.large, result.temper.gaps, result.temper.pace_s = chance.choice((0.0, 0.5)), 0.5, 0.5
     result.temper.fail_early, result.temper.turns_most = 0.0, 4
     result.slots[0] = 3

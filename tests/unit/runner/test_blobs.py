@@ -9,7 +9,7 @@ from errand.v1 import task_pb2
 from errand.v1.runner_pb2 import AttemptEvent
 from errand_common.errors import Conflict, Exhausted, Internal, Unavailable
 from errand_runner.bisection import LIMIT
-from errand_runner.outbox import Limits, Outbox, OutboxError
+from errand_runner.outbox import AheadLimits, Outbox, OutboxError
 from errand_runner.outbox.blobs import BLOB_BYTES, INLINE_BYTES
 from tests.unit.runner.scheduler_double import SchedulerDouble
 from tests.unit.runner.streaming import attempt, drained, event, sending
@@ -216,7 +216,7 @@ async def test_what_was_safe_before_a_restart_is_not_missed_after_it(tmp_path, b
 
 
 async def test_it_counts_into_what_may_be_unacknowledged(tmp_path):
-    log = Outbox(tmp_path, limits=Limits(attempt_bytes=1_000_000)).hold(ATTEMPT, 1)
+    log = Outbox(tmp_path, limits=AheadLimits(attempt_bytes=1_000_000)).hold(ATTEMPT, 1)
     await log.append(event(content=LONG))
     second = asyncio.ensure_future(log.append(event(content=LONG)))
     await asyncio.sleep(0.05)

@@ -13,7 +13,7 @@ from errand_runner.book import Book
 from errand_runner.brake import Brake, GivenUp
 from errand_runner.flood import Flood
 from errand_runner.lease import Leases
-from errand_runner.retention import Limits, Retention
+from errand_runner.retention import KeptFor, Retention
 from errand_runner.sandbox.docker import EngineUnavailable
 from errand_runner.watermark import marks_of
 
@@ -52,7 +52,7 @@ class World:
         self.brake = Brake(Leases(Clock()))
         elsewhere = folder / "elsewhere"
         room = Room((folder, elsewhere), 1 << 30, lambda path: self.free_elsewhere if path == elsewhere else self.free)
-        self.retention = Retention(self.engine, self.book, clock=Clock(), limits=Limits(0, 0), is_short=lambda: False)
+        self.retention = Retention(self.engine, self.book, clock=Clock(), limits=KeptFor(0, 0), is_short=lambda: False)
         marks = marks_of(1 << 30)
         self.flood = Flood(
             self.engine,

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from errand.v1.runner_pb2 import AttemptEvent
-from errand_runner.outbox import Disk, Limits, Outbox, OutboxError
+from errand_runner.outbox import AheadLimits, Disk, Outbox, OutboxError
 from errand_runner.outbox.segments import paths
 from tests.unit.runner.streaming import attempt, event
 
@@ -183,7 +183,7 @@ async def test_long_content_that_nobody_waits_for_any_more_fails_quietly(box, di
 
 
 async def test_an_attempt_that_breaks_while_it_waits_for_others_room_hears_of_it(tmp_path):
-    box = Outbox(tmp_path, limits=Limits(host_bytes=1000))
+    box = Outbox(tmp_path, limits=AheadLimits(host_bytes=1000))
     log, other = box.hold(ATTEMPT, 1), box.hold(OTHER, 1)
     await other.append(event("x" * 900))
     waiting = asyncio.ensure_future(log.append(event("y" * 500)))
@@ -211,7 +211,7 @@ async def test_a_segment_that_found_no_room_leaves_nothing_behind(tmp_path, box,
 
 
 async def test_an_event_larger_than_all_room_goes_alone(tmp_path):
-    log = Outbox(tmp_path, limits=Limits(attempt_bytes=100, host_bytes=100)).hold(ATTEMPT, 1)
+    log = Outbox(tmp_path, limits=AheadLimits(attempt_bytes=100, host_bytes=100)).hold(ATTEMPT, 1)
 
     async with asyncio.timeout(5):
         await log.append(event("x" * 500))

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from errand.v1.runner_pb2 import AttemptEvent
-from errand_runner.outbox import EVENT_BYTES, Limits, Outbox, OutboxError
+from errand_runner.outbox import EVENT_BYTES, AheadLimits, Outbox, OutboxError
 from errand_runner.outbox.disk import Disk
 from errand_runner.outbox.frames import frame, frames
 from errand_runner.outbox.segments import paths
@@ -205,7 +205,7 @@ async def test_what_several_write_at_once_is_numbered_without_a_hole(tmp_path):
 
 
 async def test_the_attempt_blocks_when_too_much_is_unacknowledged(tmp_path):
-    log = Outbox(tmp_path, limits=Limits(attempt_bytes=1000)).hold(ATTEMPT, 1)
+    log = Outbox(tmp_path, limits=AheadLimits(attempt_bytes=1000)).hold(ATTEMPT, 1)
     await log.append(event("x" * 600))
     second = asyncio.ensure_future(log.append(event("y" * 600)))
     await asyncio.sleep(0.05)
@@ -219,7 +219,7 @@ async def test_the_attempt_blocks_when_too_much_is_unacknowledged(tmp_path):
 
 
 async def test_all_attempts_together_block_at_the_hosts_limit(tmp_path):
-    box = Outbox(tmp_path, limits=Limits(host_bytes=2000))
+    box = Outbox(tmp_path, limits=AheadLimits(host_bytes=2000))
     first, second, third = (box.hold(attempt(number), 1) for number in range(3))
     await first.append(event("x" * 900))
     assert not box.blocked
@@ -238,7 +238,7 @@ async def test_all_attempts_together_block_at_the_hosts_limit(tmp_path):
 
 async def test_what_an_earlier_process_left_counts_too(tmp_path):
     await write(tmp_path, "x" * 600)
-    log = Outbox(tmp_path, limits=Limits(attempt_bytes=1000)).logs[ATTEMPT]
+    log = Outbox(tmp_path, limits=AheadLimits(attempt_bytes=1000)).logs[ATTEMPT]
     waiting = asyncio.ensure_future(log.append(event("y" * 600)))
     await asyncio.sleep(0.05)
     assert log.last_sequence == 1
@@ -250,7 +250,7 @@ async def test_what_an_earlier_process_left_counts_too(tmp_path):
 
 
 async def test_a_refused_attempt_that_waits_for_room_hears_of_it(tmp_path):
-    log = Outbox(tmp_path, limits=Limits(attempt_bytes=1000)).hold(ATTEMPT, 1)
+    log = Outbox(tmp_path, limits=AheadLimits(attempt_bytes=1000)).hold(ATTEMPT, 1)
     await log.append(event("x" * 600))
     waiting = asyncio.ensure_future(log.append(event("y" * 600)))
     await asyncio.sleep(0)

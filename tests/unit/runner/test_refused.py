@@ -5,7 +5,7 @@ import pytest
 from errand_common.clock import Clock
 from errand_common.service import StartError
 from errand_runner.lease import Leases
-from errand_runner.refused import Refused, until_refused
+from errand_runner.refused import RunnerRefused, until_refused
 
 
 class Left:
@@ -31,7 +31,7 @@ async def ends_with(error):
 
 
 async def test_nothing_may_act_before_anything_is_removed():
-    left = await ends_with(Refused("revoked"))
+    left = await ends_with(RunnerRefused("revoked"))
     assert left.held_then == [False]
     assert not left.leases.fresh("att_1")
 
@@ -41,7 +41,7 @@ async def test_a_host_that_leaves_ends_in_order_and_leaves_nothing_either():
     left = Left(leases)
 
     async def running():
-        raise Refused("it has left")
+        raise RunnerRefused("it has left")
 
     await until_refused(running(), leases=leases, abandon=left.abandon, leaves=lambda: True)
     assert left.held_then == [False]

@@ -5,12 +5,12 @@ import pytest
 from errand_common.clock import Clock
 from errand_common.ids import Ids
 from errand_runner.book import Book, Holding
-from errand_runner.retention import MOST_A_PASS, Limits, Retention, due
+from errand_runner.retention import MOST_A_PASS, KeptFor, Retention, due
 from errand_runner.sandbox.docker import EngineUnavailable, SandboxFailed, Volume
 
 IDS = Ids(Clock())
 DAY_US = 24 * 3600 * 1_000_000
-FOR_EVER = Limits(days=0, most=0)
+FOR_EVER = KeptFor(days=0, most=0)
 
 
 def holding(used_days, *, saved=True):
@@ -25,15 +25,15 @@ OLD, OLDER, NEW = holding(2), holding(1), holding(9)
     [
         (FOR_EVER, 3, False, []),
         (FOR_EVER, 3, True, [OLDER]),
-        (Limits(days=8, most=0), 3, False, [OLDER]),
-        (Limits(days=7.9, most=0), 3, False, [OLDER]),
-        (Limits(days=6, most=0), 3, False, [OLDER, OLD]),
-        (Limits(days=6, most=0), 3, True, [OLDER, OLD]),
-        (Limits(days=0, most=3), 3, False, []),
-        (Limits(days=0, most=2), 3, False, [OLDER]),
+        (KeptFor(days=8, most=0), 3, False, [OLDER]),
+        (KeptFor(days=7.9, most=0), 3, False, [OLDER]),
+        (KeptFor(days=6, most=0), 3, False, [OLDER, OLD]),
+        (KeptFor(days=6, most=0), 3, True, [OLDER, OLD]),
+        (KeptFor(days=0, most=3), 3, False, []),
+        (KeptFor(days=0, most=2), 3, False, [OLDER]),
         # Those in use count, and cannot go.
-        (Limits(days=0, most=2), 9, False, [OLDER, OLD, NEW]),
-        (Limits(days=8, most=1), 3, False, [OLDER, OLD]),
+        (KeptFor(days=0, most=2), 9, False, [OLDER, OLD, NEW]),
+        (KeptFor(days=8, most=1), 3, False, [OLDER, OLD]),
     ],
 )
 def test_who_goes(limits, held, short, wanted):
@@ -47,11 +47,11 @@ ALONE = holding(0.9, saved=False)
     ("limits", "held", "short", "wanted"),
     [
         (FOR_EVER, 4, True, [OLDER]),
-        (Limits(days=0, most=2), 4, False, [OLDER, OLD]),
-        (Limits(days=0, most=1), 9, True, [OLDER, OLD, NEW, ALONE]),
+        (KeptFor(days=0, most=2), 4, False, [OLDER, OLD]),
+        (KeptFor(days=0, most=1), 9, True, [OLDER, OLD, NEW, ALONE]),
         # Its time is over as that of any other, and the others that go are fewer by it.
-        (Limits(days=8.55, most=0), 4, True, [ALONE]),
-        (Limits(days=8.55, most=2), 4, False, [ALONE, OLDER]),
+        (KeptFor(days=8.55, most=0), 4, True, [ALONE]),
+        (KeptFor(days=8.55, most=2), 4, False, [ALONE, OLDER]),
     ],
 )
 def test_what_alone_has_a_tasks_work_goes_last(limits, held, short, wanted):
@@ -122,7 +122,7 @@ def volumes():
 
 @pytest.fixture
 def retention(book, volumes, clock):
-    return Retention(volumes, book, clock=clock, limits=Limits(days=7, most=0), is_short=lambda: False)
+    return Retention(volumes, book, clock=clock, limits=KeptFor(days=7, most=0), is_short=lambda: False)
 
 
 def given(book, volumes, *, used_us=DAY_US):

@@ -13,7 +13,7 @@ from errand_common.errors import Conflict, Exhausted, Unauthenticated, Unavailab
 from errand_common.protocol import FEATURES, OURS
 from errand_common.values import AttemptPhase
 from errand_runner.outbox import Outbox
-from errand_runner.refused import Refused
+from errand_runner.refused import RunnerRefused
 from errand_runner.worker import Outcome
 from tests.unit.runner.moved_clock import MovedClock
 from tests.unit.runner.session_double import SessionDouble, on_line
@@ -222,7 +222,7 @@ async def test_a_runner_whose_credential_is_revoked_stands_still_and_ends_with_t
     with pytest.raises(ExceptionGroup) as ended:
         await revoked()
     (cause,) = ended.value.exceptions
-    assert isinstance(cause, Refused)
+    assert isinstance(cause, RunnerRefused)
     assert "refuses this runner: the credential was revoked; see ERRAND_TOKEN_FILE" in str(cause)
 
 

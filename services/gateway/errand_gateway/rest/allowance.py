@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from errand_gateway.rest.finish_models import Seconds
 from errand_gateway.scheduler import allowance
 
-Seconds = Annotated[float, Field(description="Seconds")]
 _INT64 = 2**63 - 1
 _LONGEST_S = 10**10
 

@@ -203,7 +203,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class WaitOver:
-    """The person answered in time; the input is theirs."""
+    """What was waited for is there; the input is the person's who answered, empty where none ended it."""
 
     input_id: str
 

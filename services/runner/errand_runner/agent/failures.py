@@ -21,7 +21,7 @@ _TRANSIENT_KINDS = {"overloaded_error": "is overloaded", "api_error": "had an er
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class ErrorAnswer:
     """An error as the service told it: `kind` and `code` are its own words, empty where it has none."""
 
     status: int
@@ -32,7 +32,7 @@ class Answer:
     model: str
 
 
-def meaning(answer: Answer) -> ModelError:
+def meaning(answer: ErrorAnswer) -> ModelError:
     """Renames an error. Its kind comes before its status: an error inside a stream has status 200."""
     status, kind, said = answer.status, answer.kind, answer.said
     if kind in _TRANSIENT_KINDS:
@@ -57,10 +57,10 @@ def meaning(answer: Answer) -> ModelError:
     return ContentRefused(said=said, status=status)
 
 
-def _trouble(answer: Answer, what: str) -> ModelUnavailable:
+def _trouble(answer: ErrorAnswer, what: str) -> ModelUnavailable:
     return ModelUnavailable(f"{what} ({_told(answer)})", retry_after_s=answer.wait_s)
 
 
-def _told(answer: Answer) -> str:
+def _told(answer: ErrorAnswer) -> str:
     # An error inside a stream has no status of its own.
     return answer.said if answer.status == 200 else f"{answer.status}: {answer.said}"

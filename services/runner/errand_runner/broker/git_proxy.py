@@ -35,7 +35,7 @@ _CHUNK_BYTES = 256 * 1024
 _log = structlog.get_logger()
 
 
-class Refused(Exception):
+class _Refused(Exception):
     """An answer to the sandbox that says no; the words are shown by git as `remote: ...`."""
 
     def __init__(self, status: int, words: str) -> None:
@@ -83,10 +83,10 @@ class GitProxy:
         try:
             if not self._allow():
                 self._host.trouble = "the scheduler was not heard of lately, and without it nothing is lent"
-                raise Refused(403, "this task holds no lease at the moment, so nothing is lent to it; try again later")
+                raise _Refused(403, "this task holds no lease at the moment, so nothing is lent to it; try again later")
             remote, service = self._find(request)
             return await self._route(request, remote, service)
-        except Refused as refusal:
+        except _Refused as refusal:
             _log.info("git_refused", method=request.method, status=refusal.status, reason=str(refusal))
             return web.Response(status=refusal.status, text=f"{refusal}\n")
         except PushTooLarge:
@@ -107,7 +107,7 @@ class GitProxy:
         for base, remote in self._bases:
             if path[: len(base)].lower() == base:
                 return remote, path[len(base) - 1 :]
-        raise Refused(403, f"git reaches only {self._reached} from this sandbox, and not {request.raw_path[:200]}")
+        raise _Refused(403, f"git reaches only {self._reached} from this sandbox, and not {request.raw_path[:200]}")
 
     async def _route(self, request: web.Request, remote: Remote, service: str) -> web.StreamResponse:
         if f"={_RECEIVE}" in service or service == f"/{_RECEIVE}":
@@ -121,11 +121,11 @@ class GitProxy:
                 return await self._pass(request, remote, service, headers=_FETCH_HEADERS)
             case "POST", "/git-receive-pack":
                 return await self._push(request, remote, service)
-        raise Refused(403, "only git's smart HTTP passes here: fetch and push, nothing else (no LFS, no plain files)")
+        raise _Refused(403, "only git's smart HTTP passes here: fetch and push, nothing else (no LFS, no plain files)")
 
     def _check_pushable(self, remote: Remote) -> None:
         if not remote.push_refs:
-            raise Refused(403, f"{remote.repository} may only be read from this sandbox")
+            raise _Refused(403, f"{remote.repository} may only be read from this sandbox")
 
     async def _references(self, request: web.Request, remote: Remote, service: str) -> web.StreamResponse:
         if remote is self._own and (body := await self._ahead.take(protocol=request.headers.get("Git-Protocol", ""))):
@@ -139,7 +139,7 @@ class GitProxy:
 
     async def _push(self, request: web.Request, remote: Remote, service: str) -> web.StreamResponse:
         if request.headers.get("Content-Encoding", "identity") != "identity":
-            raise Refused(415, "an encoded push cannot be checked, so it is refused")
+            raise _Refused(415, "an encoded push cannot be checked, so it is refused")
         push, head = await self._commands(request, remote)
         if push.refusal is None and (request.content_length or 0) <= self._push_limit_bytes:
             try:
@@ -149,7 +149,7 @@ class GitProxy:
         return await self._refuse(request, push if push.refusal else replace(push, refusal=self._too_large()))
 
     async def _commands(self, request: web.Request, remote: Remote) -> tuple[receive.Push, bytes]:
-        """What is to be pushed, and the bytes that said so. Raises Refused where they cannot be read."""
+        """What is to be pushed, and the bytes that said so. Raises _Refused where they cannot be read."""
         try:
             async with asyncio.timeout(_COMMANDS_S):
                 lines, head = await pktline.read_section(request.content.readexactly, limit_bytes=_COMMANDS_LIMIT_BYTES)
@@ -157,7 +157,7 @@ class GitProxy:
             allowed = remote.push_refs & {only} if only else remote.push_refs
             return receive.judge(lines, allowed=allowed), head
         except (pktline.Malformed, asyncio.IncompleteReadError) as exc:
-            raise Refused(400, f"this is no push that can be checked: {exc}") from exc
+            raise _Refused(400, f"this is no push that can be checked: {exc}") from exc
 
     async def _refuse(self, request: web.Request, push: receive.Push) -> web.StreamResponse:
         """By the report that git prints. It reads none before it has sent its whole pack, so that is read, up to a
@@ -169,9 +169,9 @@ class GitProxy:
                 async for chunk in request.content.iter_chunked(_CHUNK_BYTES):
                     left -= len(chunk)
                     if left < 0:
-                        raise Refused(413, self._too_large())
+                        raise _Refused(413, self._too_large())
         except TimeoutError as exc:
-            raise Refused(408, f"a push that is refused was not sent within {_DRAIN_S:g} s: {push.refusal}") from exc
+            raise _Refused(408, f"a push that is refused was not sent within {_DRAIN_S:g} s: {push.refusal}") from exc
         return web.Response(
             body=receive.report_refusal(push),
             content_type="application/x-git-receive-pack-result",
@@ -200,7 +200,7 @@ class GitProxy:
                     body=body,
                 )
             except aiohttp.ClientError as exc:
-                if isinstance(exc.__cause__, PushTooLarge | Refused):
+                if isinstance(exc.__cause__, PushTooLarge | _Refused):
                     # It ended what was sent; nothing is wrong with the git host.
                     raise exc.__cause__ from exc
                 raise
@@ -211,13 +211,13 @@ class GitProxy:
             credential = await remote.lent.instead_of(credential)
             if whole is None:
                 # What was streamed is gone; git has to send it again.
-                raise Refused(403, "the credential lent to this task had expired; it was renewed, so try once more")
+                raise _Refused(403, "the credential lent to this task had expired; it was renewed, so try once more")
         # Passed on, a 401 would make git ask for a password that nobody inside has.
-        raise Refused(403, "the git server refuses the credential lent to this task, also a renewed one")
+        raise _Refused(403, "the git server refuses the credential lent to this task, also a renewed one")
 
     async def _answer(self, request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:
         if 300 <= answer.status < 400:
-            raise Refused(
+            raise _Refused(
                 502,
                 f"the git server points to {answer.headers.get('Location', 'nowhere')[:160]}, where nothing is lent; "
                 "where the repository is there now, add it under that address",
@@ -266,7 +266,7 @@ class GitProxy:
             async with asyncio.timeout(self._patience.body_s):
                 return await request.content.read(_CHUNK_BYTES)
         except TimeoutError as exc:
-            raise Refused(408, f"for {self._patience.body_s:g} s nothing more of this request came") from exc
+            raise _Refused(408, f"for {self._patience.body_s:g} s nothing more of this request came") from exc
 
     def _check_lease(self) -> None:
         if not self._holds():

@@ -20,8 +20,6 @@ INLINE_BYTES = 64 * 1024
 BLOB_BYTES = 32 * 1024 * 1024
 """The longest content of all (contract: Blob.size_bytes)."""
 
-_FIELDS = {"message": ("content",), "tool_call": ("input", "output")}
-
 
 def set_aside(event: AttemptEvent) -> dict[str, bytes]:
     """Put a reference in the place of each long content; the contents by their hash."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Limits:
+class AheadLimits:
     """The most that may be unacknowledged, blobs included (ARCHITECTURE.md, Bounds); then appends wait."""
 
     attempt_bytes: int = 64 * 1024 * 1024
@@ -18,7 +18,7 @@ class Limits:
 class Budget:
     """What the whole runner has written ahead of the scheduler."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: AheadLimits) -> None:
         self.limits = limits
         self.used_bytes = 0
         self.waiting = 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from errand_common.durable import sync_folder
 from errand_common.ids import is_id
-from errand_runner.outbox.budget import Budget, Limits
+from errand_runner.outbox.budget import AheadLimits, Budget
 from errand_runner.outbox.disk import Disk
 from errand_runner.outbox.entries import Held, State
 from errand_runner.outbox.log import Log, Store
@@ -28,7 +28,7 @@ class Outbox:
         folder: Path,
         *,
         disk: Disk | None = None,
-        limits: Limits | None = None,
+        limits: AheadLimits | None = None,
         segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
         """Recovers the logs that an earlier process left in `folder`. It blocks. Raises OSError where the folder
@@ -43,7 +43,7 @@ class Outbox:
         self._segments = Segments(folder, disk, segment_bytes=segment_bytes)
         thread = DiskThread(disk)
         tail = Tail(self._segments, thread, held=self._held, needed=self._needed)
-        self._store = Store(tail, thread, Budget(limits or Limits()), self.changed)
+        self._store = Store(tail, thread, Budget(limits or AheadLimits()), self.changed)
         sync_folder(folder)
         for found in recover(paths(folder), settle=disk.settle).values():
             self._open(found)

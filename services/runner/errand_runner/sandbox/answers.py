@@ -78,7 +78,7 @@ class JobState:
 
 @dataclass(frozen=True)
 class Finished:
-    """A command that ran to its end, with the first bytes of what it wrote."""
+    """A command that ran to its end, with what it wrote, as much as whoever ran it wanted kept."""
 
     exit: Exit
     stdout: bytes

@@ -10,11 +10,3 @@ class Label:
     TASK = "errand.task"
     EXPIRES = "errand.expires"
     UID = "errand.uid"
-
-
-def lowest_free(base: int, taken: set[int]) -> int:
-    """The lowest number at or above base that is not taken."""
-    uid = base
-    while uid in taken:
-        uid += 1
-    return uid

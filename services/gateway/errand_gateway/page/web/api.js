@@ -36,11 +36,6 @@ export class Api {
         return this.#asked("PATCH", path, body, key);
     }
 
-    /** Have it be so; the same key does it once. Raises Problem. */
-    async put(path, body, key) {
-        return this.#asked("PUT", path, body, key);
-    }
-
     /** Take away what is there; again changes nothing. Raises Problem. */
     async remove(path) {
         return this.#asked("DELETE", path);

@@ -1,6 +1,6 @@
 /** Tokens and keys that are known by their shape are masked where they are shown; what is stored is not touched. */
 
-export const MASK = "[masked]";
+const MASK = "[masked]";
 
 /** The same as in errand_common/shapes.py, which a test sees to. */
 const SHAPES = [

@@ -14,7 +14,7 @@ from anthropic import AsyncStream
 
 from errand_common import handshake
 from errand_runner.agent.exchange import Begun, Hidden, ModelUnavailable, Piece, Reply, Request
-from errand_runner.agent.failures import Answer, meaning
+from errand_runner.agent.failures import ErrorAnswer, meaning
 from errand_runner.agent.model.abilities import UNKNOWN, Abilities, abilities_of, is_active
 from errand_runner.agent.model.reading import Reading
 from errand_runner.agent.model.sending import BETA, SUMMARIES, betas_in, body_of, knows_summaries
@@ -160,9 +160,9 @@ class Model:
         words = await handshake.look_at_service(error, self._base_url) or str(cause) or type(cause).__name__
         return f"the connection to the model's service at {self.address} broke ({words})"
 
-    def _answer(self, error: anthropic.APIStatusError, model: str) -> Answer:
+    def _answer(self, error: anthropic.APIStatusError, model: str) -> ErrorAnswer:
         said = error.api_message or json.dumps(error.body, default=str)
-        return Answer(
+        return ErrorAnswer(
             status=error.status_code,
             kind=error.type or "",
             code=error.error_code or "",

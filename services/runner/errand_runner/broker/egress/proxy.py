@@ -37,7 +37,7 @@ class Bounds:
     beginning_s: float = 10.0
 
 
-class Refused(Exception):
+class _Refused(Exception):
     """No connection comes of it; the message is for whoever asked."""
 
     def __init__(self, host: str, outcome: EgressOutcome, status: str, words: str) -> None:
@@ -83,7 +83,7 @@ class EgressProxy:
             await self._reach(host, tunnel.server)
             await self._greet(host, client)
             await tunnel.carry()
-        except Refused as refusal:
+        except _Refused as refusal:
             client.write(_answer(refusal.status, str(refusal)))
             self._note(tunnel, refusal.host, refusal.outcome, str(refusal))
         except _Mismatch as mismatch:
@@ -112,18 +112,18 @@ class EgressProxy:
     async def _target(self, client: Side) -> str:
         head = await self._head(client)
         if not self._holds():
-            raise Refused("", EgressOutcome.REFUSED, "503", "this task is paused: nothing leaves it now")
+            raise _Refused("", EgressOutcome.REFUSED, "503", "this task is paused: nothing leaves it now")
         if len(self._open) > self._bounds.connections:
             words = f"this sandbox has {self._bounds.connections} connections open already; close some first"
-            raise Refused("", EgressOutcome.REFUSED, "503", words)
+            raise _Refused("", EgressOutcome.REFUSED, "503", words)
         try:
             host = request.parse(head).host
         except request.Malformed as exc:
-            raise Refused("", EgressOutcome.REFUSED, "400", str(exc)) from exc
+            raise _Refused("", EgressOutcome.REFUSED, "400", str(exc)) from exc
         except request.OutOfBounds as exc:
-            raise Refused(_shown(exc.host), EgressOutcome.REFUSED, "403", _shown(str(exc), 300)) from exc
+            raise _Refused(_shown(exc.host), EgressOutcome.REFUSED, "403", _shown(str(exc), 300)) from exc
         if words := self._rules().refusal(host):
-            raise Refused(host, EgressOutcome.BLOCKED, "403", words)
+            raise _Refused(host, EgressOutcome.BLOCKED, "403", words)
         return host
 
     async def _head(self, client: Side) -> bytes:
@@ -133,11 +133,11 @@ class EgressProxy:
                 while request.END not in data:
                     if len(data) > request.MOST_BYTES:
                         words = f"a CONNECT request has at most {request.MOST_BYTES >> 10} KiB"
-                        raise Refused("", EgressOutcome.REFUSED, "431", words)
+                        raise _Refused("", EgressOutcome.REFUSED, "431", words)
                     data = await client.kept(len(data))
         except TimeoutError as exc:
             words = f"the CONNECT request was not whole after {self._bounds.beginning_s:g} s"
-            raise Refused("", EgressOutcome.REFUSED, "408", words) from exc
+            raise _Refused("", EgressOutcome.REFUSED, "408", words) from exc
         head = data[: data.index(request.END) + len(request.END)]
         client.drop(len(head))
         return head
@@ -150,7 +150,7 @@ class EgressProxy:
                 for address in addresses:
                     if await self._connect(host, address, server):
                         return
-        raise Refused(host, EgressOutcome.UNREACHABLE, "502", f"{host} does not answer on port 443")
+        raise _Refused(host, EgressOutcome.UNREACHABLE, "502", f"{host} does not answer on port 443")
 
     async def _connect(self, host: str, address: str, server: Side) -> bool:
         try:
@@ -168,11 +168,11 @@ class EgressProxy:
         except (OSError, UnicodeError) as exc:
             _log.info("egress_not_resolved", host=host, error=str(exc))
             words = f"the name {host} is not known, or its name server does not answer"
-            raise Refused(host, EgressOutcome.UNREACHABLE, "502", words) from exc
+            raise _Refused(host, EgressOutcome.UNREACHABLE, "502", words) from exc
         # All of them: one public address beside a private one is how names are turned around.
         if not addresses or not all(map(is_public, addresses)) or any(map(self._internet.is_own, addresses)):
             words = f"{host} has an address that is not on the public internet, so it is not reached"
-            raise Refused(host, EgressOutcome.REFUSED, "403", words)
+            raise _Refused(host, EgressOutcome.REFUSED, "403", words)
         return addresses
 
     async def _greet(self, host: str, client: Side) -> None:

@@ -1,7 +1,7 @@
 """The volumes that hold tasks' clones, and the uid that belongs to each."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ import docker
 from docker.errors import NotFound
 
 from errand_runner.sandbox.docker.errors import SandboxFailed
-from errand_runner.sandbox.names import Label, lowest_free
+from errand_runner.sandbox.names import Label
 
 # Uids below belong to the host's people and services. A uid belongs to a volume, so that no two sandboxes that live at
 # once share the kernel's per-user quotas, and a kept volume opens again under the uid that owns its files.
@@ -42,7 +42,7 @@ class Workspaces:
             return _uid_of(self._client.inspect_volume(workspace_id))
         spread = 0
         for _ in range(_UID_TRIES):
-            uid = lowest_free(_FIRST_UID + spread, set(self._uids().values()))
+            uid = _lowest_free(_FIRST_UID + spread, set(self._uids().values()))
             labels = {
                 Label.MANAGED: "1",
                 Label.RUNNER: runner_id,
@@ -92,3 +92,11 @@ def _uid_of(volume: Mapping[str, Any]) -> int:
         return int(volume["Labels"][Label.UID])
     except (KeyError, TypeError, ValueError) as exc:
         raise SandboxFailed(f"volume {volume.get('Name')} is not one that Errand made; remove or rename it") from exc
+
+
+def _lowest_free(base: int, taken: Collection[int]) -> int:
+    """The lowest number at or above base that is not taken."""
+    uid = base
+    while uid in taken:
+        uid += 1
+    return uid

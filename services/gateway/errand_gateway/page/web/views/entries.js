@@ -61,7 +61,8 @@ function quiet({ fact, detail }) {
 }
 
 function delay({ by, reason, delay: seconds, times }) {
-    const whom = by === "model" ? "Claude" : "the git host";
+    // Git may have been killed, too.
+    const whom = by === "model" ? "Claude" : "git";
     const often = times > 1 ? `, ${times} times so far` : "";
     return [element("p", {}, `Waiting for ${whom}: ${reason}. Again after ${duration(seconds)}${often}.`)];
 }

@@ -13,7 +13,7 @@ const EFFORTS = {
 const DISPLAYS = { "": "A summary", omitted: "Nothing" };
 const MODEL = "As the model's service calls it, such as claude-opus-5-5. Empty:";
 /** Whose the model is that works where none is named. */
-export const OF_HOST = { placeholder: "the host's own", hint: "the one that the host is set up with." };
+const OF_HOST = { placeholder: "the host's own", hint: "the one that the host is set up with." };
 export const OF_PROJECT = { placeholder: "the project's", hint: "the project's." };
 const FALLBACK = "Goes on with a task that the first one declines, in a conversation begun anew. Empty: none.";
 const NOTHING = { model: "", effort: "", thinking_display: "", fallback_model: "" };
