@@ -21,10 +21,10 @@ from errand_runner.inputs import Inbox
 from errand_runner.journal import JournalFailed
 from errand_runner.lodging import Lodging
 from errand_runner.outbox import Log, OutboxError
+from errand_runner.outcome import Outcome
 from errand_runner.record import Recorder
 from errand_runner.sandbox.docker import EngineUnavailable, SandboxFailed, SandboxSpec
 from errand_runner.steps import Steps
-from errand_runner.worker import Outcome
 from tests.sim.conversation import Conversation, Parked
 from tests.sim.engine import Broker
 from tests.sim.outside import Container

@@ -5,9 +5,9 @@ from errand_runner.agent.facts import EndReason, TurnEnded
 from errand_runner.brake import GivenUp
 from errand_runner.journal import JournalFailed
 from errand_runner.outbox import OutboxError
+from errand_runner.outcome import Outcome
 from errand_runner.sandbox.docker import EngineUnavailable, ImageMissing, SandboxFailed
 from errand_runner.sandbox.supervisor import SandboxGone
-from errand_runner.worker import Outcome
 
 
 class AttemptFailed(Exception):

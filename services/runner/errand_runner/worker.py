@@ -2,38 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 
 from errand.v1 import runner_pb2 as pb
 from errand.v1 import task_pb2
-from errand_common import wire
 from errand_common.clock import Clock
 from errand_common.errors import ErrandError
 from errand_common.values import AttemptPhase, FailureReason
 from errand_runner.agent.leaving import Stopper
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
+from errand_runner.ends import STOP_S, Ends
 from errand_runner.inputs import Inbox
 from errand_runner.lease import Leases
 from errand_runner.outbox import Log, Outbox, OutboxError
-
-STOP_S = 3.0
-"""How long the end of a stopped attempt waits for the events before it."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an attempt ended; `reason` says in words what went wrong and what to do, empty when nothing did.
-    `finish`: what a success came to."""
-
-    phase: AttemptPhase
-    failure_reason: FailureReason | None = None
-    reason: str = ""
-    finish: pb.Finish | None = None
-
+from errand_runner.outcome import Outcome
 
 RunAttempt = Callable[[pb.Assignment, Inbox, Log, str], Awaitable[Outcome]]
 """Works on an accepted attempt and on what people write to it, writing to its log, for the runner with this id."""
@@ -74,7 +59,7 @@ class Worker:
         """The accepted attempts with their fences, replaced whole: the heartbeat's thread reads it."""
         self._leases, self._clock = leases, clock
         self._begin, self._run_attempt = begin, run_attempt
-        self._stop_s = stop_s
+        self._ends = Ends(dispatch, stop_s=stop_s)
         self._runs: dict[str, _Run] = {}
         self._over: set[str] = set()
         self._runner_id = ""
@@ -185,7 +170,9 @@ class Worker:
             outcome = await self._outcome(assignment, run) if known else _FORGOT
             if assignment.phase != task_pb2.ATTEMPT_PHASE_OFFERED:
                 await self._clear(attempt_id)
-            await self._finish(assignment.attempt, outcome, run)
+            outcome, last_sequence = await self._ends.settled(self.outbox.logs.get(attempt_id), outcome)
+            run.told = True
+            await self._ends.tell(assignment.attempt, outcome, last_sequence=last_sequence)
             run.over = True
         except (ErrandError, OSError, OutboxError):
             # It alone is put down; what is wanted comes again and takes it up.
@@ -240,61 +227,12 @@ class Worker:
             reason = "something broke inside the runner; its log has the cause under this attempt"
             return Outcome(AttemptPhase.FAILED, FailureReason.INTERNAL, reason)
 
-    async def _finish(self, attempt: pb.AttemptRef, outcome: Outcome, run: _Run) -> None:
-        """Tell the end, after everything before it is safe. Returns once the scheduler has answered."""
-        last_sequence = 0
-        if (log := self.outbox.logs.get(attempt.attempt_id)) is not None:
-            await self._drained(log, outcome)
-            if outcome.phase is AttemptPhase.CANCELLED:
-                # It ends without what could not be written; that there was more, the scheduler reckons with.
-                last_sequence = log.given_sequence
-            elif log.broken is None:
-                last_sequence = log.last_sequence
-            else:
-                outcome = Outcome(AttemptPhase.FAILED, FailureReason.INTERNAL, str(log.broken))
-        run.told = True
-        result = await self._tell(attempt, outcome, last_sequence=last_sequence)
-        if result.error_reason == "EVENT_GAP":
-            # It waits for events that never come: whatever the record lacks, the attempt is over.
-            if outcome.phase is not AttemptPhase.CANCELLED:
-                outcome = _GAP
-            result = await self._tell(attempt, outcome, last_sequence=0)
-        structlog.get_logger().info(
-            "attempt_finished",
-            phase=outcome.phase,
-            failure_reason=outcome.failure_reason,
-            refused=result.error_reason or None,
-        )
-
-    async def _drained(self, log: Log, outcome: Outcome) -> None:
-        """Return once the log's events are safe. Who stopped the attempt waits for its end, not for its record."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._stop_s if outcome.phase is AttemptPhase.CANCELLED else None):
-                await log.drained()
-
-    async def _tell(self, attempt: pb.AttemptRef, outcome: Outcome, *, last_sequence: int) -> pb.ItemResult:
-        told = pb.AttemptOutcome(
-            attempt=attempt,
-            phase=wire.number(task_pb2.AttemptPhase, outcome.phase),
-            failure_reason=wire.number(task_pb2.FailureReason, outcome.failure_reason),
-            reason=outcome.reason,
-            last_sequence=last_sequence,
-            finish=outcome.finish,
-        )
-        return await self.dispatch.finish(told)
-
 
 _STOPPERS = {pb.STOP_CAUSE_DEADLINE: Stopper.TIME, pb.STOP_CAUSE_DRAIN: Stopper.DRAIN}
 _FORGOT = Outcome(
     AttemptPhase.FAILED,
     FailureReason.RUNNER_LOST,
     "the runner was restarted without its data folder and no longer has this attempt; send the task on to try again",
-)
-
-_GAP = Outcome(
-    AttemptPhase.FAILED,
-    FailureReason.INTERNAL,
-    "the scheduler no longer has events that it acknowledged; was it restored from a backup? send the task on",
 )
 
 

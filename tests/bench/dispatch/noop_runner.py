@@ -11,8 +11,8 @@ from errand_common.values import AttemptPhase
 from errand_runner.deltas import Deltas
 from errand_runner.inputs import Inbox
 from errand_runner.outbox import Log
+from errand_runner.outcome import Outcome
 from errand_runner.record import Recorder
-from errand_runner.worker import Outcome
 from tests.bench.runner import serve
 
 

@@ -18,8 +18,9 @@ from errand_runner.heartbeat import Pulse
 from errand_runner.inputs import Inbox
 from errand_runner.lease import Leases
 from errand_runner.outbox import Log, Outbox
+from errand_runner.outcome import Outcome
 from errand_runner.session import Sessions
-from errand_runner.worker import Outcome, RunAttempt, Worker
+from errand_runner.worker import RunAttempt, Worker
 from tests.unit.runner.scheduler_double import SchedulerDouble, serving
 
 

@@ -13,8 +13,8 @@ from errand_common.errors import Conflict, Exhausted, Unauthenticated, Unavailab
 from errand_common.protocol import FEATURES, OURS
 from errand_common.values import AttemptPhase
 from errand_runner.outbox import Outbox
+from errand_runner.outcome import Outcome
 from errand_runner.refused import RunnerRefused
-from errand_runner.worker import Outcome
 from tests.unit.runner.moved_clock import MovedClock
 from tests.unit.runner.session_double import SessionDouble, on_line
 

@@ -11,7 +11,8 @@ from errand_common.values import AttemptPhase
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
 from errand_runner.lease import Leases
-from errand_runner.worker import Outcome, Worker
+from errand_runner.outcome import Outcome
+from errand_runner.worker import Worker
 from tests.unit.runner.scheduler_double import serving
 
 ATTEMPT = "att_" + "0" * 26

@@ -25,11 +25,11 @@ from errand_runner.finish_wire import finish_of, known_check
 from errand_runner.inputs import Inbox
 from errand_runner.lodger import Lodger
 from errand_runner.outbox import Log
+from errand_runner.outcome import Outcome
 from errand_runner.rescue import RESCUE_BEATS, Rescue, at_once
 from errand_runner.saving import Saving
 from errand_runner.start import Start
 from errand_runner.steps import PULL_BEATS
-from errand_runner.worker import Outcome
 
 
 async def run_attempt(means: Means, assignment: Assignment, inbox: Inbox, log: Log, runner_id: str) -> Outcome:
