@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
+from errand.v1.runner_pb2 import HostReport
 from errand_common import garbage, images, metrics, rpc
 from errand_common.clock import Clock
 from errand_common.credentials import PEM_END, awaited
@@ -28,7 +29,7 @@ from errand_runner.config import RunnerSettings
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
 from errand_runner.flood import Flood
-from errand_runner.heartbeat import ThreadHeart
+from errand_runner.heartbeat import NewHeart, ThreadHeart
 from errand_runner.host import Host
 from errand_runner.host_report import HostReports
 from errand_runner.housekeeping import Housekeeping
@@ -85,28 +86,8 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                     clock=clock,
                     pool=pool,
                 )
-                leftovers = Leftovers(
-                    host.engine,
-                    means.journal,
-                    means.book,
-                    means.leases,
-                    socket_root=host.socket_root,
-                    others=(pool, means.clean),
-                )
-
-                async def begin(runner_id: str) -> None:
-                    await leftovers.begin(runner_id)
-                    pool.begin(runner_id)
-
-                worker = Worker(
-                    dispatch=dispatch,
-                    outbox=outbox,
-                    deltas=means.deltas,
-                    leases=means.leases,
-                    clock=clock,
-                    begin=begin,
-                    run_attempt=partial(run_attempt, means),
-                )
+                leftovers = _leftovers(host, means)
+                worker = _worker(means, outbox, leftovers)
                 reports = HostReports(
                     room=host.room,
                     warm=lambda: pool.waiting,
@@ -114,21 +95,10 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
                     image=settings.image,
                     clock=clock,
                 )
-                sessions = Sessions(
-                    worker,
-                    new_heart=partial(ThreadHeart, DispatchServiceStub(heart_channel), token),
-                    chance=chance,
-                    slots=settings.slots,
-                    labels=settings.offered_labels,
-                    nonce=os.urandom(8).hex(),
-                    leases=means.leases,
-                    clock=clock,
-                    presence=presence_file(settings.data),
-                    scheduler=settings.scheduler,
-                    host=reports.now,
-                )
+                new_heart = partial(ThreadHeart, DispatchServiceStub(heart_channel), token)
+                sessions = _sessions(settings, means, worker, new_heart=new_heart, chance=chance, host=reports.now)
                 garbage.look_rarely()
-                chores = _chores(settings, host, means, leftovers=leftovers, pool=pool)
+                chores = _chores(settings, host, means, leftovers=leftovers)
                 state = _state(settings, host, means, worker=worker, outbox=outbox)
                 async with metrics.told(settings.metrics_listen, state):
                     line = until_refused(
@@ -143,8 +113,59 @@ async def _serve(settings: RunnerSettings, host: Host, model: Model) -> None:
         outbox.close()
 
 
+def _leftovers(host: Host, means: Means) -> Leftovers:
+    return Leftovers(
+        host.engine,
+        means.journal,
+        means.book,
+        means.leases,
+        socket_root=host.socket_root,
+        others=(means.pool, means.clean),
+    )
+
+
+def _worker(means: Means, outbox: Outbox, leftovers: Leftovers) -> Worker:
+    async def begin(runner_id: str) -> None:
+        await leftovers.begin(runner_id)
+        means.pool.begin(runner_id)
+
+    return Worker(
+        dispatch=means.dispatch,
+        outbox=outbox,
+        deltas=means.deltas,
+        leases=means.leases,
+        clock=means.clock,
+        begin=begin,
+        run_attempt=partial(run_attempt, means),
+    )
+
+
+def _sessions(
+    settings: RunnerSettings,
+    means: Means,
+    worker: Worker,
+    *,
+    new_heart: NewHeart,
+    chance: random.Random,
+    host: Callable[[], HostReport],
+) -> Sessions:
+    return Sessions(
+        worker,
+        new_heart=new_heart,
+        chance=chance,
+        slots=settings.slots,
+        labels=settings.offered_labels,
+        nonce=os.urandom(8).hex(),
+        leases=means.leases,
+        clock=means.clock,
+        presence=presence_file(settings.data),
+        scheduler=settings.scheduler,
+        host=host,
+    )
+
+
 def _chores(
-    settings: RunnerSettings, host: Host, means: Means, *, leftovers: Leftovers, pool: Pool
+    settings: RunnerSettings, host: Host, means: Means, *, leftovers: Leftovers
 ) -> tuple[Coroutine[object, object, None], ...]:
     """What goes on beside the attempts, for ever."""
     lifelines = Lifelines(means.journal, socket_root=host.socket_root, others=means.clean)
@@ -156,7 +177,7 @@ def _chores(
     flood = Flood(
         host.engine, means.book, retention, means.brake, room=host.room, workspace_room=host.workspace_room, marks=marks
     )
-    return leftovers.watch(), lifelines.watch(), housekeeping.watch(), flood.watch(), pool.run()
+    return leftovers.watch(), lifelines.watch(), housekeeping.watch(), flood.watch(), means.pool.run()
 
 
 def _state(settings: RunnerSettings, host: Host, means: Means, *, worker: Worker, outbox: Outbox) -> State:
