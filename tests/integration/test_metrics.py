@@ -10,8 +10,10 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from errand.v1 import task_pb2
+from errand.v1 import runner_pb2, task_pb2
+from errand_common.clock import Clock
 from errand_common.errors import from_rpc_error
+from errand_common.wire import timestamp
 from tests.demo.ports import free_ports
 from tests.integration.scheduling import (
     Stack,
@@ -87,11 +89,14 @@ async def test_a_task_moves_them_on_its_way(metered: Metered) -> None:
             message_event(ASSISTANT, b"[]", USED),
         )
         # On a busy machine it would count as silent otherwise.
-        await runner.beat(taken.attempt)
+        ahead = runner_pb2.HostReport(time=timestamp(Clock().now_us() + 90_000_000))
+        await runner.beat(taken.attempt, host=ahead)
         at_work = await metered.look()
         assert at_work("errand_live_attempts", "running") == 1
         assert (at_work("errand_runners", "ready"), at_work("errand_free_slots")) == (1, 1)
         assert len([key for key in at_work.samples if key[0] == "errand_lease_age_seconds"]) == 1
+        (ahead_s,) = (value for key, value in at_work.samples.items() if key[0] == "errand_clock_ahead_seconds")
+        assert 85 < ahead_s < 91
         await runner.finish(taken.attempt)
     after = await metered.look()
 

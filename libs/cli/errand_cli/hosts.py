@@ -1,6 +1,7 @@
 """What a runner tells of its host, for people to read."""
 
 from errand.v1.runner_pb2 import Runner
+from errand_common.clock import OFF_S
 from errand_common.disk import in_words
 from errand_common.wire import seconds
 
@@ -24,6 +25,11 @@ def host_fields(runner: Runner) -> tuple[tuple[str, str], ...]:
         ("made ahead", f"{runner.host.warm_sandboxes} sandboxes"),
         ("clock", _clock(runner)),
     )
+
+
+def clock_off(runner: Runner) -> str:
+    """What is wrong with its clock, where somebody should see to it; else empty."""
+    return _clock(runner) if abs(seconds(runner.clock_offset)) > OFF_S else ""
 
 
 def _clock(runner: Runner) -> str:

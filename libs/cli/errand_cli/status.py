@@ -15,6 +15,7 @@ from errand.v1.task_service_pb2 import ListTasksRequest
 from errand_cli import exits, runner_view, words
 from errand_cli.connection import Connection
 from errand_cli.exits import Exit
+from errand_cli.hosts import clock_off
 from errand_cli.output import Output
 from errand_cli.running import AsJson, with_scheduler
 from errand_common.disk import in_words
@@ -40,6 +41,7 @@ class _Stands:
         """What waits for somebody, each in words."""
         found = [f"{task.task_id} waits: {task.status_reason}" for task in self.tasks or () if _asks(to_json(task))]
         found += [f"runner {each.name} {each.condition_words}" for each in self.runners or () if _is_ill(each)]
+        found += [f"runner {each.name}: its clock is {off}" for each in self.runners or () if (off := clock_off(each))]
         if self.fleet is not None and self.fleet.storage_degraded:
             found.append("the scheduler's disk is full")
         return found

@@ -4,6 +4,10 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+OFF_S = 60.0
+"""By more than that one host's clock may not differ from another's: what the App says to GitHub is back-dated by as
+much, and refused where the scheduler's own clock is further ahead."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

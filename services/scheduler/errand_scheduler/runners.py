@@ -20,6 +20,7 @@ from errand_scheduler.placing import seats
 from errand_scheduler.placing.illness import Illness
 from errand_scheduler.placing.resting import Resting
 from errand_scheduler.placing.seats import Seat
+from errand_scheduler.skew import Skew
 from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.runners import Runner
 from errand_scheduler.takeovers import Quarantine, Takeovers
@@ -95,6 +96,7 @@ class RunnerSessions:
         self._resting = Resting(clock, durations)
         self.modes = Modes(clock)
         self.tellers = Tellers()
+        self.skew = Skew()
         self.stopped = asyncio.Event()
 
     def restore(self, known: Iterable[Runner]) -> None:
@@ -158,6 +160,7 @@ class RunnerSessions:
 
     def end(self, runner_id: str) -> None:
         """End the runner's session, with its streams: its credential is not good any more."""
+        self.skew.forget(runner_id)
         if session := self._sessions.pop(runner_id, None):
             session.superseded = True
             session.changed.set()

@@ -115,6 +115,7 @@ class DispatchEdge(DispatchServiceServicer):
             self._placer.wake()
         if request.HasField("host"):
             session.host = host_told(request.host, now_us=self._clock.now_us())
+            self._sessions.skew.note(session.runner_id, session.host.clock_offset_s)
         holders = [incoming.holder(ref, session.runner_id) for ref in request.attempts]
         over = [holder for holder in holders if self._board.renew(holder) is Held.FORGET]
         directives = self._directives(session)

@@ -35,6 +35,8 @@ class State(Collector):
         yield _by("errand_live_attempts", "Attempts that are not over", "phase", self._phases())
         ages = self._ages()
         yield _by("errand_lease_age_seconds", "Since the quietest attempt of a runner was heard of", "runner", ages)
+        ahead_s = self._sessions.skew.ahead_s()
+        yield _by("errand_clock_ahead_seconds", "How far each runner's clock is ahead of this one", "runner", ahead_s)
         yield _by("errand_runners", "Runners that came, by what keeps them from work", "condition", self._runners())
         yield _one("errand_free_slots", "Slots of runners that are ready and free", self._free_slots())
         yield _one("errand_watchers", "Open watches", self._hub.watchers)
