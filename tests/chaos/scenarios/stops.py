@@ -1,8 +1,11 @@
 """People stop tasks at any moment, and what runs does not want to end."""
 
 import asyncio
+import tempfile
+from pathlib import Path
 
 from errand.v1 import runner_pb2
+from tests.chaos.cordons import cordon_often
 from tests.chaos.fault import fault
 from tests.chaos.home import Home
 from tests.chaos.invariants import read
@@ -86,7 +89,11 @@ async def cordoned_at_placement(trial: Trial) -> None:
             while any(task.status not in FINAL for task in read(home.stack).tasks):
                 await asyncio.sleep(0.2)
         assert {task.status for task in read(home.stack).tasks} == {"completed"}, "I1"
-    trial.checked("no offer after its answer that is not in it", "all complete once it is active again")
+    with tempfile.TemporaryDirectory() as folder:
+        found = await cordon_often(Path(folder), rounds=100 if trial.quick else 1000, chance=trial.chance)
+    trial.injected(found.rounds)
+    words = f"{found.listed} answers list what goes on, {found.taken_back} offers were taken back on their way"
+    trial.checked("no offer after its answer that is not in it", words, "all complete once it is active again")
 
 
 def _over(home: Home) -> set[str]:
