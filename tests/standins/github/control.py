@@ -28,6 +28,7 @@ class Control:
             web.put(f"{CONTROL}outage", self.outage),
             web.put(f"{CONTROL}death", self.death),
             web.put(f"{CONTROL}repositories/{{owner}}/{{name}}", self.repository),
+            web.put(f"{CONTROL}repositories/{{owner}}/{{name}}/people/{{login}}", self.new_person),
             web.get(f"{CONTROL}repositories/{{owner}}/{{name}}/pulls", self.pulls),
             web.put(f"{CONTROL}repositories/{{owner}}/{{name}}/name", self.new_name),
         ]
@@ -77,6 +78,12 @@ class Control:
         files = {path: text.encode() for path, text in wanted["files"].items()}
         await self._github.add_repository(full_name, files, default_branch=wanted["default_branch"])
         self._github.grant(wanted["login"], full_name, "push")
+        return web.json_response({})
+
+    async def new_person(self, request: web.Request) -> web.Response:
+        """Somebody who may push to it, known by then or not."""
+        self._admit(request)
+        self._github.grant(request.match_info["login"], _full_name(request), "push")
         return web.json_response({})
 
     async def pulls(self, request: web.Request) -> web.Response:

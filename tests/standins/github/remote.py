@@ -39,6 +39,10 @@ class RemoteGitHub:
         wanted = {"files": dict(files), "default_branch": default_branch, "login": login}
         await self._put(f"repositories/{full_name}", wanted)
 
+    async def let_push(self, full_name: str, login: str) -> None:
+        """Somebody, who there may not have been, may push to a repository."""
+        await self._put(f"repositories/{full_name}/people/{login}", {})
+
     async def rename_repository(self, full_name: str, new: str) -> None:
         """Another name or owner; the old one leads there."""
         await self._put(f"repositories/{full_name}/name", {"repository": new})
