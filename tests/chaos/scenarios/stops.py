@@ -2,50 +2,130 @@
 
 import asyncio
 import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from errand.v1 import runner_pb2
 from tests.chaos.cordons import cordon_often
 from tests.chaos.fault import fault
+from tests.chaos.feed import Feed, feed_of
 from tests.chaos.home import Home
 from tests.chaos.invariants import read
+from tests.chaos.moments import AT, final, found_in, phase, silent
 from tests.chaos.observer import gapless
 from tests.chaos.prompts import ran, steps
 from tests.chaos.trial import Trial
-from tests.demo.phone import FINAL
+from tests.demo.phone import FINAL, Json
 from tests.e2e.watching import no_container
+from tests.standins.github.remote import RemoteGitHub
+from tests.standins.registry import registry
 
-BATCH = 20
+STOPS = 1000
+AT_ONCE = 24
+SLOTS = 8
+WITHIN_S = 60.0
+STEADY = {"ERRAND_CALLS_PER_SECOND": "10000", "ERRAND_MAX_RUNNING_PER_USER": "1000"}
 
 
 @fault("T37", "a stop at any moment of a task's life, also while its runner is cut off")
 async def stopped_at_any_moment(trial: Trial) -> None:
-    async with trial.own_home(slots=5) as home:
-        for number in trial.rounds(4):
-            moments = asyncio.gather(*(_stopped(trial, home) for _ in range(BATCH)))
-            if number % 2:
-                await asyncio.sleep(trial.chance.uniform(0.5, 2.0))
-                home.wire.cut()
-                await asyncio.sleep(2.0)
-                home.wire.mend()
-            await moments
-    trial.checked("exactly one end", "cancelled, or over before", "I6 within 20 s", "I8")
+    async with (
+        trial.own_home(slots=SLOTS, scheduler=STEADY) as home,
+        registry() as shelf,
+        feed_of(home.phone) as feed,
+    ):
+        shelf.add("errand-chaos:1", {"etc/os-release": b"ID=none\n"})
+        shelf.going.clear()
+        await RemoteGitHub(home.stack.github).add_repository("octo/slow", {"README.md": "slow"}, login="octo")
+        slow = await home.phone.add_project("octo/slow")
+        await home.phone.update_project(slow, image=shelf.name("errand-chaos:1"))
+        stops = _Stops(trial, home, feed, slow)
+        rounds = 1 if trial.quick else 3
+        aims = trial.chance.choices(list(AT), [share for share, _ in AT.values()], k=40 if trial.quick else STOPS)
+        # The last of them are for hosts that are cut off.
+        await stops.at(aims[rounds * SLOTS :])
+        for _ in range(rounds):
+            await stops.while_cut_off()
+        found = Counter(found_in(feed.events[task["task_id"]]) for task in stops.tasks)
+        found["stopping"] = stops.twice
+    if not trial.quick:
+        assert all(found[each] >= 5 for each in (*AT, "disconnected")), found
+    words = ", ".join(f"{each} {found[each]}" for each in (*AT, "disconnected"))
+    trial.checked(f"stopped while {words}", "exactly one end", "cancelled, or over before", "I6 within 20 s", "I8")
 
 
-async def _stopped(trial: Trial, home: Home) -> None:
-    wait_s = trial.chance.uniform(0.0, 8.0)
-    async with home.watch(steps(0.3, 3)) as observer:
-        await asyncio.sleep(wait_s)
-        await home.phone.stop(observer.task)
-        trial.injected()
-        with trial.recovery(limit_s=20.0):
-            ended = await observer.ended()
+@dataclass
+class _Stops:
+    """People who stop tasks, each once that is where it is to be. `twice` counts stops of what was being stopped."""
+
+    trial: Trial
+    home: Home
+    feed: Feed
+    slow: Json
+    tasks: list[Json] = field(default_factory=list)
+    twice: int = 0
+
+    async def at(self, aims: Sequence[str]) -> None:
+        """So many of them, a few at once."""
+        left = iter(aims)
+
+        async def some() -> None:
+            for aim in left:
+                await self._stop(aim)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(AT_ONCE):
+                group.create_task(some())
+
+    async def while_cut_off(self) -> None:
+        """As many as the runner takes, which is cut off once it has them."""
+        tasks = [await self._send(self.home.project, "Steps: sleep 600") for _ in range(SLOTS)]
+        for task in tasks:
+            await self.feed.until(task, phase("running"), within_s=WITHIN_S)
+        self.home.wire.cut()
+        for task in tasks:
+            await self.feed.until(task, silent, within_s=WITHIN_S)
+        async with asyncio.TaskGroup() as group:
+            for task in tasks:
+                group.create_task(self._ends(task))
+            await asyncio.sleep(self.trial.chance.uniform(0.0, 3.0))
+            self.home.wire.mend()
+
+    async def _stop(self, aim: str) -> None:
+        task = await self._send(self.slow if aim == "pulling" else self.home.project, steps(0.2, 2))
+        _, begins = AT[aim]
+        if begins is not None:
+            await self.feed.until(task, begins, within_s=WITHIN_S)
+        if aim not in ("offered", "accepted"):
+            await asyncio.sleep(self.trial.chance.uniform(0.0, 0.05))
+        await self._ends(task, twice=aim == "stopping")
+
+    async def _send(self, project: Json, prompt: str) -> Json:
+        self.tasks.append(task := await self.home.phone.create_task(project, prompt))
+        return task
+
+    async def _ends(self, task: Json, *, twice: bool = False) -> None:
+        await self.home.phone.stop(task)
+        self.trial.injected()
+        with self.trial.recovery(limit_s=20.0):
+            if twice:
+                again = await self.home.phone.stop(task)
+                self.twice += again["status"] not in FINAL
+            await self.feed.until(task, final, within_s=WITHIN_S)
+        await self._judge(task)
+
+    async def _judge(self, task: Json) -> None:
+        ended = await self.home.phone.task(task)
         assert ended["status"] in ("cancelled", "completed"), ended
-        await gapless(observer)
-        ends = [event for event in observer.events if event["detail"].get("status") in FINAL]
-        assert len(ends) == 1, [event["detail"] for event in ends]
-        live = [phase for _, phase, _ in observer.attempts()]
-        assert all(phase in ("cancelled", "succeeded", "withdrawn") for phase in live), live
+        stored = await self.home.phone.events(task)
+        seen = self.feed.events[task["task_id"]]
+        await self.feed.until(task, lambda event: bool(event["cursor"] == stored[-1]["cursor"]), within_s=WITHIN_S)
+        assert seen == stored, "I8: what was watched is not what is stored"
+        assert len([event for event in seen if final(event)]) == 1, [event["detail"] for event in seen]
+        ends = [event["detail"]["phase"] for event in seen if event["kind"] == "attempt_phase_changed"][-1:]
+        assert set(ends) <= {"cancelled", "succeeded", "withdrawn"}, ends
 
 
 @fault("T38", "a stop of what ignores SIGTERM, and of what stands frozen")
