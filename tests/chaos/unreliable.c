@@ -1,5 +1,5 @@
 /* What a program asks of the C library fails, waits or kills it, as files in the folder that CHAOS names say:
-   `slow` and `stall` hold milliseconds, `broken` makes every sync fail; `kill-before` and `kill-after` hold words: the
+   `slow`, `slow-read` (of what is open for reading alone) and `stall` hold milliseconds, `broken` makes every sync fail; `kill-before` and `kill-after` hold words: the
    sync of what has them in it is the program's last deed, or comes too late. `clock` holds two numbers of 8 bytes: how many
    nanoseconds CLOCK_BOOTTIME and CLOCK_REALTIME are ahead. */
 #define _GNU_SOURCE
@@ -75,6 +75,21 @@ ssize_t pwrite(int fd, const void *data, size_t length, off_t at) {
 ssize_t pwrite64(int fd, const void *data, size_t length, off64_t at) {
     look(data, length);
     return ((ssize_t (*)(int, const void *, size_t, off64_t)) dlsym(RTLD_NEXT, "pwrite64"))(fd, data, length, at);
+}
+
+/* Of a connection that only reads: what writes goes on as fast as before. */
+static void read_from(int fd) {
+    if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY) wait_ms("slow-read");
+}
+
+ssize_t pread(int fd, void *into, size_t length, off_t at) {
+    read_from(fd);
+    return ((ssize_t (*)(int, void *, size_t, off_t)) dlsym(RTLD_NEXT, "pread"))(fd, into, length, at);
+}
+
+ssize_t pread64(int fd, void *into, size_t length, off64_t at) {
+    read_from(fd);
+    return ((ssize_t (*)(int, void *, size_t, off64_t)) dlsym(RTLD_NEXT, "pread64"))(fd, into, length, at);
 }
 
 __attribute__((constructor)) static void begin(void) {

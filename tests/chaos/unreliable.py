@@ -37,6 +37,10 @@ class Unreliable:
         """Each sync takes so much longer."""
         (self._folder / "slow").write_text(f"{seconds * 1000:.0f}")
 
+    def slow_reads(self, seconds: float) -> None:
+        """Each read of a file that is open for reading alone takes so much longer."""
+        (self._folder / "slow-read").write_text(f"{seconds * 1000:.0f}")
+
     def break_down(self) -> None:
         """Every sync fails with EIO."""
         (self._folder / "broken").touch()
@@ -58,7 +62,7 @@ class Unreliable:
 
     def behave(self) -> None:
         """All is as it should be."""
-        for name in ("kill-after", "kill-before", "slow", "broken", "stall"):
+        for name in ("kill-after", "kill-before", "slow", "slow-read", "broken", "stall"):
             (self._folder / name).unlink(missing_ok=True)
 
 

@@ -12,6 +12,7 @@ from tests.chaos.scenarios import (
     many_runners,
     network,
     power,
+    readers,
     runner,
     scheduler,
     stops,
@@ -21,5 +22,5 @@ from tests.chaos.scenarios import (
 
 ALL = (
     *(clocks, disks, engine, gateway, hosts, identities, images, lost_hosts),
-    *(many_runners, network, power, runner, scheduler, stops, stream, watchers),
+    *(many_runners, network, power, readers, runner, scheduler, stops, stream, watchers),
 )

@@ -1,12 +1,10 @@
-"""Disks run full, are slow, or fail; a backup of before is put in their place; somebody reads for too long."""
+"""Disks run full, are slow, or fail; a backup of before is put in their place."""
 
 import asyncio
 import os
 import shutil
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
-from pathlib import Path
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -167,28 +165,6 @@ async def restored(trial: Trial) -> None:
         assert since.events[0]["cursor"].partition(".")[0] != cursor.partition(".")[0]
         assert new > old
     trial.checked("old cursors are reset", "what came after has no say", "its container goes", "new tasks work", "I8")
-
-
-@fault("T34", "somebody keeps a transaction open that reads, while tasks are at work")
-async def long_reader(trial: Trial) -> None:
-    home = await trial.home()
-    log = Path(f"{home.stack.database}-wal")
-    with closing(sqlite3.connect(f"file:{home.stack.database}?mode=ro", uri=True, isolation_level=None)) as reader:
-        reader.execute("BEGIN")
-        (seen,) = reader.execute("SELECT COUNT(*) FROM events").fetchone()
-        trial.injected()
-        async with home.watch(steps(0.1, 20)) as observer:
-            await check(observer)
-        assert observer.trace() == lines(20)
-        assert reader.execute("SELECT COUNT(*) FROM events").fetchone() == (seen,)
-        held = log.stat().st_size
-        assert held, "nothing is in the way of what empties the log"
-        reader.execute("ROLLBACK")
-    # After 5 s without work.
-    with trial.recovery(limit_s=20.0):
-        while log.stat().st_size:
-            await asyncio.sleep(0.1)
-    trial.checked("writing goes on", "the log is emptied afterwards", "I8")
 
 
 @asynccontextmanager
