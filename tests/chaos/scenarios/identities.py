@@ -16,10 +16,12 @@ from tests.chaos.middle import middle
 from tests.chaos.observer import check, gapless
 from tests.chaos.prompts import began, lines, ran, steps
 from tests.chaos.trial import Trial
+from tests.chaos.unreliable import unreliable
 from tests.e2e.engine_proxy import engine_proxy
 from tests.e2e.watching import containers
 from tests.integration.certificates import identity
 
+HOUR_S = 3600.0
 FROM_LATER = b"\xba\x3e\x05later"
 """A field 999 with five bytes, which no message of this release has."""
 
@@ -128,9 +130,17 @@ def _unheard_of(data: bytes) -> bytes:
     return request.SerializeToString()
 
 
-@fault("T43", "hosts join with a token twice, with another CA in it, with one that never was; the answer is lost")
+@fault(
+    "T43",
+    "hosts join with a token twice, too late, with another CA in it, with one that never was; the answer is lost",
+    needs=("cc",),
+)
 async def joined_wrongly(trial: Trial) -> None:
-    async with trial.own_home() as home, middle(home.stack) as between:
+    async with (
+        unreliable() as library,
+        trial.own_home(scheduler=library.settings) as home,
+        middle(home.stack) as between,
+    ):
         between.lost["Join"] = 1
         token = await home.operator.token(scheduler=between.address)
         with trial.recovery(limit_s=60.0):
@@ -144,18 +154,27 @@ async def joined_wrongly(trial: Trial) -> None:
         good = join_token.read(await home.operator.token())
         other_ca = join_token.write(_with(good, ca=ssl.PEM_cert_to_DER_cert(identity().ca.decode())))
         never = join_token.write(_with(good, secret="x" * len(good.secret)))
-        for name, wrong in {"again": token, "other": other_ca, "never": never}.items():
-            await _join(home, name, wrong)
-            trial.injected()
-            assert await home.died(name) != 0, f"{name} joined"
-            said = home.stack.processes.log_of(name).read_text()
-            assert any(word in said for word in ("token", "credential", "certificate")), said
+        for wrong, words in ((token, "used already"), (other_ca, "is not of the CA"), (never, "is unknown")):
+            await _refused(trial, home, wrong, words)
+        library.move_clocks(wall_s=2 * HOUR_S)
+        await _refused(trial, home, join_token.write(good), "was good until")
+        library.move_clocks()
         assert {each.name for each in await home.operator.runners()} == {"local", "first"}
         await _join(home, "good", join_token.write(good))
         await home.operator.until("good", runner_pb2.RUNNER_CONDITION_READY)
         for name in ("first", "good"):
             await home.stack.processes.stop(name)
     trial.checked("refused, in words", "the same credential for the same request", "a good token still works")
+
+
+async def _refused(trial: Trial, home: Home, token: str, words: str) -> None:
+    """A host that cannot join, and is told why."""
+    name = words.replace(" ", "-")
+    await _join(home, name, token)
+    trial.injected()
+    assert await home.died(name) != 0, f"it joined, though its token {words}"
+    said = home.stack.processes.log_of(name).read_text()
+    assert words in said, said
 
 
 def _with(token: JoinTokenContent, **changed: object) -> JoinTokenContent:
