@@ -8,16 +8,8 @@ from pathlib import Path
 
 import grpc
 import structlog
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
-from errand.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
-from errand.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
-from errand.v1.dispatch_service_pb2_grpc import add_DispatchServiceServicer_to_server
-from errand.v1.enrolment_service_pb2_grpc import add_EnrolmentServiceServicer_to_server
-from errand.v1.fleet_service_pb2_grpc import add_FleetServiceServicer_to_server
-from errand.v1.task_service_pb2_grpc import add_TaskServiceServicer_to_server
-from errand_common import contract, crowd, disk, metrics, rpc
+from errand_common import crowd, disk, metrics, rpc
 from errand_common.clock import Clock
 from errand_common.disk import Room
 from errand_common.ids import Ids
@@ -29,15 +21,14 @@ from errand_scheduler.access.admission import Listed
 from errand_scheduler.access.memberships import Memberships
 from errand_scheduler.announcer import Announcer
 from errand_scheduler.config import SchedulerSettings
-from errand_scheduler.edges.enrolment import EnrolmentEdge
 from errand_scheduler.edges.stream import SEND_S, SendLimit
 from errand_scheduler.folder import DataFolder, locked
 from errand_scheduler.git_hosts import open_git_hosts
 from errand_scheduler.github import SIGN_IN_AGAIN, GitHub, open_wire
+from errand_scheduler.handlers import Handlers
 from errand_scheduler.keeping.blob_files import BlobFiles
 from errand_scheduler.keeping.mending import Mending
 from errand_scheduler.metrics.calls import Metered
-from errand_scheduler.parts import Parts
 from errand_scheduler.store import attempts, events, runners, tasks
 from errand_scheduler.store.database import prepare
 from errand_scheduler.store.reader_pool import open_reader
@@ -45,15 +36,13 @@ from errand_scheduler.store.writer_thread import open_writer
 
 log = structlog.get_logger()
 
-_SERVICES = [service.full_name for service in contract.services()]
-_ONLY_READ = ("errand.v1.FleetService",)
 _STOP_GRACE_S = 5.0  # for unary calls; streams are told to end at once
 Beside = Callable[[], Coroutine[object, object, None]]
 """Runs until it is cancelled; what it raises ends the scheduler."""
 
 
-class Scheduler(Parts):
-    """Parts with a port."""
+class Scheduler(Handlers):
+    """Handlers with a port."""
 
     @asynccontextmanager
     async def serving(
@@ -65,7 +54,8 @@ class Scheduler(Parts):
         self._hub.begin(await self._reader.one(events.head()) or 0)
         if self._owner is not None:
             await self._owner.recall()
-        server = self._server()
+        server = self._new_server([rpc.Boundary(Metered(self._guard)), SendLimit(SEND_S)])
+        self._add_handlers(server)
         address = _bind(server, listen, shown)
         await self.tell_writable(True)
         await server.start()
@@ -94,12 +84,6 @@ class Scheduler(Parts):
                 for task in running:
                     task.cancel()
 
-    async def tell_writable(self, writable: bool) -> None:
-        """Have gRPC's health say whether what is asked of a service will be done."""
-        status = health_pb2.HealthCheckResponse
-        for name in _SERVICES:
-            self._health.tell(name, status.SERVING if writable or name in _ONLY_READ else status.NOT_SERVING)
-
     def _memberships(self, listed: Listed) -> Memberships:
         return Memberships(
             reader=self._reader,
@@ -110,20 +94,6 @@ class Scheduler(Parts):
             clock=self._clock,
             round_s=self._durations.github_retry_s,
         )
-
-    def _server(self) -> grpc.aio.Server:
-        server = self._new_server([rpc.Boundary(Metered(self._guard)), SendLimit(SEND_S)])
-        add_TaskServiceServicer_to_server(self._make_task_edge(), server)
-        add_AccountServiceServicer_to_server(self._make_account_edge(), server)
-        add_AccessServiceServicer_to_server(self._make_access_edge(), server)
-        add_DispatchServiceServicer_to_server(self._make_dispatch_edge(), server)
-        add_EnrolmentServiceServicer_to_server(
-            EnrolmentEdge(reader=self._reader, writer=self._writer, ids=self._ids, clock=self._clock), server
-        )
-        add_FleetServiceServicer_to_server(self._make_fleet_edge(), server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection([*_SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME], server)
-        return server
 
     async def _stop(self, server: grpc.aio.Server) -> None:
         self._health.stop()
