@@ -10,8 +10,8 @@ from errand_scheduler.durations import Durations
 from errand_scheduler.lifecycle.decisions import Held, holds, on_held
 from errand_scheduler.lifecycle.turns import Holder
 from errand_scheduler.store.attempts import Attempt
+from errand_scheduler.store.clocked import Clocked
 from errand_scheduler.store.notices import DeadlineSet
-from errand_scheduler.store.tasks import Clocked
 from errand_scheduler.timers import TaskTimers
 
 

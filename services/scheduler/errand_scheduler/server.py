@@ -29,7 +29,7 @@ from errand_scheduler.handlers import Handlers
 from errand_scheduler.keeping.blob_files import BlobFiles
 from errand_scheduler.keeping.mending import Mending
 from errand_scheduler.metrics.calls import Metered
-from errand_scheduler.store import attempts, events, runners, tasks
+from errand_scheduler.store import attempts, clocked, events, runners
 from errand_scheduler.store.database import prepare
 from errand_scheduler.store.reader_pool import open_reader
 from errand_scheduler.store.writer_thread import open_writer
@@ -49,7 +49,7 @@ class Scheduler(Handlers):
         self, listen: str, shown: grpc.ServerCredentials, *, beside: Sequence[Beside] = ()
     ) -> AsyncIterator[str]:
         """Serve while the context lasts, with what runs `beside`; gives the bound address. Raises StartError."""
-        self._board.restore(await self._reader.all(attempts.live()), await self._reader.all(tasks.clocked()))
+        self._board.restore(await self._reader.all(attempts.live()), await self._reader.all(clocked.every()))
         self._sessions.restore(await self._reader.all(runners.every()))
         self._hub.begin(await self._reader.one(events.head()) or 0)
         if self._owner is not None:

@@ -15,7 +15,7 @@ from errand_scheduler.lifecycle import deadlines, runners, waits
 from errand_scheduler.lifecycle.decisions import AT_WORK
 from errand_scheduler.modes import Modes
 from errand_scheduler.store.attempts import Attempt
-from errand_scheduler.store.tasks import Clocked
+from errand_scheduler.store.clocked import Clocked
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Writer
 

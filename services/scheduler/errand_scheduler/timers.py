@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from errand_common.clock import Clock, Instant
 from errand_common.values import TaskStatus
 from errand_scheduler.durations import Durations
+from errand_scheduler.store.clocked import Clocked
 from errand_scheduler.store.notices import DeadlineSet
-from errand_scheduler.store.tasks import Clocked
 
 
 @dataclass(frozen=True)

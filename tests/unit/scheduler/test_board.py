@@ -11,7 +11,7 @@ from errand_scheduler.lifecycle.decisions import Held
 from errand_scheduler.lifecycle.effects import PhaseReported
 from errand_scheduler.lifecycle.turns import Holder
 from errand_scheduler.modes import Modes
-from errand_scheduler.store import attempts, tasks
+from errand_scheduler.store import attempts, clocked
 from errand_scheduler.store.notices import AttemptMoved, DeadlineSet
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.transaction import Tx
@@ -66,7 +66,7 @@ class Watched:
         self.sweeper = Sweeper(self.disk, self.board, Modes(world.clock), world.clock, DURATIONS)
 
     async def restore(self, reader: Reader) -> None:
-        self.board.restore(await reader.all(attempts.live()), await reader.all(tasks.clocked()))
+        self.board.restore(await reader.all(attempts.live()), await reader.all(clocked.every()))
         self.world.notices.clear()
 
     async def leap(self, beats: float, *beating: Holder) -> None:

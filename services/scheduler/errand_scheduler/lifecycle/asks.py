@@ -22,7 +22,7 @@ from errand_scheduler.lifecycle.moves import (
     tell,
 )
 from errand_scheduler.lifecycle.revivals import stood_of
-from errand_scheduler.store import attempts, inputs, retention, tasks
+from errand_scheduler.store import attempts, inputs, intake, retention, tasks
 from errand_scheduler.store.allowance import NO_LIMIT, Allowance
 from errand_scheduler.store.attempts import Attempt, StopCause
 from errand_scheduler.store.inputs import Input
@@ -57,11 +57,11 @@ def create_task(
 ) -> Task:
     """Store a pending task, with this allowance where one was asked for. Raises NotFound unless the project is the
     user's, Exhausted where `most_pending` of the user's tasks are pending."""
-    intake = tx.one(tasks.intake(user_id, project_id))
-    assert intake is not None  # always one row
-    if not intake.owned:
+    found = tx.one(intake.of_project(user_id, project_id))
+    assert found is not None  # always one row
+    if not found.owned:
         raise NotFound(f"you have no project {project_id}; add the repository first")
-    _check_pending(intake.pending, most_pending)
+    _check_count(found.pending, most_pending)
     task = Task(
         task_id=task_id,
         user_id=user_id,
@@ -86,7 +86,7 @@ def create_task(
         completed_time=None,
         prompt=prompt,
         model_choice=model_choice,
-        allowance=allowance_for(allowance, intake.allowance, default_allowance),
+        allowance=allowance_for(allowance, found.allowance, default_allowance),
     )
     begin_task(tx, task)
     _store_input(tx, input_id=input_id, task_id=task_id, text=prompt, kind=InputKind.QUEUE)
@@ -163,10 +163,10 @@ def check_record(tx: Tx, task: Task) -> None:
 
 def check_pending(tx: Tx, user_id: str, most_pending: int) -> None:
     """Raises Exhausted where no other task of the user's may become pending."""
-    _check_pending(tx.one(tasks.count_pending(user_id)) or 0, most_pending)
+    _check_count(tx.one(intake.pending_of(user_id)) or 0, most_pending)
 
 
-def _check_pending(pending: int, most_pending: int) -> None:
+def _check_count(pending: int, most_pending: int) -> None:
     if pending >= most_pending:
         raise Exhausted(
             f"{pending} tasks of yours wait for a runner, which is the most; wait until one begins, or stop one",

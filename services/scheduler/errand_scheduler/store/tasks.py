@@ -1,20 +1,19 @@
 """Tasks: one row for each conversation about a project."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from errand_common.values import FailureReason, TaskStatus, WaitReason
-from errand_scheduler.store import model_choices
+from errand_scheduler.store import model_choices, revivals
 from errand_scheduler.store.allowance import NO_LIMIT, Allowance
 from errand_scheduler.store.allowance import from_text as allowance_from_text
 from errand_scheduler.store.allowance import to_text as allowance_to_text
 from errand_scheduler.store.model_choices import NO_CHOICE, ModelChoice
 from errand_scheduler.store.paging import Place
-from errand_scheduler.store.query import Query, number
-from errand_scheduler.store.revivals import Revival, from_text, to_text
+from errand_scheduler.store.query import Query
+from errand_scheduler.store.revivals import Revival
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.usage import Usage
 
@@ -82,24 +81,6 @@ class Task(NamedTuple):
     worked_us: int = 0
 
 
-@dataclass(frozen=True)
-class Clocked:
-    """A task that its status has a deadline for."""
-
-    task_id: str
-    status: TaskStatus
-    deadline_time: int | None
-
-
-@dataclass(frozen=True)
-class Intake:
-    """Whether a project is the user's, what its tasks may spend, and how many of the user's tasks are pending."""
-
-    owned: bool
-    allowance: Allowance
-    pending: int
-
-
 def by_id(task_id: str) -> Query[Task]:
     """The task, whoever's it is."""
     return Query(f"{SELECT} WHERE task_id = :task_id", of_row, {"task_id": task_id})
@@ -146,43 +127,6 @@ def waits(task_id: str) -> Query[bool]:
         "SELECT EXISTS (SELECT 1 FROM tasks WHERE task_id = :task_id AND status = 'waiting') AS found",
         lambda row: bool(row["found"]),
         {"task_id": task_id},
-    )
-
-
-def count_pending(user_id: str) -> Query[int]:
-    """How many of the user's tasks are pending."""
-    # By what is pending: a user's finished tasks may be a million.
-    return Query(
-        "SELECT COUNT(*) FROM tasks INDEXED BY tasks_pending_by_user WHERE status = 'pending' AND user_id = :user_id",
-        number,
-        {"user_id": user_id},
-    )
-
-
-def intake(user_id: str, project_id: str) -> Query[Intake]:
-    """What another task of the user's at the project is judged by."""
-    return Query(
-        """
-        SELECT
-            (SELECT allowance FROM projects WHERE project_id = :project_id AND user_id = :user_id) AS allowance,
-            COUNT(*) AS pending
-        FROM tasks INDEXED BY tasks_pending_by_user
-        WHERE status = 'pending' AND user_id = :user_id
-        """,
-        _intake,
-        {"user_id": user_id, "project_id": project_id},
-    )
-
-
-def clocked() -> Query[Clocked]:
-    """Every task that its status has a deadline for."""
-    return Query(
-        """
-        SELECT task_id, status, deadline_time FROM tasks INDEXED BY tasks_pending WHERE status = 'pending'
-        UNION ALL
-        SELECT task_id, status, deadline_time FROM tasks INDEXED BY tasks_waiting WHERE status = 'waiting'
-        """,
-        lambda row: Clocked(row["task_id"], TaskStatus(row["status"]), row["deadline_time"]),
     )
 
 
@@ -241,7 +185,7 @@ def set_status(tx: Tx, task: Task) -> None:
             "started_time": task.started_time,
             "completed_time": task.completed_time,
             "resume_after_stop": task.resume_after_stop,
-            "revived_from": to_text(task.revived_from),
+            "revived_from": revivals.to_text(task.revived_from),
         },
     )
 
@@ -251,7 +195,7 @@ def set_resume_after_stop(tx: Tx, task_id: str, *, resume: bool, revival: Reviva
     inputs have it go on."""
     tx.run(
         "UPDATE tasks SET resume_after_stop = :resume, revived_from = :revival WHERE task_id = :task_id",
-        {"task_id": task_id, "resume": resume, "revival": to_text(revival)},
+        {"task_id": task_id, "resume": resume, "revival": revivals.to_text(revival)},
     )
 
 
@@ -284,11 +228,6 @@ def set_allowance(tx: Tx, task_id: str, allowance: Allowance) -> None:
 def set_prompt(tx: Tx, task_id: str, prompt: str) -> None:
     """Replace what the task began with."""
     tx.run("UPDATE tasks SET prompt = :prompt WHERE task_id = :task_id", {"task_id": task_id, "prompt": prompt})
-
-
-def _intake(row: sqlite3.Row) -> Intake:
-    allowance = row["allowance"]
-    return Intake(owned=allowance is not None, allowance=allowance_from_text(allowance or "{}"), pending=row["pending"])
 
 
 def of_row(row: Iterable[Any]) -> Task:
@@ -355,7 +294,7 @@ def of_row(row: Iterable[Any]) -> Task:
         started_time=started_time,
         completed_time=completed_time,
         prompt=prompt,
-        revived_from=from_text(revived_from),
+        revived_from=revivals.from_text(revived_from),
         head_commit=head_commit,
         checkpoint_commit=checkpoint_commit,
         model_choice=model_choices.from_text(model_choice),
