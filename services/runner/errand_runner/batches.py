@@ -6,7 +6,7 @@ from itertools import takewhile
 
 from errand.v1.dispatch_service_pb2 import AttemptBatch
 from errand.v1.runner_pb2 import AttemptEvent, AttemptRef
-from errand_common.parts import Part
+from errand_common.encoded import Part
 from errand_runner.bisection import Span
 from errand_runner.outbox import Log, Outbox, Record
 from errand_runner.uploads import Uploads

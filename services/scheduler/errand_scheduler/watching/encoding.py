@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from errand.v1.event_pb2 import Event
 from errand.v1.task_service_pb2 import WatchEventsResponse
-from errand_common.parts import Part
+from errand_common.encoded import Part
 from errand_common.wire import timestamp
 from errand_scheduler.store import events
 from errand_scheduler.watching.cursors import Cursors

@@ -5,7 +5,7 @@ import pytest
 from errand.v1.event_pb2 import Event, EventBody, ModelDelayed
 from errand.v1.runner_pb2 import AttemptEvent
 from errand.v1.task_service_pb2 import WatchEventsResponse
-from errand_common.parts import Part
+from errand_common.encoded import Part
 
 
 @pytest.mark.parametrize("length", [0, 1, 127, 128, 16_383, 16_384, 2_097_152])
