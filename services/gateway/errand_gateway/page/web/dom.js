@@ -6,6 +6,8 @@
 import { masked } from "./shapes.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+/** Of a field that takes names and code: nothing is filled in, set in capitals or corrected. */
+export const AS_TYPED = { autocomplete: "off", autocapitalize: "none", autocorrect: "off", spellcheck: "false" };
 
 /**
  * A node. Properties named `on…` are listeners, others attributes; false, null and undefined ones are left out.

@@ -1,6 +1,6 @@
 /** What decides whether the work of a project's tasks holds, as fields of a form. */
 
-import { element } from "../dom.js";
+import { AS_TYPED, element } from "../dom.js";
 import { grow } from "./grow.js";
 
 const SCRIPT =
@@ -15,10 +15,7 @@ export class CheckFields {
         id: "check-script",
         class: "code",
         rows: "2",
-        autocomplete: "off",
-        autocapitalize: "none",
-        autocorrect: "off",
-        spellcheck: "false",
+        ...AS_TYPED,
         placeholder: "npm test",
         "aria-describedby": "check-script-hint",
     });

@@ -1,6 +1,6 @@
 /** What the person uses at git hosts beside GitHub: a user name and a password or token for each. */
 
-import { button, element } from "../dom.js";
+import { AS_TYPED, button, element } from "../dom.js";
 import { newKey } from "../draft.js";
 import { wordsOf } from "../problem.js";
 import { TASKS } from "../route.js";
@@ -63,10 +63,7 @@ export class GitHostsView {
     #field(id, properties) {
         return element("input", {
             id,
-            autocomplete: "off",
-            autocapitalize: "none",
-            autocorrect: "off",
-            spellcheck: "false",
+            ...AS_TYPED,
             ...properties,
         });
     }

@@ -1,6 +1,6 @@
 /** Which model works on the tasks of a project, or on one task, as fields of a form. */
 
-import { element } from "../dom.js";
+import { AS_TYPED, element } from "../dom.js";
 
 const EFFORTS = {
     "": "The model's own",
@@ -17,7 +17,6 @@ const OF_HOST = { placeholder: "the host's own", hint: "the one that the host is
 export const OF_PROJECT = { placeholder: "the project's", hint: "the project's." };
 const FALLBACK = "Goes on with a task that the first one declines, in a conversation begun anew. Empty: none.";
 const NOTHING = { model: "", effort: "", thinking_display: "", fallback_model: "" };
-const AS_TYPED = { autocomplete: "off", autocapitalize: "none", autocorrect: "off", spellcheck: "false" };
 
 export class ModelFields {
     #model = element("input", {

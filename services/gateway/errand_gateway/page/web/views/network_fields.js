@@ -1,6 +1,6 @@
 /** What the tasks of a project reach, as fields of a form. */
 
-import { element } from "../dom.js";
+import { AS_TYPED, element } from "../dom.js";
 import { grow } from "./grow.js";
 
 const MODES = {
@@ -20,10 +20,7 @@ export class NetworkFields {
         id: "egress-hosts",
         class: "code",
         rows: "3",
-        autocomplete: "off",
-        autocapitalize: "none",
-        autocorrect: "off",
-        spellcheck: "false",
+        ...AS_TYPED,
         placeholder: "api.example.com",
         "aria-describedby": "egress-hosts-hint",
     });

@@ -1,6 +1,6 @@
 /** A project's settings: model, allowance, image, setup script, check and network of its tasks, what else they fetch, drafts, secrets. */
 
-import { element } from "../dom.js";
+import { AS_TYPED, element } from "../dom.js";
 import { newKey } from "../draft.js";
 import { wordsOf } from "../problem.js";
 import { ProjectSecrets } from "../project_secrets.js";
@@ -35,10 +35,7 @@ export class ProjectView {
         id: "image",
         type: "text",
         maxlength: "255",
-        autocomplete: "off",
-        autocapitalize: "none",
-        autocorrect: "off",
-        spellcheck: "false",
+        ...AS_TYPED,
         placeholder: "the host's own",
         "aria-describedby": "image-hint",
     });
@@ -46,10 +43,7 @@ export class ProjectView {
         id: "setup-script",
         class: "code",
         rows: "6",
-        autocomplete: "off",
-        autocapitalize: "none",
-        autocorrect: "off",
-        spellcheck: "false",
+        ...AS_TYPED,
         placeholder: "npm ci",
         "aria-describedby": "setup-script-hint",
     });
@@ -62,10 +56,7 @@ export class ProjectView {
         id: "read-repositories",
         class: "code",
         rows: "2",
-        autocomplete: "off",
-        autocapitalize: "none",
-        autocorrect: "off",
-        spellcheck: "false",
+        ...AS_TYPED,
         placeholder: "octocat/library",
         "aria-describedby": "read-repositories-hint",
     });

@@ -1,6 +1,6 @@
 /** Chooses a repository: those worked on before, then GitHub's, or any that is typed as owner/name. */
 
-import { button, element } from "../dom.js";
+import { AS_TYPED, button, element } from "../dom.js";
 import { wordsOf } from "../problem.js";
 import { choicesOf } from "../repositories.js";
 import { RepositoryOption } from "./repository_option.js";
@@ -23,10 +23,7 @@ export class RepositoryPicker {
         "aria-expanded": "false",
         "aria-controls": "repositories",
         "aria-autocomplete": "list",
-        autocomplete: "off",
-        autocapitalize: "none",
-        autocorrect: "off",
-        spellcheck: "false",
+        ...AS_TYPED,
         placeholder: "owner/name",
     });
     #list = element("ul", { id: "repositories", role: "listbox", "aria-label": "Repositories" });

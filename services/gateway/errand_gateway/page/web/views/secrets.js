@@ -1,6 +1,6 @@
 /** The secrets of a project: which there are and who gets them, one removed, one set. */
 
-import { button, element } from "../dom.js";
+import { AS_TYPED, button, element } from "../dom.js";
 import { newKey } from "../draft.js";
 import { wordsOf } from "../problem.js";
 
@@ -18,8 +18,8 @@ const MARKED =
 export class SecretsView {
     #secrets;
     #list = element("ul", { class: "secrets", "aria-label": "Secrets" });
-    #name = element("input", { id: "secret-name", type: "text", placeholder: "NPM_TOKEN", ...asTyped() });
-    #value = element("textarea", { id: "secret-value", class: "code veiled", rows: "2", ...asTyped() });
+    #name = element("input", { id: "secret-name", type: "text", placeholder: "NPM_TOKEN", ...AS_TYPED });
+    #value = element("textarea", { id: "secret-value", class: "code veiled", rows: "2", ...AS_TYPED });
     #mark = element("input", { id: "secret-mark", type: "checkbox", "aria-describedby": "secret-mark-hint" });
     #set = button("Set secret", { onclick: () => this.#submit() });
     #told = element("p", { class: "hint", role: "status" });
@@ -117,8 +117,4 @@ export class SecretsView {
         this.#error.textContent = wordsOf(error);
         this.#error.hidden = false;
     }
-}
-
-function asTyped() {
-    return { autocomplete: "off", autocapitalize: "none", autocorrect: "off", spellcheck: "false" };
 }
