@@ -8,7 +8,7 @@ import typer
 from errand.v1.fleet_service_pb2 import CreateJoinTokenRequest, ListJoinTokensRequest, RevokeJoinTokenRequest
 from errand_cli import words
 from errand_cli.connection import Connection
-from errand_cli.labels import in_words, labels_of
+from errand_cli.labels import labels_of, pairs_of
 from errand_cli.output import Output, complain
 from errand_cli.running import AsJson, new_request_id, with_scheduler
 from errand_common import addresses
@@ -61,7 +61,7 @@ def list_tokens(as_json: AsJson = False) -> None:
                 each.join_token_id,
                 words.ahead(to_json(each).get("expire_time")),
                 each.made_by,
-                in_words(dict(each.labels)),
+                pairs_of(dict(each.labels)),
             )
             for each in found.join_tokens
         ]

@@ -16,6 +16,6 @@ def labels_of(pairs: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def in_words(labels: dict[str, str]) -> str:
+def pairs_of(labels: dict[str, str]) -> str:
     """The other way round."""
     return " ".join(f"{key}={value}" for key, value in sorted(labels.items()))

@@ -34,5 +34,5 @@ async def one(connection: Connection, name: str) -> Project:
     for project in known:
         if name in (project.project_id, project.repository) or project.repository.lower() == name.lower():
             return project
-    names = ", ".join(project.repository for project in known[:_NAMED]) or "none yet"
-    raise NotFound(f"you have no project of {name[:100]}; there is {names}. errand project add makes one")
+    there = ", ".join(project.repository for project in known[:_NAMED]) or "none yet"
+    raise NotFound(f"you have no project of {name[:100]}; there is {there}. errand project add makes one")

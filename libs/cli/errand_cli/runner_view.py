@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from errand.v1.runner_pb2 import Runner, RunnerAttempt
 from errand_cli import words
 from errand_cli.hosts import free_disk, host_fields
-from errand_cli.labels import in_words
+from errand_cli.labels import pairs_of
 from errand_cli.output import Output
 from errand_common.wire import to_json
 
@@ -20,7 +20,7 @@ def table(output: Output, runners: Iterable[Runner]) -> None:
             words.age(to_json(each).get("heard_time")) or "never",
             free_disk(each),
             each.version,
-            in_words(dict(each.labels)),
+            pairs_of(dict(each.labels)),
         )
         for each in runners
     ]
@@ -40,7 +40,7 @@ def fields(output: Output, runner: Runner) -> None:
             ("slots", f"{runner.used_slots} of {runner.slots} used"),
             ("heard", words.age(told.get("heard_time")) or "never"),
             ("version", runner.version),
-            ("labels", in_words(dict(runner.labels))),
+            ("labels", pairs_of(dict(runner.labels))),
             *host_fields(runner),
         )
     )

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from errand_cli import story, words
+from errand_cli import lines, words
 from errand_cli.output import Output, clean
 from errand_cli.watching import Told
 from errand_common.wire import Json
@@ -43,7 +43,7 @@ class Screen:
             self._live.stop()
 
     def show(self, told: Told) -> None:
-        """One thing of the story."""
+        """One thing of the lines."""
         match told:
             case Told("event", {"event": event}):
                 assert isinstance(event, Mapping)
@@ -53,10 +53,10 @@ class Screen:
                 assert isinstance(piece, Mapping)
                 self._piece(piece, anew=kind == "snapshot")
             case Told("error", {"detail": detail}):
-                self._line(story.Line("line", f"{detail}; trying again", "yellow"))
+                self._line(lines.Line("line", f"{detail}; trying again", "yellow"))
             case Told("reset"):
                 self._line(
-                    story.Line("line", "the scheduler was restored from a backup: this is its history", "yellow")
+                    lines.Line("line", "the scheduler was restored from a backup: this is its history", "yellow")
                 )
 
     def _event(self, event: Mapping[str, Json]) -> None:
@@ -68,7 +68,7 @@ class Screen:
             # What was on its way is told whole now, or does not count.
             if event["kind"] != "tool_call_started":
                 self._now.pop(str(detail.get(name)), None)
-        if (line := story.line_of(event)) is not None:
+        if (line := lines.line_of(event)) is not None:
             self._line(line)
 
     def _piece(self, piece: Mapping[str, Json], *, anew: bool) -> None:
@@ -76,7 +76,7 @@ class Screen:
         before = "" if anew else self._now.pop(subject, "")
         self._now[subject] = (before + text)[-_TAIL:]
 
-    def _line(self, line: story.Line) -> None:
+    def _line(self, line: lines.Line) -> None:
         first, *more = clean(line.text).splitlines() or [""]
         self._output.console.print(Text.assemble((f"{line.label:>{_LABEL}}  ", line.style or "bold"), first))
         for each in more:

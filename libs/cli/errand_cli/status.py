@@ -88,7 +88,7 @@ def _tell(output: Output, scheduler: str, stands: _Stands) -> None:
         (
             ("scheduler", f"{scheduler} answers"),
             ("you", stands.who or "a token that is no person's"),
-            ("your tasks", "not for this token" if stands.tasks is None else _in_words(_counted(stands.tasks))),
+            ("your tasks", "not for this token" if stands.tasks is None else _counts(_counted(stands.tasks))),
             ("waiting", "" if stands.fleet is None else _queue(stands.fleet.pending_tasks)),
             ("disk", "" if stands.fleet is None else _disk(stands.fleet)),
             *(("see to", each) for each in stands.for_a_person),
@@ -112,7 +112,7 @@ def _counted(tasks: Sequence[Task]) -> Counter[str]:
     return Counter(str(to_json(task)["status"]) for task in tasks)
 
 
-def _in_words(counted: Mapping[str, int]) -> str:
+def _counts(counted: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {words.phrase(word)}" for word, count in sorted(counted.items())) or "none"
 
 

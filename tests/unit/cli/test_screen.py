@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from errand.v1 import event_pb2, task_pb2
-from errand_cli import story
+from errand_cli import lines
 from errand_cli.output import Output, clean, first_line
 from errand_cli.screen import Screen
 from errand_cli.watching import Told
@@ -75,13 +75,13 @@ def test_each_kind_of_event_can_be_told_also_an_empty_one(kind: str) -> None:
     event = event_pb2.Event()
     getattr(event.body, kind).SetInParent()
 
-    line = story.line_of(event_json(event))
+    line = lines.line_of(event_json(event))
 
     assert line is None or line.label
 
 
 def test_a_kind_of_a_newer_release_is_named() -> None:
-    assert story.line_of({"kind": "moon_landed", "detail": {"summary": "it did"}}) == story.Line(
+    assert lines.line_of({"kind": "moon_landed", "detail": {"summary": "it did"}}) == lines.Line(
         "moon landed", "it did", "dim"
     )
 
