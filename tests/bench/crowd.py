@@ -12,6 +12,7 @@ from errand_common.clock import Clock
 from errand_common.ids import Ids
 from errand_runner.sandbox.docker import Engine, SandboxSpec
 from errand_runner.sandbox.limits import Limits
+from tests.bench.held import held_bytes
 from tests.bench.rows import Table
 
 SIZES = (50, 100)
@@ -51,7 +52,7 @@ class _Crowd:
         self.barrier = asyncio.Barrier(size + 1)
 
     async def measure(self) -> None:
-        before_bytes, started_s = _own_bytes(), time.perf_counter()
+        before_bytes, started_s = held_bytes(), time.perf_counter()
         try:
             async with asyncio.timeout(2 * _TIME_LIMIT_S), asyncio.TaskGroup() as group:
                 for _ in range(self.size):
@@ -64,7 +65,7 @@ class _Crowd:
                 inside_bytes = await asyncio.to_thread(_held_bytes, self.runner_id)
                 assert len(inside_bytes) == self.size, f"{len(inside_bytes)} of {self.size} containers are there"
                 self._add("memory each, in the container", max(inside_bytes) / 2**20, unit="MiB")
-                self._add("memory each, in the runner", (_own_bytes() - before_bytes) / self.size / 2**20, unit="MiB")
+                self._add("memory each, in the runner", (held_bytes() - before_bytes) / self.size / 2**20, unit="MiB")
                 await self.barrier.wait()
         finally:
             await self.engine.remove_everything(self.runner_id)
@@ -94,12 +95,6 @@ class _Crowd:
 
     def _add(self, what: str, sample: float, *, unit: str) -> None:
         self.table.add(f"{self.size} sandboxes at work at once: {what}", sample, unit=unit)
-
-
-def _own_bytes() -> int:
-    """What this process, which is the runner here, holds."""
-    rollup = Path("/proc/self/smaps_rollup").read_text()
-    return next(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
 
 
 def _held_bytes(runner_id: str) -> list[int]:

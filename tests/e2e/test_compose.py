@@ -18,7 +18,7 @@ from tests.demo.stack import REPOSITORY, USER
 from tests.demo.story import PROMPT
 from tests.e2e import composing
 from tests.e2e.composed import READY_S, SERVICES, open_composed
-from tests.e2e.watching import run
+from tests.e2e.watching import history, run
 from tests.integration.certificates import identity
 
 # The images are built first, from nothing where nobody has done so before.
@@ -62,15 +62,6 @@ def environment(composed, service):
     """The variables of a service's container."""
     found = composing.inspect(composed.container(service))["Config"]["Env"]
     return dict(entry.split("=", 1) for entry in found)
-
-
-async def history(phone, task):
-    return {
-        "task": await phone.task(task),
-        "events": await phone.events(task),
-        "messages": await phone.messages(task),
-        "tool_calls": await phone.tool_calls(task),
-    }
 
 
 async def test_a_task_posted_through_caddy_becomes_a_branch_that_passes_its_tests(composed, phone, task, tmp_path):

@@ -7,7 +7,7 @@ from tests.demo.outside import check_out_branch, run_tests
 from tests.demo.phone import is_final
 from tests.demo.stack import REPOSITORY
 from tests.demo.story import FOLLOW_UP, PROMPT
-from tests.e2e.watching import event, run, send_on, until
+from tests.e2e.watching import event, history, run, send_on, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -22,15 +22,6 @@ async def task(phone, project):
     first = await run(phone, project, PROMPT)
     assert first["status"] == "completed", first
     return await send_on(phone, first, FOLLOW_UP)
-
-
-async def history(phone, task):
-    return {
-        "task": await phone.task(task),
-        "events": await phone.events(task),
-        "messages": await phone.messages(task),
-        "tool_calls": await phone.tool_calls(task),
-    }
 
 
 async def test_the_pushed_branch_passes_its_tests(stack, task, tmp_path):

@@ -59,6 +59,16 @@ async def send_on(phone: Phone, task: Json, text: str) -> Json:
     return await phone.task(task)
 
 
+async def history(phone: Phone, task: Json) -> Json:
+    """All that is kept of a task."""
+    return {
+        "task": await phone.task(task),
+        "events": await phone.events(task),
+        "messages": await phone.messages(task),
+        "tool_calls": await phone.tool_calls(task),
+    }
+
+
 def containers(task: Json) -> list[str]:
     """The containers of a task, stopped ones too."""
     command = ["docker", "ps", "--all", "--quiet", "--filter", f"label=errand.task={task['task_id']}"]

@@ -34,6 +34,7 @@ from errand_runner.outbox import Log, Outbox
 from errand_runner.record import Recorder
 from errand_runner.talk import Hearing, talk
 from tests.bench.agent.script import MODEL, blocks
+from tests.bench.held import held_bytes
 
 TRANSCRIPT_BYTES = 100_000
 OUTPUT = "\n".join(str(number) for number in range(1_000_000, 1_000_128))
@@ -65,7 +66,7 @@ class Loops:
     async def run(self, count: int, *, spread_s: float) -> float:
         """All of them, to their ends, begun within that time; gives the growth for each in bytes."""
         garbage.look_rarely()
-        before_bytes = own_bytes()
+        before_bytes = held_bytes()
 
         async def all_of_them() -> None:
             async with asyncio.TaskGroup() as group:
@@ -99,7 +100,7 @@ class Loops:
             self.deltas.take(limit_bytes=1 << 30)
             for kept in self.outbox.logs.values():
                 _acknowledge(kept)
-            self.largest_bytes = max(self.largest_bytes, own_bytes())
+            self.largest_bytes = max(self.largest_bytes, held_bytes())
 
 
 def _acknowledge(kept: Log) -> None:
@@ -120,12 +121,6 @@ def long_transcript(prefix: Prefix, name: str) -> Transcript:
         turn += 1
     messages.append(Message("msg_done", Role.ASSISTANT, encode([{"type": "text", "text": "Done."}])))
     return Transcript.restore(prefix, messages)
-
-
-def own_bytes() -> int:
-    """What this process holds."""
-    rollup = Path("/proc/self/smaps_rollup").read_text()
-    return next(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
 
 
 async def _main(address: str, count: int, spread_s: float) -> None:
