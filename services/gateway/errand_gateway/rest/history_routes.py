@@ -1,11 +1,11 @@
 """What happened in a task: its events, messages and tool calls, page by page."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from errand_gateway.problems import RESPONSES
 from errand_gateway.rest.answers import ListEventsResponse, ListMessagesResponse, ListToolCallsResponse
+from errand_gateway.rest.pages import page
 from errand_gateway.rest.parameters import AfterCursor, EventPageSize, PageSize, PageToken, SessionToken
-from errand_gateway.scheduler.connection import JsonObject
 from errand_gateway.scheduler.tasks import Tasks
 
 
@@ -25,18 +25,18 @@ class HistoryRoutes:
 
     async def events(
         self, token: SessionToken, task_id: str, after_cursor: AfterCursor = "", page_size: EventPageSize = 0
-    ) -> JsonObject:
+    ) -> Response:
         """Lists a task's events, oldest first; the next page is after the last event's cursor."""
-        return await self._tasks.list_events(token, task_id, after_cursor=after_cursor, page_size=page_size)
+        return page(await self._tasks.list_events(token, task_id, after_cursor=after_cursor, page_size=page_size))
 
     async def messages(
         self, token: SessionToken, task_id: str, page_size: PageSize = 0, page_token: PageToken = ""
-    ) -> JsonObject:
+    ) -> Response:
         """Lists a task's messages, oldest first."""
-        return await self._tasks.list_messages(token, task_id, page_size=page_size, page_token=page_token)
+        return page(await self._tasks.list_messages(token, task_id, page_size=page_size, page_token=page_token))
 
     async def tool_calls(
         self, token: SessionToken, task_id: str, page_size: PageSize = 0, page_token: PageToken = ""
-    ) -> JsonObject:
+    ) -> Response:
         """Lists a task's tool calls, oldest first."""
-        return await self._tasks.list_tool_calls(token, task_id, page_size=page_size, page_token=page_token)
+        return page(await self._tasks.list_tool_calls(token, task_id, page_size=page_size, page_token=page_token))

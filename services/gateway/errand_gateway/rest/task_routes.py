@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from errand_gateway.problems import RESPONSES
@@ -17,6 +17,7 @@ from errand_gateway.rest.answers import (
     StopTaskResponse,
 )
 from errand_gateway.rest.model_wish import ModelWish
+from errand_gateway.rest.pages import page
 from errand_gateway.rest.parameters import IdempotencyKey, PageSize, PageToken, SessionToken
 from errand_gateway.scheduler.connection import JsonObject
 from errand_gateway.scheduler.tasks import Tasks
@@ -86,9 +87,9 @@ class TaskRoutes:
         )
         return router
 
-    async def list(self, token: SessionToken, page_size: PageSize = 0, page_token: PageToken = "") -> JsonObject:
+    async def list(self, token: SessionToken, page_size: PageSize = 0, page_token: PageToken = "") -> Response:
         """Lists the caller's tasks, newest first."""
-        return await self._tasks.list(token, page_size=page_size, page_token=page_token)
+        return page(await self._tasks.list(token, page_size=page_size, page_token=page_token))
 
     async def create(self, token: SessionToken, body: CreateTask, key: IdempotencyKey = "") -> JsonObject:
         """Creates a task, pending."""
