@@ -15,6 +15,7 @@ import json
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from errand_common.errors import ErrandError, Invalid
 from errand_common.wire import Json
@@ -96,4 +97,5 @@ def _error(error: ErrandError) -> dict[str, Json]:
 
 
 def _text(message: dict[str, Json]) -> str:
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    # A quarter of what `json` takes, of what is done for every event and every phone.
+    return to_json(message).decode()
