@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from errand_common.values import Role
 from errand_runner.agent.blocks import encode
 from errand_runner.agent.caching import contents
 from errand_runner.agent.exchange import Request
@@ -13,19 +14,18 @@ BETA = "anthropic-beta"
 
 # One mark on the last block, moved forward by the service as the conversation grows.
 _ALWAYS = b'"cache_control":{"type":"ephemeral"},"stream":true'
-_SUMS_UP = b'"compaction":{"type":"summarize"}'
+_SUMS_UP = b',"compaction":{"type":"summarize"}'
+_ROLES = {role: b'{"role":"%s","content":' % role.encode() for role in Role}
 
 
 def body_of(request: Request) -> bytes:
     """The request's JSON: the frozen beginning, the messages and their marks."""
-    messages = b",".join(
-        b'{"role":"%s","content":%s}' % (message.role.encode(), content)
-        for message, content in zip(request.messages, contents(request.messages), strict=True)
-    )
-    fields = [_prefix(request), b'"messages":[%s]' % messages, _ALWAYS]
-    if request.sums_up:
-        fields.append(_SUMS_UP)
-    return b"{%s}" % b",".join(fields)
+    # Put together once: a long conversation is a megabyte, which each step on the way would copy.
+    parts = [b"{", _prefix(request), b',"messages":[']
+    for number, (message, content) in enumerate(zip(request.messages, contents(request.messages), strict=True)):
+        parts += [b"," if number else b"", _ROLES[message.role], content, b"}"]
+    parts += [b"],", _ALWAYS, _SUMS_UP if request.sums_up else b"", b"}"]
+    return b"".join(parts)
 
 
 def knows_summaries(request: Request) -> bool:
