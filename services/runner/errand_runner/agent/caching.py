@@ -31,12 +31,9 @@ def contents(messages: Sequence[Message]) -> list[bytes]:
 
 
 def _marks(messages: Sequence[Message]) -> Iterator[Place]:
-    replies = [number for number, message in enumerate(messages) if message.role is Role.ASSISTANT]
-    added = [
-        (number, place)
-        for number in range(replies[-1] if replies else len(messages), len(messages))
-        for place in range(len(messages[number].blocks))
-    ]
+    numbers = reversed(range(len(messages)))
+    reply = next((number for number in numbers if messages[number].role is Role.ASSISTANT), len(messages))
+    added = [(number, place) for number in range(reply, len(messages)) for place in range(len(messages[number].blocks))]
     for end in range(_EVERY_BLOCKS, len(added), _EVERY_BLOCKS)[:_MOST]:
         # Thoughts take no mark: the block before them does.
         for number, place in reversed(added[end - _EVERY_BLOCKS : end]):

@@ -14,7 +14,8 @@ _LARGE_CHARS = 10_000
 
 def unanswered(messages: Sequence[Message]) -> Sequence[Message]:
     """What was said since Claude last spoke."""
-    last = max((place for place, each in enumerate(messages) if each.role is Role.ASSISTANT), default=-1)
+    places = reversed(range(len(messages)))
+    last = next((place for place in places if messages[place].role is Role.ASSISTANT), -1)
     return messages[last + 1 :]
 
 

@@ -176,6 +176,8 @@ class Transcript:
         self._add(message, place)
 
     def _place_of(self, message: Message) -> int:
+        if not message.replaces:
+            return len(self._messages)
         ids = [each.message_id for each in self._messages]
         return ids.index(message.replaces) if message.replaces in ids else len(ids)
 
