@@ -7,7 +7,15 @@ from dataclasses import replace
 from errand_common.values import Role
 from errand_runner.agent.allowance import NOTHING, Amounts, Granted, Never, Prospect, Short, decide, low, note
 from errand_runner.agent.day import Day
-from errand_runner.agent.facts import AllowanceLow, ConversationShortened, Fact, MessageAppended, ReplyDropped, Usage
+from errand_runner.agent.facts import (
+    AllowanceLow,
+    ConversationShortened,
+    Fact,
+    MessageAppended,
+    ReplyDropped,
+    TextDelta,
+    Usage,
+)
 from errand_runner.agent.transcript import Message
 
 
@@ -48,6 +56,9 @@ class Purse:
 
     def hear(self, fact: Fact) -> AllowanceLow | None:
         """Counts what a fact tells to have been used; gives what there is to tell of it, once for each limit."""
+        if isinstance(fact, TextDelta):
+            # One of hundreds: what the reply used comes with its end.
+            return None
         if isinstance(fact, MessageAppended | ConversationShortened | ReplyDropped) and fact.usage is not None:
             self._add(fact.usage)
         limit = low(self._limits(), self.spent)
@@ -57,7 +68,9 @@ class Purse:
     def note(self, messages: Sequence[Message]) -> str:
         """What Claude should be told, in words that stand in none of these messages yet; empty for nothing."""
         limit = low(self._limits(), self.spent)
-        words = note(limit) if limit else ""
+        if not limit:
+            return ""
+        words = note(limit)
         said = (block.get("text") for each in messages if each.role is Role.USER for block in each.blocks)
         return "" if words in said else words
 

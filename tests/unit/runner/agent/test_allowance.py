@@ -25,7 +25,7 @@ from errand_runner.agent.allowance import (
 )
 from errand_runner.agent.blocks import encode
 from errand_runner.agent.exchange import Tokens
-from errand_runner.agent.facts import AllowanceLow, MessageAppended, ReplyDropped, Usage
+from errand_runner.agent.facts import AllowanceLow, MessageAppended, ReplyDropped, TextDelta, Usage
 from errand_runner.agent.ours import persons_words
 from errand_runner.agent.prices import Price
 from errand_runner.agent.purse import Purse
@@ -225,6 +225,20 @@ def test_that_most_is_spent_is_told_once_for_each_limit() -> None:
     assert purse.hear(used(700_000_000)) is None
     assert purse.hear(used(100_000_000)) == AllowanceLow("Four fifths of $2.00 are spent.")
     assert Purse(limits=lambda: limits[0], spent=purse.spent).hear(used(1)) is None
+
+
+def test_the_pieces_of_a_reply_have_nobody_look_at_the_limits() -> None:
+    looks = 0
+
+    def limits() -> Amounts:
+        nonlocal looks
+        looks += 1
+        return Amounts(requests=1)
+
+    purse = Purse(limits=limits)
+    before = looks
+    assert [purse.hear(TextDelta("msg_1", 0, "text", "a word ")) for _ in range(100)] == [None] * 100
+    assert looks == before
 
 
 def test_claude_is_told_in_words_that_it_has_not_read() -> None:
