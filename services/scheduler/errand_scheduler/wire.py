@@ -1,11 +1,10 @@
 """Rows as messages of the contract."""
 
-from errand.v1 import event_pb2, task_pb2
+from errand.v1 import task_pb2
 from errand_common.wire import duration, number, timestamp
 from errand_scheduler.presets import allowed_hosts
 from errand_scheduler.store.allowance import Allowance
 from errand_scheduler.store.blobs import Blob
-from errand_scheduler.store.events import Event
 from errand_scheduler.store.inputs import Input
 from errand_scheduler.store.messages import Message
 from errand_scheduler.store.model_choices import ModelChoice
@@ -167,16 +166,6 @@ def input_(row: Input) -> task_pb2.Input:
         kind=number(task_pb2.InputKind, row.kind),
         created_time=timestamp(row.created_time),
     )
-
-
-def event(row: Event, *, cursor: str) -> event_pb2.Event:
-    """An event, its body as it came."""
-    told = event_pb2.Event(
-        cursor=cursor, task_id=row.task_id, attempt_id=row.attempt_id or "", created_time=timestamp(row.created_time)
-    )
-    # Read in its place: a body that is handed over is copied.
-    told.body.ParseFromString(row.body)
-    return told
 
 
 def usage(row: Usage) -> task_pb2.Usage:

@@ -1,12 +1,12 @@
-"""What watchers are sent is what a question about the same events is answered with."""
+"""What watchers are sent, and who asks for a page, are the messages of the contract."""
 
 import pytest
 
 from errand.v1 import event_pb2, task_service_pb2
-from errand_scheduler import wire
+from errand_common.wire import timestamp
 from errand_scheduler.store.events import Event
 from errand_scheduler.watching.cursors import Cursors
-from errand_scheduler.watching.encoding import encoded, response
+from errand_scheduler.watching.encoding import encoded, listed, response
 from tests.unit.scheduler.watched import ended, said, step
 
 _NEWER = b"\xaa\xfa\x01\x03new"  # a field that this version does not know
@@ -21,7 +21,17 @@ def test_the_bytes_are_those_of_the_message(attempt_id: str | None, created_time
 
     sent = response([encoded(row, cursors) for row in rows])
 
-    told = [wire.event(row, cursor=cursors.write(row.event_id)) for row in rows]
+    told = [
+        event_pb2.Event(
+            cursor=f"e7.{row.event_id}",
+            task_id="tsk_1",
+            attempt_id=attempt_id or "",
+            created_time=timestamp(created_time),
+            body=event_pb2.EventBody.FromString(row.body),
+        )
+        for row in rows
+    ]
     assert sent == task_service_pb2.WatchEventsResponse(events=told)
+    assert listed(rows, cursors) == task_service_pb2.ListEventsResponse(events=told)
     assert sent.events[3].body.SerializeToString() == _NEWER
     assert event_pb2.EventBody.FromString(_NEWER).WhichOneof("kind") is None

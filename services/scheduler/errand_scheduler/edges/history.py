@@ -8,6 +8,7 @@ from errand_scheduler.store import events, messages, tool_calls
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.sizes import fitting
 from errand_scheduler.watching.cursors import Cursors
+from errand_scheduler.watching.encoding import listed
 
 _PAGE_BYTES = 1024 * 1024
 
@@ -27,10 +28,9 @@ class History:
         if after is None:
             raise Conflict(f"the cursor {request.after_cursor} is not of this history; list from the beginning")
         found = await self._reader.all(events.of_task(request.task_id, after=after, limit=size + 1))
-        return pb.ListEventsResponse(
-            events=[wire.event(each, cursor=self._cursors.write(each.event_id)) for each in found[:size]],
-            has_more=len(found) > size,
-        )
+        response = listed(found[:size], self._cursors)
+        response.has_more = len(found) > size
+        return response
 
     async def messages(self, request: pb.ListMessagesRequest) -> pb.ListMessagesResponse:
         """A page of messages."""

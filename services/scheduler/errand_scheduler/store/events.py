@@ -1,7 +1,6 @@
 """Events: the one numbered list of facts."""
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -13,6 +12,7 @@ from errand_scheduler.store.query import Params, Query, number
 from errand_scheduler.store.transaction import Tx
 
 _SELECT = "SELECT event_id, task_id, attempt_id, body, created_time FROM events"
+"""An event's columns, in the order of its fields."""
 
 
 class Event(NamedTuple):
@@ -63,7 +63,7 @@ def of_task(task_id: str, *, after: int, limit: int) -> Query[Event]:
         ORDER BY event_id
         LIMIT :limit
         """,
-        _event,
+        Event._make,
         {"task_id": task_id, "after": after, "limit": limit},
     )
 
@@ -99,7 +99,7 @@ def of_user(user_id: str, *, after: int, limit: int) -> Query[Event]:
         ORDER BY event_id
         LIMIT :limit
         """,
-        _event,
+        Event._make,
         {"user_id": user_id, "after": after, "limit": limit},
     )
 
@@ -186,13 +186,3 @@ def _places(bodies: Sequence[bytes]) -> Iterator[tuple[int, int]]:
     for body in bodies:
         yield start, len(body)
         start += len(body)
-
-
-def _event(row: sqlite3.Row) -> Event:
-    return Event(
-        event_id=row["event_id"],
-        task_id=row["task_id"],
-        attempt_id=row["attempt_id"],
-        body=row["body"],
-        created_time=row["created_time"],
-    )
