@@ -14,8 +14,8 @@ from errand_common.values import AttemptPhase, FailureReason
 from errand_runner.agent.leaving import Stopper
 from errand_runner.deltas import Deltas
 from errand_runner.dispatch import Dispatch
-from errand_runner.ends import STOP_S, Ends
 from errand_runner.inputs import Inbox
+from errand_runner.last_word import STOP_S, LastWord
 from errand_runner.lease import Leases
 from errand_runner.outbox import Log, Outbox, OutboxError
 from errand_runner.outcome import Outcome
@@ -59,7 +59,7 @@ class Worker:
         """The accepted attempts with their fences, replaced whole: the heartbeat's thread reads it."""
         self._leases, self._clock = leases, clock
         self._begin, self._run_attempt = begin, run_attempt
-        self._ends = Ends(dispatch, stop_s=stop_s)
+        self._last_word = LastWord(dispatch, stop_s=stop_s)
         self._runs: dict[str, _Run] = {}
         self._over: set[str] = set()
         self._runner_id = ""
@@ -170,9 +170,9 @@ class Worker:
             outcome = await self._outcome(assignment, run) if known else _FORGOT
             if assignment.phase != task_pb2.ATTEMPT_PHASE_OFFERED:
                 await self._clear(attempt_id)
-            outcome, last_sequence = await self._ends.settled(self.outbox.logs.get(attempt_id), outcome)
+            outcome, last_sequence = await self._last_word.settled(self.outbox.logs.get(attempt_id), outcome)
             run.told = True
-            await self._ends.tell(assignment.attempt, outcome, last_sequence=last_sequence)
+            await self._last_word.tell(assignment.attempt, outcome, last_sequence=last_sequence)
             run.over = True
         except (ErrandError, OSError, OutboxError):
             # It alone is put down; what is wanted comes again and takes it up.

@@ -1,4 +1,4 @@
-"""Tells the scheduler how attempts ended, each after everything that it wrote down."""
+"""The last word on an attempt: how it ended, told to the scheduler after everything that it wrote down."""
 
 import asyncio
 from contextlib import suppress
@@ -23,8 +23,8 @@ _GAP = Outcome(
 )
 
 
-class Ends:
-    """Tells ends; `stop_s` is how long that of a stopped attempt waits for the events before it."""
+class LastWord:
+    """That on any attempt; `stop_s` is how long that on a stopped one waits for the events before it."""
 
     def __init__(self, dispatch: Dispatch, *, stop_s: float = STOP_S) -> None:
         self._dispatch, self._stop_s = dispatch, stop_s
