@@ -1,23 +1,13 @@
 """What the tests of access share: tokens that are asked for, and refusals."""
 
-from collections.abc import Awaitable, Sequence
-
-import grpc
-import pytest
+from collections.abc import Sequence
 
 from errand.v1 import access_service_pb2 as pb
 from errand.v1 import account_service_pb2, task_pb2
 from errand_common import rpc
-from errand_common.errors import ErrandError, from_rpc_error
 from tests.integration.scheduling import DEADLINE_S, Person, Stack
 
 VIEWER, MEMBER, ADMIN = task_pb2.USER_ROLE_VIEWER, task_pb2.USER_ROLE_MEMBER, task_pb2.USER_ROLE_ADMIN
-
-
-async def refusal(call: Awaitable[object]) -> ErrandError:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await call
-    return from_rpc_error(refused.value)
 
 
 async def new_token(

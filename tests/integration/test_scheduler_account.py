@@ -3,14 +3,11 @@
 import base64
 from collections.abc import Awaitable, Callable
 
-import grpc
-import pytest
-
 from errand.v1 import account_service_pb2 as accounts
 from errand.v1 import task_pb2
 from errand.v1 import task_service_pb2 as pb
 from errand_common import rpc
-from errand_common.errors import ErrandError, from_rpc_error
+from tests.integration.refused import refusal
 from tests.integration.scheduling import (
     DEADLINE_S,
     IDS,
@@ -19,12 +16,6 @@ from tests.integration.scheduling import (
     Stack,
     message_event,
 )
-
-
-async def refusal(call: Awaitable[object]) -> ErrandError:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await call
-    return from_rpc_error(refused.value)
 
 
 async def test_the_same_person_is_the_same_user_however_often_they_sign_in(running: Stack) -> None:

@@ -5,15 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import grpc
 import pytest
 
 from errand.v1 import account_service_pb2 as accounts
 from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import task_pb2
-from errand_common.errors import ErrandError, from_rpc_error
 from errand_common.service import StartError
 from errand_scheduler.config import SchedulerSettings
+from tests.integration.refused import refusal
 from tests.integration.scheduling import (
     DEADLINE_S,
     REPOSITORY,
@@ -61,12 +60,6 @@ async def until_revoked(github: GitHubStandin, *, left: int = 0) -> None:
     async with asyncio.timeout(DEADLINE_S):
         while len(github.live_app_tokens()) > left:
             await asyncio.sleep(0.01)
-
-
-async def refusal(call: object) -> ErrandError:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await call  # type: ignore[misc]  # what is called is a call
-    return from_rpc_error(refused.value)
 
 
 async def test_an_attempt_is_lent_a_token_of_its_own_that_dies_with_it(

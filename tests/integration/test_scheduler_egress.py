@@ -1,15 +1,12 @@
 """What a project's tasks reach is its owner's to say, and is heard by those that are at work."""
 
-from collections.abc import Awaitable
-
-import grpc
 import pytest
 
 from errand.v1 import account_service_pb2 as accounts
 from errand.v1 import event_pb2, runner_pb2, task_pb2
 from errand.v1 import task_service_pb2 as tasks
-from errand_common.errors import ErrandError, from_rpc_error
 from errand_scheduler.lifecycle.records import MOST_BLOCKED
+from tests.integration.refused import refusal
 from tests.integration.scheduling import Person, Stack
 
 ALLOW_LIST, NONE, OPEN = task_pb2.EGRESS_MODE_ALLOW_LIST, task_pb2.EGRESS_MODE_NONE, task_pb2.EGRESS_MODE_OPEN
@@ -23,12 +20,6 @@ async def change(person: Person, project_id: str, egress: task_pb2.Egress) -> ta
 async def allow(person: Person, project_id: str, host: str) -> task_pb2.Egress:
     request = accounts.AllowHostRequest(project_id=project_id, host=host)
     return (await person.accounts.AllowHost(request, metadata=person.metadata)).project.egress
-
-
-async def refusal(call: Awaitable[object]) -> ErrandError:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await call
-    return from_rpc_error(refused.value)
 
 
 def used(host: str, outcome: int) -> runner_pb2.AttemptEvent:

@@ -1,17 +1,16 @@
 """Git hosts beside GitHub: each person brings a user name and a password there, which is sealed, lent and told of."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import grpc
 import pytest
 
 from errand.v1 import account_service_pb2 as accounts
 from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import task_pb2
-from errand_common.errors import ErrandError, from_rpc_error
 from tests.integration.git_backend import GitBackend, serve
+from tests.integration.refused import refusal
 from tests.integration.scheduling import DEADLINE_S, Person, Stack, github_with_repository, settings, stack
 
 PASSWORD = "glpat-s3cret"
@@ -51,12 +50,6 @@ async def add(person: Person, repo_url: str) -> task_pb2.Project:
 async def kept_by(person: Person) -> accounts.ListGitCredentialsResponse:
     request = accounts.ListGitCredentialsRequest()
     return await person.accounts.ListGitCredentials(request, metadata=person.metadata, timeout=DEADLINE_S)
-
-
-async def refusal(call: Awaitable[object]) -> ErrandError:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await call
-    return from_rpc_error(refused.value)
 
 
 async def test_a_task_there_is_lent_what_its_person_brought_and_opens_no_pull_request(

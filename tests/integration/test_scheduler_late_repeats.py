@@ -8,8 +8,9 @@ import pytest
 from errand.v1 import access_service_pb2 as access
 from errand.v1 import task_pb2
 from errand_common import rpc
-from tests.integration.access import disallow, refusal
+from tests.integration.access import disallow
 from tests.integration.moved_clock import MovedClock
+from tests.integration.refused import refusal
 from tests.integration.scheduling import Person, Stack, github_with_repository, new_task, stack
 
 PENDING, CANCELLED = task_pb2.TASK_STATUS_PENDING, task_pb2.TASK_STATUS_CANCELLED

@@ -1,7 +1,7 @@
 """A sign-in link lets one person in, once, within a quarter of an hour."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,9 +12,11 @@ from errand.v1 import account_service_pb2 as accounts
 from errand.v1.account_service_pb2_grpc import AccountServiceStub
 from errand_common import rpc
 from errand_common.clock import Clock
-from errand_common.errors import ErrandError, from_rpc_error
+from errand_common.errors import from_rpc_error
 from errand_scheduler.store import users
 from errand_scheduler.store.reader_pool import open_reader
+from tests.integration.moved_clock import MovedClock
+from tests.integration.refused import refusal
 from tests.integration.scheduling import (
     DEADLINE_S,
     Person,
@@ -24,15 +26,6 @@ from tests.integration.scheduling import (
     stack,
 )
 from tests.standins.github import GitHubStandin
-
-
-class MovedClock(Clock):
-    """Its boot time can be moved on."""
-
-    moved_s = 0.0
-
-    def boot_s(self) -> float:
-        return super().boot_s() + self.moved_s
 
 
 @asynccontextmanager
@@ -52,12 +45,6 @@ async def github(tmp_path: Path) -> AsyncIterator[GitHubStandin]:
 @pytest.fixture
 def owners_token(github: GitHubStandin) -> str:
     return github.issue_token("octocat")
-
-
-async def refusal(call: Awaitable[object]) -> ErrandError:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await call
-    return from_rpc_error(refused.value)
 
 
 async def sign_in(running: Stack, login: str, link_secret: str = "", token: str = "") -> Person:
@@ -113,9 +100,9 @@ async def test_a_link_is_good_for_a_quarter_of_an_hour(
             accounts.CreateSignInLinkRequest(), metadata=operator, timeout=DEADLINE_S
         )
         assert made.expire_duration.seconds == 15 * 60
-        clock.moved_s = 15 * 60 - 30
+        clock.ahead_s = 15 * 60 - 30
         other = await running.make_link()
-        clock.moved_s = 15 * 60
+        clock.ahead_s = 15 * 60
         assert (await refusal(running.redeem(made.secret))).reason == "INVALID"
         await running.redeem(other)
 

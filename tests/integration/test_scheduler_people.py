@@ -7,8 +7,9 @@ from errand.v1 import access_service_pb2 as pb
 from errand.v1 import account_service_pb2
 from errand_common import rpc
 from errand_common.errors import Conflict, Denied, Invalid, NotFound
-from tests.integration.access import ADMIN, MEMBER, VIEWER, allow, disallow, me, new_token, refusal, set_role
+from tests.integration.access import ADMIN, MEMBER, VIEWER, allow, disallow, me, new_token, set_role
 from tests.integration.moved_clock import MovedClock
+from tests.integration.refused import refusal
 from tests.integration.scheduling import DEADLINE_S, Stack, github_with_repository, stack
 
 

@@ -2,17 +2,15 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable
 from contextlib import closing
 from pathlib import Path
 
-import grpc
 import pytest
 
 from errand.v1 import account_service_pb2 as accounts
 from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import runner_pb2
-from errand_common.errors import ErrandError, from_rpc_error
+from tests.integration.refused import refusal
 from tests.integration.scheduling import IDS, Person, ScriptedRunner, Stack, github_with_repository, settings, stack
 from tests.standins.github import GitHubStandin
 
@@ -42,12 +40,6 @@ async def listed(person: Person, project_id: str) -> list[tuple[str, bool]]:
 async def lent(runner: ScriptedRunner, request: dispatch.LendSecretsRequest) -> list[tuple[str, str, bool]]:
     found = await runner.stub.LendSecrets(request, metadata=runner.metadata)
     return [(each.name, each.value, each.agent_may_read) for each in found.secrets]
-
-
-async def refusal(call: Awaitable[object]) -> ErrandError:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await call
-    return from_rpc_error(refused.value)
 
 
 def everything_stored(running: Stack) -> bytes:

@@ -1,17 +1,13 @@
 """What a project's tasks run in, and what prepares their workspace, is the project's owner's to say."""
 
 import sqlite3
-from collections.abc import Awaitable
 from contextlib import closing
 from typing import Any
 
-import grpc
-import pytest
-
 from errand.v1 import account_service_pb2 as accounts
 from errand.v1 import task_pb2
-from errand_common.errors import ErrandError, from_rpc_error
 from errand_common.wire import duration
+from tests.integration.refused import refusal
 from tests.integration.scheduling import IDS, REPOSITORY, Person, Stack
 
 SIXTY_FOUR_KIB = 64 * 1024
@@ -29,12 +25,6 @@ async def update(person: Person, project_id: str, **fields: Any) -> task_pb2.Pro
 async def listed(person: Person) -> list[task_pb2.Project]:
     page = await person.accounts.ListProjects(accounts.ListProjectsRequest(), metadata=person.metadata)
     return list(page.projects)
-
-
-async def refusal(call: Awaitable[object]) -> ErrandError:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await call
-    return from_rpc_error(refused.value)
 
 
 async def test_what_is_not_named_stays_and_what_is_empty_goes(running: Stack) -> None:

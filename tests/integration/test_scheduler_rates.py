@@ -4,7 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from errand_common.errors import Exhausted
-from tests.integration.access import me, new_token, refusal
+from tests.integration.access import me, new_token
+from tests.integration.refused import refusal
 from tests.integration.scheduling import github_with_repository, settings, stack
 
 BURST = 20

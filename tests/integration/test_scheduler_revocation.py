@@ -14,7 +14,8 @@ from errand_common import rpc
 from errand_common.clock import Clock
 from errand_common.errors import Unauthenticated
 from errand_common.wire import timestamp
-from tests.integration.access import ADMIN, MEMBER, VIEWER, disallow, new_token, refusal, revoke, set_role
+from tests.integration.access import ADMIN, MEMBER, VIEWER, disallow, new_token, revoke, set_role
+from tests.integration.refused import refusal
 from tests.integration.scheduling import DEADLINE_S, Person, Stack, Watch
 
 

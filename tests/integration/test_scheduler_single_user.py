@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from errand.v1 import account_service_pb2 as accounts
 from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import task_pb2
 from errand.v1 import task_service_pb2 as tasks
-from errand_common.errors import ErrandError, from_rpc_error
+from errand_common.errors import from_rpc_error
 from errand_common.service import StartError
+from tests.integration.refused import refusal
 from tests.integration.scheduling import (
     DEADLINE_S,
     REPOSITORY,
@@ -47,12 +48,6 @@ async def owned_by(token: str, folder: Path, github: GitHubStandin, *, beat_s: f
 
 async def owner_of(running: Stack) -> Person:
     return await running.redeem(await running.make_link())
-
-
-async def refusal(call: Awaitable[object]) -> ErrandError:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await call
-    return from_rpc_error(refused.value)
 
 
 async def get_me(person: Person) -> task_pb2.User:

@@ -10,8 +10,9 @@ from errand.v1 import account_service_pb2 as accounts
 from errand_common import rpc
 from errand_common.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
 from errand_common.wire import timestamp
-from tests.integration.access import VIEWER, disallow, me, new_token, refusal, revoke, set_role
+from tests.integration.access import VIEWER, disallow, me, new_token, revoke, set_role
 from tests.integration.moved_clock import MovedClock
+from tests.integration.refused import refusal
 from tests.integration.scheduling import DEADLINE_S, Person, Stack, github_with_repository, stack
 
 ALL_OF_A_MEMBER = ["account:read", "account:write", "tasks:read", "tasks:write", "tokens:read", "tokens:write"]

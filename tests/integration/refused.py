@@ -1,0 +1,15 @@
+"""Calls that are refused, told as the errors that they stand for."""
+
+from typing import Any
+
+import grpc
+import pytest
+
+from errand_common.errors import ErrandError, from_rpc_error
+
+
+async def refusal(call: Any) -> ErrandError:
+    """Why the call was not served, which it must not be."""
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call
+    return from_rpc_error(refused.value)
