@@ -83,7 +83,7 @@ def path(method: MethodDescriptor) -> str:
 
 
 async def answer(running: Stack, method: MethodDescriptor, sent: list[Message], token: str) -> grpc.RpcError | None:
-    """How a call is refused; none where it is served."""
+    """How a call is refused; none where it is served, or nobody can say."""
     method_input: Any = GetMessageClass(method.input_type)
     kinds: Any = {
         "request_serializer": method_input.SerializeToString,
@@ -106,7 +106,10 @@ async def answer(running: Stack, method: MethodDescriptor, sent: list[Message], 
             await call
     except grpc.aio.AioRpcError as exc:
         served = method.server_streaming and exc.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-        return None if served else exc
+        # What gRPC's client says by itself, in the place of the refusal, where it sends on a stream that the server
+        # has ended.
+        unsent = method.client_streaming and exc.details() == "Internal error from Core"
+        return None if served or unsent else exc
     return None
 
 
