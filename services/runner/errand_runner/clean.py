@@ -12,6 +12,7 @@ from errand_common.ids import Ids
 from errand_common.tasks import to_the_end
 from errand_runner.broker.broker import Broker
 from errand_runner.freezer import Freezer
+from errand_runner.limit_words import limit_words
 from errand_runner.lodging import Lodged
 from errand_runner.sandbox.docker import Engine, EngineUnavailable, SandboxFailed, SandboxSpec
 
@@ -62,8 +63,7 @@ class CleanRooms:
                         return
                     # What frees memory tells nobody.
                     await asyncio.sleep(self._look_s)
-        minutes = f"{within_s / 60:.0f} minutes"
-        raise NoPlace(f"this host had no memory or disk to spare for another sandbox within {minutes}")
+        raise NoPlace(f"this host had no memory or disk to spare for another sandbox within {limit_words(within_s)}")
 
     @asynccontextmanager
     async def open(self, new_spec: NewSpec, new_broker: NewBroker, freezer: Freezer) -> AsyncIterator[Lodged]:

@@ -191,7 +191,7 @@ async def test_an_attempt_that_breaks_while_it_waits_for_others_room_hears_of_it
 
     log.refuse("no")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         with pytest.raises(OutboxError, match="refuses"):
             await waiting
     assert not box.blocked
@@ -202,7 +202,7 @@ async def test_a_segment_that_found_no_room_leaves_nothing_behind(tmp_path, box,
     log = box.hold(ATTEMPT, 1)
     await tried(disk, 3)
     disk.full = False
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await log.noted()
 
     opened = [path.resolve() for path in Path("/proc/self/fd").iterdir() if path.exists()]
@@ -213,7 +213,7 @@ async def test_a_segment_that_found_no_room_leaves_nothing_behind(tmp_path, box,
 async def test_an_event_larger_than_all_room_goes_alone(tmp_path):
     log = Outbox(tmp_path, limits=AheadLimits(attempt_bytes=100, host_bytes=100)).hold(ATTEMPT, 1)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await log.append(event("x" * 500))
 
 
@@ -266,7 +266,7 @@ async def test_what_was_forgotten_while_the_disk_was_full_stays_so(tmp_path, box
 
     disk.full = False
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await waiting
     box.close()
     assert told(tmp_path) == {OTHER: ["x"]}

@@ -92,7 +92,7 @@ async def test_a_steer_is_noticed_before_it_is_taken_and_a_queued_word_is_not_on
     await asyncio.sleep(0)
     assert not noticing.done()
     box.put([queue(1, "a"), queue(2, "b"), steer(3, "c")])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await noticing
         await box.steered()
     assert [each.text for each in box.take_steers()] == ["c"]

@@ -38,7 +38,7 @@ async def test_a_connection_goes_to_the_very_address() -> None:
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     side = Side()
-    async with server, asyncio.timeout(5):
+    async with server, asyncio.timeout(20):
         await PublicInternet().connect(lambda: side, "127.0.0.1", server.sockets[0].getsockname()[1])
         assert await side.kept(0) == b"here"
         side.abort()

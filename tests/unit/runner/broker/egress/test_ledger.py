@@ -34,7 +34,7 @@ def blocked(host: str) -> Use:
 
 async def test_a_connection_is_told_when_it_is_over() -> None:
     ledger = Ledger(told := Told())
-    async with asyncio.timeout(5), beside(ledger.watch()):
+    async with asyncio.timeout(20), beside(ledger.watch()):
         ledger.note(closed())
         await told.came.wait()
     assert told.events == [[closed()]]
@@ -67,7 +67,7 @@ async def test_a_host_that_is_blocked_again_and_again_is_told_once_then_counted(
 
 async def test_what_is_counted_together_is_told_after_a_while() -> None:
     ledger = Ledger(told := Told(), sum_s=0.01)
-    async with asyncio.timeout(5), beside(ledger.watch()):
+    async with asyncio.timeout(20), beside(ledger.watch()):
         for _ in range(3):
             ledger.note(blocked("a.example"))
         while told.connections < 3:
