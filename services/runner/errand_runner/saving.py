@@ -25,7 +25,7 @@ LAST_S = 120.0
 """How long an attempt that parks waits for its checkpoint: the person may want to go on, and the workspace stays."""
 
 # A tool does not wait longer for the working tree before it to be gone through.
-_TAKE_S = 120.0
+_TOOL_WAITS_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Saving:
     async def taken(self) -> None:
         """Returns when the working tree may be changed again: all of it is in the checkpoint that was begun last."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(_TAKE_S):
+            async with asyncio.timeout(_TOOL_WAITS_S):
                 await self._taken.wait()
 
     async def run(self) -> None:
