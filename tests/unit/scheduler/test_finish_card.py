@@ -12,7 +12,7 @@ from errand_scheduler.store import events, judgements, progress
 from errand_scheduler.store.messages import Message
 from errand_scheduler.store.tasks import DiffStat
 from errand_scheduler.store.usage import Usage
-from tests.unit.scheduler.world import DURATIONS, World, event, kinds_told
+from tests.unit.scheduler.world import DURATIONS, USER, World, event, kinds_told
 
 COMMIT = "c" * 40
 FAILED = task_pb2.CheckResult(outcome=task_pb2.CHECK_OUTCOME_FAILED, commit=COMMIT, exit_code=3, tail="no such module")
@@ -25,8 +25,10 @@ async def finish(world: World, holder: Holder, phase: AttemptPhase = AttemptPhas
 
 
 async def card_of(world: World, task_id: str) -> task_pb2.FinishCard | None:
-    stored = await world.reader.one(judgements.card_of(task_id))
-    return None if stored is None else task_pb2.FinishCard.FromString(stored)
+    found = await world.reader.one(judgements.task_with_card(task_id, USER))
+    assert found is not None
+    assert found[0].task_id == task_id
+    return None if found[1] is None else task_pb2.FinishCard.FromString(found[1])
 
 
 async def worked(world: World, task_id: str, *, cost: int | None = 1000) -> Holder:

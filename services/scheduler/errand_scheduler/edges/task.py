@@ -110,8 +110,13 @@ class TaskEdge(TaskServiceServicer):
         return pb.CreateTaskResponse(task=wire.task(task))
 
     async def GetTask(self, request: pb.GetTaskRequest, context: Context) -> pb.GetTaskResponse:
-        task = wire.task(await self._task(request.task_id))
-        if card := await self._reader.one(judgements.card_of(task.task_id)):
+        user_id = person().user_id
+        check_id(request.task_id, "tsk", field="task_id")
+        found = await self._reader.one(judgements.task_with_card(request.task_id, user_id))
+        if found is None:
+            raise _not_yours(request.task_id)
+        task, card = wire.task(found[0]), found[1]
+        if card:
             task.finish_card.ParseFromString(card)
         return pb.GetTaskResponse(task=task)
 
@@ -248,8 +253,12 @@ class TaskEdge(TaskServiceServicer):
         check_id(task_id, "tsk", field="task_id")
         task = await self._reader.one(tasks.of_user(task_id, user_id))
         if task is None:
-            raise NotFound(f"you have no task {task_id}")
+            raise _not_yours(task_id)
         return task
+
+
+def _not_yours(task_id: str) -> NotFound:
+    return NotFound(f"you have no task {task_id}")
 
 
 def _once(tx: Tx, asked: Request, do: Callable[[Tx], Task]) -> Task:

@@ -1,11 +1,16 @@
 """What was found of tasks' work: the check's last result and the last finish card, as messages of the contract."""
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from errand_scheduler.store import tasks
 from errand_scheduler.store.query import Query
+from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
+
+_WITH_CARD = "SELECT task.*, (SELECT finish_card FROM judgements WHERE judgements.task_id = task.task_id)"
 
 
 @dataclass(frozen=True)
@@ -17,12 +22,15 @@ class Span:
     work_us: int
 
 
-def card_of(task_id: str) -> Query[bytes | None]:
-    """The task's last card."""
+def task_with_card(task_id: str, user_id: str) -> Query[tuple[Task, bytes | None]]:
+    """The user's task with its last card, in one question: to ask is most of what it costs."""
     return Query(
-        "SELECT finish_card FROM judgements WHERE task_id = :task_id",
-        lambda row: row["finish_card"],
-        {"task_id": task_id},
+        f"""
+        {_WITH_CARD}
+        FROM ({tasks.SELECT} WHERE task_id = :task_id AND user_id = :user_id) AS task
+        """,
+        _task_with_card,
+        {"task_id": task_id, "user_id": user_id},
     )
 
 
@@ -75,3 +83,8 @@ def set_card(tx: Tx, task_id: str, card: bytes) -> None:
         """,
         {"task_id": task_id, "card": card},
     )
+
+
+def _task_with_card(row: sqlite3.Row) -> tuple[Task, bytes | None]:
+    *of_task, card = row
+    return tasks.of_row(of_task), card
