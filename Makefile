@@ -100,6 +100,10 @@ bench: image ## Measure, beside a peer or ceiling of the same run; a table and b
 	@scripts/peers
 	@$(PYTHON) -m tests.bench --only "$(ONLY)" $(if $(PAGE),--page)
 
+.PHONY: profile
+profile: image ## Say what a unit of each service's work costs, and where its time goes, with py-spy (ONLY=scheduler, gateway-events, ... )
+	@$(PYTHON) -m tests.bench.profile --only "$(ONLY)"
+
 .PHONY: venv
 venv: .venv/.ready ## Make the virtual environment and the gRPC stubs
 

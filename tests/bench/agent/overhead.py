@@ -26,7 +26,7 @@ async def measure_overhead(table: Table, rounds: int) -> None:
         project = await phone.add_project(REPOSITORY)
         for number in range(rounds + 1):
             theirs = await _beside(await mini(), claude)
-            ours = await _beside(await _session(phone, project), claude)
+            ours = await _beside(await session(phone, project), claude)
             if number:
                 table.add(MINI, theirs, unit="ms")
                 table.add(ERRAND, ours, unit="ms", peer=MINI, goal="0.5 or less")
@@ -38,7 +38,7 @@ async def _beside(tools_ms: float, claude: str) -> float:
     return (sum(gaps) - tools_ms) / TURNS
 
 
-async def _session(phone: Phone, project: Json) -> float:
+async def session(phone: Phone, project: Json) -> float:
     """One task to its end; gives what its tools took, in milliseconds."""
     task = await phone.create_task(project, "Go through the steps.")
     async with phone.live(task) as messages:
