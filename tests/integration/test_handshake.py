@@ -15,7 +15,7 @@ from errand_common.errors import ErrandError
 from errand_runner.agent.exchange import ModelUnavailable, Request
 from errand_runner.agent.model import Model
 from errand_runner.agent.prefix import Prefix
-from errand_scheduler.github import GitHubUnavailable, open_github
+from errand_scheduler.github import GitHub, GitHubUnavailable, open_wire
 from tests.integration.brokering import Lender, make_broker, unix_http
 from tests.integration.certificates import DAY, Identity, identity, scheduler_showing
 from tests.integration.git_backend import GitBackend
@@ -95,18 +95,18 @@ async def test_a_scheduler_that_is_away_is_no_trouble_of_tls() -> None:
 async def test_github_at_another_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = identity("localhost", **TOO_EARLY)
     trust(shown, tmp_path, monkeypatch)
-    async with web_server(shown.context(tmp_path)) as port, open_github(f"https://localhost:{port}/api") as github:
+    async with web_server(shown.context(tmp_path)) as port, open_wire(f"https://localhost:{port}/api") as wire:
         with pytest.raises(GitHubUnavailable) as failed:
-            await github.account("token")
+            await GitHub(wire).account("token")
 
     assert f"the certificate of localhost is {shown.dates}; set the clock (timedatectl" in failed.value.message
 
 
 async def test_github_behind_a_proxy_of_which_nobody_told(tmp_path: Path) -> None:
     shown = identity("localhost")
-    async with web_server(shown.context(tmp_path)) as port, open_github(f"https://localhost:{port}/api") as github:
+    async with web_server(shown.context(tmp_path)) as port, open_wire(f"https://localhost:{port}/api") as wire:
         with pytest.raises(GitHubUnavailable) as failed:
-            await github.account("token")
+            await GitHub(wire).account("token")
 
     assert "the certificate that localhost shows is refused (unable to get local issuer" in failed.value.message
     assert "SSL_CERT_FILE" in failed.value.message

@@ -14,9 +14,6 @@ from errand_common import handshake, requests
 from errand_common.crowd import Crowd
 from errand_common.errors import ErrandError, Internal, from_rpc_error, to_status
 
-SERVER_NAME = handshake.SERVER_NAME
-"""The name in the scheduler's certificate, whatever address it is dialled at."""
-
 Options = list[tuple[str, int | str]]
 MESSAGE_BYTES = 4 * 1024 * 1024
 """The largest message, both ways (ARCHITECTURE.md, Bounds)."""
@@ -64,7 +61,7 @@ _CLIENT: Options = [
     *_COMMON,
     # The scheduler is dialled where it is: what the environment says of web proxies is not about it.
     ("grpc.enable_http_proxy", 0),
-    ("grpc.ssl_target_name_override", SERVER_NAME),
+    ("grpc.ssl_target_name_override", handshake.SERVER_NAME),
     ("grpc.initial_reconnect_backoff_ms", 500),
     ("grpc.min_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 10_000),

@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 
 from errand_common.clock import Clock, to_datetime
-from errand_common.rpc import SERVER_NAME
+from errand_common.handshake import SERVER_NAME
 from errand_common.service import StartError
 from errand_scheduler import tls
 from errand_scheduler.config import SchedulerSettings

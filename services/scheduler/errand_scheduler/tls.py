@@ -12,7 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from errand_common import durable
 from errand_common.clock import to_datetime
 from errand_common.credentials import write_secret
-from errand_common.rpc import SERVER_NAME
+from errand_common.handshake import SERVER_NAME
 
 _BACKDATED = timedelta(hours=48)  # a peer's clock may be behind
 _CA_LIFETIME = timedelta(days=3650)

@@ -12,7 +12,7 @@ from errand.v1.dispatch_service_pb2_grpc import (
     DispatchServiceStub,
     add_DispatchServiceServicer_to_server,
 )
-from errand_common import rpc
+from errand_common import handshake, rpc
 from errand_common.errors import TooLarge
 from tests.integration.certificates import identity
 
@@ -20,7 +20,7 @@ FITS, GIANT = rpc.MESSAGE_BYTES - 64, rpc.MESSAGE_BYTES + 1
 UNLIMITED = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    ("grpc.ssl_target_name_override", rpc.SERVER_NAME),
+    ("grpc.ssl_target_name_override", handshake.SERVER_NAME),
 ]
 
 

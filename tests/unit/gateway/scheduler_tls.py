@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from errand_common.rpc import SERVER_NAME
+from errand_common.handshake import SERVER_NAME
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from errand_scheduler.announcer import Announcer
 from errand_scheduler.board import Board
 from errand_scheduler.durations import Durations
 from errand_scheduler.git_hosts import open_git_hosts
-from errand_scheduler.github import open_github
+from errand_scheduler.github import GitHub, open_wire
 from errand_scheduler.lifecycle import asks, deadlines, runners, turns
 from errand_scheduler.lifecycle.turns import Holder
 from errand_scheduler.metrics.phases import Phases
@@ -129,7 +129,7 @@ async def at_work(folder: Path, *, most_live: int) -> AsyncIterator[Office]:
     async with (
         open_writer(path, clock, on_commit) as thread,
         open_reader(path) as reader,
-        open_github("http://127.0.0.1:1", refused="") as github,
+        open_wire("http://127.0.0.1:1", refused="") as wire,
         open_git_hosts(()) as hosts,
     ):
         await thread.write(seed)
@@ -139,7 +139,7 @@ async def at_work(folder: Path, *, most_live: int) -> AsyncIterator[Office]:
         rights = PushRights(
             reader=reader,
             tokens=tokens,
-            github=github,
+            github=GitHub(wire),
             app=None,
             others=OtherHosts(hosts, reader, vault),
             clock=clock,

@@ -10,7 +10,7 @@ from errand_scheduler.access.rights import PushRights, Right
 from errand_scheduler.access.user_tokens import UserTokens, sealed
 from errand_scheduler.access.vault import Vault
 from errand_scheduler.git_hosts import open_git_hosts
-from errand_scheduler.github import open_github
+from errand_scheduler.github import GitHub, open_wire
 from errand_scheduler.github.renewal import TokenPair
 from errand_scheduler.store import users
 from tests.standins.github import GitHubStandin
@@ -20,7 +20,7 @@ from tests.unit.scheduler.world import DURATIONS, PROJECT, USER, World
 async def test_where_githubs_limit_is_used_up_it_is_asked_again_once_that_is_reset(
     world: World, tmp_path: Path
 ) -> None:
-    async with GitHubStandin(tmp_path) as standin, open_github(standin.api_url) as github, open_git_hosts([]) as hosts:
+    async with GitHubStandin(tmp_path) as standin, open_wire(standin.api_url) as wire, open_git_hosts([]) as hosts:
         standin.add_user("octo")
         standin.limit_rate(0)
         vault = Vault([Fernet.generate_key().decode()])
@@ -39,7 +39,7 @@ async def test_where_githubs_limit_is_used_up_it_is_asked_again_once_that_is_res
         rights = PushRights(
             reader=world.reader,
             tokens=tokens,
-            github=github,
+            github=GitHub(wire),
             app=None,
             others=OtherHosts(hosts, world.reader, vault),
             clock=world.clock,

@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 
 from errand_common.clock import Clock
-from errand_common.rpc import SERVER_NAME
+from errand_common.handshake import SERVER_NAME
 from errand_common.service import StartError
 from errand_scheduler import tls
 from errand_scheduler.folder import locked

@@ -105,7 +105,7 @@ class Arrivals:
             await self._writer.write(lambda tx: runners.note_quarantine(tx, arrival.runner_id), urgent=True)
         return Exhausted(
             f"two processes act as the runner {arrival.name}, so it gets nothing for {quarantine.left_s:.0f} s; "
-            "end one of them, or give it a credential of its own (ERRAND_RUNNERS)",
+            "end one of them; a host that is to stay beside the other joins by a token of its own",
             reason="RUNNER_QUARANTINED",
             retry_after=timedelta(seconds=quarantine.left_s),
         )

@@ -18,7 +18,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Request:
-    """A user's request as sent; no `request_id`: it is never the same as another."""
+    """A request as sent. `user_id` is the caller: a person's id, or a credential's name. Without a `request_id` it is
+    never the same as another."""
 
     user_id: str
     method: str
@@ -27,7 +28,7 @@ class Request:
 
 
 def sent(request: Message, *, user_id: str, method: str, request_id: str) -> Request:
-    """A user's request as it came. Raises Invalid for a request id that is too long."""
+    """A request as it came. Raises Invalid for a request id that is too long."""
     return Request(
         user_id=user_id,
         method=method,

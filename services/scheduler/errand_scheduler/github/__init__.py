@@ -2,7 +2,7 @@
 
 from errand_scheduler.github.as_person import Account, GitHub, Organisations, Repository
 from errand_scheduler.github.description import Wanted
-from errand_scheduler.github.opening import SIGN_IN_AGAIN, open_github, open_wire
+from errand_scheduler.github.opening import SIGN_IN_AGAIN, open_wire
 from errand_scheduler.github.pull_requests import Proposal, PullRequest
 from errand_scheduler.github.wire import GitHubUnavailable, TokenRefused, Wire
 
@@ -18,6 +18,5 @@ __all__ = [
     "TokenRefused",
     "Wanted",
     "Wire",
-    "open_github",
     "open_wire",
 ]

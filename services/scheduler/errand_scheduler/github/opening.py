@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 
 import httpx2
 
-from errand_scheduler.github.as_person import GitHub
 from errand_scheduler.github.wire import HEADERS, TIMEOUT, Wire
 
 SIGN_IN_AGAIN = "GitHub no longer takes your sign-in; sign in again"
@@ -18,10 +17,3 @@ async def open_wire(api_url: str, *, refused: str = SIGN_IN_AGAIN) -> AsyncItera
     whose token is refused."""
     async with httpx2.AsyncClient(base_url=api_url, headers=HEADERS, timeout=TIMEOUT, follow_redirects=False) as client:
         yield Wire(client, refused)
-
-
-@asynccontextmanager
-async def open_github(api_url: str, *, refused: str = SIGN_IN_AGAIN) -> AsyncIterator[GitHub]:
-    """The same, for questions as a person."""
-    async with open_wire(api_url, refused=refused) as wire:
-        yield GitHub(wire)

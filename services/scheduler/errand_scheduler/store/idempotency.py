@@ -9,7 +9,8 @@ from errand_scheduler.store.transaction import Tx
 
 @dataclass(frozen=True)
 class IdempotencyKey:
-    """A request that was done: its method, a hash of it, and the id of what it made."""
+    """A request that was done: its method, a hash of it, and the id of what it made. `user_id` is who asked: a person's
+    id, or a credential's name."""
 
     user_id: str
     request_id: str
@@ -19,7 +20,7 @@ class IdempotencyKey:
 
 
 def by_request(user_id: str, request_id: str) -> Query[IdempotencyKey]:
-    """What the user's request id stands for."""
+    """What the caller's request id stands for."""
     return Query(
         """
         SELECT user_id, request_id, method, request_hash, response_id FROM idempotency_keys
