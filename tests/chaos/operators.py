@@ -9,7 +9,9 @@ import grpc
 
 from errand.v1 import fleet_service_pb2 as pb
 from errand.v1 import runner_pb2
+from errand.v1.access_service_pb2_grpc import AccessServiceStub
 from errand.v1.fleet_service_pb2_grpc import FleetServiceStub
+from errand.v1.task_service_pb2_grpc import TaskServiceStub
 from errand_common import rpc
 from errand_common.credentials import read_secret
 from tests.demo.stack import Stack
@@ -20,6 +22,7 @@ class Operator:
 
     def __init__(self, stack: Stack, channel: grpc.aio.Channel) -> None:
         self.stub, self.metadata = FleetServiceStub(channel), rpc.bearer(read_secret(_credential(stack) / "token"))
+        self.access, self.tasks = AccessServiceStub(channel), TaskServiceStub(channel)
         self.scheduler = stack.scheduler_address
 
     async def token(self, *, scheduler: str = "") -> str:

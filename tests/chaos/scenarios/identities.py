@@ -2,18 +2,23 @@
 
 import shutil
 import ssl
+from typing import Any
 
-from errand.v1 import dispatch_service_pb2, runner_pb2
+import grpc
+import pytest
+
+from errand.v1 import access_service_pb2 as access
+from errand.v1 import dispatch_service_pb2, runner_pb2, task_service_pb2
 from errand.v1 import fleet_service_pb2 as pb
 from errand.v1.enrolment_service_pb2 import JoinTokenContent
-from errand_common import join_token
+from errand_common import join_token, rpc
 from errand_common.clock import Clock
 from errand_scheduler import tls
 from tests.chaos.fault import fault
 from tests.chaos.fleet import joining_settings
 from tests.chaos.home import Home
 from tests.chaos.middle import middle
-from tests.chaos.observer import check, gapless
+from tests.chaos.observer import Observer, check, gapless
 from tests.chaos.prompts import began, lines, ran, steps
 from tests.chaos.trial import Trial
 from tests.chaos.unreliable import unreliable
@@ -22,11 +27,13 @@ from tests.e2e.watching import containers
 from tests.integration.certificates import identity
 
 HOUR_S = 3600.0
+CUT_S = 2.0
+"""Within which a stream ends whose credential was revoked, which takes no heartbeat."""
 FROM_LATER = b"\xba\x3e\x05later"
 """A field 999 with five bytes, which no message of this release has."""
 
 
-@fault("T23", "the certificate is renewed under load; then the runner's credential is revoked")
+@fault("T23", "the certificate is renewed under load; a token is revoked under its stream, and the runner's credential")
 async def renewed_and_revoked(trial: Trial) -> None:
     async with trial.own_home() as home:
         folder = home.stack.folder / "scheduler" / "tls"
@@ -47,6 +54,7 @@ async def renewed_and_revoked(trial: Trial) -> None:
             assert '"session_broken"' not in log.read(), "a stream was cut"
         async with home.watch("Steps: sleep 600") as observer:
             await observer.until(ran("sleep 600"))
+            await _token_revoked(trial, home, observer)
             await home.operator.stub.RevokeRunner(
                 pb.RevokeRunnerRequest(runner="local"), metadata=home.operator.metadata
             )
@@ -62,6 +70,27 @@ async def renewed_and_revoked(trial: Trial) -> None:
             for left in containers(observer.task):
                 await home.docker("rm", "--force", left)
     trial.checked("no event is lost through the renewal", "cut off within a heartbeat", "I8")
+
+
+async def _token_revoked(trial: Trial, home: Home, observer: Observer) -> None:
+    operator, me = home.operator, await home.phone.me()
+    asked = access.CreateTokenRequest(name="watcher", scopes=["tasks:read"], user_id=me["user_id"])
+    made = await operator.access.CreateToken(asked, metadata=operator.metadata)
+    request = task_service_pb2.WatchEventsRequest(task_id=observer.task["task_id"])
+    stream = operator.tasks.WatchEvents(request, metadata=rpc.bearer(made.secret), timeout=60)
+    assert await stream.read() is not grpc.aio.EOF
+    await operator.access.RevokeToken(
+        access.RevokeTokenRequest(token_id=made.token.token_id), metadata=operator.metadata
+    )
+    trial.injected()
+    with trial.recovery(limit_s=CUT_S), pytest.raises(grpc.aio.AioRpcError) as cut:
+        await _to_its_end(stream)
+    assert cut.value.code() is grpc.StatusCode.UNAUTHENTICATED, cut.value
+
+
+async def _to_its_end(stream: grpc.aio.UnaryStreamCall[Any, Any]) -> None:
+    while await stream.read() is not grpc.aio.EOF:
+        pass
 
 
 @fault("T26", "a copy of the runner's data folder works on a second host")
