@@ -75,8 +75,9 @@ async def away_for_too_long(trial: Trial) -> None:
 
 @fault("T20", "the runner stands still for longer than it may, then goes on as if nothing was", quick=True)
 async def stale(trial: Trial) -> None:
-    async with trial.own_home(beat_s=SHORT_BEAT_S) as home, home.watch("Steps: echo 0 >> trace; sleep 600") as observer:
-        await observer.until(ran("sleep 600"))
+    async with trial.own_home(beat_s=SHORT_BEAT_S) as home, home.watch("Steps: echo 0 >> trace; sleep 2") as observer:
+        # It ends meanwhile, so there is something to tell.
+        await observer.until(ran("sleep 2"))
         (old,), runner = containers(observer.task), home.stack.processes.running["runner"]
         runner.send_signal(signal.SIGSTOP)
         trial.injected()
