@@ -1,4 +1,4 @@
 """How long tests wait for what normally answers at once: a busy host is no failure."""
 
 ANSWER_S = 30.0
-"""Of an HTTP call to something of our own on this host."""
+"""Of a call to something of our own on this host."""

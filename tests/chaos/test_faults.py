@@ -1,19 +1,10 @@
 """A choice of the faults of `make chaos`: a service dies, a wire is cut, and the task goes on as if nothing was."""
 
 import pytest
-import pytest_asyncio
 
-from tests.chaos.homes import Homes
 from tests.chaos.quick import quick_faults, try_quickly
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def homes():
-    opened = Homes()
-    yield opened
-    await opened.discard()
 
 
 @pytest.mark.parametrize("fault", quick_faults(needy=False), ids=lambda fault: fault.name)

@@ -11,7 +11,6 @@ from errand.v1 import runner_pb2
 from errand_cli.exits import Exit
 from errand_common.service import WRONG_START
 from tests.chaos.fault import lacking
-from tests.chaos.homes import Homes
 from tests.chaos.prompts import began, steps
 from tests.chaos.quick import quick_faults, try_quickly
 from tests.integration.errand_shell import Shell
@@ -23,13 +22,6 @@ pytestmark = [
 ]
 FOUND_S = 15.0
 """Within which a connection that delivers nothing is found out (rpc.Keepalive)."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def homes():
-    opened = Homes()
-    yield opened
-    await opened.discard()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,5 +1,7 @@
 """The contract keeps its own rules."""
 
+from pathlib import Path
+
 from errand_common.contract import scopes, services
 
 
@@ -8,8 +10,6 @@ def test_every_method_declares_its_scope():
 
 
 def test_every_service_of_the_folder_is_known():
-    from pathlib import Path
-
     files = Path(__file__).parents[3].glob("protos/errand/v1/*_service.proto")
 
     assert {service.file.name for service in services()} == {f"errand/v1/{file.name}" for file in files}

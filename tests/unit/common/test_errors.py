@@ -11,6 +11,7 @@ from errand.v1.account_service_pb2 import GetMeRequest
 from errand.v1.account_service_pb2_grpc import AccountServiceStub
 from errand.v1.task_service_pb2_grpc import TaskServiceServicer, TaskServiceStub, add_TaskServiceServicer_to_server
 from errand_common import errors, rpc
+from tests.patience import ANSWER_S
 
 
 class Failing(TaskServiceServicer):
@@ -45,7 +46,7 @@ async def test_each_kind_crosses_the_wire_whole(kind):
     sent = kind("task t_9 is finished; start a new one", reason="WRONG_STATE", retry_after=timedelta(seconds=3))
     async with calling(sent) as stub:
         with pytest.raises(errors.ErrandError) as caught, rpc.renamed_errors():
-            await stub.GetTask(pb.GetTaskRequest(), timeout=5)
+            await stub.GetTask(pb.GetTaskRequest(), timeout=ANSWER_S)
 
     assert type(caught.value) is kind
     assert (caught.value.message, caught.value.reason) == (sent.message, "WRONG_STATE")
@@ -55,14 +56,14 @@ async def test_each_kind_crosses_the_wire_whole(kind):
 async def test_an_error_in_mid_stream_crosses_too():
     async with calling(errors.Denied("no longer")) as stub:
         with pytest.raises(errors.Denied, match="no longer"), rpc.renamed_errors():
-            async for _ in stub.WatchEvents(pb.WatchEventsRequest(), timeout=5):
+            async for _ in stub.WatchEvents(pb.WatchEventsRequest(), timeout=ANSWER_S):
                 pass
 
 
 async def test_a_bug_leaves_as_internal_without_its_words():
     async with calling(ZeroDivisionError("the password is 123")) as stub:
         with pytest.raises(errors.Internal) as caught, rpc.renamed_errors():
-            await stub.GetTask(pb.GetTaskRequest(), timeout=5)
+            await stub.GetTask(pb.GetTaskRequest(), timeout=ANSWER_S)
 
     assert "123" not in caught.value.message
 
@@ -70,7 +71,7 @@ async def test_a_bug_leaves_as_internal_without_its_words():
 async def test_a_server_that_is_away_is_unavailable():
     async with grpc.aio.insecure_channel("127.0.0.1:1") as channel:
         with pytest.raises(errors.Unavailable) as caught, rpc.renamed_errors():
-            await TaskServiceStub(channel).GetTask(pb.GetTaskRequest(), timeout=5)
+            await TaskServiceStub(channel).GetTask(pb.GetTaskRequest(), timeout=ANSWER_S)
 
     assert "127.0.0.1" in caught.value.transport
     assert "127.0.0.1" not in caught.value.message
@@ -79,4 +80,4 @@ async def test_a_server_that_is_away_is_unavailable():
 async def test_a_call_that_the_server_lacks_is_final():
     async with calling(errors.Invalid("x"), stub=AccountServiceStub) as stub:
         with pytest.raises(errors.Internal, match="same version"), rpc.renamed_errors():
-            await stub.GetMe(GetMeRequest(), timeout=5)
+            await stub.GetMe(GetMeRequest(), timeout=ANSWER_S)

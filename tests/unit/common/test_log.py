@@ -61,7 +61,7 @@ async def main():
     host, port = server.sockets[0].getsockname()
     channel = grpc.aio.secure_channel(f"{host}:{port}", grpc.ssl_channel_credentials())
     try:
-        await channel.unary_unary("/any/Call")(b"", timeout=5)
+        await channel.unary_unary("/any/Call")(b"", timeout=30)
     except grpc.RpcError as exc:
         print(exc.details())
     await channel.close()
