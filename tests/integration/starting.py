@@ -17,7 +17,7 @@ REFUSAL_S = 60.0
 """On a busy machine the imports alone take seconds."""
 
 
-async def refusal(
+async def refused_start(
     service: str, settings: Mapping[str, object], *, before: tuple[str, ...] = (), code: int = WRONG_START
 ) -> str:
     """What `errand-<service>` says under these settings and no others. `before` is a command that starts it.

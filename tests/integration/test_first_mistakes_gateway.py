@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from tests.integration.certificates import DAY, Identity, identity, scheduler_showing
-from tests.integration.starting import refusal, started
+from tests.integration.starting import refused_start, started
 from tests.patience import ANSWER_S
 
 
@@ -27,14 +27,14 @@ def settings(tmp_path: Path) -> dict[str, object]:
 async def test_with_a_port_that_is_taken(settings: dict[str, object]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        said = await refusal("gateway", settings | {"ERRAND_LISTEN": address})
+        said = await refused_start("gateway", settings | {"ERRAND_LISTEN": address})
 
     assert f"cannot listen on ERRAND_LISTEN={address}: the port is in use, by another Errand or by something" in said
     assert "or set ERRAND_LISTEN to a free port" in said
 
 
 async def test_with_an_address_of_another_host(settings: dict[str, object]) -> None:
-    said = await refusal("gateway", settings | {"ERRAND_LISTEN": "192.0.2.1:80"})
+    said = await refused_start("gateway", settings | {"ERRAND_LISTEN": "192.0.2.1:80"})
 
     assert "this host has no address 192.0.2.1; set ERRAND_LISTEN to 127.0.0.1:80" in said
 
@@ -43,7 +43,7 @@ async def test_with_an_address_file_that_cannot_be_written(settings: dict[str, o
     # A folder stands in its place, so that only the last step fails.
     (tmp_path / "run" / "address").mkdir(parents=True)
 
-    said = await refusal("gateway", settings | {"ERRAND_ADDRESS_FILE": tmp_path / "run" / "address"})
+    said = await refused_start("gateway", settings | {"ERRAND_ADDRESS_FILE": tmp_path / "run" / "address"})
 
     assert f"cannot write ERRAND_ADDRESS_FILE={tmp_path}/run/address" in said
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["address"]

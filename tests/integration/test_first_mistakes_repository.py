@@ -1,23 +1,15 @@
 """A repository that cannot be worked on is refused when it is added, or when its task waits, in words that help."""
 
-from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
 
 from errand.v1 import task_pb2
-from errand_common import rpc
-from errand_common.errors import Conflict, Denied, ErrandError, Invalid, NotFound
+from errand_common.errors import Conflict, Denied, Invalid, NotFound
+from tests.integration.refused import refused
 from tests.integration.scheduling import REPOSITORY, Person, Stack, github_with_repository, stack
 from tests.standins.github import GitHubStandin
 from tests.standins.github.git import git
-
-
-async def refused(adding: Awaitable[object], kind: type[ErrandError]) -> str:
-    """The words of the refusal, which leaves no project behind."""
-    with pytest.raises(kind) as failed, rpc.renamed_errors():
-        await adding
-    return failed.value.message
 
 
 async def test_one_that_is_not_there_or_not_to_be_seen(running: Stack) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from errand_common.service import NOT_YET
 from tests.integration.certificates import DAY, identity, scheduler_showing
-from tests.integration.starting import refusal, started, traces
+from tests.integration.starting import refused_start, started, traces
 
 ENGINE = "unix:///var/run/docker.sock"
 
@@ -43,7 +43,7 @@ def settings(state_dir: Path, sandbox_image: str) -> dict[str, object]:
 async def test_without_docker(settings: dict[str, object], state_dir: Path) -> None:
     settings["DOCKER_HOST"] = f"unix://{state_dir}/none.sock"
 
-    said = await refusal("runner", settings, code=NOT_YET)
+    said = await refused_start("runner", settings, code=NOT_YET)
 
     assert f"no Docker engine at {state_dir}/none.sock; install and start Docker" in said
 
@@ -54,7 +54,7 @@ async def test_with_a_docker_that_is_stopped(settings: dict[str, object], state_
         abandoned.bind(str(path))
     settings["DOCKER_HOST"] = f"unix://{path}"
 
-    said = await refusal("runner", settings, code=NOT_YET)
+    said = await refused_start("runner", settings, code=NOT_YET)
 
     assert f"nothing answers at {path}; start the Docker engine" in said
 
@@ -68,7 +68,7 @@ async def test_with_something_else_in_dockers_place(settings: dict[str, object],
     path = state_dir / "other.sock"
     settings["DOCKER_HOST"] = f"unix://{path}"
     async with await asyncio.start_unix_server(answer, path):
-        said = await refusal("runner", settings, code=NOT_YET)
+        said = await refused_start("runner", settings, code=NOT_YET)
 
     assert f"what listens at {path} does not answer sensibly as a Docker engine" in said
     assert "systemctl restart docker" in said
@@ -81,7 +81,7 @@ async def test_without_the_right_to_use_docker(settings: dict[str, object], stat
         engine.bind(str(path))
         engine.listen()
         path.chmod(0)
-        said = await refusal("runner", settings, before=(sys.executable, "-c", WITHOUT_RIGHTS), code=NOT_YET)
+        said = await refused_start("runner", settings, before=(sys.executable, "-c", WITHOUT_RIGHTS), code=NOT_YET)
 
     assert f"user id {os.getuid()} has no right to use {path}; add the runner's user to the socket's group" in said
 
@@ -89,7 +89,7 @@ async def test_without_the_right_to_use_docker(settings: dict[str, object], stat
 async def test_without_the_sandbox_image(settings: dict[str, object]) -> None:
     settings["ERRAND_SANDBOX_IMAGE"] = "no-such-image:1"
 
-    said = await refusal("runner", settings)
+    said = await refused_start("runner", settings)
 
     assert "ERRAND_SANDBOX_IMAGE=no-such-image:1 is not there" in said
     assert "build it with `make image`, or pull it (docker pull IMAGE)" in said
@@ -98,7 +98,7 @@ async def test_without_the_sandbox_image(settings: dict[str, object]) -> None:
 async def test_with_a_disk_that_is_nearly_full(settings: dict[str, object], state_dir: Path) -> None:
     settings["ERRAND_MIN_FREE_BYTES"] = 1 << 62
 
-    said = await refusal("runner", settings, code=NOT_YET)
+    said = await refused_start("runner", settings, code=NOT_YET)
 
     assert f"the disk of {state_dir}/data is nearly full" in said
     assert "asks for 4294967296.0 GiB; free some" in said
@@ -108,7 +108,7 @@ async def test_a_second_one_on_the_same_folder(settings: dict[str, object], stat
     settings["ERRAND_CA_FILE"] = state_dir / "not-there-yet.pem"
     async with started("runner", settings) as first:
         await first.until("file_awaited")
-        said = await refusal("runner", settings)
+        said = await refused_start("runner", settings)
         await first.stop()
 
     assert f"another process (process id {first.process.pid}) uses the data folder {state_dir}/data" in said
@@ -120,7 +120,7 @@ async def test_with_a_clock_at_which_the_schedulers_certificate_is_not_valid_yet
     shown = identity(start=DAY, end=9 * DAY)
     Path(str(settings["ERRAND_CA_FILE"])).write_bytes(shown.ca)
     async with scheduler_showing(shown) as address:
-        said = await refusal("runner", settings | {"ERRAND_SCHEDULER": address})
+        said = await refused_start("runner", settings | {"ERRAND_SCHEDULER": address})
 
     assert "this host's clock says" in said
     assert f"the certificate of the scheduler at {address} is {shown.dates}; set the clock (timedatectl" in said

@@ -5,19 +5,19 @@ import os
 import socket
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from errand.v1 import task_pb2, task_service_pb2
 from errand_common import rpc
-from errand_common.clock import Clock
-from errand_common.errors import ErrandError, Exhausted, Unavailable
+from errand_common.errors import Exhausted, Unavailable
 from errand_scheduler.folder import locked
 from errand_scheduler.server import scheduler
+from tests.integration.moved_clock import MovedClock
+from tests.integration.refused import refused
 from tests.integration.scheduling import (
     DEADLINE_S,
     Person,
@@ -29,7 +29,7 @@ from tests.integration.scheduling import (
     settings,
 )
 from tests.integration.small_disk import SmallDisk, small_disk
-from tests.integration.starting import REFUSAL_S, Started, refusal, started
+from tests.integration.starting import REFUSAL_S, Started, refused_start, started
 from tests.standins.github import GitHubStandin
 
 APP: dict[str, object] = {"ERRAND_GITHUB_CLIENT_ID": "Iv23test"}
@@ -38,7 +38,7 @@ APP: dict[str, object] = {"ERRAND_GITHUB_CLIENT_ID": "Iv23test"}
 async def test_with_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        said = await refusal("scheduler", APP | {"ERRAND_DATA": tmp_path / "data", "ERRAND_LISTEN": address})
+        said = await refused_start("scheduler", APP | {"ERRAND_DATA": tmp_path / "data", "ERRAND_LISTEN": address})
 
     assert f"cannot listen on ERRAND_LISTEN={address}: the port is in use, by another Errand or by something" in said
     assert f"ss -ltnp 'sport = :{address.partition(':')[2]}'" in said
@@ -48,7 +48,7 @@ async def test_with_a_port_that_is_taken(tmp_path: Path) -> None:
 async def test_a_second_one_on_the_same_folder(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with locked(data):
-        said = await refusal("scheduler", APP | {"ERRAND_DATA": data, "ERRAND_LISTEN": "127.0.0.1:0"})
+        said = await refused_start("scheduler", APP | {"ERRAND_DATA": data, "ERRAND_LISTEN": "127.0.0.1:0"})
 
     assert f"another process (process id {os.getpid()}) uses the data folder {data}" in said
     assert "is this scheduler running already? Stop it, or set ERRAND_DATA to another folder" in said
@@ -56,30 +56,21 @@ async def test_a_second_one_on_the_same_folder(tmp_path: Path) -> None:
 
 
 async def test_with_a_folder_that_cannot_be_used() -> None:
-    said = await refusal("scheduler", APP | {"ERRAND_DATA": "/dev/null/data"})
+    said = await refused_start("scheduler", APP | {"ERRAND_DATA": "/dev/null/data"})
 
     assert "the data folder /dev/null/data cannot be used" in said
     assert "set ERRAND_DATA to one that can" in said
 
 
 async def test_with_a_disk_that_is_nearly_full(tmp_path: Path) -> None:
-    said = await refusal("scheduler", APP | {"ERRAND_DATA": tmp_path / "data", "ERRAND_MIN_FREE_BYTES": 1 << 62})
+    said = await refused_start("scheduler", APP | {"ERRAND_DATA": tmp_path / "data", "ERRAND_MIN_FREE_BYTES": 1 << 62})
 
     assert f"the disk of {tmp_path}/data is nearly full" in said
     assert "lower ERRAND_MIN_FREE_BYTES" in said
 
 
-class Ahead(Clock):
-    """Can be set forward."""
-
-    ahead_s = 0.0
-
-    def boot_s(self) -> float:
-        return super().boot_s() + self.ahead_s
-
-
 async def test_while_the_disk_is_nearly_full_nothing_new_is_taken_and_all_else_goes_on(tmp_path: Path) -> None:
-    free, clock = {"bytes": 1 << 40}, Ahead()
+    free, clock = {"bytes": 1 << 40}, MovedClock()
     async with AsyncExitStack() as contexts:
         github = await contexts.enter_async_context(github_with_repository(tmp_path / "github"))
         wanted = settings(tmp_path / "data", github, ERRAND_MIN_FREE_BYTES=str(1 << 30))
@@ -184,13 +175,6 @@ async def all_tasks(person: Person) -> set[str]:
     request = task_service_pb2.ListTasksRequest(page_size=100)
     answer = await person.tasks.ListTasks(request, metadata=person.metadata, timeout=DEADLINE_S)
     return {task.task_id for task in answer.tasks}
-
-
-async def refused(asked: Awaitable[object], kind: type[ErrandError]) -> str:
-    """The words of the refusal."""
-    with pytest.raises(kind) as failed, rpc.renamed_errors():
-        await asked
-    return failed.value.message
 
 
 @asynccontextmanager

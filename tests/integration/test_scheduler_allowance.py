@@ -11,6 +11,7 @@ from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import task_pb2
 from errand.v1 import task_service_pb2 as tasks
 from errand_common.errors import from_rpc_error
+from tests.integration.refused import refusal
 from tests.integration.scheduling import Person, Stack, github_with_repository, settings, stack
 
 DAY_S = 24 * 60 * 60
@@ -60,9 +61,7 @@ async def test_an_allowance_out_of_bounds_is_refused_in_words(tmp_path: Path) ->
         person = await running.sign_in()
         project_id = (await person.add_project()).project_id
         for words, wrong in wrongs.items():
-            with pytest.raises(grpc.aio.AioRpcError) as refused:
-                await create(person, project_id, wrong)
-            error = from_rpc_error(refused.value)
+            error = await refusal(create(person, project_id, wrong))
             assert (error.reason, words in error.message) == ("INVALID", True)
         assert (await create(person, project_id)).allowance == task_pb2.Allowance()
 

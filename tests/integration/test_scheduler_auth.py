@@ -7,7 +7,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from errand.v1 import account_service_pb2
 from errand_common import contract, rpc
-from errand_common.errors import from_rpc_error
+from tests.integration.refused import refusal
 from tests.integration.scheduling import DEADLINE_S, Person, Stack
 
 
@@ -48,9 +48,7 @@ async def test_a_refresh_token_works_once_and_its_reuse_ends_the_family(running:
     assert first.access_token != person.access_token
     await get_me(person)
     second = await refresh(running, first.refresh_token)
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await refresh(running, first.refresh_token)
-    error = from_rpc_error(refused.value)
+    error = await refusal(refresh(running, first.refresh_token))
     assert (error.code, error.reason) == (grpc.StatusCode.UNAUTHENTICATED, "REFRESH_REFUSED")
     for token in (person.access_token, first.access_token, second.access_token):
         with pytest.raises(grpc.aio.AioRpcError) as ended:
@@ -62,9 +60,7 @@ async def test_a_refresh_token_works_once_and_its_reuse_ends_the_family(running:
 
 async def test_a_call_under_a_credential_that_is_good_no_more_spends_no_refresh_token(running: Stack) -> None:
     person = await running.sign_in()
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await refresh(running, person.refresh_token, credential="esv_revoked")
-    assert from_rpc_error(refused.value).reason == "UNAUTHENTICATED"
+    assert (await refusal(refresh(running, person.refresh_token, credential="esv_revoked"))).reason == "UNAUTHENTICATED"
     assert (await refresh(running, person.refresh_token)).access_token != person.access_token
 
 

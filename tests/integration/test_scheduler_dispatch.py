@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-import grpc
-import pytest
-
 from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import event_pb2, runner_pb2, task_pb2
-from errand_common.errors import ErrandError, from_rpc_error
+from tests.integration.refused import refusal
 from tests.integration.scheduling import (
     Stack,
     github_with_repository,
@@ -18,11 +15,6 @@ from tests.integration.scheduling import (
 )
 
 BEAT_S = 0.2
-
-
-def refusal(error: BaseException) -> ErrandError:
-    assert isinstance(error, grpc.aio.AioRpcError)
-    return from_rpc_error(error)
 
 
 async def test_an_offer_that_nobody_accepts_is_made_again(running: Stack) -> None:
@@ -60,9 +52,7 @@ async def test_the_last_session_wins(running: Stack) -> None:
         answer = await young.open([runner_pb2.HeldAttempt(attempt=ref)])
         assert [each.verdict for each in answer.verdicts] == [runner_pb2.VERDICT_KEEP]
         assert await old.beat_error(ref) == "SESSION_SUPERSEDED"
-        with pytest.raises(grpc.aio.AioRpcError) as ended:
-            await old.rest_of_watch()
-        assert refusal(ended.value).reason == "SESSION_SUPERSEDED"
+        assert (await refusal(old.rest_of_watch())).reason == "SESSION_SUPERSEDED"
         assert (await young.beat(ref)).directives.verdicts == []
 
 
@@ -148,18 +138,11 @@ async def test_nothing_is_lent_without_a_lease_that_was_renewed_lately(running: 
         while "not heard of" not in (await watch.next()).event.body.task_status_changed.status_reason:
             continue
         watch.cancel()
-        request = dispatch.LendCredentialRequest(session_id=runner.session_id, attempt=ref)
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await runner.stub.LendCredential(request, metadata=runner.metadata)
-        assert refusal(refused.value).reason == "UNAVAILABLE"
+        assert (await refusal(runner.lend(ref))).reason == "UNAVAILABLE"
         await runner.beat(ref)
-        await runner.stub.LendCredential(request, metadata=runner.metadata)
-        stale = runner_pb2.AttemptRef(attempt_id=ref.attempt_id, fence=ref.fence + 1)
-        with pytest.raises(grpc.aio.AioRpcError) as superseded:
-            await runner.stub.LendCredential(
-                dispatch.LendCredentialRequest(session_id=runner.session_id, attempt=stale), metadata=runner.metadata
-            )
-        assert refusal(superseded.value).reason == "LEASE_SUPERSEDED"
+        await runner.lend(ref)
+        another = runner_pb2.AttemptRef(attempt_id=ref.attempt_id, fence=ref.fence + 1)
+        assert (await refusal(runner.lend(another))).reason == "LEASE_SUPERSEDED"
 
 
 async def test_a_users_revoked_token_is_waited_for_until_they_sign_in_again(running: Stack) -> None:
@@ -169,12 +152,8 @@ async def test_a_users_revoked_token_is_waited_for_until_they_sign_in_again(runn
         for token in running.github.tokens_issued():
             running.github.revoke_token(token)
         request = dispatch.LendCredentialRequest(session_id=runner.session_id, attempt=ref, refresh=True)
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await runner.stub.LendCredential(request, metadata=runner.metadata)
-        assert (refusal(refused.value).reason, "sign in again" in refusal(refused.value).message) == (
-            "UNAVAILABLE",
-            True,
-        )
+        refused = await refusal(runner.stub.LendCredential(request, metadata=runner.metadata))
+        assert (refused.reason, "sign in again" in refused.message) == ("UNAVAILABLE", True)
         await running.sign_in()
         assert (await runner.lend(ref)).password == running.github.tokens_issued()[-1]
 

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import grpc
 import pytest
 
 from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import event_pb2, runner_pb2, task_pb2, task_service_pb2
-from errand_common.errors import from_rpc_error
+from tests.integration.refused import refusal
 from tests.integration.scheduling import (
     DEADLINE_S,
     REPOSITORY,
@@ -227,9 +226,7 @@ async def test_what_the_git_host_refused_is_not_lent_again(running: Stack) -> No
         lent = await runner.lend(ref)
         assert lent == await runner.lend(ref, refused_lent_id="another")
         assert lent.password not in lent.lent_id
-        with pytest.raises(grpc.aio.AioRpcError) as denied:
-            await runner.lend(ref, refused_lent_id=lent.lent_id)
-        assert from_rpc_error(denied.value).reason == "NO_PUSH_RIGHT"
+        assert (await refusal(runner.lend(ref, refused_lent_id=lent.lent_id))).reason == "NO_PUSH_RIGHT"
         await running.sign_in()
         fresh = await runner.lend(ref, refused_lent_id=lent.lent_id)
         assert (fresh.lent_id, fresh.password) != (lent.lent_id, lent.password)
@@ -255,9 +252,7 @@ async def test_nothing_is_lent_for_a_repository_that_is_not_the_projects(running
     async with running.runner() as runner:
         ref = (await runner.take()).attempt
         assert (await runner.lend(ref, repository=REPOSITORY)).password
-        with pytest.raises(grpc.aio.AioRpcError) as denied:
-            await runner.lend(ref, repository="octocat/another")
-        assert from_rpc_error(denied.value).reason == "DENIED"
+        assert (await refusal(runner.lend(ref, repository="octocat/another"))).reason == "DENIED"
         await runner.finish(ref)
 
 
@@ -303,9 +298,7 @@ async def test_a_person_has_so_many_pending_tasks_and_no_more(tmp_path: Path) ->
             project = await person.add_project()
             first = await person.create(project.project_id, request_id="first")
             await person.create(project.project_id)
-            with pytest.raises(grpc.aio.AioRpcError) as refused:
-                await person.create(project.project_id)
-            error = from_rpc_error(refused.value)
+            error = await refusal(person.create(project.project_id))
             assert (error.reason, error.retry_after is not None) == ("EXHAUSTED", True)
             again = await person.create(project.project_id, request_id="first")
             assert again.task_id == first.task_id

@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-import grpc
 import pytest
 
 from errand.v1 import task_pb2, task_service_pb2
-from errand_common.errors import from_rpc_error
+from tests.integration.refused import refusal
 from tests.integration.scheduling import (
     DEADLINE_S,
     Person,
@@ -138,9 +137,7 @@ async def test_a_follow_up_is_explained_with_the_time_until_it_goes_elsewhere(tm
 async def test_a_task_of_somebody_else_is_not_explained(shared: Stack) -> None:
     _, task = await new_task(shared)
     bob = await shared.sign_in("hubot")
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await explained(bob, task.task_id)
-    assert from_rpc_error(refused.value).reason == "NOT_FOUND"
+    assert (await refusal(explained(bob, task.task_id))).reason == "NOT_FOUND"
 
 
 async def test_a_task_that_a_host_could_not_begin_rests_then_goes_to_another(tmp_path: Path) -> None:

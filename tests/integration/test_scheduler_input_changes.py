@@ -1,11 +1,8 @@
 """What is changed of an input reaches the runner that holds a copy of it."""
 
-import grpc
-import pytest
-
 from errand.v1 import runner_pb2, task_pb2
 from errand.v1 import task_service_pb2 as tasks
-from errand_common.errors import from_rpc_error
+from tests.integration.refused import refusal
 from tests.integration.scheduling import DEADLINE_S, Person, ScriptedRunner, Stack, inputs_event, new_task
 
 STEER, QUEUE = task_pb2.INPUT_KIND_STEER, task_pb2.INPUT_KIND_QUEUE
@@ -59,9 +56,7 @@ async def test_the_runner_hears_of_every_change(running: Stack) -> None:
         await runner.send(first.attempt, inputs_event(last))
         assert await writing.waiting(task.task_id) == []
         for change in (person.edit(two.input_id, "x"), writing.promote(two.input_id), writing.remove(two.input_id)):
-            with pytest.raises(grpc.aio.AioRpcError) as refused:
-                await change
-            assert from_rpc_error(refused.value).reason == "INPUT_TAKEN"
+            assert (await refusal(change)).reason == "INPUT_TAKEN"
     changes = [event.body.input_changed.change for event in await person.events(task.task_id)]
     assert [change for change in changes if change] == [1, 2, 3]
 

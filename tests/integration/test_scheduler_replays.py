@@ -19,7 +19,7 @@ from errand.v1 import task_service_pb2 as tasks
 from errand.v1.enrolment_service_pb2_grpc import EnrolmentServiceStub
 from errand.v1.fleet_service_pb2_grpc import FleetServiceStub
 from errand_common import contract, join_token, rpc
-from errand_common.errors import from_rpc_error
+from tests.integration.refused import refusal
 from tests.integration.scheduling import (
     GIT_HOST,
     REPOSITORY,
@@ -167,9 +167,7 @@ async def as_a_runner(running: Stack, runner: ScriptedRunner, twice: Twice) -> N
         lambda: stub.DrawMoney(draw, metadata=metadata),
         lambda: stub.OpenPullRequest(pull, metadata=metadata),
     ):
-        with pytest.raises(grpc.aio.AioRpcError) as error:
-            await refused()
-        assert from_rpc_error(error.value).reason == "LEASE_SUPERSEDED"
+        assert (await refusal(refused())).reason == "LEASE_SUPERSEDED"
     assert stored(running) == over, "what comes late changes nothing"
 
 

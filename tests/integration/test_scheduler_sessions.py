@@ -3,13 +3,13 @@
 from datetime import timedelta
 from pathlib import Path
 
-import grpc
 import pytest
 
 from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import runner_pb2, task_pb2
-from errand_common.errors import Exhausted, from_rpc_error
+from errand_common.errors import Exhausted
 from tests.integration.moved_clock import MovedClock
+from tests.integration.refused import refusal
 from tests.integration.scheduling import (
     DEADLINE_S,
     ScriptedRunner,
@@ -26,9 +26,7 @@ BEAT_S = 0.2
 
 async def refusal_of(runner: ScriptedRunner) -> Exhausted:
     """Why its session is refused."""
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await runner.open()
-    error = from_rpc_error(refused.value)
+    error = await refusal(runner.open())
     assert isinstance(error, Exhausted)
     return error
 
@@ -207,13 +205,8 @@ async def test_a_session_that_breaks_a_rule_is_refused_and_changes_nothing(
 ) -> None:
     async with running.runner() as runner:
         right = {"nonce": "another", "slots": 2, "labels": {"model-key": "yes"}}
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await runner.stub.OpenSession(
-                dispatch.OpenSessionRequest(**{**right, **change}),  # type: ignore[arg-type]
-                metadata=runner.metadata,
-                timeout=DEADLINE_S,
-            )
-        error = from_rpc_error(refused.value)
+        request = dispatch.OpenSessionRequest(**{**right, **change})  # type: ignore[arg-type]
+        error = await refusal(runner.stub.OpenSession(request, metadata=runner.metadata, timeout=DEADLINE_S))
         assert error.reason == "INVALID"
         assert words in error.message
         assert await runner.beat_error() == ""

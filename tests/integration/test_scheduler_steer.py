@@ -1,18 +1,10 @@
 """What a person writes to a running task reaches its runner at once, with the word for when Claude is to hear it."""
 
-import grpc
-import pytest
-
 from errand.v1 import task_pb2
-from errand_common.errors import ErrandError, from_rpc_error
+from tests.integration.refused import refusal
 from tests.integration.scheduling import Stack, inputs_event, new_task
 
 STEER, QUEUE = task_pb2.INPUT_KIND_STEER, task_pb2.INPUT_KIND_QUEUE
-
-
-def refusal(error: BaseException) -> ErrandError:
-    assert isinstance(error, grpc.aio.AioRpcError)
-    return from_rpc_error(error)
 
 
 async def test_an_input_to_a_running_task_is_a_change_of_its_assignment(running: Stack) -> None:
@@ -98,10 +90,9 @@ async def test_the_kind_is_kept_and_told(running: Stack) -> None:
 
 async def test_an_unknown_kind_is_refused_and_adds_nothing(running: Stack) -> None:
     person, task = await new_task(running)
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await person.add_input(task.task_id, "now", 7)
-    assert refusal(refused.value).reason == "INVALID"
-    assert refusal(refused.value).message == "kind 7 is unknown; use queue or steer or answer"
+    refused = await refusal(person.add_input(task.task_id, "now", 7))
+    assert refused.reason == "INVALID"
+    assert refused.message == "kind 7 is unknown; use queue or steer or answer"
     assert all(each.body.WhichOneof("kind") != "input_added" for each in await person.events(task.task_id))
 
 
@@ -110,9 +101,8 @@ async def test_a_request_id_stands_for_one_kind(running: Stack) -> None:
     first = await person.add_input(task.task_id, "now", STEER, request_id="tap")
     again = await person.add_input(task.task_id, "now", STEER, request_id="tap")
     assert again.input == first.input
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await person.add_input(task.task_id, "now", QUEUE, request_id="tap")
-    assert refusal(refused.value).reason == "IDEMPOTENCY_MISMATCH"
+    refused = await refusal(person.add_input(task.task_id, "now", QUEUE, request_id="tap"))
+    assert refused.reason == "IDEMPOTENCY_MISMATCH"
 
 
 async def test_a_steer_does_not_wait_behind_a_long_queue(running: Stack) -> None:

@@ -2,13 +2,10 @@
 
 from typing import Any
 
-import grpc
-import pytest
-
 from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import event_pb2, task_pb2
 from errand.v1.runner_pb2 import AttemptEvent
-from errand_common.errors import from_rpc_error
+from tests.integration.refused import refusal
 from tests.integration.scheduling import DEADLINE_S, Stack
 
 CHOICE = task_pb2.ModelChoice(
@@ -46,9 +43,8 @@ async def test_a_choice_that_is_none_is_refused(running: Stack) -> None:
     project = await person.add_project()
     wrongs: list[dict[str, Any]] = [{"model": "claude opus"}, {"fallback_model": "a b"}, {"effort": 99}]
     for wrong in wrongs:
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await person.create(project.project_id, model_choice=task_pb2.ModelChoice(**wrong))
-        assert from_rpc_error(refused.value).reason == "INVALID"
+        choice = task_pb2.ModelChoice(**wrong)
+        assert (await refusal(person.create(project.project_id, model_choice=choice))).reason == "INVALID"
 
 
 async def test_another_model_that_goes_on_is_what_the_next_attempt_begins_with(running: Stack) -> None:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
-import pytest
 
 from errand.v1 import event_pb2, runner_pb2, task_pb2, task_service_pb2
-from errand_common.errors import Invalid, Unavailable, from_rpc_error
+from errand_common.errors import Invalid, NotFound, Unavailable, from_rpc_error
 from errand_common.wire import to_json
+from tests.integration.refused import refusal
 from tests.integration.scheduling import (
     Person,
     ScriptedRunner,
@@ -98,9 +98,7 @@ async def test_a_cursor_of_another_history_is_reset_and_the_watch_goes_on(runnin
 
 async def test_what_never_was_a_cursor_is_refused(running: Stack) -> None:
     person = await running.sign_in()
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await person.watch("", "x").next()
-    assert isinstance(from_rpc_error(refused.value), Invalid)
+    assert isinstance(await refusal(person.watch("", "x").next()), Invalid)
 
 
 async def test_another_users_events_are_not_seen(running: Stack) -> None:
@@ -108,9 +106,7 @@ async def test_another_users_events_are_not_seen(running: Stack) -> None:
     running.github.grant("hubot", "octocat/demo", "push")
     anns, bobs = await ann.add_project(), await bob.add_project()
     task = await ann.create(anns.project_id)
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await bob.watch(task.task_id).next()
-    assert refused.value.code() == grpc.StatusCode.NOT_FOUND
+    assert isinstance(await refusal(bob.watch(task.task_id).next()), NotFound)
     watch = bob.watch()
     assert await watch.until_caught_up() == []
     own = await bob.create(bobs.project_id)
