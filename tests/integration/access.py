@@ -1,4 +1,4 @@
-"""What the tests of access share: tokens that are asked for, and refusals."""
+"""What the tests of access share: tokens, roles, and who is let in."""
 
 from collections.abc import Sequence
 
@@ -46,3 +46,8 @@ async def me(running: Stack, token: str) -> task_pb2.User:
 
 def _anyone(running: Stack) -> Person:
     return running.person(account_service_pb2.CompleteSignInResponse())
+
+
+def robot(person: Person, secret: str) -> Person:
+    """The person, as a program of theirs that has a token."""
+    return Person(secret, "", person.user, person.tasks, person.accounts)

@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import ssl
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,20 +10,8 @@ from errand_common.addresses import split
 from errand_common.handshake import SERVER_NAME
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-SETTINGS, HEADERS, DATA = 4, 1, 0
-
-
-def frame(kind: int, payload: bytes, *, flags: int = 0, stream: int = 0) -> bytes:
-    """One frame of HTTP/2 (RFC 9113, 4.1)."""
-    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
-
-
-def opening(path: str) -> bytes:
-    """The header block of a call, without compression (RFC 7541, 6.2.2)."""
-    fields = {":method": "POST", ":scheme": "https", ":path": path, ":authority": SERVER_NAME, "te": "trailers"}
-    fields["content-type"] = "application/grpc"
-    pairs = [(name.encode(), value.encode()) for name, value in fields.items()]
-    return b"".join(b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value for name, value in pairs)
+_SETTINGS = bytes(3) + b"\4" + bytes(5)
+"""A frame of no settings: its length, its kind, no flags, the stream 0 (RFC 9113, 4.1)."""
 
 
 def hello() -> bytes:
@@ -61,7 +48,7 @@ async def over_tls(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWr
 async def over_http2(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """One on which HTTP/2 began too."""
     reader, writer = await over_tls(address)
-    writer.write(_PREFACE + frame(SETTINGS, b""))
+    writer.write(_PREFACE + _SETTINGS)
     return reader, writer
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from errand_common import rpc
 from errand_common.errors import Unavailable
-from tests.integration.scheduling import Stack, github_with_repository, settings, stack
+from tests.integration.scheduling import Stack, github_with_repository, stack
 from tests.integration.starting import REFUSAL_S, Started
 from tests.standins.github import GitHubStandin
 
@@ -101,8 +101,7 @@ async def test_it_ends_with_words_and_what_was_acknowledged_is_there_at_the_next
 
         with closing(sqlite3.connect(tmp_path / "data" / "errand.db")) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        wanted = settings(tmp_path / "data", github)
-        async with stack(tmp_path / "data", github, wanted=wanted) as again:
+        async with stack(tmp_path / "data", github) as again:
             person = again.again(person)
             assert (await person.task(task.task_id)).prompt == "before"
             await person.create(project.project_id, "after")

@@ -16,9 +16,9 @@ from tests.integration.refused import refusal
 from tests.integration.scheduling import (
     DEADLINE_S,
     REPOSITORY,
-    Person,
     Stack,
     github_with_repository,
+    new_task,
     settings,
     stack,
 )
@@ -49,11 +49,6 @@ def wanted(tmp_path: Path, github: GitHubStandin) -> SchedulerSettings:
 async def running(wanted: SchedulerSettings, github: GitHubStandin) -> AsyncIterator[Stack]:
     async with stack(wanted.data, github, wanted=wanted) as started:
         yield started
-
-
-async def new_task(started: Stack) -> tuple[Person, task_pb2.Task]:
-    person = await started.sign_in()
-    return person, await person.create((await person.add_project()).project_id)
 
 
 async def until_revoked(github: GitHubStandin, *, left: int = 0) -> None:

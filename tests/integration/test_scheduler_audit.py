@@ -9,10 +9,9 @@ from errand.v1 import fleet_service_pb2 as fleet
 from errand.v1.account_service_pb2_grpc import AccountServiceStub
 from errand.v1.fleet_service_pb2_grpc import FleetServiceStub
 from errand_common import rpc
-from tests.integration.access import new_token
+from tests.integration.access import new_token, robot
 from tests.integration.scheduling import (
     DEADLINE_S,
-    Person,
     Stack,
     github_with_repository,
     single_user_settings,
@@ -61,9 +60,9 @@ async def test_what_a_token_does_for_its_person_is_noted_with_its_name(running: 
     made = await new_token(
         running, person.access_token, scopes=["tasks:write", "account:write"], user_id="me", name="nightly"
     )
-    robot = Person(made.secret, "", person.user, person.tasks, person.accounts)
-    task = await robot.create((await robot.add_project()).project_id)
-    await robot.add_input(task.task_id, "and this")
+    program = robot(person, made.secret)
+    task = await program.create((await program.add_project()).project_id)
+    await program.add_input(task.task_id, "and this")
     await person.stop(task.task_id)
     found = [(each.caller, each.token_name, each.action) for each in (await entries(running))[:4]]
     me = person.user.user_id

@@ -14,7 +14,7 @@ from errand_common import rpc
 from errand_common.clock import Clock
 from errand_common.errors import Unauthenticated
 from errand_common.wire import timestamp
-from tests.integration.access import ADMIN, MEMBER, VIEWER, disallow, new_token, revoke, set_role
+from tests.integration.access import ADMIN, MEMBER, VIEWER, disallow, new_token, revoke, robot, set_role
 from tests.integration.refused import refusal
 from tests.integration.scheduling import DEADLINE_S, Person, Stack, Watch
 
@@ -117,10 +117,6 @@ async def goes_on(watch: Watch, person: Person) -> None:
     async with asyncio.timeout(DEADLINE_S):
         await watch.next()
     watch.cancel()
-
-
-def robot(person: Person, secret: str) -> Person:
-    return Person(secret, "", person.user, person.tasks, person.accounts)
 
 
 async def token_id_of(running: Stack, name: str) -> str:

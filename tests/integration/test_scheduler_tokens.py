@@ -10,10 +10,10 @@ from errand.v1 import account_service_pb2 as accounts
 from errand_common import rpc
 from errand_common.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
 from errand_common.wire import timestamp
-from tests.integration.access import VIEWER, disallow, me, new_token, revoke, set_role
+from tests.integration.access import VIEWER, disallow, me, new_token, revoke, robot, set_role
 from tests.integration.moved_clock import MovedClock
 from tests.integration.refused import refusal
-from tests.integration.scheduling import DEADLINE_S, Person, Stack, github_with_repository, stack
+from tests.integration.scheduling import DEADLINE_S, Stack, github_with_repository, stack
 
 ALL_OF_A_MEMBER = ["account:read", "account:write", "tasks:read", "tasks:write", "tokens:read", "tokens:write"]
 
@@ -154,9 +154,9 @@ async def test_a_token_is_limited_by_the_role_of_whom_it_acts_for_and_dies_with_
     person = await running.sign_in()
     made = await new_token(running, person.access_token, scopes=ALL_OF_A_MEMBER, user_id="me")
     project = await person.add_project()
-    await robot(running, person, made.secret).create(project.project_id)
+    await robot(person, made.secret).create(project.project_id)
     await set_role(running, "octocat", VIEWER)
-    refused = await refusal(robot(running, person, made.secret).create(project.project_id))
+    refused = await refusal(robot(person, made.secret).create(project.project_id))
     assert isinstance(refused, Denied)
     await me(running, made.secret)
     await disallow(running, "octocat")
@@ -171,11 +171,6 @@ async def test_everybody_lists_their_own_tokens_and_admins_all(running: Stack) -
     found = await listed(running, running.operator_token, size=2)
     assert [token.name for token in found[:2]] == ["robot", "robot"], "the newest first"
     assert {token.name for token in found[2:]} == {"gateway", "operator", "runners/local"}
-
-
-def robot(running: Stack, person: Person, secret: str) -> Person:
-    """The person, as a program of theirs."""
-    return Person(secret, "", person.user, person.tasks, person.accounts)
 
 
 async def listed(running: Stack, by: str, size: int = 0) -> list[pb.Token]:
