@@ -142,6 +142,15 @@ async def test_on_a_terminal_it_looks_at_the_width(tmp_path: Path) -> None:
             assert ("█" in shown) is is_drawn
 
 
+async def test_a_web_proxy_of_the_environment_is_not_asked_for_the_scheduler(
+    alone: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+
+    assert "/#/link/" in await alone.link()
+
+
 def link_in(text: str) -> str:
     return next(line.strip() for line in text.splitlines() if "/#/link/" in line)
 
@@ -193,12 +202,3 @@ async def run_on_a_terminal(columns: int, **environment: str) -> str:
 
 def _env(environment: Mapping[str, str]) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "PYTHONIOENCODING": "utf-8", **environment}
-
-
-async def test_a_web_proxy_of_the_environment_is_not_asked_for_the_scheduler(
-    alone: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-
-    assert "/#/link/" in await alone.link()

@@ -12,7 +12,6 @@ from errand.v1 import dispatch_service_pb2 as dispatch
 from errand.v1 import runner_pb2
 from tests.integration.refused import refusal
 from tests.integration.scheduling import IDS, Person, ScriptedRunner, Stack, github_with_repository, settings, stack
-from tests.standins.github import GitHubStandin
 
 VALUE = "canary-0123456789abcdef"
 
@@ -145,25 +144,22 @@ async def test_none_is_lent_without_a_lease_that_was_renewed_lately(running: Sta
 
 
 async def test_none_is_lent_for_an_owner_who_is_admitted_no_more(tmp_path: Path) -> None:
+    data = tmp_path / "data"
     async with github_with_repository(tmp_path / "github") as github:
-        await _forget_the_owner(tmp_path / "data", github)
-
-
-async def _forget_the_owner(data: Path, github: GitHubStandin) -> None:
-    async with stack(data, github) as before:
-        person = await before.sign_in()
-        project_id = (await person.add_project()).project_id
-        await put(person, project_id, "NPM_TOKEN")
-        await person.create(project_id)
-        async with before.runner() as runner:
-            ref = (await runner.take()).attempt
-    without = settings(data, github, ERRAND_ALLOWED_USERS="hubot")
-    async with stack(data, github, wanted=without) as after:
-        runner = after.runner(nonce="process-2")
-        await runner.open([runner_pb2.HeldAttempt(attempt=ref)])
-        await runner.beat(ref)
-        request = dispatch.LendSecretsRequest(session_id=runner.session_id, attempt=ref)
-        assert (await refusal(lent(runner, request))).reason == "NOT_ADMITTED"
+        async with stack(data, github) as before:
+            person = await before.sign_in()
+            project_id = (await person.add_project()).project_id
+            await put(person, project_id, "NPM_TOKEN")
+            await person.create(project_id)
+            async with before.runner() as runner:
+                ref = (await runner.take()).attempt
+        without = settings(data, github, ERRAND_ALLOWED_USERS="hubot")
+        async with stack(data, github, wanted=without) as after:
+            runner = after.runner(nonce="process-2")
+            await runner.open([runner_pb2.HeldAttempt(attempt=ref)])
+            await runner.beat(ref)
+            request = dispatch.LendSecretsRequest(session_id=runner.session_id, attempt=ref)
+            assert (await refusal(lent(runner, request))).reason == "NOT_ADMITTED"
 
 
 async def test_another_value_has_another_id(running: Stack) -> None:

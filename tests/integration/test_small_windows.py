@@ -33,7 +33,9 @@ class Endless(TaskServiceServicer):
 @pytest.mark.parametrize(
     ("small_windows", "least_bytes", "most_bytes"), [(True, 0, 300_000), (False, 1_000_000, 1 << 30)]
 )
-async def test_what_is_on_its_way_to_nobody(small_windows: bool, least_bytes: int, most_bytes: int) -> None:
+async def test_what_nobody_reads_fills_little_with_small_windows_alone(
+    small_windows: bool, least_bytes: int, most_bytes: int
+) -> None:
     endless, shown = Endless(), identity()
     server = rpc.server([])
     add_TaskServiceServicer_to_server(endless, server)

@@ -8,7 +8,7 @@ from errand_common.clock import Clock
 from errand_common.one_time import OneTime
 
 
-class MovedClock(Clock):
+class StandingClock(Clock):
     """Stands still until it is moved."""
 
     seconds = 1000.0
@@ -18,7 +18,7 @@ class MovedClock(Clock):
 
 
 def store_of(most: int = 10, clock: Clock | None = None) -> OneTime[int]:
-    return OneTime(clock or MovedClock(), lifetime_s=60, most=most)
+    return OneTime(clock or StandingClock(), lifetime_s=60, most=most)
 
 
 def test_a_secret_is_good_once() -> None:
@@ -51,7 +51,7 @@ def test_when_full_the_oldest_goes() -> None:
 
 
 def test_the_expired_make_room_for_the_new() -> None:
-    clock = MovedClock()
+    clock = StandingClock()
     store = store_of(most=3, clock=clock)
     old = [store.put(number) for number in range(2)]
     clock.seconds += 30
@@ -64,7 +64,7 @@ def test_the_expired_make_room_for_the_new() -> None:
 
 
 def test_looking_at_a_secret_does_not_spend_it() -> None:
-    clock = MovedClock()
+    clock = StandingClock()
     store = store_of(clock=clock)
     secret = store.put(1)
 
@@ -83,7 +83,7 @@ def test_work_that_succeeds_spends_the_secret_and_meanwhile_nobody_else_has_it()
 
 
 def test_work_that_fails_leaves_the_secret_as_good_as_it_was() -> None:
-    clock = MovedClock()
+    clock = StandingClock()
     store = store_of(clock=clock)
     secret = store.put(1)
     seen = []

@@ -233,23 +233,31 @@ async def test_it_beats_by_itself(tmp_path: Path, scheduler: SchedulerDouble, to
         assert [(await phone.hear())["type"] for _ in range(3)] == ["heartbeat"] * 3
 
 
-async def test_a_socket_has_so_many_subscriptions_and_a_user_so_many_sockets(
+async def test_a_socket_has_so_many_subscriptions_and_one_that_ended_makes_room(
     tmp_path: Path, scheduler: SchedulerDouble, token: str
 ) -> None:
-    limits = LiveLimits(subscriptions=1, sockets=1)
+    limits = LiveLimits(subscriptions=1)
     wanted = settings(tmp_path, scheduler.address)
     async with running(wanted, limits=limits) as gateway, live(gateway.live_url, token) as phone:
         await phone.say(type="subscribe", task_id="tsk_1")
         await phone.hear_kind("caught_up")
         await phone.say(type="subscribe", task_id="tsk_2")
         assert (await phone.hear_kind("error"))["reason"] == "EXHAUSTED"
-        async with live(gateway.live_url, token, greeted=False) as second:
-            assert (await second.closed())[0] == 4429
-        async with live(gateway.live_url, scheduler.new_session("usr_bob")):
-            pass
         await phone.say(type="unsubscribe", task_id="tsk_1")
         await phone.say(type="subscribe", task_id="tsk_2")
         await phone.hear_kind("caught_up")
+
+
+async def test_a_user_has_so_many_sockets_and_another_has_their_own(
+    tmp_path: Path, scheduler: SchedulerDouble, token: str
+) -> None:
+    wanted = settings(tmp_path, scheduler.address)
+    async with running(wanted, limits=LiveLimits(sockets=1)) as gateway, live(gateway.live_url, token):
+        async with live(gateway.live_url, token, greeted=False) as second:
+            assert (await second.closed())[0] == 4429
+        async with live(gateway.live_url, scheduler.new_session("usr_bob")) as other:
+            await other.say(type="ping")
+            await other.hear_kind("heartbeat")
 
 
 async def test_a_phone_that_left_makes_room(tmp_path: Path, scheduler: SchedulerDouble, token: str) -> None:
@@ -285,7 +293,7 @@ async def test_a_phone_that_does_not_read_is_cut_off_and_resumes_by_cursor(
     assert heard == expected
 
 
-async def test_a_phone_that_reads_in_bursts_is_not_cut_off(
+async def test_a_phone_that_keeps_reading_is_told_megabytes_and_not_cut_off(
     tmp_path: Path, scheduler: SchedulerDouble, token: str
 ) -> None:
     expected = happen(scheduler, 200, summary="x" * 16 * 1024)

@@ -1,4 +1,4 @@
-"""What is written down without being looked through is what the document says of it."""
+"""Pages of a list are passed on without being checked against their models; they hold what these say all the same."""
 
 import pytest
 from pydantic import BaseModel

@@ -56,15 +56,19 @@ async def test_a_blob_comes_byte_for_byte_to_be_kept_not_shown(gateway: Running,
             assert answer.headers.get("content-length") == length
 
 
-async def test_a_blob_that_is_not_there_is_a_problem_and_one_that_breaks_off_is_not_whole(
+async def test_a_blob_that_breaks_off_is_not_taken_for_a_whole_one(
     gateway: Running, scheduler: SchedulerDouble
 ) -> None:
+    scheduler.blobs[_SHA256] = [b"one", b"two", b""]
+    async with gateway.client(scheduler.new_session()) as client:
+        with pytest.raises(httpx2.RemoteProtocolError):
+            await client.get(f"/v1/tasks/tsk_1/blobs/{_SHA256}")
+
+
+async def test_a_blob_that_is_not_there_is_a_problem(gateway: Running, scheduler: SchedulerDouble) -> None:
     async with gateway.client(scheduler.new_session()) as client:
         absent = await client.get(f"/v1/tasks/tsk_1/blobs/{_SHA256}")
         impossible = await client.get("/v1/tasks/tsk_1/blobs/..%2f..%2fetc")
-        scheduler.blobs[_SHA256] = [b"one", b"two", b""]
-        with pytest.raises(httpx2.RemoteProtocolError):
-            await client.get(f"/v1/tasks/tsk_1/blobs/{_SHA256}")
 
     assert (absent.status_code, absent.json()["reason"]) == (404, "NOT_FOUND")
     assert impossible.status_code == 404

@@ -2,7 +2,6 @@
 
 from errand.v1 import account_service_pb2 as accounts
 from errand.v1 import task_pb2 as nouns
-from errand.v1 import task_service_pb2 as tasks
 from errand_common.wire import duration
 from tests.unit.gateway.gateway_under_test import Running
 from tests.unit.gateway.scheduler_double import NOON, SchedulerDouble
@@ -129,20 +128,6 @@ async def test_a_model_is_chosen_in_the_words_of_its_api(gateway: Running, sched
     assert [call.request for call in scheduler.asked("UpdateProject")] == [
         accounts.UpdateProjectRequest(project_id="prj_1", model_choice=asked)
     ]
-
-
-async def test_a_task_may_have_a_model_of_its_own(gateway: Running, scheduler: SchedulerDouble) -> None:
-    async with gateway.client(scheduler.new_session()) as client:
-        body = {"project_id": "prj_1", "prompt": "go"}
-        await client.post("/v1/tasks", json={**body, "model_choice": {"model": "claude-opus-5-5", "effort": "max"}})
-        await client.post("/v1/tasks", json=body)
-        odd = await client.post("/v1/tasks", json={**body, "model_choice": {"effort": "heroic"}})
-
-    assert odd.status_code == 400
-    own, none = [call.request for call in scheduler.asked("CreateTask")]
-    asked = nouns.ModelChoice(model="claude-opus-5-5", effort=nouns.EFFORT_MAX)
-    assert own == tasks.CreateTaskRequest(project_id="prj_1", prompt="go", model_choice=asked)
-    assert none == tasks.CreateTaskRequest(project_id="prj_1", prompt="go")
 
 
 async def test_a_check_is_declared_with_its_limit_in_seconds(gateway: Running, scheduler: SchedulerDouble) -> None:

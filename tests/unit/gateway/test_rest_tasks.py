@@ -87,6 +87,20 @@ async def test_a_task_may_ask_for_labels(gateway: Running, scheduler: SchedulerD
     assert scheduler.asked("CreateTask")[0].request.required_labels == wanted  # type: ignore[attr-defined]
 
 
+async def test_a_task_may_have_a_model_of_its_own(gateway: Running, scheduler: SchedulerDouble) -> None:
+    async with gateway.client(scheduler.new_session()) as client:
+        body = {"project_id": "prj_1", "prompt": "go"}
+        await client.post("/v1/tasks", json={**body, "model_choice": {"model": "claude-opus-5-5", "effort": "max"}})
+        await client.post("/v1/tasks", json=body)
+        odd = await client.post("/v1/tasks", json={**body, "model_choice": {"effort": "heroic"}})
+
+    assert odd.status_code == 400
+    own, none = [call.request for call in scheduler.asked("CreateTask")]
+    asked = nouns.ModelChoice(model="claude-opus-5-5", effort=nouns.EFFORT_MAX)
+    assert own == tasks.CreateTaskRequest(project_id="prj_1", prompt="go", model_choice=asked)
+    assert none == tasks.CreateTaskRequest(project_id="prj_1", prompt="go")
+
+
 async def test_a_task_is_sent_on_and_says_why_it_waits(gateway: Running, scheduler: SchedulerDouble) -> None:
     waiting = scheduler.tasks["tsk_1"] = new_task("tsk_1")
     waiting.wait_reason = nouns.WAIT_REASON_QUOTA
