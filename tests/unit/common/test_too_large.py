@@ -15,6 +15,7 @@ from errand.v1.dispatch_service_pb2_grpc import (
 from errand_common import handshake, rpc
 from errand_common.errors import TooLarge
 from tests.integration.certificates import identity
+from tests.patience import ANSWER_S
 
 FITS, GIANT = rpc.MESSAGE_BYTES - 64, rpc.MESSAGE_BYTES + 1
 UNLIMITED = [
@@ -60,7 +61,7 @@ async def parrot(*, limited: bool) -> AsyncIterator[DispatchServiceStub]:
 async def alone(stub, *, up, down, metadata=None):
     request = pb.OpenPullRequestRequest(title="x" * up, commits=down)
     with rpc.renamed_errors():
-        await stub.OpenPullRequest(request, metadata=metadata, timeout=10)
+        await stub.OpenPullRequest(request, metadata=metadata, timeout=ANSWER_S)
 
 
 async def in_a_stream(stub, *, up, down):
@@ -69,7 +70,7 @@ async def in_a_stream(stub, *, up, down):
         yield pb.StreamEventsRequest(session_id="x" * up, batch_number=down)
 
     with rpc.renamed_errors():
-        answers = [answer async for answer in stub.StreamEvents(requests(), timeout=10)]
+        answers = [answer async for answer in stub.StreamEvents(requests(), timeout=ANSWER_S)]
     assert len(answers) == 2
 
 

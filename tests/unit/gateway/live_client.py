@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-Said = dict[str, Any]
+from tests.patience import ANSWER_S
 
-_PATIENCE_S = 10.0
+Said = dict[str, Any]
 
 
 class LiveClient:
@@ -27,7 +27,7 @@ class LiveClient:
         return self
 
     async def hear(self) -> Said:
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(ANSWER_S):
             said: Said = json.loads(await self.connection.recv())
         return said
 

@@ -9,6 +9,7 @@ from websockets.asyncio.client import connect
 
 from errand_gateway.address import bound_address, listen
 from errand_gateway.live.protocol import LiveProtocol
+from tests.patience import ANSWER_S
 from tests.unit.gateway.live_client import narrow_socket
 
 
@@ -31,7 +32,7 @@ async def test_what_a_client_does_not_read_is_thrown_away_in_the_end() -> None:
         url = f"ws://{bound_address(listener)}"
         async with connect(url, sock=narrow_socket(url), proxy=None, max_size=None) as client:
             client.transport.pause_reading()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(ANSWER_S):
                 while server.server_state.connections:
                     await asyncio.sleep(0.01)
             client.transport.abort()
