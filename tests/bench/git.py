@@ -1,9 +1,7 @@
 """Git through the broker: what a clone and a push carry in a second, beside git that talks to the same host itself."""
 
 import asyncio
-import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -16,9 +14,9 @@ from errand_runner.broker.broker import Broker
 from errand_runner.broker.lent import Credential, Lent
 from errand_runner.broker.remote import Remote
 from errand_runner.sandbox.docker import Engine, SandboxSpec
+from tests.bench.person import open_bare_stack
 from tests.bench.rows import Table
-from tests.demo.processes import Processes
-from tests.demo.stack import REPOSITORY, SEED, Claude, Stack, image_tag
+from tests.demo.stack import REPOSITORY, image_tag
 
 CLONE_MB, PUSH_MB = 200, 50
 GIT_S = 120.0
@@ -71,18 +69,12 @@ async def _timed(place: Place, script: str) -> float:
 @asynccontextmanager
 async def _open_both() -> AsyncIterator[tuple[Place, Place]]:
     """A host of one large repository; a container that reaches it, and a sandbox that reaches the broker alone."""
-    folder = Path(tempfile.mkdtemp(prefix="errand-"))
-    stack = Stack(folder, image_tag(), Processes(folder), Claude("", ""), single_user=True)
-    try:
-        await stack.start_github(REPOSITORY, str(SEED))
+    async with open_bare_stack(image_tag()) as stack:
         url, token = f"{stack.github['url']}/{REPOSITORY}.git", stack.github["token"]
         inside_url = url.replace("://", f"://x-access-token:{token}@")
-        await _fill(folder, inside_url)
-        async with _outside(stack.image) as run_outside, _sandbox(folder, stack.image, url, token) as through:
+        await _fill(stack.folder, inside_url)
+        async with _outside(stack.image) as run_outside, _sandbox(stack.folder, stack.image, url, token) as through:
             yield Place("git direct", run_outside, inside_url, "direct"), through
-    finally:
-        await stack.processes.stop_all()
-        shutil.rmtree(folder)
 
 
 async def _fill(folder: Path, url: str) -> None:

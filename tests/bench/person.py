@@ -44,10 +44,11 @@ class Person:
 
 
 @asynccontextmanager
-async def open_dispatch() -> AsyncIterator[Stack]:
-    """A stack of which only GitHub runs, for one owner; whatever is started on it is stopped and removed at the end."""
+async def open_bare_stack(image: str = "") -> AsyncIterator[Stack]:
+    """A stack of which only GitHub runs, for one owner; whatever is started on it is stopped and removed at the end.
+    The image is that of its sandboxes, where there are any."""
     folder = Path(tempfile.mkdtemp(prefix="errand-"))
-    stack = Stack(folder, "", Processes(folder), Claude("", ""), single_user=True)
+    stack = Stack(folder, image, Processes(folder), Claude("", ""), single_user=True)
     try:
         await stack.start_github(REPOSITORY, str(SEED))
         yield stack

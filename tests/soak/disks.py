@@ -5,6 +5,7 @@ import random
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 from tests.demo.stack import Stack
 from tests.integration.small_disk import SmallDisk, small_disk
@@ -50,6 +51,6 @@ async def small_disks(stack: Stack, chance: random.Random) -> AsyncIterator[Disk
         yield Disks(stack, disks, chance)
 
 
-def _replace(kept: "object", aside: "object") -> None:
-    shutil.rmtree(str(aside))
-    shutil.copytree(str(kept), str(aside), symlinks=True)
+def _replace(kept: Path, aside: Path) -> None:
+    shutil.rmtree(aside)
+    shutil.copytree(kept, aside, symlinks=True)

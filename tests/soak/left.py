@@ -11,7 +11,6 @@ import docker
 from tests.demo.stack import Stack
 
 _CALM_S = 60.0
-_FIRST_UID = 200_000
 
 
 async def left_over(stack: Stack) -> list[str]:

@@ -5,7 +5,7 @@ from statistics import median
 
 from tests.bench.dispatch.errand_queue import ErrandQueue, open_queue
 from tests.bench.dispatch.peers import ALWAYS, DEFAULT, Peer, open_peer
-from tests.bench.person import open_dispatch
+from tests.bench.person import open_bare_stack
 from tests.bench.rows import Table
 
 TASKS = 500
@@ -21,7 +21,7 @@ _WHOLE, _SOON = "no-op tasks, whole life:", "submit -> taken up, idle, p50:"
 async def measure_dispatch(table: Table, rounds: int) -> None:
     """Each round: one sample of each queue, one after the other."""
     async with AsyncExitStack() as stack:
-        place = await stack.enter_async_context(open_dispatch())
+        place = await stack.enter_async_context(open_bare_stack())
         errand = await stack.enter_async_context(open_queue(place))
         peers = [
             await stack.enter_async_context(open_peer(DURABLE, "celery", place.folder / "always", redis=ALWAYS)),

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+from tests.demo.ports import free_port
 
 PROGRAMS = Path(__file__).parents[1] / "peers"
 CACHE = Path(".cache")
@@ -50,7 +51,7 @@ class Peer:
 async def open_peer(name: str, program: str, folder: Path, *, redis: tuple[str, ...]) -> AsyncIterator[Peer]:
     """The peer and its Redis, which both end with the context."""
     folder.mkdir()
-    port = _free_port()
+    port = free_port()
     server = await asyncio.create_subprocess_exec(
         *("redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), *redis),
         stdout=asyncio.subprocess.DEVNULL,
@@ -75,12 +76,6 @@ async def open_peer(name: str, program: str, folder: Path, *, redis: tuple[str, 
     finally:
         server.terminate()
         await server.wait()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-    return port
 
 
 async def _listening(port: int) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tests.bench.cpu import cpu_s
 from tests.bench.events.ceilings import bare_commits, bare_stream
-from tests.bench.person import NO_LIMIT, Person, open_dispatch, signed_in, start_runner
+from tests.bench.person import NO_LIMIT, Person, open_bare_stack, signed_in, start_runner
 from tests.bench.rows import Table
 from tests.demo.stack import Stack
 
@@ -111,7 +111,7 @@ async def _steady(table: Table, measured: Measured) -> None:
 
 @asynccontextmanager
 async def _running() -> AsyncIterator[Measured]:
-    async with open_dispatch() as stack:
+    async with open_bare_stack() as stack:
         await stack.start_scheduler(**NO_LIMIT)
         source = await start_runner(stack, "tests.bench.events.source", slots=BACKLOG_TASKS, env={})
         async with signed_in(stack) as person:

@@ -10,7 +10,7 @@ from statistics import median
 from errand.v1 import task_service_pb2 as pb
 from tests.bench.dispatch.errand_queue import SLOTS, ErrandQueue
 from tests.bench.history.fill import fill
-from tests.bench.person import NO_LIMIT, Person, open_dispatch, signed_in, start_runner
+from tests.bench.person import NO_LIMIT, Person, open_bare_stack, signed_in, start_runner
 from tests.bench.rows import Table
 
 CALLS = 20
@@ -81,7 +81,7 @@ async def _median_ms(ask: Callable[[], Awaitable[object]]) -> float:
 
 @asynccontextmanager
 async def _open(name: str, *, full: bool) -> AsyncIterator[History]:
-    async with open_dispatch() as stack:
+    async with open_bare_stack() as stack:
         await stack.start_scheduler(**NO_LIMIT)
         if full:
             async with signed_in(stack):

@@ -11,7 +11,7 @@ from tests.bench.agent.claude_process import open_claude
 from tests.bench.agent.overhead import session
 from tests.bench.agent.script import TURNS
 from tests.bench.dispatch.errand_queue import open_queue
-from tests.bench.person import NO_LIMIT, open_dispatch, signed_in, start_runner
+from tests.bench.person import NO_LIMIT, open_bare_stack, signed_in, start_runner
 from tests.bench.profile.told import Told
 from tests.demo.phone import Phone
 from tests.demo.stack import REPOSITORY, Claude, Stack, open_stack
@@ -37,7 +37,7 @@ class Load:
 @asynccontextmanager
 async def _tasks(service: str) -> AsyncIterator[Load]:
     """No-op tasks through their whole life, at a runner that does nothing."""
-    async with open_dispatch() as stack, open_queue(stack) as queue:
+    async with open_bare_stack() as stack, open_queue(stack) as queue:
 
         async def some() -> int:
             await queue.throughput(_TASKS)
@@ -90,7 +90,7 @@ async def _turns(service: str) -> AsyncIterator[Load]:
 
 @asynccontextmanager
 async def _told() -> AsyncIterator[tuple[Stack, Told, Phone]]:
-    async with open_dispatch() as stack:
+    async with open_bare_stack() as stack:
         await stack.start_scheduler(**NO_LIMIT)
         await stack.start_gateway()
         source = await start_runner(stack, "tests.bench.events.source", slots=Told.TASKS, env={})
