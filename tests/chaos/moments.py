@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from tests.demo.phone import Json, is_final
+from tests.chaos.prompts import final
+from tests.demo.phone import Json
 
 Seen = Callable[[Json], bool]
 
@@ -12,11 +13,6 @@ SILENT = "not heard of"
 def phase(name: str) -> Seen:
     """Its attempt got there."""
     return lambda event: bool(event["kind"] == "attempt_phase_changed" and event["detail"]["phase"] == name)
-
-
-def final(event: Json) -> bool:
-    """It is over."""
-    return is_final({"type": "event", "event": event})
 
 
 def pull(event: Json) -> bool:

@@ -12,7 +12,8 @@ from typing import Any
 import httpx2
 import websockets
 
-from tests.demo.phone import Json, Phone, is_final
+from tests.chaos.prompts import final
+from tests.demo.phone import Json, Phone
 from tests.demo.stack import REPOSITORY, Stack
 
 WITHIN_S = 60.0
@@ -59,7 +60,7 @@ class Observer:
 
     async def ended(self, *, within_s: float = WITHIN_S) -> Json:
         """The task once it is final."""
-        await self.until(lambda event: is_final({"type": "event", "event": event}), within_s=within_s)
+        await self.until(final, within_s=within_s)
         return await self.phone.task(self.task)
 
     @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.demo.phone import Json
+from tests.demo.phone import Json, is_final
 
 STEPS = 5
 
@@ -25,6 +25,11 @@ def began(number: int) -> Callable[[Json], bool]:
 def ran(command: str) -> Callable[[Json], bool]:
     """The event with which a command began."""
     return lambda event: event["kind"] == "tool_call_started" and command in event["detail"]["summary"]
+
+
+def final(event: Json) -> bool:
+    """The event with which it was over."""
+    return is_final({"type": "event", "event": event})
 
 
 def kind(name: str) -> Callable[[Json], bool]:

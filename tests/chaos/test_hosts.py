@@ -13,6 +13,7 @@ from errand_common.service import WRONG_START
 from tests.chaos.fault import lacking
 from tests.chaos.prompts import began, steps
 from tests.chaos.quick import quick_faults, try_quickly
+from tests.chaos.scenarios.lost_hosts import FOUND_S, SLACK_S
 from tests.integration.errand_shell import Shell
 
 pytestmark = [
@@ -20,8 +21,6 @@ pytestmark = [
     pytest.mark.timeout(240),
     pytest.mark.skipif(lacking("root", "ip", "iptables") != "", reason="network namespaces are made by root"),
 ]
-FOUND_S = 15.0
-"""Within which a connection that delivers nothing is found out (rpc.Keepalive)."""
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -40,7 +39,7 @@ async def test_a_connection_that_delivers_nothing_is_found_out_on_an_idle_host(f
     await host.drop("INPUT", "OUTPUT")
     await fleet.operator.until(name, runner_pb2.RUNNER_CONDITION_SILENT)
     await fleet.operator.until(name, runner_pb2.RUNNER_CONDITION_NOT_CONNECTED)
-    assert time.monotonic() - began_s < FOUND_S + 5
+    assert time.monotonic() - began_s < FOUND_S + SLACK_S
     await host.heal()
     await fleet.operator.until(name, runner_pb2.RUNNER_CONDITION_READY)
 

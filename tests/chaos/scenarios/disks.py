@@ -72,8 +72,6 @@ async def runner_disk_full(trial: Trial) -> None:
                 assert ended["status"] == "completed", ended
             await check(observer)
         assert observer.trace() == lines(12)
-    if trial.quick:
-        return
     # 0: nobody looks at what is free.
     blind = {"ERRAND_MIN_FREE_BYTES": "0"}
     async with trial.own_home(runner=blind) as home, _on(home, "runner", size_kib=64 * 1024) as disk:

@@ -9,9 +9,8 @@ from tests.chaos.fault import fault
 from tests.chaos.home import Home
 from tests.chaos.memory import resident_mib
 from tests.chaos.observer import check
-from tests.chaos.prompts import began, lines, steps
+from tests.chaos.prompts import began, final, lines, steps
 from tests.chaos.trial import Trial
-from tests.demo.phone import is_final
 
 WATCHERS = 5
 PEOPLE = 50
@@ -60,7 +59,7 @@ async def _kill_under(trial: Trial, home: Home, many: Crowd) -> float:
 
 
 def _saw_the_end(watcher: Watcher) -> bool:
-    return bool(watcher.events) and is_final({"type": "event", "event": watcher.events[-1]})
+    return bool(watcher.events) and final(watcher.events[-1])
 
 
 async def _is_whole(many: Crowd) -> None:

@@ -8,12 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from errand.v1 import runner_pb2
-from errand_common import rpc
 from errand_runner.lease import PUSH_BEATS
 from tests.chaos.fault import fault
 from tests.chaos.home import BEAT_S
 from tests.chaos.observer import Observer
-from tests.chaos.operators import Operator
 from tests.chaos.prompts import ran
 from tests.chaos.trial import Trial
 from tests.demo.phone import Json
@@ -63,25 +61,22 @@ async def lost_and_back(trial: Trial) -> None:
 @fault("T17", "a connection takes everything and delivers nothing, and so does every new one")
 async def black_hole(trial: Trial) -> None:
     home = await trial.home()
-    ca = (home.stack.folder / "scheduler" / "credentials" / "operator" / "ca.pem").read_bytes()
-    async with rpc.channel(home.stack.scheduler_address, ca=ca) as channel:
-        operator = Operator(home.stack, channel)
-        runner_log = home.stack.processes.log_of("runner")
-        broken = len(_lines(runner_log, "session_broken"))
-        home.wire.cut()
-        trial.injected()
-        cut_s = time.monotonic()
-        try:
-            await operator.until("local", runner_pb2.RUNNER_CONDITION_NOT_CONNECTED)
-            async with asyncio.timeout(FOUND_S + SLACK_S):
-                while len(_lines(runner_log, "session_broken")) <= broken:
-                    await asyncio.sleep(0.1)
-            took_s = time.monotonic() - cut_s
-            assert took_s < FOUND_S + SLACK_S
-        finally:
-            home.wire.mend()
-        with trial.recovery(limit_s=FOUND_S):
-            await operator.until("local", runner_pb2.RUNNER_CONDITION_READY)
+    runner_log = home.stack.processes.log_of("runner")
+    broken = len(_lines(runner_log, "session_broken"))
+    home.wire.cut()
+    trial.injected()
+    cut_s = time.monotonic()
+    try:
+        await home.operator.until("local", runner_pb2.RUNNER_CONDITION_NOT_CONNECTED)
+        async with asyncio.timeout(FOUND_S + SLACK_S):
+            while len(_lines(runner_log, "session_broken")) <= broken:
+                await asyncio.sleep(0.1)
+        took_s = time.monotonic() - cut_s
+        assert took_s < FOUND_S + SLACK_S
+    finally:
+        home.wire.mend()
+    with trial.recovery(limit_s=FOUND_S):
+        await home.operator.until("local", runner_pb2.RUNNER_CONDITION_READY)
     trial.checked(f"both ends knew after {took_s:.1f} s")
 
 

@@ -13,9 +13,9 @@ from tests.chaos.fault import fault
 from tests.chaos.feed import Feed, feed_of
 from tests.chaos.home import Home
 from tests.chaos.invariants import read
-from tests.chaos.moments import AT, final, found_in, phase, silent
+from tests.chaos.moments import AT, found_in, phase, silent
 from tests.chaos.observer import gapless
-from tests.chaos.prompts import ran, steps
+from tests.chaos.prompts import final, ran, steps
 from tests.chaos.trial import Trial
 from tests.demo.phone import FINAL, Json
 from tests.e2e.watching import no_container

@@ -18,9 +18,9 @@ from tests.chaos.fault import fault
 from tests.chaos.home import Home
 from tests.chaos.memory import resident_mib
 from tests.chaos.observer import check
-from tests.chaos.prompts import kind, ran, steps
+from tests.chaos.prompts import final, kind, ran, steps
 from tests.chaos.trial import Trial
-from tests.demo.phone import Json, is_final
+from tests.demo.phone import Json
 
 SOCKETS = 15
 """One person may have 20."""
@@ -67,7 +67,7 @@ async def watch_breaks_off(trial: Trial) -> None:
     home = await trial.home()
     async with home.watch(steps(0.2, 12)) as observer:
         seen: list[Json] = []
-        while not (seen and is_final({"type": "event", "event": seen[-1]})):
+        while not (seen and final(seen[-1])):
             cursor = seen[-1]["cursor"] if seen else ""
             left = trial.chance.randrange(1, 6)
             trial.injected()
@@ -77,7 +77,7 @@ async def watch_breaks_off(trial: Trial) -> None:
                         if message["type"] == "event":
                             seen.append(message["event"])
                             left -= 1
-                        if not left or (seen and is_final({"type": "event", "event": seen[-1]})):
+                        if not left or (seen and final(seen[-1])):
                             break
             await asyncio.sleep(trial.chance.uniform(0, 0.3))
         await check(observer)
