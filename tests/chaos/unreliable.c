@@ -1,7 +1,8 @@
 /* What a program asks of the C library fails, waits or kills it, as files in the folder that CHAOS names say:
-   `slow`, `slow-read` (of what is open for reading alone) and `stall` hold milliseconds, `broken` makes every sync fail; `kill-before` and `kill-after` hold words: the
-   sync of what has them in it is the program's last deed, or comes too late. `clock` holds two numbers of 8 bytes: how many
-   nanoseconds CLOCK_BOOTTIME and CLOCK_REALTIME are ahead. */
+   `slow`, `slow-read` (of what is open for reading alone) and `stall` hold milliseconds, `broken` makes every sync
+   fail; `kill-before` and `kill-after` hold words: the sync of what has them in it is the program's last deed, or
+   comes too late. `clock` holds two numbers of 8 bytes: how many nanoseconds CLOCK_BOOTTIME and CLOCK_REALTIME are
+   ahead. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

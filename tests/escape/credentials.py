@@ -3,6 +3,7 @@
 from errand_runner import doorway
 from tests.escape.attempt import Attempt, Control, python, shell
 from tests.escape.layouts import HOST, ROOT, USER
+from tests.escape.pushing import DIRECTLY
 
 _ON_THE_HOST = Control("for root among the host's processes", HOST)
 
@@ -84,10 +85,7 @@ CREDENTIALS = (
             reveal(said.stderr)
             print(said.stdout.split()[0], file=sys.stderr)
         """),
-        Control(
-            "where git has the credential itself",
-            (*HOST, "--env", "REMOTE={upstream_with_credential}"),
-        ),
+        DIRECTLY,
     ),
     Attempt(
         "ask-the-broker",

@@ -1,4 +1,4 @@
-"""What the integration tests share: the sandbox image."""
+"""What the integration tests share: the sandbox image, a broker before a git server, an engine, a scheduler."""
 
 import secrets
 import shutil
