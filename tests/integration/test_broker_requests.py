@@ -16,10 +16,12 @@ from errand_runner.broker.lent import Credential
 from tests.integration.brokering import BRANCH, ONE, ZERO, Lender, make_broker, own_remote, pkt, raw_status, unix_http
 from tests.integration.git_backend import GitBackend
 
+REFERENCES = "/git/octo/demo.git/info/refs?service=git-upload-pack"
+
 
 async def test_when_nothing_can_be_lent_the_reason_is_told(http: aiohttp.ClientSession, lender: Lender) -> None:
     lender.failure = Unavailable("GitHub does not answer")
-    answer = await http.get("/git/octo/demo.git/info/refs?service=git-upload-pack")
+    answer = await http.get(REFERENCES)
     assert (answer.status, await answer.text()) == (503, "no credential can be lent now: GitHub does not answer\n")
 
 
@@ -81,14 +83,14 @@ async def test_only_listed_headers_travel_either_way(http: aiohttp.ClientSession
 
 async def test_no_credential_goes_where_another_host_is_named(http: aiohttp.ClientSession, backend: GitBackend) -> None:
     backend.redirect_to = "https://elsewhere.example/octo/demo.git/info/refs?service=git-upload-pack"
-    answer = await http.get("/git/octo/demo.git/info/refs?service=git-upload-pack")
+    answer = await http.get(REFERENCES)
     assert (answer.status, len(backend.requests), "Location" in answer.headers) == (502, 1, False)
     assert "points to https://elsewhere.example/" in await answer.text()
 
 
 async def test_hosts_that_lead_in_a_circle_are_left(http: aiohttp.ClientSession, backend: GitBackend) -> None:
     backend.renamed = {"/octo/demo.git/": "/a/b.git/", "/a/b.git/": "/octo/demo.git/"}
-    answer = await http.get("/git/octo/demo.git/info/refs?service=git-upload-pack")
+    answer = await http.get(REFERENCES)
     assert (answer.status, len(backend.requests)) == (502, 3)
 
 
@@ -162,7 +164,7 @@ async def test_a_push_far_over_its_limit_is_not_read_to_its_end(
 async def test_when_the_git_server_is_away_it_is_said(state_dir: Path, lender: Lender) -> None:
     gone = GitBackend(state_dir, set(), url="http://127.0.0.1:1/octo/demo.git")
     async with make_broker(state_dir, gone, lender), unix_http(state_dir) as http:
-        answer = await http.get("/git/octo/demo.git/info/refs?service=git-upload-pack")
+        answer = await http.get(REFERENCES)
         assert (answer.status, "cannot be reached" in await answer.text()) == (502, True)
 
 
@@ -173,7 +175,7 @@ async def test_the_socket_is_open_to_the_sandbox_alone_and_replaces_a_stale_one(
         async with make_broker(state_dir, backend, lender), unix_http(state_dir) as http:
             assert stat.S_IMODE((state_dir / "s").stat().st_mode) == 0o711
             assert stat.S_IMODE((state_dir / "s/broker.sock").stat().st_mode) == 0o666
-            assert (await http.get("/git/octo/demo.git/info/refs?service=git-upload-pack")).status == 200
+            assert (await http.get(REFERENCES)).status == 200
         with pytest.raises(aiohttp.ClientError):
             async with unix_http(state_dir) as http:
                 await http.get("/")
@@ -231,15 +233,12 @@ def test_a_credential_is_not_printed() -> None:
     assert "secret" not in repr(Credential("x", "secret"))
 
 
-_ADVERTISED = "/git/octo/demo.git/info/refs?service=git-upload-pack"
-
-
 async def test_a_fetch_that_is_expected_is_begun_before_git_asks(
     state_dir: Path, backend: GitBackend, lender: Lender
 ) -> None:
     protocol_2 = {"Git-Protocol": "version=2"}
     async with make_broker(state_dir, backend, lender, fetches=True), unix_http(state_dir) as http:
-        first, second = [await (await http.get(_ADVERTISED, headers=protocol_2)).read() for _ in range(2)]
+        first, second = [await (await http.get(REFERENCES, headers=protocol_2)).read() for _ in range(2)]
         assert len(backend.requests) == 2
 
     assert first == second
@@ -250,7 +249,7 @@ async def test_a_git_of_an_older_protocol_gets_the_references_of_now(
     state_dir: Path, backend: GitBackend, lender: Lender
 ) -> None:
     async with make_broker(state_dir, backend, lender, fetches=True), unix_http(state_dir) as http:
-        body = await (await http.get(_ADVERTISED)).read()
+        body = await (await http.get(REFERENCES)).read()
 
     assert b" refs/heads/main\n" in body
 
@@ -258,12 +257,12 @@ async def test_a_git_of_an_older_protocol_gets_the_references_of_now(
 async def test_what_went_wrong_ahead_is_told_where_git_asks(state_dir: Path, lender: Lender) -> None:
     gone = GitBackend(state_dir, set(), url="http://127.0.0.1:1/octo/demo.git")
     async with make_broker(state_dir, gone, lender, fetches=True), unix_http(state_dir) as http:
-        answer = await http.get(_ADVERTISED, headers={"Git-Protocol": "version=2"})
+        answer = await http.get(REFERENCES, headers={"Git-Protocol": "version=2"})
         assert (answer.status, "cannot be reached" in await answer.text()) == (502, True)
 
 
 async def test_without_a_lease_nothing_is_asked_ahead(state_dir: Path, backend: GitBackend, lender: Lender) -> None:
     async with make_broker(state_dir, backend, lender, fetches=True, allowed=False), unix_http(state_dir) as http:
-        assert (await http.get(_ADVERTISED, headers={"Git-Protocol": "version=2"})).status == 403
+        assert (await http.get(REFERENCES, headers={"Git-Protocol": "version=2"})).status == 403
 
     assert (lender.asked, backend.requests) == ([], [])
