@@ -152,18 +152,9 @@ class Phone:
         """Have it said in mid-work; returns the input."""
         return dict((await self.post(f"/v1/inputs/{item['input_id']}/promote"))["input"])
 
-    async def take_back(self, item: Json) -> Json:
-        """Unsay it; returns the input."""
-        url = f"{self.gateway_url}/v1/inputs/{item['input_id']}"
-        return dict(self._body(await self.http.delete(url, headers=self._headers()))["input"])
-
     async def retry(self, task: Json) -> Json:
         """Send a task on as it is; returns it as it then stands."""
         return dict((await self.post(f"/v1/tasks/{task['task_id']}/retry"))["task"])
-
-    async def why_pending(self, task: Json) -> Json:
-        """Why a task waits, and what each runner lacks for it."""
-        return await self.get(f"/v1/tasks/{task['task_id']}/pending")
 
     async def blob(self, task: Json, sha256: str) -> bytes:
         """Long content of a task. Raises Refused."""

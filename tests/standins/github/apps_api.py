@@ -16,7 +16,6 @@ from tests.standins.github.rest_errors import ApiError, moved, not_found
 from tests.standins.github.rights import Right
 from tests.standins.github.shapes import Json, repository_json
 
-_APP_DOCS = "/apps/apps#get-the-authenticated-app"
 _INSTALLATION_DOCS = "/apps/apps#get-a-repository-installation-for-the-authenticated-app"
 _TOKEN_DOCS = "/apps/apps#create-an-installation-access-token-for-an-app"
 _REVOKE_DOCS = "/apps/installations#revoke-an-installation-access-token"

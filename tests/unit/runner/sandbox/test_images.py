@@ -10,8 +10,6 @@ from errand_runner.sandbox.docker import SandboxSpec
 from errand_runner.sandbox.docker.fitness import lacking, probe_config, unfit
 from errand_runner.sandbox.docker.progress import Progress
 
-SPEC = SandboxSpec("sbx_1", "wsp_1", "tsk_1", "rnr_1", "node:22", Path("/s"))
-
 
 def config(**changes: object) -> dict[str, object]:
     spec = SandboxSpec("sbx_1", "wsp_1", "tsk_1", "rnr_1", "node:22", Path("/s"), **changes)  # type: ignore[arg-type]
