@@ -41,10 +41,9 @@ async def long_readers(trial: Trial) -> None:
             await observer.until(began(1))
             waits = await home.phone.create_task(home.project, LONG)
             await _own_reader(trial, home, library, observer, waits)
-            if not trial.quick:
-                # What waits is to wait on, also when the other is done.
-                await home.operator.set_mode("local", runner_pb2.RUNNER_MODE_CORDONED)
-                await _foreign_reader(trial, home, waits)
+            # What waits is to wait on, also when the other is done.
+            await home.operator.set_mode("local", runner_pb2.RUNNER_MODE_CORDONED)
+            await _foreign_reader(trial, home, waits)
             await home.phone.stop(waits)
             await check(observer)
         assert observer.trace() == lines(30)

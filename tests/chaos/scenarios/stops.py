@@ -23,6 +23,9 @@ from tests.standins.github.remote import RemoteGitHub
 from tests.standins.registry import registry
 
 STOPS = 1000
+CUTS = 3
+"""Of the runner, each under as many tasks as it takes."""
+CORDONS = 1000
 AT_ONCE = 24
 SLOTS = 8
 WITHIN_S = 60.0
@@ -42,16 +45,13 @@ async def stopped_at_any_moment(trial: Trial) -> None:
         slow = await home.phone.add_project("octo/slow")
         await home.phone.update_project(slow, image=shelf.name("errand-chaos:1"))
         stops = _Stops(trial, home, feed, slow)
-        rounds = 1 if trial.quick else 3
-        aims = trial.chance.choices(list(AT), [share for share, _ in AT.values()], k=40 if trial.quick else STOPS)
-        # The last of them are for hosts that are cut off.
-        await stops.at(aims[rounds * SLOTS :])
-        for _ in range(rounds):
+        aims = trial.chance.choices(list(AT), [share for share, _ in AT.values()], k=STOPS - CUTS * SLOTS)
+        await stops.at(aims)
+        for _ in range(CUTS):
             await stops.while_cut_off()
         found = Counter(found_in(feed.events[task["task_id"]]) for task in stops.tasks)
         found["stopping"] = stops.twice
-    if not trial.quick:
-        assert all(found[each] >= 5 for each in (*AT, "disconnected")), found
+    assert all(found[each] >= 5 for each in (*AT, "disconnected")), found
     words = ", ".join(f"{each} {found[each]}" for each in (*AT, "disconnected"))
     trial.checked(f"stopped while {words}", "exactly one end", "cancelled, or over before", "I6 within 20 s", "I8")
 
@@ -151,7 +151,7 @@ async def will_not_end(trial: Trial) -> None:
 @fault("T42", "a runner is cordoned at the instant of a placement")
 async def cordoned_at_placement(trial: Trial) -> None:
     async with trial.own_home(slots=5) as home:
-        for _ in trial.rounds(25):
+        for _ in range(25):
             await home.operator.set_mode("local", runner_pb2.RUNNER_MODE_ACTIVE)
             creating = asyncio.ensure_future(home.phone.create_task(home.project, "Steps: true"))
             await asyncio.sleep(trial.chance.uniform(0.0, 0.05))
@@ -170,7 +170,7 @@ async def cordoned_at_placement(trial: Trial) -> None:
                 await asyncio.sleep(0.2)
         assert {task.status for task in read(home.stack).tasks} == {"completed"}, "I1"
     with tempfile.TemporaryDirectory() as folder:
-        found = await cordon_often(Path(folder), rounds=100 if trial.quick else 1000, chance=trial.chance)
+        found = await cordon_often(Path(folder), rounds=CORDONS, chance=trial.chance)
     trial.injected(found.rounds)
     words = f"{found.listed} answers list what goes on, {found.taken_back} offers were taken back on their way"
     trial.checked("no offer after its answer that is not in it", words, "all complete once it is active again")
