@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import math
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -169,6 +170,11 @@ class Errand:
         """The messages of the latest request."""
         messages: Sequence[Mapping[str, Any]] = self.claude.requests[-1]["messages"]
         return messages
+
+    @property
+    def recorded(self) -> Sequence[Mapping[str, Any]]:
+        """The stored messages, as a request carries them."""
+        return [{"role": fact.role, "content": json.loads(fact.content)} for fact in self.record.messages]
 
     @property
     def results(self) -> Sequence[Mapping[str, Any]]:

@@ -58,8 +58,7 @@ async def test_what_is_sent_is_what_was_recorded(supervisor: Supervisor, tmp_pat
     async with errand(script, supervisor, tmp_path) as task:
         await task.turn("Look")
         await task.turn("Again")
-        recorded = [{"role": fact.role, "content": json.loads(fact.content)} for fact in task.record.messages]
-        assert task.messages == recorded[:-1]
+        assert task.messages == task.recorded[:-1]
         frozen = json.loads(task.record.prefix)
         for request in task.claude.requests:
             rest = {key: value for key, value in request.items() if key not in ("messages", "stream", "cache_control")}
@@ -145,9 +144,8 @@ async def test_a_call_that_was_cut_at_the_output_limit_is_asked_for_again_with_m
         assert second == first | {"max_tokens": 2 * first["max_tokens"]}
         assert third["max_tokens"] == first["max_tokens"]
         assert (task.folder / "trace").exists()
-        recorded = [{"role": fact.role, "content": json.loads(fact.content)} for fact in task.record.messages]
-        assert third["messages"] == recorded[:-1]
-    assert "I write." not in str(recorded)
+        assert third["messages"] == task.recorded[:-1]
+    assert "I write." not in str(task.recorded)
 
 
 async def test_a_call_that_is_cut_with_more_room_too_is_kept_and_never_run(

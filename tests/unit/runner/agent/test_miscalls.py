@@ -1,6 +1,5 @@
 """Claude that makes nothing but calls that no tool takes is told so after three replies; then the person is asked."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,8 +82,7 @@ async def test_three_wrong_calls_in_a_row_are_told_of_and_the_next_one_asks_the_
         task.answers.append(ADVISED)
         assert await task.turn("Go") == TurnEnded(EndReason.COMPLETED, "Done.")
         assert told(task) == ["Go", MISCALLING, f"{MID_WORK}\n\nUse bash."]
-        recorded = [{"role": fact.role, "content": json.loads(fact.content)} for fact in task.record.messages]
-        assert task.messages == recorded[:-1]
+        assert task.messages == task.recorded[:-1]
     assert [fact for fact in task.facts if isinstance(fact, Waiting)] == [
         Waiting(WaitReason.QUESTION, LOST, choices=ADVICE)
     ]

@@ -1,7 +1,6 @@
 """Claude is shown a picture that it reads, and the conversation goes on with it, also after a restart."""
 
 import base64
-import json
 from pathlib import Path
 
 import pytest
@@ -40,8 +39,7 @@ async def test_a_restart_sends_the_same_picture(facts: int, supervisor: Supervis
         (task.folder / "shot.png").unlink()
         assert (await task.turn("")).reason is EndReason.COMPLETED
         results = [block for message in task.messages for block in message["content"] if block["type"] == "tool_result"]
-        recorded = [{"role": fact.role, "content": json.loads(fact.content)} for fact in task.record.messages]
-        assert task.messages == recorded[:-1]
+        assert task.messages == task.recorded[:-1]
     ((words, image),) = (result["content"] for result in results)
     assert words["text"].endswith("bytes.")
     assert base64.b64decode(image["source"]["data"]) == png()

@@ -1,6 +1,5 @@
 """What a person says in mid-work joins the next tool results, and counts as taken by the message that carries it."""
 
-import json
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -41,8 +40,7 @@ async def test_a_steer_stands_behind_all_results_in_the_same_message(supervisor:
         assert [block["type"] for block in last["content"]] == ["tool_result", "tool_result", "text"]
         assert [block["tool_use_id"] for block in last["content"][:2]] == ["t1", "t2"]
         assert last["content"][2] == {"type": "text", "text": f"{MID_WORK}\n\nUse tabs – 制表符"}
-        recorded = [{"role": fact.role, "content": json.loads(fact.content)} for fact in task.record.messages]
-        assert task.messages == recorded[:-1]
+        assert task.messages == task.recorded[:-1]
     assert carried(task) == [(), ("inp_2",)]
 
 

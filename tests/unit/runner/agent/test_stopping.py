@@ -53,8 +53,7 @@ def printed(fact: Fact) -> bool:
 async def follow_up(task: Errand) -> list[dict[str, object]]:
     """What Claude is told first once the person says more, as bytes; with the transcript it is all that is sent."""
     assert (await task.turn("And?")).reason is EndReason.COMPLETED
-    recorded = [{"role": fact.role, "content": json.loads(fact.content)} for fact in task.record.messages]
-    assert json.dumps(task.messages) == json.dumps(recorded[:-1])
+    assert json.dumps(task.messages) == json.dumps(task.recorded[:-1])
     content: list[dict[str, object]] = list(task.messages[-1]["content"])
     return content
 

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,16 +11,11 @@ from errand_runner.sandbox.supervisor import Supervisor
 from tests.standins.claude import Cut, Failure, Raw, Reply, Text, Thinking, ToolUse, in_turn
 from tests.standins.claude.replies import OVERLOADED, invalid, rate_limited
 from tests.unit.runner.agent.drawings import png
-from tests.unit.runner.agent.harness import Errand, errand
+from tests.unit.runner.agent.harness import errand
 
 DONE = Reply([Text("Done.")])
 HALF: list[Text | Thinking] = [Thinking("Hm."), Text("one two three")]
 LOOK = Reply([ToolUse("read", {"path": "shot.png"}, "t1")])
-
-
-def recorded(task: Errand) -> list[dict[str, Any]]:
-    """The stored transcript, as a request carries it."""
-    return [{"role": fact.role, "content": json.loads(fact.content)} for fact in task.record.messages]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +43,7 @@ async def test_the_same_bytes_are_asked_again_and_nothing_of_the_trouble_is_kept
         assert await task.turn("Go") == TurnEnded(EndReason.COMPLETED, "Done.")
         first, second = task.claude.requests
         assert json.dumps(first) == json.dumps(second)
-        assert recorded(task) == [
+        assert task.recorded == [
             *first["messages"],
             {"role": "assistant", "content": [{"type": "text", "text": "Done."}]},
         ]
@@ -92,7 +86,7 @@ async def test_results_are_clean_and_never_empty(supervisor: Supervisor, tmp_pat
     calls = [ToolUse("bash", {"command": odd}, "t1"), ToolUse("bash", {"command": "true"}, "t2")]
     async with errand(in_turn(Reply(calls), DONE), supervisor, tmp_path) as task:
         await task.turn("Go")
-        assert task.messages == recorded(task)[:-1]
+        assert task.messages == task.recorded[:-1]
         odd_lines, silent_lines = (result["content"].split("\n") for result in task.results)
     assert odd_lines[:-1] == ["red nul \ufffd\ufffd bytes", "done"]
     assert silent_lines[0] == "(no output)"
