@@ -156,14 +156,6 @@ class Phone:
         """Send a task on as it is; returns it as it then stands."""
         return dict((await self.post(f"/v1/tasks/{task['task_id']}/retry"))["task"])
 
-    async def blob(self, task: Json, sha256: str) -> bytes:
-        """Long content of a task. Raises Refused."""
-        url = f"{self.gateway_url}/v1/tasks/{task['task_id']}/blobs/{sha256}"
-        response = await self.http.get(url, headers=self._headers())
-        if response.status_code >= 400:
-            raise Refused(response.status_code, response.json())
-        return response.content
-
     async def stop(self, task: Json) -> Json:
         """Stop a task; returns it as it then stands."""
         return dict((await self.post(f"/v1/tasks/{task['task_id']}/stop"))["task"])
