@@ -29,12 +29,18 @@ async def said(supervisor: Supervisor, job: int, *, offset: int = 0) -> bytes:
     return (await supervisor.background.output(job, offset=offset)).data
 
 
+async def first_words(supervisor: Supervisor, job: int) -> bytes:
+    """Of a job that says one line and goes on."""
+    async with asyncio.timeout(20):
+        while not (words := await said(supervisor, job)).endswith(b"\n"):
+            await asyncio.sleep(0.01)
+    return words
+
+
 async def test_a_job_outlives_its_call_and_is_read_later(supervisor: Supervisor, tmp_path: Path) -> None:
     go = tmp_path / "go"
     job = await start(supervisor, f"echo one; until test -e {go}; do sleep 0.01; done; echo two; exit 3", tmp_path)
-    async with asyncio.timeout(20):
-        while await said(supervisor, job) != b"one\n":
-            await asyncio.sleep(0.01)
+    assert await first_words(supervisor, job) == b"one\n"
     assert (await supervisor.background.wait(job, timeout_s=0)).running
     go.touch()
     state = await end(supervisor, job)
@@ -86,9 +92,7 @@ async def give_for_ever(supervisor: Supervisor, job: int) -> None:
 
 async def test_a_job_that_closed_its_stdin_takes_no_more(supervisor: Supervisor, tmp_path: Path) -> None:
     job = await start(supervisor, "exec <&-; echo closed; exec sleep 300", tmp_path, with_input=True)
-    async with asyncio.timeout(20):
-        while await said(supervisor, job) != b"closed\n":
-            await asyncio.sleep(0.01)
+    assert await first_words(supervisor, job) == b"closed\n"
     with pytest.raises(FileError) as refusal:
         await give_for_ever(supervisor, job)
     assert refusal.value.name == "EPIPE"
@@ -107,9 +111,7 @@ async def test_what_a_job_does_not_read_is_bounded(supervisor: Supervisor, tmp_p
 async def test_a_signal_reaches_all_of_a_job(supervisor: Supervisor, tmp_path: Path) -> None:
     script = "trap 'echo bye; exit 4' TERM; echo ready; sleep 300 & wait"
     job = await start(supervisor, script, tmp_path)
-    async with asyncio.timeout(20):
-        while await said(supervisor, job) != b"ready\n":
-            await asyncio.sleep(0.01)
+    assert await first_words(supervisor, job) == b"ready\n"
     await supervisor.background.send_signal(job, signal.SIGTERM)
     assert (await end(supervisor, job)).code == 4
     with pytest.raises(FileError) as refusal:
@@ -119,9 +121,7 @@ async def test_a_signal_reaches_all_of_a_job(supervisor: Supervisor, tmp_path: P
 
 async def test_a_kill_ends_the_whole_tree(supervisor: Supervisor, tmp_path: Path) -> None:
     job = await start(supervisor, "trap '' TERM; setsid sleep 300 & echo $!; wait", tmp_path)
-    async with asyncio.timeout(20):
-        while not (pid := await said(supervisor, job)):
-            await asyncio.sleep(0.01)
+    pid = await first_words(supervisor, job)
     await supervisor.background.send_signal(job, signal.SIGKILL)
     assert (await end(supervisor, job)).signal == 9
     assert not alive(int(pid))
@@ -176,7 +176,5 @@ async def test_a_wait_that_is_cancelled_disturbs_nothing(supervisor: Supervisor,
 async def test_jobs_in_the_background_end_with_the_supervisor(tmp_path: Path) -> None:
     async with local_supervisor(tmp_path) as supervisor:
         job = await start(supervisor, "trap '' TERM HUP; setsid sleep 300 & echo $! $$; wait", tmp_path)
-        async with asyncio.timeout(20):
-            while not (pids := await said(supervisor, job)):
-                await asyncio.sleep(0.01)
+        pids = await first_words(supervisor, job)
     assert not [pid for pid in pids.split() if alive(int(pid))]

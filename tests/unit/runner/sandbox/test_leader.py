@@ -10,6 +10,9 @@ import pytest
 from errand_runner.sandbox.supervisor import FileError, Finished, Supervisor
 from tests.unit.runner.sandbox.processes import alive
 
+OTHERS = "ps -o pid= --ppid $(ps -o ppid= -p $PPID) | grep -vw $PPID"
+"""Prints the leaders beside the command's own."""
+
 
 async def sh(supervisor: Supervisor, script: str, *, timeout_s: float = 20, **env: str) -> Finished:
     return await supervisor.capture(["bash", "-c", script], cwd="/", env=env, timeout_s=timeout_s)
@@ -68,8 +71,7 @@ async def test_a_job_whose_leader_it_kills_still_ends(supervisor: Supervisor) ->
 
 async def test_leaders_that_wait_and_are_killed_are_replaced(supervisor: Supervisor) -> None:
     # Until there is one beside this command's own: it is forked once nothing else is to be done.
-    others = "ps -o pid= --ppid $(ps -o ppid= -p $PPID) | grep -vw $PPID"
-    done = await sh(supervisor, f"until {others}; do sleep 0.01; done; kill -9 $({others})")
+    done = await sh(supervisor, f"until {OTHERS}; do sleep 0.01; done; kill -9 $({OTHERS})")
     # Dying takes a moment on a busy host.
     async with asyncio.timeout(20):
         while alive(int(done.stdout)):
@@ -78,8 +80,7 @@ async def test_leaders_that_wait_and_are_killed_are_replaced(supervisor: Supervi
 
 
 async def test_a_command_that_finds_its_waiting_leader_just_killed_gets_another(supervisor: Supervisor) -> None:
-    others = "ps -o pid= --ppid $(ps -o ppid= -p $PPID) | grep -vw $PPID"
-    told = await sh(supervisor, f"until {others} > /dev/null; do sleep 0.01; done; ps -o ppid= -p $PPID; {others}")
+    told = await sh(supervisor, f"until {OTHERS} > /dev/null; do sleep 0.01; done; ps -o ppid= -p $PPID; {OTHERS}")
     guest, waiting = map(int, told.stdout.split())
     # While the guest stands still the request comes first, then the death: it hears of them in this order.
     os.kill(guest, signal.SIGSTOP)
@@ -87,7 +88,7 @@ async def test_a_command_that_finds_its_waiting_leader_just_killed_gets_another(
         asked = asyncio.ensure_future(sh(supervisor, "echo still"))
         await asyncio.sleep(0.05)
         os.kill(waiting, signal.SIGKILL)
-        while Path(f"/proc/{waiting}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        while alive(waiting):
             await asyncio.sleep(0.001)
     finally:
         os.kill(guest, signal.SIGCONT)
@@ -95,8 +96,7 @@ async def test_a_command_that_finds_its_waiting_leader_just_killed_gets_another(
 
 
 async def test_a_leader_that_is_stopped_while_it_waits_goes_on(supervisor: Supervisor) -> None:
-    others = "ps -o pid= --ppid $(ps -o ppid= -p $PPID) | grep -vw $PPID"
-    await sh(supervisor, f"until {others}; do sleep 0.01; done; kill -STOP $({others})")
+    await sh(supervisor, f"until {OTHERS}; do sleep 0.01; done; kill -STOP $({OTHERS})")
     done = await sh(supervisor, "echo still")
     assert (done.stdout, done.exit.timed_out) == (b"still\n", False)
 
