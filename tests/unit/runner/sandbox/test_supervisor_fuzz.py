@@ -92,7 +92,7 @@ def encoded(conversation: list[tuple[dict[str, object], bytes]]) -> bytes:
     return b"".join(frames.encode(head, body) for head, body in conversation)
 
 
-def test_a_sound_conversation_is_understood() -> None:
+def test_a_sound_answer_is_understood() -> None:
     async def talk() -> None:
         reader = asyncio.StreamReader()
         writer = asyncio.StreamWriter(Sink(), asyncio.StreamReaderProtocol(reader), reader, asyncio.get_running_loop())
