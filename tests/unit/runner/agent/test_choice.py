@@ -8,9 +8,7 @@ import pytest
 from errand_runner.agent.choice import Choice, NoSuchModel, settle_prefix
 from errand_runner.agent.model import Model
 from tests.standins.claude import ClaudeStandin, in_turn
-from tests.unit.runner.agent.harness import closing, make_model
-
-MODEL = "claude-sonnet-5-5"
+from tests.unit.runner.agent.harness import MODEL, closing, make_model
 
 
 @asynccontextmanager

@@ -41,6 +41,7 @@ def bash(command: str, call: str = "") -> ToolUse:
 
 
 LOOK = Reply([Thinking("Hm."), Text("Looking."), bash("echo hello", "t1")])
+LOOK_AGAIN = Reply([Thinking("So."), bash("echo again", "t2")])
 
 
 def shortened(task: Errand) -> list[Message]:
@@ -69,9 +70,6 @@ async def test_a_conversation_that_no_longer_fits_is_summed_up_and_goes_on(
     assert fact.usage is not None
     assert fact.usage.output_tokens > 1
     assert (fact.model, fact.stop_reason) == ("claude-sonnet-5-5", "compaction")
-
-
-LOOK_AGAIN = Reply([Thinking("So."), bash("echo again", "t2")])
 
 
 @pytest.mark.parametrize(

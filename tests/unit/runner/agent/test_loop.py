@@ -236,7 +236,7 @@ async def test_what_claude_says_stays_as_it_came(supervisor: Supervisor, tmp_pat
 
 
 def crashing_script(request: Request) -> Reply:
-    """Three steps and a closing word, each chosen by what the tools answered, interrupted or not."""
+    """Two steps and a closing word, each chosen by which commands were answered, interrupted or not."""
     commands = [str(run.input["command"]) for run in request.runs]
     for step in ("echo a >> log", "echo b >> log"):
         if step not in commands:
