@@ -84,7 +84,11 @@ def test_a_reply_too_short_to_be_of_use_is_not_asked_for() -> None:
 def test_money_that_is_overspent_grants_nothing() -> None:
     words = refused(Amounts(cost_nanodollars=2 * DOLLAR), Amounts(cost_nanodollars=3 * DOLLAR))
     assert words.startswith("$3.00 of the $2.00 are spent")
-    assert "0" in refused(Amounts(cost_nanodollars=1), wanted=prospect(reply=0))
+
+
+def test_a_prompt_that_is_too_dear_is_refused_though_no_reply_is_wanted() -> None:
+    words = refused(Amounts(cost_nanodollars=DOLLAR), wanted=prospect(prompt=10**6, reply=0))
+    assert "the next request may cost $2.50" in words
 
 
 def test_tokens_shorten_the_reply_too() -> None:
