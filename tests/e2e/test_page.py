@@ -10,7 +10,7 @@ from playwright.async_api import Route, expect
 
 from tests.demo.stack import REPOSITORY
 from tests.e2e.browser import open_phone_without_cookies
-from tests.e2e.scripted import queued
+from tests.e2e.scripted import pill, queued, said, tools, written
 from tests.e2e.watching import event, run, until
 from tests.unit.runner.agent.drawings import png
 
@@ -42,28 +42,12 @@ async def at_work(signed_in, phone, project, steps):
     task = await phone.create_task(project, f"Steps: {steps}")
     await until(phone, task, event("tool_call_started"))
     page = await opened(signed_in, task)
-    await expect(tool(page).first.locator(".spinner")).to_be_visible()
+    await expect(tools(page).first.locator(".spinner")).to_be_visible()
     return page
 
 
-def standing(page):
-    return page.locator(".bar .pill")
-
-
-def tool(page):
-    return page.get_by_role("article", name="Tool bash")
-
-
-def said(page):
-    return page.get_by_role("article", name="Claude")
-
-
-def written(page):
-    return page.get_by_role("article", name="You")
-
-
 async def ends(page, status):
-    await expect(standing(page)).to_have_text(status, timeout=60_000)
+    await expect(pill(page)).to_have_text(status, timeout=60_000)
     # The stop button goes with the last event: what is drawn then is the end.
     await expect(page.get_by_role("button", name="Stop")).to_be_hidden()
 
@@ -90,10 +74,10 @@ async def test_a_prompt_becomes_a_pull_request_before_ones_eyes(handset, stack):
     await handset.fits()
     await page.get_by_role("button", name="Send").click()
 
-    runs = tool(page).filter(has=page.locator(".spinner"))
+    runs = tools(page).filter(has=page.locator(".spinner"))
     await expect(runs).to_contain_text("echo begun && sleep 3")
     await expect(runs.locator(".tail")).to_have_text("begun")
-    await expect(standing(page)).to_have_text("Running")
+    await expect(pill(page)).to_have_text("Running")
     await handset.fits()
 
     await ends(page, "Completed")
@@ -125,10 +109,10 @@ async def test_all_of_a_commands_output_can_be_read(signed_in, phone, project):
     task = await run(phone, project, "Steps: seq 400")
     page = await opened(signed_in, task)
 
-    await expect(tool(page).locator(".tail")).to_have_text(re.compile(r"^393\s.*400$", re.DOTALL))
-    await tool(page).get_by_role("button").click()
+    await expect(tools(page).locator(".tail")).to_have_text(re.compile(r"^393\s.*400$", re.DOTALL))
+    await tools(page).get_by_role("button").click()
 
-    await expect(tool(page).locator(".body pre").last).to_contain_text(
+    await expect(tools(page).locator(".body pre").last).to_contain_text(
         re.compile(r"^1\n2\n3\n4\n.*400\n.*exit code 0", re.DOTALL)
     )
     await signed_in.fits()
@@ -152,8 +136,8 @@ async def test_a_picture_that_claude_reads_is_seen_and_a_command_in_the_backgrou
     await expect(picture).to_be_visible()
     size = "async image => (await image.decode(), `${image.naturalWidth} × ${image.naturalHeight}`)"
     assert await picture.evaluate(size) == "40 × 20"
-    await expect(tool(page).nth(1).locator(".tail")).to_contain_text("has run in the background")
-    await expect(tool(page).nth(2).locator(".tail")).to_contain_text("background processes still running: 1")
+    await expect(tools(page).nth(1).locator(".tail")).to_contain_text("has run in the background")
+    await expect(tools(page).nth(2).locator(".tail")).to_contain_text("background processes still running: 1")
     looked = page.get_by_role("article", name="Tool bash_output")
     await expect(looked.locator(".tail")).to_contain_text("(no new output)")
     await signed_in.fits()
@@ -181,7 +165,7 @@ async def test_a_stop_is_seen_at_once_and_ends_a_running_command(signed_in, phon
 
     await expect(page.get_by_role("button", name="Stopping")).to_be_disabled()
     await ends(page, "Cancelled")
-    await expect(tool(page)).to_contain_text("interrupted")
+    await expect(tools(page)).to_contain_text("interrupted")
     await expect(page.get_by_role("button", name="Send")).to_be_visible()
     await signed_in.fits()
 
@@ -235,13 +219,13 @@ async def test_a_gateway_that_dies_leaves_no_gap_and_repeats_nothing(signed_in, 
 async def test_markup_is_shown_as_text_wherever_it_comes_from(signed_in, phone, project):
     task = await run(phone, project, f"Steps: echo '{MARKUP}' && sh -c 'exit 3'")
     page = await opened(signed_in, task)
-    await tool(page).get_by_role("button").click()
+    await tools(page).get_by_role("button").click()
     await page.get_by_label("What should happen next?").fill(MARKUP)
     await page.get_by_role("button", name="Send").click()
 
-    await expect(tool(page)).to_contain_text("exit 3")
-    await expect(tool(page).locator(".head")).to_contain_text(MARKUP)
-    await expect(tool(page).locator(".body")).to_contain_text(f"{MARKUP}\n")
+    await expect(tools(page)).to_contain_text("exit 3")
+    await expect(tools(page).locator(".head")).to_contain_text(MARKUP)
+    await expect(tools(page).locator(".body")).to_contain_text(f"{MARKUP}\n")
     await expect(written(page)).to_contain_text([MARKUP, MARKUP])
     await expect(said(page).last).to_contain_text(MARKUP)
     await expect(page.locator("img")).to_have_count(0)
