@@ -17,6 +17,8 @@ from tests.e2e.hosting import open_host
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+LISTENERS = ("GATEWAY", "SCHEDULER", "SCHEDULER_METRICS")
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def host():
@@ -32,18 +34,33 @@ def short_path():
         yield Path(folder)
 
 
-async def test_down_where_nothing_runs_says_so(host, tmp_path):
-    env_file = tmp_path / "env"
-    env_file.write_text(f"ERRAND_DATA={tmp_path}\n")
+def written(path, settings):
+    """The file that holds these."""
+    path.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    return path
+
+
+async def errand_local(target, env_file):
+    """What `make TARGET` runs."""
+    return await execute(sys.executable, "-m", "errand_local", "--env-file", str(env_file), target)
+
+
+def beside(host, folder, **changed):
+    """The host's settings for another Errand, whose folder and ports are its own."""
+    own = {"ERRAND_DATA": str(folder)} | {f"ERRAND_{name}_LISTEN": f"127.0.0.1:{free_port()}" for name in LISTENERS}
+    return host.settings | own | changed
+
+
+async def test_down_where_nothing_runs_says_so(tmp_path):
+    env_file = written(tmp_path / "env", {"ERRAND_DATA": tmp_path})
     done = await execute("make", "--no-print-directory", "down", f"ENV_FILE={env_file}")
 
     assert (done.code, f"nothing runs from {tmp_path}" in done.err) == (0, True)
 
 
 async def test_all_that_is_not_set_is_told_at_once_and_nothing_starts(tmp_path):
-    env_file = tmp_path / "env"
-    env_file.write_text(f"ERRAND_DATA={tmp_path / 'data'}\nERRAND_SLOTS=many\n")
-    done = await execute(sys.executable, "-m", "errand_local", "--env-file", str(env_file), "up")
+    settings = {"ERRAND_DATA": tmp_path / "data", "ERRAND_SLOTS": "many"}
+    done = await errand_local("up", written(tmp_path / "env", settings))
 
     assert done.code == 2
     for name in (
@@ -59,15 +76,8 @@ async def test_all_that_is_not_set_is_told_at_once_and_nothing_starts(tmp_path):
 async def test_a_service_that_cannot_start_is_quoted_and_nothing_keeps_running(host, short_path):
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        settings = host.settings | {
-            "ERRAND_DATA": str(short_path),
-            "ERRAND_SCHEDULER_LISTEN": f"127.0.0.1:{free_port()}",
-            "ERRAND_SCHEDULER_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
-        }
-        settings["ERRAND_GATEWAY_LISTEN"] = address
-        env_file = short_path / "env"
-        env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-        done = await execute(sys.executable, "-m", "errand_local", "--env-file", str(env_file), "up")
+        settings = beside(host, short_path, ERRAND_GATEWAY_LISTEN=address)
+        done = await errand_local("up", written(short_path / "env", settings))
 
     assert done.code == 1
     assert "the gateway cannot start" in done.err
@@ -76,17 +86,8 @@ async def test_a_service_that_cannot_start_is_quoted_and_nothing_keeps_running(h
 
 
 async def test_only_the_reason_of_this_start_is_told(host, short_path):
-    env_file = short_path / "env"
-
     async def refusal(**changed):
-        settings = host.settings | {"ERRAND_DATA": str(short_path), "ERRAND_GATEWAY_LISTEN": f"127.0.0.1:{free_port()}"}
-        settings |= {
-            "ERRAND_SCHEDULER_LISTEN": f"127.0.0.1:{free_port()}",
-            "ERRAND_SCHEDULER_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
-            **changed,
-        }
-        env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-        return (await execute(sys.executable, "-m", "errand_local", "--env-file", str(env_file), "up")).err
+        return (await errand_local("up", written(short_path / "env", beside(host, short_path, **changed)))).err
 
     wrong_key = await refusal(ANTHROPIC_API_KEY="sk-ant-wrong")
     wrong_model = await refusal(ERRAND_MODEL="claude-nonsense")
@@ -106,10 +107,8 @@ async def test_only_the_reason_of_this_start_is_told(host, short_path):
     ],
 )
 async def test_a_setting_that_cannot_work_is_told_before_anything_starts(host, short_path, setting, value, words):
-    env_file = short_path / "env"
     settings = host.settings | {"ERRAND_DATA": str(short_path), setting: value}
-    env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-    done = await execute(sys.executable, "-m", "errand_local", "--env-file", str(env_file), "up")
+    done = await errand_local("up", written(short_path / "env", settings))
 
     assert done.code in (1, 2)
     assert words in done.err
@@ -117,16 +116,13 @@ async def test_a_setting_that_cannot_work_is_told_before_anything_starts(host, s
 
 
 async def test_logs_where_nothing_ever_ran_say_so(short_path):
-    (short_path / "env").write_text(f"ERRAND_DATA={short_path}\n")
-    done = await execute(sys.executable, "-m", "errand_local", "--env-file", str(short_path / "env"), "logs")
+    done = await errand_local("logs", written(short_path / "env", {"ERRAND_DATA": short_path}))
 
     assert "nothing has run" in done.err
 
 
-async def test_listening_to_everybody_asks_for_the_address_that_phones_use(host, tmp_path):
-    env_file = tmp_path / "env"
-    env_file.write_text("ERRAND_GATEWAY_LISTEN=0.0.0.0:8080\n")
-    done = await execute(sys.executable, "-m", "errand_local", "--env-file", str(env_file), "up")
+async def test_listening_to_everybody_asks_for_the_address_that_phones_use(tmp_path):
+    done = await errand_local("up", written(tmp_path / "env", {"ERRAND_GATEWAY_LISTEN": "0.0.0.0:8080"}))
 
     assert done.code == 2
     assert "ERRAND_PUBLIC_URL=http://" in done.err
