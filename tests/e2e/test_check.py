@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.demo.phone import is_final
-from tests.e2e.watching import containers, event, no_container, run, send_on, until
+from tests.e2e.watching import attempts, containers, event, no_container, run, send_on, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -71,7 +71,7 @@ async def test_claude_mends_what_a_check_found(phone, project):
     assert (failed["outcome"], failed["exit_code"], failed["reason"]) == ("failed", 3, "exit code 3")
     assert task["finish_card"]["check"] == passed
     assert passed["commit"] == task["head_commit"] != failed["commit"]
-    assert len({each["attempt_id"] for each in await phone.events(task) if each["attempt_id"]}) == 1
+    assert len(await attempts(phone, task)) == 1
 
 
 async def test_a_check_that_goes_on_failing_is_told_plainly(phone, project):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.demo.phone import is_final
-from tests.e2e.watching import event, no_container, until
+from tests.e2e.watching import attempts, event, no_container, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,11 +27,6 @@ async def said(phone, task):
     await until(phone, task, is_final)
     assert (await phone.task(task))["status"] == "completed"
     return (await phone.messages(task))[-1]["content"]
-
-
-async def attempts(phone, task):
-    """The attempts that its events tell of."""
-    return {each["attempt_id"] for each in await phone.events(task) if each["attempt_id"]}
 
 
 async def test_an_answer_at_once_goes_on_in_the_same_attempt(phone, project):

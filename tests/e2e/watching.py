@@ -69,6 +69,11 @@ async def history(phone: Phone, task: Json) -> Json:
     }
 
 
+async def attempts(phone: Phone, task: Json) -> set[str]:
+    """The attempts that its events tell of."""
+    return {each["attempt_id"] for each in await phone.events(task)} - {""}
+
+
 def containers(task: Json) -> list[str]:
     """The containers of a task, stopped ones too."""
     command = ["docker", "ps", "--all", "--quiet", "--filter", f"label=errand.task={task['task_id']}"]
