@@ -63,6 +63,9 @@ def test_every_code_of_the_probe_has_its_words() -> None:
         "bash",
         "a /tmp that all may write to (mode 1777)",
     )
+
+
+def test_what_an_image_lacks_is_told_with_the_cure() -> None:
     said = unfit(images.parse("node:22"), ("git", "bash"))
     assert said.startswith("image node:22 cannot be used, since it has not git, bash;")
     assert "RUN apt-get" in said
