@@ -85,7 +85,7 @@ async def test_a_check_that_goes_on_failing_is_told_plainly(phone, project):
     assert check["commit"] == task["head_commit"]
 
 
-async def test_a_stop_ends_a_check_at_once_and_there_is_no_card(stack, phone, project):
+async def test_a_stop_ends_a_check_at_once_and_there_is_no_card(phone, project):
     await declare(phone, project, "echo it checks; sleep 600")
     task = await phone.create_task(project, f"Run: touch good; {COMMIT}")
     await until(phone, task, lambda message: "it checks" in message.get("delta", {}).get("text", ""))

@@ -70,7 +70,7 @@ async def test_a_repository_with_unusual_names_is_worked_on(stack, phone, github
         ("pull request", "/pulls", "GitHub answered 502"),
     ],
 )
-async def test_a_step_waits_for_github_and_says_so(stack, patient, phone, project, github, step, only, words):
+async def test_a_step_waits_for_github_and_says_so(patient, phone, project, github, step, only, words):
     async with github.outage(only):
         task = await phone.create_task(project, CHANGE)
         seen = await until(phone, task, event("git_delayed"))

@@ -60,7 +60,7 @@ async def test_every_line_about_an_attempt_names_its_task(lines, task):
     assert {line["task_id"] for line in attempts} == {task["task_id"]}
 
 
-async def test_the_way_of_an_attempt_can_be_read_off_the_scheduler(lines, task):
+async def test_the_way_of_an_attempt_can_be_read_off_the_scheduler(lines):
     by_attempt: dict[str, list[str]] = {}
     for line in about(lines["scheduler"], event="attempt_moved"):
         by_attempt.setdefault(line["attempt_id"], []).append(line["new"])

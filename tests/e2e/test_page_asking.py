@@ -118,7 +118,7 @@ async def test_a_refusal_is_told_where_it_happened(inside, scripted):
     await inside.fits()
 
 
-async def test_repositories_are_chosen_by_keyboard_and_those_of_others_not_at_all(inside, scripted):
+async def test_repositories_are_chosen_by_keyboard_and_those_of_others_not_at_all(inside):
     page = inside.page
     await page.get_by_role("link", name="New task").click()
     box = page.get_by_role("combobox", name="Repository")

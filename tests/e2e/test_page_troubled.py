@@ -24,7 +24,7 @@ async def at_end(page):
     return await page.evaluate("document.documentElement.scrollHeight - window.scrollY - window.innerHeight < 2")
 
 
-async def test_kinds_that_are_not_known_are_passed_over(page, scripted):
+async def test_kinds_that_are_not_known_break_nothing(page, scripted):
     scripted.happen()
     scripted.happen(sandbox_opened=pb.SandboxOpened(sandbox_id="sbx_1"))
     scripted.happen(step_finished=pb.StepFinished(duration=duration(1.0)))

@@ -54,7 +54,7 @@ async def test_a_question_is_asked_with_its_choices_and_a_tap_answers(page, insi
     assert sent(scripted) == [("PostgreSQL", task_pb2.INPUT_KIND_ANSWER)]
 
 
-async def test_what_is_written_while_claude_asks_answers(page, inside, scripted):
+async def test_what_is_written_while_claude_asks_answers(page, scripted):
     await ask(page, scripted, choices=[])
 
     await page.get_by_label(ANSWER).fill("Neither.")

@@ -62,7 +62,7 @@ def test_an_escape_that_never_ends_hides_nothing() -> None:
     assert "visible" in feed([b"\x1b]", b"x" * 5000, b"\nvisible"])[1]
 
 
-def test_a_secret_across_two_streams_pieces_is_masked_in_each() -> None:
+def test_a_secret_is_masked_though_the_other_stream_speaks_in_its_middle() -> None:
     output = CommandOutput(Redactor([SECRET]))
     half = len(SECRET) // 2
     live = [

@@ -39,19 +39,19 @@ def test_a_stream_masks_what_the_whole_text_masks_and_that_is_every_secret(text:
 
 
 @given(st.lists(st.sampled_from([*SECRETS, "a", "ab", "c", "\n"]), max_size=12), st.data())
-def test_so_it_is_where_nearly_all_is_secret(parts: list[str], data: st.DataObject) -> None:
+def test_a_stream_masks_every_secret_where_nearly_all_is_secret(parts: list[str], data: st.DataObject) -> None:
     text = "".join(parts)
     cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=12))
     assert in_pieces(Redactor(SECRETS), text, cuts) == by_hand(text, SECRETS)
 
 
 @given(st.lists(st.text("ab", min_size=8, max_size=14), max_size=4), st.text("ab", max_size=60))
-def test_it_holds_for_any_secrets_character_by_character(secrets: list[str], text: str) -> None:
+def test_a_stream_masks_any_secrets_character_by_character(secrets: list[str], text: str) -> None:
     assert in_pieces(Redactor(secrets), text, range(60)) == by_hand(text, secrets)
 
 
 @given(st.text("abc", max_size=60), st.lists(st.integers(0, 60), max_size=4))
-def test_nothing_stays_behind(text: str, cuts: list[int]) -> None:
+def test_what_is_no_secret_comes_whole_out_of_a_stream(text: str, cuts: list[int]) -> None:
     assert in_pieces(Redactor(["not-among-these"]), text, cuts) == text
 
 

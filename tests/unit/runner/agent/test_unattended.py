@@ -37,7 +37,9 @@ async def test_the_turn_that_ends_ends_what_it_started(supervisor: Supervisor, t
         assert texts(task.messages[-1]) == ["And then?"]
 
 
-async def test_it_runs_on_while_the_person_is_asked(supervisor: Supervisor, tmp_path: Path) -> None:
+async def test_what_runs_in_the_background_runs_on_while_the_person_is_asked(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
     look = Reply([ToolUse("bash_output", {"id": "bg_t1", "wait_s": 0}, "t3")])
     async with errand(in_turn(START, ASK, look, DONE), supervisor, tmp_path) as task:
         task.answers.append(Answer("Yes.", "inp_2"))
@@ -45,7 +47,9 @@ async def test_it_runs_on_while_the_person_is_asked(supervisor: Supervisor, tmp_
         assert "[bg_t1 has run in the background" in task.results[0]["content"]
 
 
-async def test_a_wait_without_a_sandbox_ends_it(supervisor: Supervisor, tmp_path: Path) -> None:
+async def test_a_wait_without_a_sandbox_ends_what_runs_in_the_background(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
     async with errand(in_turn(START, ASK, DONE, DONE), supervisor, tmp_path) as task:
         assert (await task.turn("Serve it")).reason is EndReason.PARKED
         assert not alive(started_pid(task))
@@ -56,7 +60,7 @@ async def test_a_wait_without_a_sandbox_ends_it(supervisor: Supervisor, tmp_path
         assert texts(task.messages[-1]) == ["And now?"]
 
 
-async def test_a_restart_that_ended_it_says_so(supervisor: Supervisor, tmp_path: Path) -> None:
+async def test_a_restart_that_ended_what_ran_in_the_background_says_so(supervisor: Supervisor, tmp_path: Path) -> None:
     busy = Reply([ToolUse("bash", {"command": "true"}, "t2")])
     async with errand(in_turn(START, busy, DONE), supervisor, tmp_path) as task:
         # Recorded are: prefix, words, reply, start, end, results, reply, and that the second tool began.

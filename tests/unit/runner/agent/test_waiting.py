@@ -124,7 +124,7 @@ async def test_a_long_quota_wait_parks_and_is_asked_again_by_the_next_attempt(
         assert task.claude.requests[0] == task.claude.requests[1]
 
 
-async def test_a_short_one_is_sat_out(supervisor: Supervisor, tmp_path: Path) -> None:
+async def test_a_short_quota_wait_is_sat_out(supervisor: Supervisor, tmp_path: Path) -> None:
     limited = Failure(429, "rate_limit_error", "slow down", headers={"retry-after": "60"})
     async with errand(in_turn(limited, DONE), supervisor, tmp_path, longest_delay_s=120) as task:
         assert (await task.turn("Go")).reason is EndReason.COMPLETED

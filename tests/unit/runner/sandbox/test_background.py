@@ -108,7 +108,7 @@ async def test_what_a_job_does_not_read_is_bounded(supervisor: Supervisor, tmp_p
     assert refusal.value.name == "EAGAIN"
 
 
-async def test_a_signal_reaches_all_of_a_job(supervisor: Supervisor, tmp_path: Path) -> None:
+async def test_a_signal_reaches_a_job_until_it_has_ended(supervisor: Supervisor, tmp_path: Path) -> None:
     script = "trap 'echo bye; exit 4' TERM; echo ready; sleep 300 & wait"
     job = await start(supervisor, script, tmp_path)
     assert await first_words(supervisor, job) == b"ready\n"

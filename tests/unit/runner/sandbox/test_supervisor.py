@@ -227,7 +227,7 @@ async def test_a_command_inherits_nothing_but_its_three_streams(supervisor: Supe
     assert done.stdout.split() == [b"0", b"1", b"2", b"3"]
 
 
-async def test_a_command_closes_its_output_before_its_end(supervisor: Supervisor) -> None:
+async def test_a_command_that_closes_its_output_is_waited_for(supervisor: Supervisor) -> None:
     done = await sh(supervisor, "exec >&- 2>&-; sleep 0.2; exit 4")
     assert done.exit.code == 4
 
