@@ -106,7 +106,7 @@ class Phone:
         return dict((await self.post("/v1/projects", {"repository": repository}))["project"])
 
     async def update_project(self, project: Json, **settings: object) -> Json:
-        """Change the image or the setup script of a project."""
+        """Change settings of a project; returns it with them."""
         path = f"{self.gateway_url}/v1/projects/{project['project_id']}"
         return dict(self._body(await self.http.patch(path, json=settings, headers=self._headers()))["project"])
 

@@ -60,7 +60,7 @@ class RemoteGitHub:
         return await self._get("app-tokens", "tokens")
 
     async def pull_request_bases(self, full_name: str) -> list[str]:
-        """The branches that its open pull requests go into, the newest first."""
+        """The branches that its pull requests go into, the newest first."""
         return await self._get(f"repositories/{full_name}/pulls", "bases")
 
     async def pull_request_authors(self, full_name: str) -> list[str]:
