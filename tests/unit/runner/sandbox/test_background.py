@@ -1,6 +1,7 @@
 """Commands that outlive the call that started them."""
 
 import asyncio
+import shlex
 import signal
 from pathlib import Path
 
@@ -106,6 +107,15 @@ async def test_what_a_job_does_not_read_is_bounded(supervisor: Supervisor, tmp_p
     with pytest.raises(FileError, match="has not read") as refusal:
         await supervisor.background.give(job, b"x" * 500_000)
     assert refusal.value.name == "EAGAIN"
+
+
+async def test_a_signal_reaches_all_processes_of_a_job(supervisor: Supervisor, tmp_path: Path) -> None:
+    child = "trap 'echo child; exit' TERM; echo ready; while :; do sleep 0.01; done"
+    job = await start(supervisor, f"trap : TERM; bash -c {shlex.quote(child)} & wait; wait; echo parent", tmp_path)
+    assert await first_words(supervisor, job) == b"ready\n"
+    await supervisor.background.send_signal(job, signal.SIGTERM)
+    await end(supervisor, job)
+    assert await said(supervisor, job) == b"ready\nchild\nparent\n"
 
 
 async def test_a_signal_reaches_a_job_until_it_has_ended(supervisor: Supervisor, tmp_path: Path) -> None:
