@@ -163,8 +163,8 @@ async def test_a_change_that_came_too_late_goes_into_the_box(page, scripted):
     await queued(page).get_by_role("button", name="Save").click()
 
     await expect(foot_alert(page)).to_contain_text("What you wrote instead is in the box below")
-    await expect(page.get_by_label("Tell Claude something")).to_have_value("Use spaces")
     await expect(queued(page)).to_have_count(0)
+    await expect(page.get_by_label("Tell Claude something")).to_have_value("Use spaces")
 
     await page.get_by_role("button", name="Steer now").click()
     await expect(foot_alert(page)).to_be_hidden()

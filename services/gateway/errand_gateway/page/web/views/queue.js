@@ -85,7 +85,8 @@ export class Queue {
         return this.#waiting.all.find((input) => input.inputId === inputId);
     }
 
-    /** Ask for a change; `text` is what would be lost if it is too late. Whether it was made. */
+    /** Ask for a change; `text` is what would be lost if it is too late. Whether the row is done with: it was made, or came
+     * too late. */
     async #change(ask, text = "") {
         this.hush();
         try {
@@ -95,9 +96,9 @@ export class Queue {
         } catch (error) {
             if (error.reason === TAKEN) {
                 await this.#tooLate(text);
-            } else {
-                this.#tell(wordsOf(error));
+                return true;
             }
+            this.#tell(wordsOf(error));
             return false;
         }
     }

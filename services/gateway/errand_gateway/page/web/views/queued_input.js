@@ -26,7 +26,8 @@ export class QueuedInput {
     #cancel = button("Leave it", { onclick: () => this.#close() });
     #box = element("div", { class: "box", hidden: true }, this.#text);
 
-    /** `whole` gives all of its words, `edit` takes others, `promote` and `remove` take none: whether it was done. */
+    /** `whole` gives all of its words, `edit` takes others, `promote` and `remove` take none: whether
+     * that is done with. */
     constructor({ whole, edit, promote, remove }) {
         this.#acts = { whole, edit, promote, remove };
         this.#shown.append(element("div", { class: "ways" }, this.#edit, this.#promote, this.#remove), this.#error);
