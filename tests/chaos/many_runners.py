@@ -64,6 +64,8 @@ class LightRunner:
     credential: Path
     takes: bool
     offered: list[runner_pb2.AttemptRef] = field(default_factory=list)
+    asked: dict[str, runner_pb2.AttemptRef] = field(default_factory=dict)
+    """Accepted, as far as it knows: what it is not answered it asks again, as a runner does."""
     held: dict[str, runner_pb2.AttemptRef] = field(default_factory=dict)
     verdicts: list[int] = field(default_factory=list)
     sessions: int = 0
@@ -93,6 +95,8 @@ class LightRunner:
         answer = await runner.open([runner_pb2.HeldAttempt(attempt=ref) for ref in self.held.values()])
         self.verdicts += [each.verdict for each in answer.verdicts]
         backoff.reset()
+        self.offered += self.asked.values()
+        self._told.set()
         await until_one_ends(self._watch(runner), self._accept(runner), self._beat(runner))
 
     async def _watch(self, runner: ScriptedRunner) -> None:
@@ -108,7 +112,10 @@ class LightRunner:
             self._told.clear()
             while self.takes and self.offered:
                 ref = self.offered.pop()
-                if not (await runner.accept(ref)).error_reason:
+                self.asked[ref.attempt_id] = ref
+                answer = await runner.accept(ref)
+                del self.asked[ref.attempt_id]
+                if not answer.error_reason:
                     self.held[ref.attempt_id] = ref
 
     async def _beat(self, runner: ScriptedRunner) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.standins.github.clock import Clock
 from tests.standins.github.content import Content, fill
+from tests.standins.github.found_files import found_files
 from tests.standins.github.git import GitError, git
 from tests.standins.github.rights import Right
 
@@ -33,8 +34,7 @@ class Repository:
     @property
     def pushed(self) -> datetime:
         """When a branch or tag was last moved."""
-        references = (path for path in (self.directory / "refs").rglob("*") if path.is_file())
-        moved = [datetime.fromtimestamp(path.stat().st_mtime, UTC) for path in references]
+        moved = [datetime.fromtimestamp(each.st_mtime, UTC) for each in found_files(self.directory / "refs")]
         return max(moved, default=self.created)
 
     async def branch_commit(self, branch: str) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from aiohttp import web
 
 from tests.standins.github.access import Access
+from tests.standins.github.found_files import found_files
 from tests.standins.github.git import git
 from tests.standins.github.pages import page_of
 from tests.standins.github.repositories import Repositories, Repository
@@ -83,4 +84,4 @@ def _sorted(repositories: Sequence[Repository], request: web.Request) -> Sequenc
 
 
 def _size_bytes(directory: Path) -> int:
-    return sum(path.stat().st_size for path in (directory / "objects").rglob("*") if path.is_file())
+    return sum(each.st_size for each in found_files(directory / "objects"))
