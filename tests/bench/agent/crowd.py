@@ -11,7 +11,11 @@ from tests.bench.rows import Table
 LOOPS = 500
 TURNS = 4
 MODEL_MS = 4000.0
-"""How long Claude takes for each reply: few are quicker. The loops begin within that time, not all at once."""
+"""How long Claude takes for each reply: few are quicker. The loops begin within that time, not all at once.
+
+Together they ask for all that one core gives: how long a turn waits for others differs from run to run by many times,
+what it computes by little.
+"""
 _MOST_ROUNDS = 2
 _LIMIT_S = 300.0
 
@@ -21,17 +25,18 @@ async def measure_loops(table: Table, rounds: int) -> None:
     async with open_claude(turns=TURNS, delay_ms=MODEL_MS) as claude:
         for _ in range(min(rounds, _MOST_ROUNDS)):
             for count in (1, LOOPS):
-                each_kib = await _loops(f"{claude}/errand", count)
+                found = await _loops(f"{claude}/errand", count)
                 gaps = sorted(gap for session in await times(claude) for gap in session)
                 assert len(gaps) == count * TURNS, f"{len(gaps)} of {count * TURNS} turns"
                 name = f"{count} loops at once" if count > 1 else "one loop"
                 table.add(f"{name}: a turn beside model and tools, p50", gaps[len(gaps) // 2], unit="ms")
                 if count > 1:
                     table.add(f"{name}: the same, p99", gaps[len(gaps) * 99 // 100], unit="ms")
-                    table.add(f"{name}, 100 KB of transcript: memory each", each_kib, unit="KiB")
+                    table.add(f"{name}: CPU of a turn", 1000 * found["cpu_s"] / len(gaps), unit="ms")
+                    table.add(f"{name}, 100 KB of transcript: memory each", found["grown_kib"], unit="KiB")
 
 
-async def _loops(claude: str, count: int) -> float:
+async def _loops(claude: str, count: int) -> dict[str, float]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.bench.agent.loops", claude, "--count", str(count), "--spread-ms", str(MODEL_MS)),
         stdout=asyncio.subprocess.PIPE,
@@ -45,5 +50,5 @@ async def _loops(claude: str, count: int) -> float:
             process.kill()
             await process.wait()
     assert process.returncode == 0
-    found: float = json.loads(said)
+    found: dict[str, float] = json.loads(said)
     return found

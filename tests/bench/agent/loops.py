@@ -1,13 +1,14 @@
 """A process with many loops at once, as a runner has them: one model, one outbox, and 100 KB of conversation each.
 
 The tools answer at once, since what they take is not the loop's. Prints one line of JSON: the growth of the process for
-each loop, in KiB, while all are in the midst of their work.
+each loop, in KiB, while all are in the midst of their work (`grown_kib`), and what it computed (`cpu_s`).
 """
 
 import argparse
 import asyncio
 import json
 import tempfile
+import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -130,7 +131,9 @@ async def _main(address: str, count: int, spread_s: float) -> None:
         prefix = await settle_prefix(model, Choice(MODEL))
         with tempfile.TemporaryDirectory(prefix="errand-") as folder:
             loops = Loops(model, prefix, Path(folder))
-            print(json.dumps(await loops.run(count, spread_s=spread_s) / 1024), flush=True)
+            began_s = time.process_time()
+            grown_bytes = await loops.run(count, spread_s=spread_s)
+            print(json.dumps({"grown_kib": grown_bytes / 1024, "cpu_s": time.process_time() - began_s}), flush=True)
             loops.outbox.close()
     finally:
         await model.close()
