@@ -120,7 +120,7 @@ async def test_with_a_clock_at_which_the_schedulers_certificate_is_not_valid_yet
     shown = identity(start=DAY, end=9 * DAY)
     Path(str(settings["ERRAND_CA_FILE"])).write_bytes(shown.ca)
     async with scheduler_showing(shown) as address:
-        said = await refused_start("runner", settings | {"ERRAND_SCHEDULER": address})
+        said = await refused_start("runner", settings | {"ERRAND_SCHEDULER": address}, code=NOT_YET)
 
     assert "this host's clock says" in said
     assert f"the certificate of the scheduler at {address} is {shown.dates}; set the clock (timedatectl" in said

@@ -21,7 +21,7 @@ _SET_THE_CLOCK = "set the clock (timedatectl set-ntp true)"
 
 
 class Trouble(Enum):
-    """What stands between two peers that reach each other. None of it goes away by trying again."""
+    """What stands between two peers that reach each other. None but the time goes away by trying again."""
 
     TIME = auto()
     ISSUER = auto()
@@ -77,6 +77,11 @@ def with_scheduler(transport: str) -> str | None:
     """In words, what stands in the way to the scheduler, from what gRPC says; none for troubles that pass."""
     trouble = _trouble_in(transport)
     return None if trouble is None else _AT_THE_SCHEDULER[trouble]
+
+
+def may_pass(transport: str) -> bool:
+    """Whether what stands in the way to the scheduler may go by itself: clocks are set, certificates are renewed."""
+    return _trouble_in(transport) is Trouble.TIME
 
 
 async def look_at_scheduler(transport: str, address: str) -> str | None:

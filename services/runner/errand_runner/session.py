@@ -13,7 +13,7 @@ from errand.v1.runner_pb2 import VERDICT_KEEP, Assignment, Directives, HostRepor
 from errand_common import handshake, rpc, wire
 from errand_common.clock import Clock
 from errand_common.errors import Conflict, Denied, ErrandError, Unauthenticated, Unimplemented
-from errand_common.service import StartError
+from errand_common.service import StartError, StartLater
 from errand_common.tasks import until_one_ends
 from errand_runner.backoff import Backoff
 from errand_runner.bisection import Suspicion
@@ -68,7 +68,8 @@ class Sessions:
         worker.dispatch.on_superseded = self._replaced
 
     async def run(self) -> None:
-        """Returns never. Raises RunnerRefused, and StartError where this runner refuses the scheduler's certificate."""
+        """Returns never. Raises RunnerRefused, StartError where this runner refuses the scheduler's certificate, and
+        StartLater where it does so for the time on its clock."""
         try:
             while True:
                 await self._pause(await self._session())
@@ -89,7 +90,7 @@ class Sessions:
             if exc.reason == QUARANTINED:
                 return self._quarantined(exc)
             if trouble := await handshake.look_at_scheduler(exc.transport, self._scheduler):
-                raise StartError(trouble) from exc
+                raise (StartLater if handshake.may_pass(exc.transport) else StartError)(trouble) from exc
             self._log.warning("session_broken", reason=exc.reason, error=exc.message, transport=exc.transport)
             at_least_s = _asked_s(exc)
         return self._backoff.next_s(at_least_s=at_least_s)
