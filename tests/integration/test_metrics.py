@@ -1,7 +1,9 @@
 """What the scheduler tells Prometheus moves with what it does."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from errand.v1 import runner_pb2, task_pb2
 from errand_common.clock import Clock
 from errand_common.errors import from_rpc_error
 from errand_common.wire import timestamp
+from errand_scheduler.folder import DataFolder
+from errand_scheduler.store.wal import LONG_BYTES
 from tests.demo.ports import free_ports
 from tests.integration.scheduling import (
     Stack,
@@ -113,6 +117,16 @@ async def test_a_task_moves_them_on_its_way(metered: Metered) -> None:
     assert moved("errand_call_seconds_count", "TaskService/CreateTask", "OK") == 1
     assert after("errand_live_attempts", "running") == after("errand_pending_tasks", "runners") == 0
     assert after("errand_disk_free_bytes") > 0
+
+
+async def test_how_long_the_log_is_shows_while_a_reader_holds_it(metered: Metered, tmp_path: Path) -> None:
+    database = DataFolder(tmp_path / "data").database
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT COUNT(*) FROM tasks").fetchone()
+        await new_task(metered.stack)
+        shown = (await metered.look())("errand_database_log_bytes")
+    assert 0 < shown < LONG_BYTES
 
 
 async def test_watchers_are_counted_while_they_watch(metered: Metered) -> None:

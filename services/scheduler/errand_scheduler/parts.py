@@ -76,7 +76,8 @@ class Parts:
         self._hub = Hub(Cursors(history.epoch))
         self._board = Board(clock, self._durations)
         self._sessions = RunnerSessions(clock, self._ids, self._durations)
-        self._backups = Backups(DataFolder(settings.data), blob_files, clock)
+        folder = DataFolder(settings.data)
+        self._backups = Backups(folder, blob_files, clock)
         self._retention = self._make_retention()
         self._github_api = github_api
         self._people = People(self._vault, self._ids)
@@ -99,6 +100,7 @@ class Parts:
             sessions=self._sessions,
             hub=self._hub,
             writer=writer,
+            database=folder.database,
             room=room,
         )
         announcer.connect(

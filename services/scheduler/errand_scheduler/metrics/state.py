@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -12,6 +13,7 @@ from errand_scheduler.placing.conditions import name_of
 from errand_scheduler.placing.placer import Placer
 from errand_scheduler.placing.seats import Seat
 from errand_scheduler.runners import RunnerSessions
+from errand_scheduler.store import wal
 from errand_scheduler.store.writer import Writer
 from errand_scheduler.watching.hub import Hub
 
@@ -20,10 +22,18 @@ class State(Collector):
     """Looked at on the loop, like everything that it looks at."""
 
     def __init__(
-        self, *, board: Board, placer: Placer, sessions: RunnerSessions, hub: Hub, writer: Writer, room: Room
+        self,
+        *,
+        board: Board,
+        placer: Placer,
+        sessions: RunnerSessions,
+        hub: Hub,
+        writer: Writer,
+        database: Path,
+        room: Room,
     ) -> None:
         self._board, self._placer, self._sessions = board, placer, sessions
-        self._hub, self._writer, self._room = hub, writer, room
+        self._hub, self._writer, self._database, self._room = hub, writer, database, room
 
     def describe(self) -> list[Metric]:
         """Nothing ahead: names are not looked for while nothing stands yet."""
@@ -42,6 +52,8 @@ class State(Collector):
         yield _one("errand_watchers", "Open watches", self._hub.watchers)
         yield _one("errand_writer_load", "How full the writer's queue is, 0 to 1", self._writer.load)
         yield _one("errand_storage_degraded", "1 while the disk is full", float(self._writer.degraded))
+        log_bytes = wal.length_bytes(self._database)
+        yield _one("errand_database_log_bytes", "Length of the database's write-ahead log", log_bytes)
         yield _one("errand_disk_free_bytes", "Free on the disk of the data folder", self.disk_free_bytes() or 0)
 
     def pending(self) -> Counter[str]:

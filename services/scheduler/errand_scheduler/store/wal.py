@@ -41,19 +41,24 @@ def truncate(connection: sqlite3.Connection) -> bool:
     return not busy
 
 
+def length_bytes(database: Path) -> int:
+    """How long the log of this database is."""
+    try:
+        return database.with_name(f"{database.name}-wal").stat().st_size
+    except OSError:
+        return 0
+
+
 class LengthAlarm:
     """Rings once each time that the log of this database has become too long."""
 
     def __init__(self, database: Path, *, long_bytes: int = LONG_BYTES) -> None:
-        self._log = database.with_name(f"{database.name}-wal")
+        self._database = database
         self._long_bytes = long_bytes
         self._rang = False
 
     def rings(self) -> int | None:
         """The log's length, when it is time to tell of it."""
-        try:
-            length_bytes = self._log.stat().st_size
-        except OSError:
-            return None
-        rang, self._rang = self._rang, length_bytes > self._long_bytes
-        return length_bytes if self._rang and not rang else None
+        found_bytes = length_bytes(self._database)
+        rang, self._rang = self._rang, found_bytes > self._long_bytes
+        return found_bytes if self._rang and not rang else None
