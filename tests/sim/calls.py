@@ -30,7 +30,6 @@ class Core:
         self.requests_done = False
         self.error: grpc.aio.AioRpcError | None = None
         self.done = False
-        self.cancelled = False
         self.client_wake: asyncio.Future[None] | None = None
         self.server_wake: asyncio.Future[None] | None = None
         self.flow_wake: asyncio.Future[None] | None = None
@@ -65,7 +64,6 @@ class Core:
     def cancel(self) -> None:
         """The client no longer wants it."""
         if not self.done:
-            self.cancelled = True
             self.finish(transport_error(grpc.StatusCode.CANCELLED, "Locally cancelled by application!"))
             self.hang_up()
 

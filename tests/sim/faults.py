@@ -24,13 +24,13 @@ class Faults(World):
         self.runners.append(other)
         other.killed = lambda: self._runner_died(other)
         other.start()
-        self.clone_goes = (other if original_stays else runner), for_s
+        self.clone_goes = other if original_stays else runner
         self.loop.call_later(for_s, self._end_takeover)
 
     def _end_takeover(self) -> None:
         if self.clone_goes is None:
             return
-        gone, self.clone_goes = self.clone_goes[0], None
+        gone, self.clone_goes = self.clone_goes, None
         self.trace.note(f"{gone.name} is gone for good")
         self.runners.remove(gone)
         gone.killed = lambda: None

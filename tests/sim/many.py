@@ -57,21 +57,21 @@ def run(
     return Tally(len(digests), time.monotonic() - began_s, breaches, digests)
 
 
-def found_within(bug: str, *, most: int, first_seed: int = 1) -> tuple[int, Report] | None:
+def found_within(bug: str, *, most: int) -> tuple[int, Report] | None:
     """After how many schedules a planted bug is found; none if it is not. What breaks without it does not count."""
-    for number in range(most):
+    for seed in range(1, most + 1):
         with planted.in_place(bug):
-            report = simulate(first_seed + number)
+            report = simulate(seed)
         if "TypeError" in report.breach:
             raise RuntimeError(f"the bug {bug} no longer fits the code in which it is planted: {report.breach}")
-        if report.breach and not simulate(first_seed + number).breach:
-            return number + 1, report
+        if report.breach and not simulate(seed).breach:
+            return seed, report
     return None
 
 
 def all_found(bugs: Sequence[str], *, most: int) -> Iterator[tuple[str, tuple[int, Report] | None]]:
     """The same for many bugs, on all cores."""
-    with _pool(_PER_PROCESS) as pool:
+    with _pool() as pool:
         yield from pool.imap_unordered(_find, [(bug, most) for bug in bugs])
 
 
@@ -81,7 +81,7 @@ def _find(job: tuple[str, int]) -> tuple[str, tuple[int, Report] | None]:
 
 def _reports(seeds: Sequence[int]) -> Iterator[Report]:
     chunks = [seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK)]
-    with _pool(_PER_PROCESS) as pool:
+    with _pool() as pool:
         for reports in pool.imap(_chunk, chunks):
             yield from reports
 
@@ -91,9 +91,9 @@ def _chunk(seeds: Sequence[int]) -> list[Report]:
 
 
 @contextmanager
-def _pool(tasks_per_process: int) -> "Iterator[multiprocessing.pool.Pool]":
+def _pool() -> "Iterator[multiprocessing.pool.Pool]":
     """Its processes end by themselves where all went well: what they measured of themselves is kept then."""
-    pool = multiprocessing.get_context("spawn").Pool(os.cpu_count() or 1, maxtasksperchild=tasks_per_process)
+    pool = multiprocessing.get_context("spawn").Pool(os.cpu_count() or 1, maxtasksperchild=_PER_PROCESS)
     try:
         yield pool
         pool.close()

@@ -39,7 +39,6 @@ class Person:
         self._stub: Any = Stub(network, self.link, SERVICE, self.process)
         self._metadata = rpc.bearer(f"person{number}")
         self.tasks: dict[int, str] = {}
-        self.watching = 0
         self.patient = True
         self._calls: dict[int, Any] = {}
 
@@ -165,13 +164,11 @@ class Person:
         task_id = "" if everything else self.tasks.get(number, "")
         if not task_id and not everything:
             return
-        self.watching += 1
         cursor = ""
         follower = self._invariants.follower(f"person{self._number}", task_id)
         while self.patient:
             cursor = await self._watch_once(task_id, cursor, follower)
             await asyncio.sleep(self._chance.uniform(0.1, 5.0))
-        self.watching -= 1
 
     async def _watch_once(self, task_id: str, cursor: str, follower: Any) -> str:
         request = pb.WatchEventsRequest(task_id=task_id, after_cursor=cursor)

@@ -26,7 +26,6 @@ from errand_scheduler.server import Scheduler
 from errand_scheduler.store import meta
 from errand_scheduler.store.appends import Appends
 from errand_scheduler.store.meta import Meta
-from errand_scheduler.store.notices import Notice
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer_thread import StorageBroken
 from tests.sim.clock import HostClock
@@ -139,14 +138,11 @@ class SchedulerHost:
         announcer = Announcer()
         server = Server(process)
 
-        def announce(notices: Sequence[Notice]) -> None:
-            announcer.announce(notices)
-
         def new_server(interceptors: Sequence[Any]) -> Any:
             server.interceptors = list(interceptors)
             return server
 
-        writer = self.writer = InlineWriter(self.disk, self.clock, process, announce, self._committed)
+        writer = self.writer = InlineWriter(self.disk, self.clock, process, announcer.announce, self._committed)
         blob_files = BlobFiles(self._folder / "blobs")
         blob_files.prepare()
         core = self.core = _SimScheduler(

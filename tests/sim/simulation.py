@@ -26,7 +26,6 @@ class Report:
     seed: int
     digest: str
     steps: int
-    commits: int
     virtual_s: float
     breach: str = ""
     trace: tuple[str, ...] = ()
@@ -64,7 +63,6 @@ class _Simulation(Doing):
             seed=self.seed,
             digest=self.trace.digest,
             steps=self.trace.steps,
-            commits=self.scheduler.disk.commits,
             virtual_s=self.loop.time(),
             breach=breach,
             trace=tuple(self.trace.whole or self.trace.last()) if breach or self.trace.whole else (),

@@ -127,11 +127,9 @@ class Disk:
     linger_s: float = 0.0
     crash_in: int | None = None
     crash_at: CrashAt = CrashAt.BEFORE_COMMIT
-    commits: int = 0
 
     def crash_now(self) -> CrashAt | None:
-        """Count one commit; where the process dies in it, if it does."""
-        self.commits += 1
+        """Where in this commit the process dies, if it does."""
         if self.crash_in is None:
             return None
         self.crash_in -= 1

@@ -46,7 +46,7 @@ class World:
         self.down_s: dict[str, tuple[float, bool]] = {}
         self.asleep_until_s = 0.0
         self.doing: list[asyncio.Task[None]] = []
-        self.clone_goes: tuple[RunnerHost, float] | None = None
+        self.clone_goes: RunnerHost | None = None
         self.network = Network(self._branch(), self.plan.weather, step=self.trace.note)
         self.disks = Disks(folder, self._branch())
         self.scheduler = SchedulerHost(
