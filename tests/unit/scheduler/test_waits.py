@@ -108,14 +108,14 @@ async def test_what_was_written_before_the_question_does_not_answer_it(world: Wo
     assert (await world.input(task.task_id, "the left one", InputKind.ANSWER)).status is TaskStatus.PENDING
 
 
-async def test_an_answer_is_for_a_task_that_asks(world: World) -> None:
+@pytest.mark.parametrize("waits", [True, False])
+async def test_an_answer_is_for_a_task_that_asks(world: World, waits: bool) -> None:
     task = await world.new_task()
-    for asks in (True, False):
-        if asks:
-            await world.parked(task.task_id, ALLOWANCE)
-        with pytest.raises(Conflict, match="asks nothing") as refused:
-            await world.input(task.task_id, "the left one", InputKind.ANSWER)
-        assert reason_of(refused.value) == "WRONG_STATE"
+    if waits:
+        await world.parked(task.task_id, ALLOWANCE)
+    with pytest.raises(Conflict, match="asks nothing") as refused:
+        await world.input(task.task_id, "the left one", InputKind.ANSWER)
+    assert reason_of(refused.value) == "WRONG_STATE"
 
 
 @pytest.mark.parametrize("phase", [AttemptPhase.PARKED, AttemptPhase.CANCELLED])
