@@ -50,7 +50,7 @@ async def test_a_renamed_repository_is_told_by_the_name_that_it_has_now(
     assert (found.name, found.may_push) == (NOW, True)
 
 
-async def test_its_pull_request_is_opened_and_then_found_under_the_old_name(
+async def test_a_renamed_repositorys_pull_request_is_opened_and_then_found_under_the_old_name(
     github: GitHubStandin, wire: Wire, token: str
 ) -> None:
     github.rename_repository(REPOSITORY, NOW)

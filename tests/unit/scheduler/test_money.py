@@ -110,7 +110,7 @@ async def test_what_a_lost_attempt_held_counts_as_spent(world: World) -> None:
     assert await today(world) == Day(spent=700 + EXTRA, held=0)
 
 
-async def test_so_does_what_one_held_that_was_stopped_and_never_told_its_last(world: World) -> None:
+async def test_what_one_held_that_was_stopped_and_never_told_its_last_counts_as_spent(world: World) -> None:
     holder = await begun(world)
     await draws(world, holder, 700)
     await world.stopped((await world.attempt(holder.attempt_id)).task_id)
@@ -119,14 +119,14 @@ async def test_so_does_what_one_held_that_was_stopped_and_never_told_its_last(wo
     assert await today(world) == Day(spent=700 + EXTRA, held=0)
 
 
-async def test_and_one_of_which_some_could_never_be_stored(world: World) -> None:
+async def test_what_one_held_of_which_some_could_never_be_stored_counts_as_spent(world: World) -> None:
     holder = await begun(world)
     await draws(world, holder, 700)
     await world.finished(holder, AttemptPhase.FAILED, FailureReason.INTERNAL)
     assert await today(world) == Day(spent=700 + EXTRA, held=0)
 
 
-async def test_and_one_whose_runner_did_not_answer_a_stop(world: World) -> None:
+async def test_what_one_held_whose_runner_did_not_answer_a_stop_counts_as_spent(world: World) -> None:
     holder = await begun(world)
     await draws(world, holder, 700)
     await world.stopped((await world.attempt(holder.attempt_id)).task_id)
@@ -134,7 +134,7 @@ async def test_and_one_whose_runner_did_not_answer_a_stop(world: World) -> None:
     assert await today(world) == Day(spent=700 + EXTRA, held=0)
 
 
-async def test_so_does_what_a_runner_held_that_died_and_takes_its_attempt_up_again(world: World) -> None:
+async def test_what_a_runner_held_that_died_and_takes_its_attempt_up_again_counts_as_spent(world: World) -> None:
     holder = await begun(world)
     await draws(world, holder, 300)
     await costs(world, holder, 100)

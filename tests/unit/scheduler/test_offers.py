@@ -99,7 +99,7 @@ async def test_phases_follow_what_the_runner_reports_and_only_rise(world: World)
     assert not follows(AttemptPhase.STOPPING, AttemptPhase.RUNNING)
 
 
-async def test_a_silent_runner_is_shown_and_forgotten_when_it_is_back(world: World) -> None:
+async def test_that_a_runner_is_silent_is_shown_until_it_is_back(world: World) -> None:
     task = await world.new_task()
     holder = await world.accepted(task.task_id)
     for _ in range(2):

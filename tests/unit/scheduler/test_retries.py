@@ -39,7 +39,9 @@ async def test_what_the_machinery_failed_before_the_work_began_is_tried_again(
 
 
 @pytest.mark.parametrize("failure", MACHINERY)
-async def test_what_it_failed_later_is_not(world: World, failure: FailureReason) -> None:
+async def test_what_the_machinery_failed_after_the_work_began_is_not_tried_again(
+    world: World, failure: FailureReason
+) -> None:
     task = await world.new_task()
     await world.finished(await world.running(task.task_id), AttemptPhase.FAILED, failure)
     assert (await world.task(task.task_id)).failure_reason is failure

@@ -118,7 +118,9 @@ TABLE = [
 
 @pytest.mark.parametrize("runner_present", [True, False])
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.reach.__name__)
-async def test_a_stop_never_fails_and_always_ends_in_cancelled(world: World, row: Row, *, runner_present: bool) -> None:
+async def test_a_stop_never_fails_and_cancels_whatever_is_not_over(
+    world: World, row: Row, *, runner_present: bool
+) -> None:
     task_id = (await world.new_task()).task_id
     holder = await row.reach(world, task_id)
     before, told = await world.task(task_id), await kinds_told(world, task_id)
