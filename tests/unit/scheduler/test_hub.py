@@ -269,7 +269,7 @@ class Attempt:
     def speak(self, choice: int, length: int) -> None:
         key = self._subject(choice)
         text = "".join(chr(0x1F600 + (len(self.said[key]) + each) % 50) for each in range(length))
-        pass_on(self.hub, piece(key[0], text, len(self.said[key]), kind=TEXT if key[1] == TEXT else OUTPUT))
+        pass_on(self.hub, piece(key[0], text, len(self.said[key]), kind=key[1]))
         self.said[key] += text
 
     def store(self, choice: int) -> None:

@@ -66,8 +66,8 @@ async def test_a_change_is_stored_and_told_once(world: World, how: Change) -> No
     changed = await change(world, how, item.input_id)
     assert changed == await stored(world, item.input_id) != item
     assert world.notices.count(InputsMoved(runner_id=RUNNER, attempt_id=holder.attempt_id)) == 1
-    if how is not edit and how is not promote:
-        assert item.input_id not in [each.input_id for each in await waiting(world, task.task_id)]
+    still = item.input_id in [each.input_id for each in await waiting(world, task.task_id)]
+    assert still is (how is not remove)
     assert await change(world, how, item.input_id) == changed
     assert (await kinds_told(world, task.task_id)).count("input_changed") == 1
 

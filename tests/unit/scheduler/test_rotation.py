@@ -33,7 +33,7 @@ class Dying(Moody):
         self._left = writes
 
     async def write(self, fn: Callable[[Tx], T], *, size_bytes: int = 0, urgent: bool = False) -> T:
-        self.refusals = 0 if self._left else 1
+        self.refusals = 0 if self._left > 0 else 1
         self._left -= 1
         return await super().write(fn, size_bytes=size_bytes, urgent=urgent)
 
