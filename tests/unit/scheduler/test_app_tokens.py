@@ -64,6 +64,9 @@ async def test_a_token_is_lent_until_five_minutes_before_its_end(desk: Desk) -> 
 async def test_what_may_only_be_read_has_a_token_of_its_own(desk: Desk) -> None:
     assert [await desk.token(), await desk.token("o/other", reading=True)] == ["ghs_1", "ghs_2"]
     assert desk.github.asked == [("o/r", WRITING), ("o/other", READING)]
+
+
+def test_what_starts_in_a_repositorys_own_name_is_for_people_to_push() -> None:
     assert "workflows" not in WRITING
 
 

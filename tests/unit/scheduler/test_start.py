@@ -1,6 +1,5 @@
 """The first start, and every start after it."""
 
-import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,15 +24,21 @@ def test_a_second_scheduler_on_the_same_folder_is_refused(tmp_path: Path) -> Non
         pass
 
 
-def test_the_certificate_is_made_once_and_holds_for_a_clock_that_is_behind(tmp_path: Path) -> None:
+def test_the_certificate_is_made_once(tmp_path: Path) -> None:
     identity = tls.ensure(tmp_path / "tls", now_us=Clock().now_us())
     assert tls.ensure(tmp_path / "tls", now_us=Clock().now_us()) == identity
+
+
+def test_the_certificate_names_the_scheduler_and_holds_for_a_clock_that_is_behind(tmp_path: Path) -> None:
+    identity = tls.ensure(tmp_path / "tls", now_us=Clock().now_us())
     certificate = x509.load_pem_x509_certificate(identity.certificate)
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == [SERVER_NAME]
     assert certificate.not_valid_before_utc <= datetime.now(UTC) - timedelta(hours=47)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(tmp_path / "tls" / "ca.pem")
+
+
+def test_the_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
+    tls.ensure(tmp_path / "tls", now_us=Clock().now_us())
     for name in ("ca.key", "server.key"):
         assert (tmp_path / "tls" / name).stat().st_mode & 0o777 == 0o600
 
