@@ -158,7 +158,7 @@ async def test_a_cost_that_nobody_knows_counts_as_all_that_was_drawn(world: Worl
     assert await today(world) == Day(spent=300 + EXTRA, held=0), "without a limit nobody drew for it"
 
 
-async def test_a_spent_day_says_so_and_until_when_and_the_next_has_all_of_it(world: World) -> None:
+async def test_a_spent_day_says_so_and_until_when(world: World) -> None:
     holder = await begun(world)
     await draws(world, holder, LIMIT)
     await costs(world, holder, LIMIT)
@@ -169,7 +169,13 @@ async def test_a_spent_day_says_so_and_until_when_and_the_next_has_all_of_it(wor
     assert "The day ends at 1973-03-04 00:00 UTC: then the work goes on by itself." in short.reason
     world.clock.move(left_s - 1)
     assert (await draws(world, holder, LIMIT + 1)).resume_s == 1.0
-    world.clock.move(1)
+
+
+async def test_the_day_after_a_spent_one_has_all_of_it(world: World) -> None:
+    holder = await begun(world)
+    await draws(world, holder, LIMIT)
+    await costs(world, holder, LIMIT)
+    world.clock.move((DAY_US - world.clock.now_us() % DAY_US) / 1e6)
     assert await draws(world, holder, LIMIT + 1) == Drawn(LIMIT + 1 + EXTRA)
     assert await today(world) == Day(spent=0, held=1 + EXTRA)
 
