@@ -29,9 +29,11 @@ def _run() -> int:
         return exits.of_error(exc)
     except SystemExit as exc:
         # Typer and rich have a code of their own for that, of a help text too. What they meant to say of something that
-        # went wrong is another matter.
-        if isinstance(exc.__context__, BrokenPipeError) and exc.__context__.__context__ is None:
-            raise exc.__context__ from exc
+        # went wrong is another matter: it has its code, whoever reads it.
+        if isinstance(broken := exc.__context__, BrokenPipeError):
+            if broken.__context__ is None:
+                raise broken from exc
+            return getattr(broken.__context__, "exit_code", Exit.FAILED)
         return exc.code if isinstance(exc.code, int) else Exit.FAILED
     raise AssertionError("typer ends a command by SystemExit")
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from errand_cli.exits import Exit
+
 
 def ended(*arguments: str, closed: str) -> tuple[int, str]:
     """The code of a command whose standard output or error nobody reads, and what it said on the other."""
@@ -33,6 +35,4 @@ def test_who_reads_no_more_ends_a_command_well(
 
 
 def test_a_wrong_use_is_one_though_nobody_reads_why() -> None:
-    code, _ = ended("no-such-command", closed="stderr")
-
-    assert code != 0
+    assert ended("no-such-command", closed="stderr") == (Exit.USAGE, "")
