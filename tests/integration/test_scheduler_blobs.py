@@ -116,7 +116,13 @@ async def test_a_blob_that_is_stored_is_not_sent_again(running: Stack) -> None:
         await put(runner, ref, LONG)
         await runner.stub.PutBlob(endless(ref, runner), metadata=runner.metadata, timeout=DEADLINE_S)
         assert len(taken) < 100
-        # One whose file was lost is taken again.
+
+
+async def test_a_blob_whose_file_was_lost_is_taken_again(running: Stack) -> None:
+    await new_task(running)
+    async with running.runner() as runner:
+        ref = (await runner.take()).attempt
+        await put(runner, ref, LONG)
         path = running.data / "blobs" / blob_of(LONG).sha256[:2] / blob_of(LONG).sha256
         path.unlink()
         await put(runner, ref, LONG)
