@@ -9,6 +9,7 @@ from pathlib import Path
 import grpc
 
 from errand_common import rpc
+from tests.cpu import cpu_s
 from tests.demo.processes import Child, Processes, Start
 from tests.integration.scheduling import Stack
 from tests.standins.github import GitHubStandin
@@ -39,8 +40,7 @@ class SchedulerProcess:
 
     def cpu_s(self) -> float:
         """For how long it has computed."""
-        fields = Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_s(self.child.pid)
 
     def channel(self) -> grpc.aio.Channel:
         """A connection of its own."""

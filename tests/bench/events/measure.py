@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from tests.bench.cpu import cpu_s
 from tests.bench.events.ceilings import bare_commits, bare_stream
 from tests.bench.person import NO_LIMIT, Person, open_bare_stack, signed_in, start_runner
 from tests.bench.rows import Table
+from tests.cpu import cpu_s
 from tests.demo.stack import Stack
 
 BACKLOG_TASKS, BACKLOG = 64, 150

@@ -6,9 +6,9 @@ import asyncio
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.cpu import cpu_s
 from tests.bench.profile.loads import LOADS
 from tests.bench.profile.spy import Profile, found_spy, spied
+from tests.cpu import cpu_s
 
 _WARM_S = 2.0
 _SECONDS = 8.0

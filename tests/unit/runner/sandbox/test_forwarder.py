@@ -1,7 +1,6 @@
 """The sandbox's way out: every byte of either direction, whoever is slow, and each end when it comes."""
 
 import asyncio
-import os
 import random
 import socket
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from errand_runner.sandbox.guest.forwarder import PIECE_BYTES, Forwarder
 from errand_runner.sandbox.guest.loop import Loop
+from tests.cpu import cpu_s
 
 SIZE_BYTES = 20 * PIECE_BYTES + 7
 
@@ -170,8 +170,3 @@ def turned_away(lines: list[Line]) -> int:
 
 def open_files(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
-
-
-def cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
