@@ -2,9 +2,7 @@
 
 from tests.bench.held import held_bytes
 from tests.bench.rows import Table
-from tests.demo.stack import Stack
-
-SERVICES = ("gateway", "scheduler", "runner")
+from tests.demo.stack import SERVICES, Stack
 
 
 def measure_memory(table: Table, stack: Stack) -> None:

@@ -4,8 +4,6 @@ from pathlib import Path
 
 from tests.demo.stack import Stack
 
-SERVICES = ("gateway", "scheduler", "runner")
-
 
 def resident_mib(stack: Stack, name: str) -> float:
     """A service's resident set, as the kernel counts it."""

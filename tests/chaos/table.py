@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from tests.chaos.fault import Fault
-from tests.chaos.memory import SERVICES
 from tests.chaos.trial import Trial
+from tests.demo.stack import SERVICES
 
 HEAD = (
     f"{'fault':<6}{'runs':>6}{'worst recovery':>16}"

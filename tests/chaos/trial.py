@@ -11,8 +11,8 @@ from tests.chaos.home import Home, open_home
 from tests.chaos.homes import Homes
 from tests.chaos.invariants import Finals, finals, hold
 from tests.chaos.logs import keep_logs
-from tests.chaos.memory import SERVICES, resident_mib
-from tests.demo.stack import Stack
+from tests.chaos.memory import resident_mib
+from tests.demo.stack import SERVICES, Stack
 
 GROWTH_MIB = 128.0
 """What a service may have grown by when all is over."""

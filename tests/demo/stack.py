@@ -22,6 +22,8 @@ USER = "octo"
 REPOSITORY = "octo/pricing"
 SEED = Path(__file__).parent / "seed"
 CLIENT_ID = "Iv23demo"
+SERVICES = ("scheduler", "gateway", "runner")
+"""In the order in which they start."""
 
 
 @dataclass

@@ -5,12 +5,12 @@ import json
 import pytest
 import pytest_asyncio
 
+from tests.demo.stack import SERVICES
 from tests.e2e.watching import run, send_on
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCRIPT = "run-command"
-SERVICES = ("scheduler", "gateway", "runner")
 EVERY_LINE = {"event", "level", "service", "timestamp"}
 
 

@@ -17,13 +17,14 @@ from contextlib import AsyncExitStack
 import structlog
 
 from tests.chaos.home import Home, open_home
+from tests.demo.stack import SERVICES
 from tests.soak.crew import Crew
 from tests.soak.disks import small_disks
 from tests.soak.kills import Killer
 from tests.soak.levels import Levels
 from tests.soak.line import Line
 from tests.soak.report import report
-from tests.soak.troubles import SERVICES, again, everything, runner_alone
+from tests.soak.troubles import again, everything, runner_alone
 
 KILLS, FEW = 300, 4
 """Errands at once, where kills are counted."""

@@ -5,8 +5,8 @@ import os
 from itertools import pairwise
 from statistics import mean
 
-from tests.chaos.memory import SERVICES, resident_mib
-from tests.demo.stack import Stack
+from tests.chaos.memory import resident_mib
+from tests.demo.stack import SERVICES, Stack
 
 _EVERY_S = 5.0
 _GROWTH = 1.1

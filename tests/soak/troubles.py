@@ -6,7 +6,6 @@ from tests.chaos.home import Home
 from tests.soak.disks import Disks
 from tests.soak.kills import Trouble
 
-SERVICES = ("scheduler", "gateway", "runner")
 CUT_S = 8.0
 """Longer than a lease."""
 
