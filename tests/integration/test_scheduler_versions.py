@@ -15,12 +15,10 @@ from errand_common.errors import Conflict, Invalid
 from errand_common.protocol import FEATURES, OURS
 from errand_common.wire import duration, event_json
 from tests.integration.scheduling import DEADLINE_S, ScriptedRunner, Stack, inputs_event, new_task, phase_event
+from tests.later import FROM_LATER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-FROM_LATER = b"\xba\x3e\x05later"
-"""A field 999 with five bytes, which no message of this release has."""
 
 
 class OtherRelease(ScriptedRunner):

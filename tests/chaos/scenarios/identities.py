@@ -25,12 +25,11 @@ from tests.chaos.unreliable import unreliable
 from tests.e2e.engine_proxy import engine_proxy
 from tests.e2e.watching import containers
 from tests.integration.certificates import identity
+from tests.later import FROM_LATER
 
 HOUR_S = 3600.0
 CUT_S = 2.0
 """Within which a stream ends whose credential was revoked, which takes no heartbeat."""
-FROM_LATER = b"\xba\x3e\x05later"
-"""A field 999 with five bytes, which no message of this release has."""
 
 
 @fault("T23", "the certificate is renewed under load; a token is revoked under its stream, and the runner's credential")
