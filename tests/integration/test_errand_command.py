@@ -12,7 +12,7 @@ from errand_cli.exits import Exit
 from tests.integration.certificates import identity
 from tests.integration.errand_shell import Shell, shell
 from tests.integration.scheduling import Stack, inputs_event, new_task, phase_event
-from tests.integration.test_scheduler_waits import QUESTION, waits
+from tests.integration.waiting import QUESTION, waits
 
 
 async def test_a_pasted_token_is_tried_kept_for_its_owner_alone_and_forgotten(running: Stack, tmp_path: Path) -> None:

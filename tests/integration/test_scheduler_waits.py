@@ -1,43 +1,17 @@
 """A task that waits, as a person and a runner see it: asked, answered, parked, sent on."""
 
 from errand.v1 import event_pb2, runner_pb2, task_pb2
-from tests.integration.scheduling import ScriptedRunner, Stack, inputs_event, new_task, phase_event
+from tests.integration.scheduling import Stack, inputs_event, new_task
+from tests.integration.waiting import ALLOWANCE, QUESTION, QUOTA, waits
 
-QUESTION, ALLOWANCE, QUOTA = (
-    task_pb2.WAIT_REASON_QUESTION,
-    task_pb2.WAIT_REASON_ALLOWANCE,
-    task_pb2.WAIT_REASON_QUOTA,
-)
 ANSWER = task_pb2.INPUT_KIND_ANSWER
 WAITING, PENDING, RUNNING = task_pb2.TASK_STATUS_WAITING, task_pb2.TASK_STATUS_PENDING, task_pb2.TASK_STATUS_RUNNING
 CANCELLED = task_pb2.TASK_STATUS_CANCELLED
 PARKED = task_pb2.ATTEMPT_PHASE_PARKED
 
 
-def wait_event(reason: "task_pb2.WaitReason.ValueType", *, resume_s: float = 0) -> runner_pb2.AttemptEvent:
-    started = event_pb2.WaitStarted(reason=reason, summary="left or right?")
-    if resume_s:
-        started.resume_duration.FromMilliseconds(int(resume_s * 1000))
-    return runner_pb2.AttemptEvent(body=event_pb2.EventBody(wait_started=started))
-
-
 def wait_over(input_id: str) -> runner_pb2.AttemptEvent:
     return runner_pb2.AttemptEvent(body=event_pb2.EventBody(wait_ended=event_pb2.WaitEnded(input_id=input_id)))
-
-
-async def waits(
-    runner: ScriptedRunner, reason: "task_pb2.WaitReason.ValueType", *, resume_s: float = 0
-) -> runner_pb2.AttemptRef:
-    """The next attempt, which has read its inputs and waits."""
-    taken = await runner.take()
-    ack = await runner.send(
-        taken.attempt,
-        phase_event(task_pb2.ATTEMPT_PHASE_RUNNING),
-        inputs_event(taken),
-        wait_event(reason, resume_s=resume_s),
-    )
-    assert ack.error_reason == ""
-    return taken.attempt
 
 
 async def test_an_answer_reaches_the_attempt_that_waits_for_it(running: Stack) -> None:
