@@ -1,40 +1,18 @@
 """Under work whose disk runs full: everything stands still and says why, room is made, and the others go on."""
 
-import asyncio
 from pathlib import Path
 
 import docker
 from docker.errors import NotFound
 
-from errand.v1 import event_pb2, task_pb2
+from errand.v1 import task_pb2
 from errand_common.clock import Clock
 from errand_runner.book import Book
-from tests.integration.person import Person
 from tests.integration.scheduling import Stack, new_task
-from tests.integration.whole_runner import runner
+from tests.integration.whole_runner import runner, until_it_runs, until_told
 
 LOW, HIGH = 100 << 20, 1 << 40
-WITHIN_S = 40
 WAITS = "touch on; while [ ! -e go ]; do sleep 0.1; done; echo over"
-
-
-async def until_told(person: Person, task_id: str, kind: str) -> event_pb2.EventBody:
-    async with asyncio.timeout(WITHIN_S):
-        while True:
-            for event in await person.events(task_id):
-                if event.body.WhichOneof("kind") == kind:
-                    return event.body
-            await asyncio.sleep(0.1)
-
-
-async def until_it_runs(client: docker.DockerClient, person: Person, task_id: str) -> str:
-    """The task's container, once its command says that it is on."""
-    await until_told(person, task_id, "tool_call_started")
-    name = (await person.task(task_id)).container_id
-    async with asyncio.timeout(WITHIN_S):
-        while client.containers.get(name).exec_run(["test", "-e", "/workspace/on"]).exit_code:
-            await asyncio.sleep(0.1)
-    return name
 
 
 async def test_work_stands_still_at_the_mark_and_goes_on_with_room(

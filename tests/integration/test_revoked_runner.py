@@ -17,8 +17,7 @@ from errand_runner.refused import RunnerRefused
 from errand_runner.sandbox.docker import Engine
 from tests.integration.lodging_host import leave, next_process
 from tests.integration.scheduling import DEADLINE_S, Stack, new_task
-from tests.integration.test_flood import until_it_runs
-from tests.integration.whole_runner import runner
+from tests.integration.whole_runner import runner, until_it_runs
 
 ROOM = 1 << 40
 GONE_S = 10.0

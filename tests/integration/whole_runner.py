@@ -6,6 +6,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import docker
+
+from errand.v1 import event_pb2
 from errand_common.clock import Clock
 from errand_common.disk import Room
 from errand_runner.book import Book
@@ -13,9 +16,12 @@ from errand_runner.config import RunnerSettings
 from errand_runner.host import Host
 from errand_runner.sandbox.docker import Engine
 from errand_runner.serving import serve
+from tests.integration.person import Person
 from tests.integration.scheduling import Stack
 from tests.standins.claude import ClaudeStandin
 from tests.standins.claude.scripts import run_command
+
+_WITHIN_S = 40
 
 
 @asynccontextmanager
@@ -44,6 +50,26 @@ async def runner(running: Stack, folder: Path, image: str, free_bytes: Callable[
             serving = group.create_task(serve(settings, host))
             yield engine
             serving.cancel()
+
+
+async def until_told(person: Person, task_id: str, kind: str) -> event_pb2.EventBody:
+    """The task's first event of that kind."""
+    async with asyncio.timeout(_WITHIN_S):
+        while True:
+            for event in await person.events(task_id):
+                if event.body.WhichOneof("kind") == kind:
+                    return event.body
+            await asyncio.sleep(0.1)
+
+
+async def until_it_runs(client: docker.DockerClient, person: Person, task_id: str) -> str:
+    """The task's container, once its command says that it is on."""
+    await until_told(person, task_id, "tool_call_started")
+    name = (await person.task(task_id)).container_id
+    async with asyncio.timeout(_WITHIN_S):
+        while client.containers.get(name).exec_run(["test", "-e", "/workspace/on"]).exit_code:
+            await asyncio.sleep(0.1)
+    return name
 
 
 async def _remove_workspaces(engine: Engine, folder: Path) -> None:
