@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from errand.v1 import event_pb2
 from tests.demo.phone import FINAL
-from tests.demo.stack import REPOSITORY, Stack
+from tests.demo.stack import Stack
 
 CALM_S = 30.0
 """Within which all comes to rest when a scenario is over."""
@@ -197,7 +197,7 @@ def _branches(stack: Stack, record: Record) -> Iterator[str]:
         for each in record.told
         if each.kind == "branch_pushed"
     }
-    command = ["git", "-C", str(stack.folder / "github" / f"{REPOSITORY}.git"), "for-each-ref"]
+    command = ["git", "-C", str(stack.bare()), "for-each-ref"]
     listed = subprocess.run(
         [*command, "--format=%(refname) %(objectname)", "refs/heads/errand/"],
         check=True,

@@ -14,7 +14,7 @@ import websockets
 
 from tests.chaos.prompts import final
 from tests.demo.phone import Json, Phone
-from tests.demo.stack import REPOSITORY, Stack
+from tests.demo.stack import Stack
 
 WITHIN_S = 60.0
 
@@ -94,7 +94,7 @@ class Observer:
 
     def at_host(self, *arguments: str) -> str:
         """What git says of the repository at the git host."""
-        command = ["git", "-C", str(self.stack.folder / "github" / f"{REPOSITORY}.git"), *arguments]
+        command = ["git", "-C", str(self.stack.bare()), *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def _rows(self, query: str, value: str) -> list[Any]:

@@ -102,7 +102,7 @@ async def _follow(screen: Screen, phone: Phone, task: Json, *, cursor: str) -> J
 
 
 def _look(stack: Stack, task: Json, project: Json, *, seeded: bool) -> str:
-    bare = stack.folder / "github" / f"{project['repository']}.git"
+    bare = stack.bare(project["repository"])
     clone = stack.folder / "outside"
     commit = check_out_branch(bare, task["branch"], clone)
     if not seeded:

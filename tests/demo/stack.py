@@ -59,6 +59,10 @@ class Stack:
         """host:port of the scheduler, as it wrote it down."""
         return (self.folder / "scheduler" / "scheduler.address").read_text().strip()
 
+    def bare(self, repository: str = REPOSITORY) -> Path:
+        """The git side of a repository."""
+        return self.folder / "github" / f"{repository}.git"
+
     async def start_github(self, repository: str, content: str) -> None:
         """The GitHub stand-in with one user, one app and one repository."""
         redirect = "http://127.0.0.1/auth/callback"

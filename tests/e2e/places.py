@@ -24,7 +24,7 @@ def places(stack: Stack, *, repository: str = REPOSITORY) -> dict[str, bytes]:
         OUTBOX: tree(data / "outbox"),
         RUNNER: tree(data),
         LOGS: b"".join(path.read_bytes() for path in stack.folder.glob("*.log")),
-        GIT_HOST: objects(stack.folder / "github" / f"{repository}.git"),
+        GIT_HOST: objects(stack.bare(repository)),
     }
 
 

@@ -5,7 +5,6 @@ import pytest_asyncio
 
 from tests.demo.outside import check_out_branch, run_tests
 from tests.demo.phone import is_final
-from tests.demo.stack import REPOSITORY
 from tests.demo.story import FOLLOW_UP, PROMPT
 from tests.e2e.watching import event, history, run, send_on, until
 
@@ -26,7 +25,7 @@ async def task(phone, project):
 
 async def test_the_pushed_branch_passes_its_tests(stack, task, tmp_path):
     assert task["status"] == "completed"
-    check_out_branch(stack.folder / "github" / f"{REPOSITORY}.git", task["branch"], tmp_path / "clone")
+    check_out_branch(stack.bare(), task["branch"], tmp_path / "clone")
 
     run_tests(tmp_path / "clone")
     assert "price_of_zero" in (tmp_path / "clone" / "tests" / "test_discount.py").read_text()

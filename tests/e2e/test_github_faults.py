@@ -46,10 +46,6 @@ async def delays(phone, task):
     return [each["detail"]["reason"] for each in events if each["kind"] == "git_delayed"]
 
 
-def bare(stack, repository=REPOSITORY):
-    return stack.folder / "github" / f"{repository}.git"
-
-
 async def test_a_repository_with_unusual_names_is_worked_on(stack, phone, github, tmp_path):
     repository, branch = f"{USER}/.a-_b.c", "release/2.0-ü#1"
     await github.add_repository(repository, {"README.md": "hi\n"}, login=USER, default_branch=branch)
@@ -57,7 +53,7 @@ async def test_a_repository_with_unusual_names_is_worked_on(stack, phone, github
     task = await run(phone, await phone.add_project(repository), CHANGE)
 
     assert (task["status"], task["diff_stat"]["insertions"]) == ("completed", 1), task
-    check_out_branch(bare(stack, repository), task["branch"], tmp_path / "clone")
+    check_out_branch(stack.bare(repository), task["branch"], tmp_path / "clone")
     assert (tmp_path / "clone" / "NEWS.md").read_text() == "new\n"
     assert await github.pull_request_bases(repository) == [branch]
 
@@ -97,7 +93,7 @@ async def test_a_stop_ends_the_wait_at_once(patient, phone, project, github):
 
 
 async def test_what_github_refuses_fails_at_once(stack, patient, phone, project):
-    hook = bare(stack) / "hooks" / "pre-receive"
+    hook = stack.bare() / "hooks" / "pre-receive"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\necho no pushes today >&2\nexit 1\n")
     hook.chmod(0o755)
@@ -143,7 +139,7 @@ async def test_work_that_could_not_be_delivered_is_delivered_when_it_is_sent_on(
     task = await send_on(phone, task, "Run: true")
 
     assert (task["status"], task["pull_request_url"] != "") == ("completed", True), task
-    check_out_branch(bare(stack), task["branch"], tmp_path / "clone")
+    check_out_branch(stack.bare(), task["branch"], tmp_path / "clone")
     assert (tmp_path / "clone" / "NEWS.md").read_text() == "new\n"
 
 
@@ -160,7 +156,7 @@ async def test_a_repository_that_is_renamed_under_a_task_has_its_work_under_the_
     task = await send_on(phone, task, "Run: echo more > MORE.md")
 
     assert (task["status"], f"/{now}/pull/1" in task["pull_request_url"]) == ("completed", True), task
-    check_out_branch(bare(stack, before), task["branch"], tmp_path / "clone")
+    check_out_branch(stack.bare(before), task["branch"], tmp_path / "clone")
     assert (tmp_path / "clone" / "MORE.md").read_text() == "more\n"
     assert len(await github.pull_request_texts(now)) == 1
 
@@ -169,7 +165,7 @@ async def test_a_repository_that_was_emptied_asks_for_a_first_commit(stack, phon
     repository = f"{USER}/emptied"
     await github.add_repository(repository, {"README.md": "hi\n"}, login=USER)
     project = await phone.add_project(repository)
-    (bare(stack, repository) / "refs" / "heads" / "main").unlink()
+    (stack.bare(repository) / "refs" / "heads" / "main").unlink()
 
     task = await run(phone, project, CHANGE)
 

@@ -9,7 +9,6 @@ import pytest
 import pytest_asyncio
 
 from tests.demo.phone import is_final
-from tests.demo.stack import REPOSITORY
 from tests.e2e.engine_proxy import engine_proxy
 from tests.e2e.watching import containers, event, no_container, printed, ready, run, send_on, until
 
@@ -76,8 +75,9 @@ async def test_a_workspace_that_is_lost_with_its_sandbox_is_laid_out_from_the_ch
     assert (await phone.task(task))["status"] == "completed"
     (_, call) = await phone.tool_calls(task)
     assert "made anew from the last checkpoint" in call["output"]
-    bare = str(stack.folder / "github" / f"{REPOSITORY}.git")
-    pushed = subprocess.run(["git", "show", f"{task['branch']}:left"], cwd=bare, check=True, capture_output=True)
+    pushed = subprocess.run(
+        ["git", "show", f"{task['branch']}:left"], cwd=stack.bare(), check=True, capture_output=True
+    )
     assert pushed.stdout == b"mine\n"
 
 

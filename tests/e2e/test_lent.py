@@ -60,7 +60,7 @@ async def test_work_is_pushed_and_proposed_as_the_app_whose_token_is_dead_afterw
     task = await run(phone, project, CHANGE)
 
     assert task["status"] == "completed"
-    assert check_out_branch(stack.folder / "github" / f"{REPOSITORY}.git", task["branch"], tmp_path / "clone")
+    assert check_out_branch(stack.bare(), task["branch"], tmp_path / "clone")
     assert await github.pull_request_authors(REPOSITORY) == ["errand[bot]"]
     limits = [each["detail"]["summary"] for each in await phone.events(task) if each["kind"] == "push_limited"]
     assert [".github/workflows" in words for words in limits] == [True]
@@ -121,7 +121,7 @@ async def test_work_at_another_git_host_comes_back_as_a_branch(stack, phone, els
     said = json.dumps(await phone.messages(task))
     assert "a library" in said, "what the project may read beside its own is there too"
     assert (task["status"], task.get("pull_request_url", "")) == ("completed", "")
-    assert check_out_branch(stack.folder / "github" / f"{REPOSITORY}.git", task["branch"], tmp_path / "clone")
+    assert check_out_branch(stack.bare(), task["branch"], tmp_path / "clone")
 
 
 async def test_a_push_that_brings_a_workflow_ends_with_githubs_words_and_was_warned_of_before(phone, project):

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from tests.demo.phone import Json, Phone, is_final
-from tests.demo.stack import REPOSITORY, Stack
+from tests.demo.stack import Stack
 from tests.e2e.watching import no_container, until
 from tests.standins.claude.scripts.long_session import INTERRUPTED, TURNS
 
@@ -87,6 +87,6 @@ def turns_of(messages: list[Json]) -> list[tuple[str, str, str, str]]:
 
 def tree_of(stack: Stack, task: Json) -> str:
     """The tree that a task's branch has at the git host."""
-    bare = stack.folder / "github" / f"{REPOSITORY}.git"
+    bare = stack.bare()
     command = ["git", "-C", str(bare), "rev-parse", f"{task['branch']}^{{tree}}"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout

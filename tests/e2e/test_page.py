@@ -278,7 +278,7 @@ async def test_what_happens_to_a_new_task_while_the_list_reads_it_is_seen(signed
 
 
 async def test_a_failure_says_why(signed_in, stack, phone, project):
-    bare = stack.folder / "github" / f"{REPOSITORY}.git"
+    bare = stack.bare()
     away = bare.with_name("away.git")
     bare.rename(away)
     task = await run(phone, project, "Steps: true")

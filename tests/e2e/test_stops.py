@@ -106,7 +106,7 @@ async def test_services_that_are_stopped_at_once_stop(stack):
 
 
 async def test_a_failed_clone_says_what_happened_and_the_prompt_is_not_lost(stack, phone, project):
-    bare = stack.folder / "github" / f"{REPOSITORY}.git"
+    bare = stack.bare()
     head = (bare / "HEAD").read_text()
     away = bare.with_name("away.git")
     bare.rename(away)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.demo.phone import FINAL, Json
-from tests.demo.stack import REPOSITORY, Stack
+from tests.demo.stack import Stack
 from tests.soak.errand import Errand
 from tests.standins.claude.rules import Refused, check
 
@@ -122,7 +122,7 @@ def _branch(task: Json, messages: list[Json], trace: list[str]) -> list[str]:
 
 
 def _trace(stack: Stack, branch: str) -> list[str]:
-    folder = stack.folder / "github" / f"{REPOSITORY}.git"
+    folder = stack.bare()
     command = ["git", "-C", str(folder), "show", f"refs/heads/{branch}:trace"]
     # No branch, or nothing on it, is a trace without a line.
     return subprocess.run(command, check=False, capture_output=True, text=True).stdout.split()
