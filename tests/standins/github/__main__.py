@@ -18,8 +18,7 @@ async def serve(options: Options) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    standin = GitHubStandin(options.root, host=options.host, port=options.port, auto_consent=not options.ask_consent)
-    async with standin as github:
+    async with GitHubStandin(options.root, host=options.host, port=options.port) as github:
         await furnish(github, options)
         ready = {"url": github.url, "api_url": github.api_url, "control_key": github.control_key}
         if options.token_for:

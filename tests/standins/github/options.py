@@ -25,7 +25,6 @@ class Options:
     root: Path
     host: str
     port: int
-    ask_consent: bool
     users: tuple[str, ...]
     token_for: str
     client_id: str
@@ -40,7 +39,6 @@ def read_options(arguments: Sequence[str]) -> Options:
     parser.add_argument("--root", type=Path, required=True, help="folder for the bare repositories")
     parser.add_argument("--host", default=LOOPBACK, help="the address to serve on")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--ask-consent", action="store_true", help="show a page at sign-in instead of consenting")
     parser.add_argument("--user", action="append", default=[], help="a person; may be given again")
     parser.add_argument("--token-for", default="", metavar="USER", help="print a personal token of theirs as well")
     parser.add_argument("--client-id", default="", help="the OAuth app")
@@ -61,7 +59,6 @@ def read_options(arguments: Sequence[str]) -> Options:
         root=found.root,
         host=found.host,
         port=found.port,
-        ask_consent=found.ask_consent,
         users=tuple(found.user),
         token_for=found.token_for,
         client_id=found.client_id,
