@@ -122,11 +122,6 @@ async def test_steps_stand_together_whatever_is_told_between_them(page, scripted
     await expect(page.locator(".steps")).to_have_text("first word 0.5 sclone 1.0 s")
 
 
-async def test_what_only_a_newer_runner_knows_is_shown_as_that(page, scripted):
-    scripted.happen()
-    await expect(page.locator(".entry").last).to_contain_text("this version of Errand does not know")
-
-
 async def test_a_setup_that_failed_keeps_its_last_words(page, scripted):
     starting(scripted, "stp_1", pb.STEP_SETUP)
     scripted.murmur("stp_1", "no such tool\n", pb.DELTA_KIND_STEP)

@@ -33,6 +33,11 @@ async def test_kinds_that_are_not_known_break_nothing(page, scripted):
     await expect(said(page)).to_have_text("Still here.")
 
 
+async def test_what_only_a_newer_runner_knows_is_shown_as_that(page, scripted):
+    scripted.happen()
+    await expect(page.locator(".entry").last).to_contain_text("this version of Errand does not know")
+
+
 async def test_what_leads_nowhere_good_is_no_link(page, scripted):
     scripted.happen(pull_request_opened=pb.PullRequestOpened(url="javascript:alert(1)", number=1))
 
