@@ -3,6 +3,7 @@
 What they take is bounded, so that a control without limits does not use up the host.
 """
 
+from errand_runner import doorway
 from tests.escape.attempt import Attempt, Control, python, shell
 from tests.escape.layouts import USER
 
@@ -236,14 +237,14 @@ EXHAUSTION = (
         Control(
             "at a door that takes everybody",
             USER,
-            before="""setsid python3 -c '
+            before=f"""setsid python3 -c '
 import socket
-listener = socket.create_server(("127.0.0.1", 3128), backlog=500)
+listener = socket.create_server(("127.0.0.1", {doorway.PORT}), backlog=500)
 kept = []
 while True:
     kept.append(listener.accept())
 ' >/dev/null 2>&1 &
-until (: </dev/tcp/127.0.0.1/3128) 2>/dev/null; do sleep 0.1; done""",
+until (: </dev/tcp/127.0.0.1/{doorway.PORT}) 2>/dev/null; do sleep 0.1; done""",
         ),
     ),
     Attempt(

@@ -28,10 +28,13 @@ http.server.ThreadingHTTPServer(("127.0.0.1", {doorway.PORT}), Yes).serve_foreve
 until (: </dev/tcp/127.0.0.1/{doorway.PORT}) 2>/dev/null; do sleep 0.1; done""",
 )
 
+OWN = f"http://127.0.0.1:{doorway.PORT}/git/octo/demo.git"
+"""The task's repository, at the door inside."""
+
 # What is tried and its control push to one host at one time, so that each commit is another.
-CLONE = """
+CLONE = f"""
     export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
-    remote=${REMOTE:-http://127.0.0.1:3128/git/octo/demo.git}
+    remote=${{REMOTE:-{OWN}}}
     rm -rf /tmp/push && git clone -q --depth 1 "$remote" /tmp/push && cd /tmp/push
     git commit -qm "$TOKEN" --allow-empty
 """

@@ -4,9 +4,9 @@ repository brings."""
 from errand_runner import doorway
 from tests.escape.attempt import Attempt, Control, python, shell
 from tests.escape.layouts import USER
-from tests.escape.pushing import CLONE, DIRECTLY
+from tests.escape.pushing import CLONE, DIRECTLY, OWN
 
-_LISTS = f"timeout 8 git ls-remote http://127.0.0.1:{doorway.PORT}/git/octo/demo.git | grep -q main"
+_LISTS = f"timeout 8 git ls-remote {OWN} | grep -q main"
 
 # Not the neighbour's own door: it is asked at the same time, and must answer.
 _ONE_BY_ONE = Control(
@@ -74,8 +74,8 @@ REPOSITORIES = (
     Attempt(
         "hostile-filter",
         "has a filter of the repository's files read the command lines of the git that clones",
-        shell("""
-            remote=${REMOTE:-http://127.0.0.1:3128/git/octo/demo.git}
+        shell(f"""
+            remote=${{REMOTE:-{OWN}}}
             echo '* filter=look' > /tmp/attributes
             look='cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ >> /tmp/looked 2>/dev/null; cat'
             git -c core.attributesFile=/tmp/attributes -c filter.look.smudge="$look" clone -q "$remote" /tmp/filtered
@@ -87,8 +87,8 @@ REPOSITORIES = (
     Attempt(
         "hostile-helper",
         "has git hand the password that worked to a helper which writes it down",
-        shell("""
-            remote=${REMOTE:-http://127.0.0.1:3128/git/octo/demo.git}
+        shell(f"""
+            remote=${{REMOTE:-{OWN}}}
             printf '#!/bin/sh\\ncat >> /tmp/helped\\n' > /tmp/helper && chmod +x /tmp/helper && touch /tmp/helped
             git -c credential.helper=/tmp/helper ls-remote "$remote" | head -1
             grep -oE 'canary-[0-9a-f]+' /tmp/helped && through
