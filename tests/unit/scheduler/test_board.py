@@ -1,8 +1,5 @@
 """Leases and deadlines, with a clock that is moved."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
-
 import pytest
 
 from errand_common.values import AttemptPhase, TaskStatus
@@ -10,82 +7,8 @@ from errand_scheduler.board import Board, Due
 from errand_scheduler.lifecycle.decisions import Held
 from errand_scheduler.lifecycle.effects import PhaseReported
 from errand_scheduler.lifecycle.turns import Holder
-from errand_scheduler.modes import Modes
-from errand_scheduler.store import attempts, clocked
-from errand_scheduler.store.notices import AttemptMoved, DeadlineSet
-from errand_scheduler.store.reader import Reader
-from errand_scheduler.store.transaction import Tx
-from errand_scheduler.store.writer import Write, Writer
-from errand_scheduler.sweeper import Sweeper
+from tests.unit.scheduler.swept import Watched, follow
 from tests.unit.scheduler.world import DURATIONS, OTHER_RUNNER, QUOTA, World, event
-
-T = TypeVar("T")
-
-
-def follow(world: World, board: Board) -> None:
-    """What the announcer does with the notices so far."""
-    for notice in world.notices:
-        if isinstance(notice, AttemptMoved):
-            board.apply(notice.attempt)
-        elif isinstance(notice, DeadlineSet):
-            board.follow(notice)
-    world.notices.clear()
-
-
-class FullDisk(Writer):
-    """Writes to the world, and says that its disk is full where told to."""
-
-    def __init__(self, world: World) -> None:
-        self._writer = world.writer
-        self.full = False
-
-    async def write(self, fn: Callable[[Tx], T], *, size_bytes: int = 0, urgent: bool = False) -> T:
-        assert urgent
-        return await self._writer.write(fn, size_bytes=size_bytes, urgent=urgent)
-
-    async def write_each(self, writes: Sequence[Write[T]], *, urgent: bool = False) -> list[T | Exception]:
-        assert urgent
-        return await self._writer.write_each(writes, urgent=urgent)
-
-    @property
-    def degraded(self) -> bool:
-        return self.full
-
-    @property
-    def load(self) -> float:
-        return 0.0
-
-
-class Watched:
-    """A board that follows a world, swept twice a beat."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.disk = FullDisk(world)
-        self.board = Board(world.clock, DURATIONS)
-        self.sweeper = Sweeper(self.disk, self.board, Modes(world.clock), world.clock, DURATIONS)
-
-    async def restore(self, reader: Reader) -> None:
-        self.board.restore(await reader.all(attempts.live()), await reader.all(clocked.every()))
-        self.world.notices.clear()
-
-    async def leap(self, beats: float, *beating: Holder) -> None:
-        """Much time at once: the sweeper takes it for its own absence, and lets everybody be heard of again."""
-        self.world.clock.move(beats * DURATIONS.beat_s)
-        await self.sweep()
-        await self.pass_beats(6, *beating)
-
-    async def pass_beats(self, beats: float, *beating: Holder) -> None:
-        for _ in range(int(beats * 2)):
-            self.world.clock.move(DURATIONS.beat_s / 2)
-            for holder in beating:
-                self.board.renew(holder)
-            await self.sweep()
-
-    async def sweep(self) -> None:
-        follow(self.world, self.board)
-        await self.sweeper.sweep()
-        follow(self.world, self.board)
 
 
 async def test_an_offer_is_taken_back_after_three_beats(world: World) -> None:
@@ -241,86 +164,6 @@ async def test_nothing_is_late_for_two_leases_after_a_restart(world: World) -> N
     await watched.pass_beats(1, holder)
     assert (await world.attempt(holder.attempt_id)).phase is AttemptPhase.STOPPING
     assert (await world.task(task.task_id)).status is TaskStatus.FAILED
-
-
-@pytest.mark.parametrize("restarted", [True, False])
-async def test_a_task_waits_for_a_runner_for_seven_days(world: World, *, restarted: bool) -> None:
-    watched = Watched(world)
-    task = await world.new_task()
-    await watched.sweep()
-    if restarted:
-        watched = Watched(world)
-        await watched.restore(world.reader)
-    await watched.leap(120_960 - 7)
-    assert (await world.task(task.task_id)).status is TaskStatus.PENDING
-    await watched.pass_beats(1)
-    assert (await world.task(task.task_id)).status is TaskStatus.FAILED
-
-
-async def test_a_wait_has_a_time_of_its_own(world: World) -> None:
-    watched = Watched(world)
-    asks, spent, answered = [await world.new_task() for _ in range(3)]
-    await world.parked(asks.task_id)
-    await world.parked(spent.task_id, QUOTA)
-    await world.parked(answered.task_id)
-    await watched.sweep()
-    await watched.leap(600 / DURATIONS.beat_s - 7)
-    assert (await world.task(spent.task_id)).status is TaskStatus.WAITING
-    await watched.pass_beats(1)
-    assert (await world.task(spent.task_id)).status is TaskStatus.PENDING
-    await world.input(answered.task_id)
-    await watched.sweep()
-    await watched.leap(120_000)
-    await world.running(answered.task_id)
-    await watched.sweep()
-    await watched.leap(398_000)
-    assert (await world.task(asks.task_id)).status is TaskStatus.WAITING
-    await watched.leap(500)
-    assert (await world.task(asks.task_id)).status is TaskStatus.CANCELLED
-
-
-async def test_a_scheduler_that_was_suspended_gives_up_no_task_at_once(world: World) -> None:
-    watched = Watched(world)
-    task = await world.new_task()
-    await watched.sweep()
-    world.clock.move(2 * DURATIONS.pending_s)
-    await watched.sweep()
-    await watched.pass_beats(5.5)
-    assert (await world.task(task.task_id)).status is TaskStatus.PENDING
-    await watched.pass_beats(1)
-    assert (await world.task(task.task_id)).status is TaskStatus.FAILED
-
-
-async def test_a_clock_that_was_set_back_before_a_start_does_not_make_a_wait_longer_than_a_whole_one(
-    world: World,
-) -> None:
-    task = await world.new_task()
-    world.clock.offset_s = -10 * DURATIONS.pending_s
-    watched = Watched(world)
-    await watched.restore(world.reader)
-    await watched.leap(120_960)
-    assert (await world.task(task.task_id)).status is TaskStatus.FAILED
-
-
-async def test_a_sleep_while_a_wait_is_committed_does_not_make_it_longer(world: World) -> None:
-    watched = Watched(world)
-    task = await world.new_task()
-    world.clock.move(DURATIONS.pending_s - 60)
-    await watched.sweep()
-    await watched.pass_beats(11)
-    assert (await world.task(task.task_id)).status is TaskStatus.PENDING
-    await watched.pass_beats(2)
-    assert (await world.task(task.task_id)).status is TaskStatus.FAILED
-
-
-async def test_a_clock_that_is_set_back_while_a_wait_is_committed_does_not_make_it_longer(world: World) -> None:
-    watched = Watched(world)
-    spent = await world.new_task()
-    await world.parked(spent.task_id, QUOTA)
-    world.clock.offset_s = -86_400
-    await watched.sweep()
-    await watched.leap(600 / DURATIONS.beat_s)
-    assert (await world.task(spent.task_id)).status is TaskStatus.PENDING
 
 
 async def test_a_stop_ends_while_the_disk_is_full_and_nothing_else_does(world: World) -> None:
