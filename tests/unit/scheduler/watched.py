@@ -5,9 +5,12 @@ from collections.abc import Iterable
 
 from errand.v1 import event_pb2, task_pb2, task_service_pb2
 from errand_scheduler.store.events import Event
+from errand_scheduler.watching.cursors import Cursors
+from errand_scheduler.watching.hub import Hub, Subscription
 
 TEXT, THINKING, OUTPUT = event_pb2.DELTA_KIND_TEXT, event_pb2.DELTA_KIND_THINKING, event_pb2.DELTA_KIND_OUTPUT
 STEP = event_pb2.DELTA_KIND_STEP
+ANN, BOB = "ann", "bob"
 
 
 def row(event_id: int, body: event_pb2.EventBody | None = None, task_id: str = "t") -> Event:
@@ -90,3 +93,24 @@ def _is_over(key: tuple[str, int], body: event_pb2.EventBody) -> bool:
     if key[1] == OUTPUT:
         return key[0] == body.tool_call_finished.tool_call_id
     return key[0] <= body.message_appended.message_id
+
+
+def new_hub(head: int = 0) -> Hub:
+    hub = Hub(Cursors("e0"))
+    hub.begin(head)
+    return hub
+
+
+def pass_on(hub: Hub, delta: event_pb2.Delta, user_id: str = ANN) -> None:
+    hub.delta(user_id, delta.task_id, delta, delta.ByteSize())
+
+
+async def follow(subscription: Subscription, screen: Screen) -> None:
+    """Shows what comes, for as long as it is let."""
+    while True:
+        found = subscription.next()
+        assert found is not None, "it keeps up, and is sent to the database"
+        if found.response is not None:
+            screen.hear(found.response)
+        if not found.more:
+            await subscription.wait()
