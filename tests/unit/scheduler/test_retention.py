@@ -1,9 +1,6 @@
 """What is old enough goes, and nothing else does."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,116 +8,18 @@ import pytest
 
 from errand_common.errors import Conflict
 from errand_common.values import TaskStatus
-from errand_scheduler.folder import DataFolder
-from errand_scheduler.keeping.backups import Backups
-from errand_scheduler.keeping.blob_files import BlobFiles
-from errand_scheduler.keeping.blob_sweep import BlobSweep
-from errand_scheduler.keeping.retention import Retention
-from errand_scheduler.store import audit, blobs, events, idempotency, judgements, retention, sessions
-from errand_scheduler.store.blobs import Blob
-from errand_scheduler.store.events import NewEvent
+from errand_scheduler.store import audit, idempotency, retention, sessions
 from errand_scheduler.store.idempotency import IdempotencyKey
 from errand_scheduler.store.query import Query, number
 from errand_scheduler.store.sessions import Session
 from errand_scheduler.store.transaction import Tx
-from tests.unit.scheduler.world import DURATIONS, USER, World
-
-DAY_S = 24 * 60 * 60
-DAYS = 30
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A store with its folder, and the sweep."""
-
-    world: World
-    folder: DataFolder
-    backups: Backups
-    sweep: Retention
-
-    async def ended(self, prompt: str = "do it", *, rows: int = 3, blob: Blob | None = None) -> str:
-        """A task that is over, with a record of that many events beside the scheduler's own."""
-        task_id = (await self.world.new_task(prompt=prompt)).task_id
-        holder = await self.world.accepted(task_id)
-        await self.world.writer.write(lambda tx: _record(tx, task_id, holder.attempt_id, rows, blob))
-        await self.world.finished(holder)
-        return task_id
-
-    async def put(self, content: bytes, *, named: bool = True) -> Blob:
-        blob = Blob(sha256=sha256(content).hexdigest(), size_bytes=len(content))
-        path = self.file(blob)
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(content)
-        if named:
-            await self.world.writer.write(lambda tx: blobs.insert(tx, blob))
-        return blob
-
-    def file(self, blob: Blob) -> Path:
-        return self.folder.blobs / blob.sha256[:2] / blob.sha256
-
-    async def known(self, blob: Blob) -> bool:
-        return await self.world.reader.one(blobs.stored([blob.sha256])) is not None
-
-    async def count(self, table: str, task_id: str = "") -> int:
-        condition = "WHERE task_id = :task_id" if task_id else "WHERE :task_id = ''"
-        counted = await self.world.reader.one(
-            Query(f"SELECT COUNT(*) FROM {table} {condition}", number, {"task_id": task_id})
-        )
-        assert counted is not None
-        return counted
-
-    async def record(self, task_id: str) -> int:
-        return sum(
-            [await self.count(table, task_id) for table in ("events", "messages", "tool_calls", "inputs", "judgements")]
-        )
-
-
-def _record(tx: Tx, task_id: str, attempt_id: str, rows: int, blob: Blob | None) -> None:
-    fact = NewEvent(task_id=task_id, user_id=USER, kind="step_finished", body=b"")
-    message = {
-        "message": f"msg_{task_id}",
-        "task": task_id,
-        "attempt": attempt_id,
-        "blob": blob.sha256 if blob else None,
-    }
-    judgements.set_card(tx, task_id, b"what Claude said last")
-    for _ in range(rows):
-        event_id = events.append(tx, fact)
-        tx.settle()
-    tx.run(
-        """
-        INSERT INTO messages (
-            message_id, task_id, attempt_id, event_id, role, model, stop_reason, created_time, content, content_sha256
-        )
-        VALUES (:message, :task, :attempt, :event, 'user', '', '', 0, x'', :blob)
-        """,
-        message | {"event": event_id},
-    )
-    tx.run("UPDATE inputs SET taken_message_id = :message WHERE task_id = :task", message)
-    tx.run(
-        """
-        INSERT INTO tool_calls (tool_call_id, task_id, attempt_id, event_id, tool_name, created_time, input)
-        VALUES ('toolu_1', :task, :attempt, :event, 'shell', 0, x'')
-        """,
-        message | {"event": event_id},
-    )
-
-
-@asynccontextmanager
-async def _kept(world: World, root: Path, days: int) -> AsyncIterator[Kept]:
-    folder = DataFolder(root)
-    files = BlobFiles(folder.blobs)
-    files.prepare()
-    backups = Backups(folder, files, world.clock)
-    sweep = Retention(
-        world.reader, world.writer, world.clock, DURATIONS, days=days, files=BlobSweep(folder.blobs), backups=backups
-    )
-    yield Kept(world, folder, backups, sweep)
+from tests.unit.scheduler.kept import DAY_S, DAYS, Kept, open_kept
+from tests.unit.scheduler.world import USER, World
 
 
 @pytest.fixture
 async def kept(world: World, tmp_path: Path) -> AsyncIterator[Kept]:
-    async with _kept(world, tmp_path, DAYS) as each:
+    async with open_kept(world, tmp_path) as each:
         yield each
 
 
@@ -176,75 +75,6 @@ async def test_a_task_that_was_continued_meanwhile_is_kept(kept: Kept) -> None:
     assert await kept.world.writer.write(lambda tx: retention.forget(tx, task_id, before=before)) is False
     await kept.sweep.sweep()
     assert await kept.record(task_id) > 0
-
-
-async def test_content_goes_with_the_last_record_that_refers_to_it(kept: Kept) -> None:
-    shared, own = await kept.put(b"of two tasks"), await kept.put(b"of one")
-    first = await kept.ended(blob=own)
-    await kept.ended(blob=shared)
-    kept.world.clock.move(20 * DAY_S)
-    await kept.ended(blob=shared)
-    kept.world.clock.move(11 * DAY_S)
-    await kept.sweep.sweep()
-    assert await kept.record(first) == 0
-    assert (await kept.known(own), kept.file(own).exists()) == (False, False)
-    assert (await kept.known(shared), kept.file(shared).exists()) == (True, True)
-    kept.world.clock.move(20 * DAY_S)
-    await kept.sweep.sweep()
-    assert (await kept.known(shared), kept.file(shared).exists()) == (False, False)
-
-
-async def test_content_that_no_event_ever_referred_to_goes_after_a_day(kept: Kept) -> None:
-    put, nameless = await kept.put(b"put"), await kept.put(b"put, and then the process died", named=False)
-    await kept.sweep.sweep()
-    kept.world.clock.move(DAY_S - 60)
-    await kept.sweep.sweep()
-    assert [await kept.known(put), kept.file(put).exists(), kept.file(nameless).exists()] == [True, True, True]
-    kept.world.clock.move(120)
-    await kept.sweep.sweep()
-    assert [await kept.known(put), kept.file(put).exists(), kept.file(nameless).exists()] == [False, False, False]
-
-
-async def test_content_that_is_put_again_stays(kept: Kept) -> None:
-    blob = await kept.put(b"again", named=False)
-    await kept.sweep.sweep()
-    kept.world.clock.move(2 * DAY_S)
-    again = kept.file(blob).with_suffix(".part")
-    again.write_bytes(b"again")
-    again.rename(kept.file(blob))
-    await kept.sweep.sweep()
-    assert kept.file(blob).exists()
-    kept.world.clock.move(2 * DAY_S)
-    await kept.sweep.sweep()
-    assert not kept.file(blob).exists(), "its own day is over too"
-
-
-def test_a_file_that_came_in_the_last_moment_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
-    sweep = BlobSweep(tmp_path)
-    name = sha256(b"x").hexdigest()
-    path = tmp_path / name[:2] / name
-    path.parent.mkdir()
-    path.write_bytes(b"x")
-    old = sweep.inodes([name])[name]
-    path.rename(tmp_path / "kept so that its inode is not used again")
-    path.write_bytes(b"x")
-    assert sweep.remove(name, old) is False
-    assert path.read_bytes() == b"x"
-    assert sweep.remove(name, sweep.found()[name]) is True
-    assert list(path.parent.iterdir()) == []
-    assert sweep.remove(name, old) is True
-
-
-async def test_while_a_backup_is_made_no_content_goes(kept: Kept) -> None:
-    blob = await kept.put(b"in the backup")
-    kept.world.clock.move(2 * DAY_S)
-    pieces = kept.backups.pieces()
-    await anext(pieces)
-    await kept.sweep.sweep()
-    assert (await kept.known(blob), kept.file(blob).exists()) == (True, True)
-    await pieces.aclose()
-    await kept.sweep.sweep()
-    assert (await kept.known(blob), kept.file(blob).exists()) == (False, False)
 
 
 async def test_the_audit_log_goes_by_its_age(kept: Kept) -> None:
@@ -305,7 +135,7 @@ async def test_the_file_gets_smaller_by_what_went(kept: Kept) -> None:
 
 
 async def test_for_ever_is_for_ever(world: World, tmp_path: Path) -> None:
-    async with _kept(world, tmp_path, days=0) as kept:
+    async with open_kept(world, tmp_path, days=0) as kept:
         task_id = await kept.ended()
         await world.writer.write(lambda tx: audit.record(tx, caller="operator", action="act", subject_id="x"))
         kept.world.clock.move(100 * 365 * DAY_S)
