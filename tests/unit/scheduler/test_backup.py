@@ -1,13 +1,10 @@
 """Backups: whole or refused, and what was replaced is still there."""
 
-import io
 import shutil
 import sqlite3
-import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import aclosing, closing
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -15,17 +12,15 @@ import pytest
 from errand_common.errors import Exhausted, Unavailable
 from errand_common.service import StartError
 from errand_scheduler.folder import DataFolder
-from errand_scheduler.keeping.archive import DATABASE, MANIFEST, blob_name
+from errand_scheduler.keeping.archive import blob_name
 from errand_scheduler.keeping.backups import Backups
 from errand_scheduler.keeping.blob_files import BlobFiles
 from errand_scheduler.keeping.restore_command import put_back
 from errand_scheduler.store import blobs
-from errand_scheduler.store.blobs import Blob
+from tests.unit.scheduler.ruined_backups import BLOB, BLOB_NAME, CONTENT, DAMAGE
 from tests.unit.scheduler.world import World
 from tests.unit.scheduler.world import world as open_world
 
-CONTENT = b"long content, as far as this test goes" * 3000
-BLOB = Blob(sha256=sha256(CONTENT).hexdigest(), size_bytes=len(CONTENT))
 NOW_US = 1_800_000_000_000_000
 
 
@@ -90,20 +85,6 @@ def put(file: Path, folder: DataFolder, epoch: str = "new") -> Path | None:
     return put_back(file, folder, now_us=NOW_US, epoch=epoch)[1]
 
 
-def members(file: Path) -> dict[str, bytes]:
-    with tarfile.open(file) as archive:
-        return {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr]
-
-
-def write(file: Path, contents: Iterable[tuple[str, bytes]], *, mode: str = "w:") -> Path:
-    with tarfile.open(file, mode) as archive:  # type: ignore[call-overload]
-        for name, content in contents:
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return file
-
-
 def test_it_holds_what_was_there_and_a_history_begins_that_is_not_the_old_one(backup: Path, folder: DataFolder) -> None:
     kept = put(backup, folder)
     assert prompts(folder.database) == ["before the backup"]
@@ -139,92 +120,6 @@ def test_a_database_that_was_ruined_is_replaced_and_kept_with_its_log(backup: Pa
     assert (kept / "errand.db").read_bytes() == b"ruined" * 5000
     assert (kept / "errand.db-wal").read_bytes() == b"its log"
     assert prompts(folder.database) == ["before the backup"]
-
-
-def _cut(at: float) -> Callable[[Path], None]:
-    def cut(file: Path) -> None:
-        whole = file.read_bytes()
-        file.write_bytes(whole[: int(len(whole) * at)])
-
-    return cut
-
-
-def _replaced(file: Path) -> None:
-    file.write_text("my diary")
-
-
-def _without_end(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:-1024])
-
-
-def _cut_between_members(file: Path) -> None:
-    with tarfile.open(file) as archive:
-        last = archive.getmembers()[-1]
-    file.write_bytes(file.read_bytes()[: last.offset])
-
-
-def _changed(name: str, change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
-    def damage(file: Path) -> None:
-        write(file, [(each, change(was) if each == name else was) for each, was in members(file).items()])
-
-    return damage
-
-
-def _with(name: str, content: bytes = b"x") -> Callable[[Path], None]:
-    def damage(file: Path) -> None:
-        write(file, [*members(file).items(), (name, content)])
-
-    return damage
-
-
-def _with_link(file: Path) -> None:
-    link = tarfile.TarInfo("blobs/aa/link")
-    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-    with tarfile.open(file, "a:") as archive:
-        archive.addfile(link)
-
-
-def _without(name: str) -> Callable[[Path], None]:
-    def damage(file: Path) -> None:
-        write(file, [item for item in members(file).items() if item[0] != name])
-
-    return damage
-
-
-def _packed(file: Path) -> None:
-    write(file, members(file).items(), mode="w:gz")
-
-
-def _page_ruined(database: bytes) -> bytes:
-    return database[: 4096 * 5] + bytes(range(256)) * 16 + database[4096 * 6 :]
-
-
-def _of_a_newer_release(database: bytes) -> bytes:
-    return database[:60] + (999).to_bytes(4, "big") + database[64:]
-
-
-BLOB_NAME = blob_name(BLOB.sha256)
-DAMAGE = {
-    "nothing": (_cut(0), "it is not an archive"),
-    "something else": (_replaced, "it is not an archive"),
-    "half of one": (_cut(0.5), "unexpected end of data"),
-    "cut off between two": (_cut_between_members, "its end is missing"),
-    "almost whole": (_without_end, "its end is missing"),
-    "packed": (_packed, "it is not an archive"),
-    "another archive": (_without(MANIFEST), "it does not begin with manifest.json"),
-    "another version": (_changed(MANIFEST, lambda was: was.replace(b'"format": 1', b'"format": 2')), "another version"),
-    "a manifest of nonsense": (_changed(MANIFEST, lambda was: b"[]"), "its manifest.json cannot be read"),
-    "no database": (_without(DATABASE), "it holds no errand.db"),
-    "a ruined page": (_changed(DATABASE, _page_ruined), "is no backup that can be restored"),
-    "another database": (_changed(DATABASE, lambda was: b"hello" * 1000), "not a database"),
-    "a newer database": (_changed(DATABASE, _of_a_newer_release), "it has version 999"),
-    "no blob": (_without(BLOB_NAME), f"the content {BLOB.sha256} is not in it"),
-    "a changed blob": (_changed(BLOB_NAME, lambda was: was[:-1] + b"!"), f"the content {BLOB.sha256} was changed"),
-    "a path outside": (_with("../outside"), "it holds '../outside'"),
-    "an absolute path": (_with("/tmp/outside"), "it holds '/tmp/outside'"),
-    "another file": (_with("secret.keys"), "it holds 'secret.keys'"),
-    "a link": (_with_link, "it holds 'blobs/aa/link'"),
-}
 
 
 @pytest.mark.parametrize(("damage", "found"), DAMAGE.values(), ids=DAMAGE.keys())
