@@ -1,10 +1,10 @@
-"""What a runner tells is stored once, in order, byte for byte, on the real store."""
+"""What a runner's events say is stored beside them: messages, tool calls, content, and what became of the task."""
 
 from dataclasses import replace
 
 import pytest
 
-from errand_common.errors import Conflict, Invalid
+from errand_common.errors import Invalid
 from errand_common.values import AttemptPhase, Role, TaskStatus, WaitReason
 from errand_scheduler.lifecycle.effects import (
     Effect,
@@ -18,96 +18,19 @@ from errand_scheduler.lifecycle.effects import (
     WaitBegan,
     WaitOver,
 )
-from errand_scheduler.lifecycle.records import RunnerEvent, store_events
-from errand_scheduler.lifecycle.turns import Holder
 from errand_scheduler.lifecycle.waits import Wait
-from errand_scheduler.store import blobs, events, messages, progress, tool_calls
+from errand_scheduler.store import blobs, messages, progress, tool_calls
 from errand_scheduler.store.blobs import Blob
-from errand_scheduler.store.events import Event
 from errand_scheduler.store.messages import Message
-from errand_scheduler.store.notices import EventsDiffer, EventsStored
 from errand_scheduler.store.query import Query
 from errand_scheduler.store.tool_calls import ToolCall
 from errand_scheduler.store.usage import Usage
-from tests.unit.scheduler.world import DURATIONS, World, reason_of
+from tests.unit.scheduler.telling import of_attempt, refused, working
+from tests.unit.scheduler.world import World, event
 
 KINDS: Query[tuple[int | None, str]] = Query(
     "SELECT attempt_sequence, kind FROM events ORDER BY event_id", lambda row: (row["attempt_sequence"], row["kind"])
 )
-
-
-def told(sequence: int, body: bytes = b"", effect: Effect = None, kind: str = "step_finished") -> RunnerEvent:
-    return RunnerEvent(sequence, kind, body, effect)
-
-
-async def send(world: World, holder: Holder, *batch: RunnerEvent) -> int:
-    return await world.writer.write(lambda tx: store_events(tx, holder, batch, DURATIONS))
-
-
-async def refused(world: World, holder: Holder, *batch: RunnerEvent) -> str:
-    with pytest.raises((Conflict, Invalid)) as refusal:
-        await send(world, holder, *batch)
-    return reason_of(refusal.value)
-
-
-async def of_attempt(world: World, holder: Holder) -> list[Event]:
-    """What the runner told, as stored; what the scheduler told comes first here."""
-    task_id = (await world.attempt(holder.attempt_id)).task_id
-    return (await world.reader.all(events.of_task(task_id, after=0, limit=5000)))[4:]
-
-
-async def working(world: World) -> Holder:
-    return await world.accepted((await world.new_task()).task_id)
-
-
-async def test_bodies_are_kept_byte_for_byte_whatever_is_in_them(world: World) -> None:
-    holder = await working(world)
-    bodies = [b"", b"\x00", b"\xff\xfe not UTF-8", b'[1, "quoted"]', bytes(range(256)) * 300, b"", "é\n".encode()]
-    assert await send(world, holder, *(told(place, body) for place, body in enumerate(bodies, start=1))) == len(bodies)
-    assert [each.body for each in await of_attempt(world, holder)] == bodies
-
-
-async def test_a_long_batch_is_stored_in_order_and_told_once(world: World) -> None:
-    holder = await working(world)
-    heard = len(world.notices)
-    assert await send(world, holder, *(told(place, b"%d" % place) for place in range(1, 2001))) == 2000
-    stored = await of_attempt(world, holder)
-    assert [each.body for each in stored] == [b"%d" % place for place in range(1, 2001)]
-    assert [each.event_id for each in stored] == list(range(stored[0].event_id, stored[0].event_id + 2000))
-    notices = [each for each in world.notices[heard:] if isinstance(each, EventsStored)]
-    assert [list(each.events) for each in notices] == [stored]
-
-
-async def test_batches_that_are_repeated_cut_and_shuffled_leave_one_whole_history(world: World) -> None:
-    holder = await working(world)
-    whole = [told(place, b"%d" % place) for place in range(1, 13)]
-    slices = [whole[0:4], whole[6:9], whole[2:6], whole[8:12], whole[0:12], whole[4:7], whole[0:12]]
-    for part in slices:
-        before = (await world.attempt(holder.attempt_id)).acked_sequence
-        if part[0].sequence > before + 1:
-            assert await refused(world, holder, *part) == "EVENT_GAP"
-        else:
-            assert await send(world, holder, *part) == max(before, part[-1].sequence)
-    assert [each.body for each in await of_attempt(world, holder)] == [each.body for each in whole]
-    assert not [each for each in world.notices if isinstance(each, EventsDiffer)]
-
-
-@pytest.mark.parametrize("wrong", [(2, 1), (1, 1), (1, 3), (1, 2, 4)])
-async def test_a_batch_out_of_order_leaves_nothing(world: World, wrong: tuple[int, ...]) -> None:
-    holder = await working(world)
-    assert await refused(world, holder, *(told(place) for place in wrong)) == "EVENT_GAP"
-    assert await of_attempt(world, holder) == []
-    assert (await world.attempt(holder.attempt_id)).acked_sequence == 0
-
-
-async def test_what_was_stored_first_stays_and_a_difference_is_told_once_for_a_batch(world: World) -> None:
-    holder = await working(world)
-    await send(world, holder, told(1, b"one"), told(2, b"two"), told(3, b"three"))
-    assert await send(world, holder, told(1, b"one"), told(2, b"TWO"), told(3, b"THREE"), told(4, b"four")) == 4
-    assert [each.body for each in await of_attempt(world, holder)] == [b"one", b"two", b"three", b"four"]
-    assert [each for each in world.notices if isinstance(each, EventsDiffer)] == [
-        EventsDiffer(attempt_id=holder.attempt_id, first_sequence=2, count=2)
-    ]
 
 
 async def test_messages_of_one_batch_are_stored_beside_their_events_and_paid_together(world: World) -> None:
@@ -115,14 +38,14 @@ async def test_messages_of_one_batch_are_stored_beside_their_events_and_paid_tog
     known, unknown = Usage(input_tokens=3, output_tokens=5, cost_nanodollars=7), Usage(cost_nanodollars=None)
     first = [Message(world.ids.new("msg"), Role.ASSISTANT, b"[%d]" % place, usage=known) for place in range(2)]
     free = Message(world.ids.new("msg"), Role.USER, b"[2]")
-    await send(world, holder, *(told(place, effect=MessageAdded(each)) for place, each in enumerate([*first, free], 1)))
+    await world.told(holder, *(event(place, MessageAdded(each)) for place, each in enumerate([*first, free], 1)))
     task_id = (await world.attempt(holder.attempt_id)).task_id
     assert (await world.task(task_id)).usage == Usage(input_tokens=6, output_tokens=10, cost_nanodollars=14)
     stored = await world.reader.all(messages.between(task_id, after=0, last=1 << 60))
     assert [each.content for each in stored] == [b"[0]", b"[1]", b"[2]"]
     assert [each.event_id for each in stored] == [each.event_id for each in await of_attempt(world, holder)]
     priceless = [Message(world.ids.new("msg"), Role.ASSISTANT, b"[]", usage=usage) for usage in (unknown, known)]
-    await send(world, holder, *(told(place, effect=MessageAdded(each)) for place, each in enumerate(priceless, 4)))
+    await world.told(holder, *(event(place, MessageAdded(each)) for place, each in enumerate(priceless, 4)))
     assert (await world.task(task_id)).usage == Usage(input_tokens=9, output_tokens=15, cost_nanodollars=None)
 
 
@@ -134,7 +57,7 @@ async def test_a_message_may_stand_in_the_place_of_others_which_stay_to_be_read(
     task_id = (await world.attempt(holder.attempt_id)).task_id
     standing: list[list[str]] = []
     for number, message in enumerate(added, start=1):
-        await send(world, holder, told(number, effect=MessageAdded(message)))
+        await world.told(holder, event(number, MessageAdded(message)))
         found = await world.reader.all(messages.between(task_id, after=0, last=1 << 60, standing=True))
         assert len(await world.reader.all(messages.sizes(task_id, after=0, limit=10, standing=True))) == len(found)
         standing.append([each.message_id for each in found])
@@ -148,7 +71,7 @@ async def test_a_message_may_stand_in_the_place_of_others_which_stay_to_be_read(
 async def test_a_message_that_replaces_one_of_its_own_batch_is_taken(world: World) -> None:
     holder = await working(world)
     first, second = Message("msg_a", Role.USER, b"[]"), Message("msg_b", Role.USER, b"[]", replaces_message_id="msg_a")
-    await send(world, holder, told(1, effect=MessageAdded(first)), told(2, effect=MessageAdded(second)))
+    await world.told(holder, event(1, MessageAdded(first)), event(2, MessageAdded(second)))
     task_id = (await world.attempt(holder.attempt_id)).task_id
     stands = await world.reader.all(messages.between(task_id, after=0, last=1 << 60, standing=True))
     assert [each.message_id for each in stands] == ["msg_b"]
@@ -157,18 +80,18 @@ async def test_a_message_that_replaces_one_of_its_own_batch_is_taken(world: Worl
 @pytest.mark.parametrize("named", ["msg_a", "msg_nobodys", "msg_b", "msg_c"])
 async def test_what_replaces_no_message_of_its_task_is_refused_with_words(world: World, named: str) -> None:
     holder, other = await working(world), await working(world)
-    await send(world, holder, told(1, effect=MessageAdded(Message("msg_a", Role.USER, b"[]"))))
+    await world.told(holder, event(1, MessageAdded(Message("msg_a", Role.USER, b"[]"))))
     stray = Message("msg_b", Role.USER, b"[]", replaces_message_id=named)
     later = Message("msg_c", Role.USER, b"[]")
-    batch = [told(1, effect=MessageAdded(stray)), told(2, effect=MessageAdded(later))]
+    batch = [event(1, MessageAdded(stray)), event(2, MessageAdded(later))]
     with pytest.raises(Invalid, match=rf"msg_b is to take the place of {named}, which is no message of task tsk_"):
-        await send(world, other, *batch)
+        await world.told(other, *batch)
     assert await of_attempt(world, other) == []
 
 
 async def test_what_no_message_holds_is_paid_too(world: World) -> None:
     holder = await working(world)
-    await send(world, holder, told(1, effect=UsageAdded(Usage(input_tokens=3, output_tokens=5, cost_nanodollars=7))))
+    await world.told(holder, event(1, UsageAdded(Usage(input_tokens=3, output_tokens=5, cost_nanodollars=7))))
     task_id = (await world.attempt(holder.attempt_id)).task_id
     assert (await world.task(task_id)).usage == Usage(input_tokens=3, output_tokens=5, cost_nanodollars=7)
 
@@ -179,7 +102,7 @@ async def test_the_first_beginning_stays_until_another_model_goes_on(world: Worl
     stored = []
     effects: list[Effect] = [PrefixSettled(b"a"), PrefixSettled(b"b"), PrefixReplaced(b"c")]
     for number, effect in enumerate(effects, start=1):
-        await send(world, holder, told(number, effect=effect))
+        await world.told(holder, event(number, effect))
         stored.append(await world.reader.one(progress.prefix(task_id)))
     assert stored == [b"a", b"a", b"c"]
 
@@ -187,11 +110,9 @@ async def test_the_first_beginning_stays_until_another_model_goes_on(world: Worl
 async def test_a_message_id_is_used_once(world: World) -> None:
     holder, other = await working(world), await working(world)
     message = Message("msg_1", Role.USER, b"[]")
-    assert await refused(
-        world, holder, told(1, effect=MessageAdded(message)), told(2, effect=MessageAdded(message))
-    ) == ("INVALID")
-    await send(world, holder, told(1, effect=MessageAdded(message)))
-    assert await refused(world, other, told(1), told(2, effect=MessageAdded(message))) == "INVALID"
+    assert await refused(world, holder, event(1, MessageAdded(message)), event(2, MessageAdded(message))) == "INVALID"
+    await world.told(holder, event(1, MessageAdded(message)))
+    assert await refused(world, other, event(1), event(2, MessageAdded(message))) == "INVALID"
     assert await of_attempt(world, other) == []
 
 
@@ -202,15 +123,14 @@ async def test_a_tool_call_has_one_beginning_and_one_end_however_they_are_told(w
     again = ToolCall("toolu_1", "other", b"{1}", output=b'"second"', is_error=True, duration_us=6)
     alone = ToolCall("toolu_2", "shell", b"{2}", output=b"", duration_us=7)
     open_ = ToolCall("toolu_3", "shell", b"{3}")
-    await send(world, holder, told(1, effect=ToolCallBegan(begun)))
-    await send(
-        world,
+    await world.told(holder, event(1, ToolCallBegan(begun)))
+    await world.told(
         holder,
-        told(2, effect=ToolCallEnded(ended)),
-        told(3, effect=ToolCallEnded(again)),
-        told(4, effect=ToolCallEnded(alone)),
-        told(5, effect=ToolCallBegan(open_)),
-        told(6, effect=ToolCallEnded(replace(alone, input=b"{4}", output=b'"late"'))),
+        event(2, ToolCallEnded(ended)),
+        event(3, ToolCallEnded(again)),
+        event(4, ToolCallEnded(alone)),
+        event(5, ToolCallBegan(open_)),
+        event(6, ToolCallEnded(replace(alone, input=b"{4}", output=b'"late"'))),
     )
     task_id = (await world.attempt(holder.attempt_id)).task_id
     stored = await world.reader.all(tool_calls.between(task_id, after=0, last=1 << 60))
@@ -235,16 +155,16 @@ REFERRING: list[Effect] = [
 async def test_an_event_waits_for_the_content_that_it_refers_to(world: World, effect: Effect) -> None:
     holder = await working(world)
     await world.writer.write(lambda tx: blobs.insert(tx, SHORT))
-    assert await refused(world, holder, told(1), told(2, effect=effect)) == "BLOB_MISSING"
+    assert await refused(world, holder, event(1), event(2, effect)) == "BLOB_MISSING"
     assert await of_attempt(world, holder) == []
     await world.writer.write(lambda tx: blobs.insert(tx, LONG))
-    assert await send(world, holder, told(1), told(2, effect=effect)) == 2
+    assert await world.told(holder, event(1), event(2, effect)) == 2
 
 
 async def test_content_of_another_length_is_refused(world: World) -> None:
     holder = await working(world)
     await world.writer.write(lambda tx: blobs.insert(tx, Blob(LONG.sha256, LONG.size_bytes + 1)))
-    assert await refused(world, holder, told(1, effect=REFERRING[0])) == "INVALID"
+    assert await refused(world, holder, event(1, REFERRING[0])) == "INVALID"
 
 
 async def test_what_refers_to_content_is_read_with_its_hash_and_length(world: World) -> None:
@@ -253,7 +173,7 @@ async def test_what_refers_to_content_is_read_with_its_hash_and_length(world: Wo
         await world.writer.write(lambda tx, blob=blob: blobs.insert(tx, blob))  # type: ignore[misc]
     message = Message("msg_1", Role.USER, b"", content_blob=LONG)
     call = ToolCall("toolu_1", "shell", b"", output=b"", input_blob=SHORT, output_blob=LONG)
-    await send(world, holder, told(1, effect=MessageAdded(message)), told(2, effect=ToolCallEnded(call)))
+    await world.told(holder, event(1, MessageAdded(message)), event(2, ToolCallEnded(call)))
     task_id = (await world.attempt(holder.attempt_id)).task_id
     other_id = (await world.new_task()).task_id
     [said] = await world.reader.all(messages.between(task_id, after=0, last=1 << 60))
@@ -267,14 +187,13 @@ async def test_what_refers_to_content_is_read_with_its_hash_and_length(world: Wo
 async def test_the_schedulers_own_event_stands_right_behind_the_one_that_it_follows_from(world: World) -> None:
     holder = await working(world)
     wait = WaitBegan(Wait(reason=WaitReason.QUESTION, summary="which one?", resume_in_s=None))
-    await send(
-        world,
+    await world.told(
         holder,
-        told(1, effect=PhaseReported(AttemptPhase.RUNNING), kind="attempt_phase_changed"),
-        told(2, effect=wait, kind="wait_started"),
-        told(3),
-        told(4, effect=WaitOver(), kind="wait_ended"),
-        told(5),
+        event(1, PhaseReported(AttemptPhase.RUNNING), kind="attempt_phase_changed"),
+        event(2, wait, kind="wait_started"),
+        event(3),
+        event(4, WaitOver(), kind="wait_ended"),
+        event(5),
     )
     assert (await world.reader.all(KINDS))[4:] == [
         (1, "attempt_phase_changed"),
@@ -292,7 +211,7 @@ async def test_the_schedulers_own_event_stands_right_behind_the_one_that_it_foll
 async def test_a_wait_that_begins_is_the_tasks(world: World) -> None:
     holder = await working(world)
     wait = WaitBegan(Wait(reason=WaitReason.QUOTA, summary="come back", resume_in_s=60.0))
-    await send(world, holder, told(1, effect=PhaseReported(AttemptPhase.RUNNING)), told(2, effect=wait))
+    await world.told(holder, event(1, PhaseReported(AttemptPhase.RUNNING)), event(2, wait))
     task = await world.task((await world.attempt(holder.attempt_id)).task_id)
     assert (task.status, task.wait_reason, task.status_reason) == (TaskStatus.WAITING, WaitReason.QUOTA, "come back")
     assert task.resume_time == world.clock.now_us() + 60_000_000
@@ -301,6 +220,6 @@ async def test_a_wait_that_begins_is_the_tasks(world: World) -> None:
 async def test_a_wait_before_the_work_began_is_only_stored(world: World) -> None:
     holder = await working(world)
     wait = WaitBegan(Wait(reason=WaitReason.QUESTION, summary="which one?", resume_in_s=None))
-    assert await send(world, holder, told(1, effect=wait), told(2, effect=WaitOver())) == 2
+    assert await world.told(holder, event(1, wait), event(2, WaitOver())) == 2
     task = await world.task((await world.attempt(holder.attempt_id)).task_id)
     assert task.status is TaskStatus.RUNNING

@@ -135,3 +135,16 @@ async def test_an_input_leaves_a_task_that_is_tried_again_its_place(world: World
     after = await world.input(task.task_id)
     assert (before.retry_count, after.retry_count) == (1, 0)
     assert after.queue_time == before.queue_time
+
+
+async def test_who_watches_a_runner_is_told_when_its_attempts_inputs_move(world: World) -> None:
+    idle, task = await world.new_task(), await world.new_task()
+    holder = await world.accepted(task.task_id)
+    told = InputsMoved(runner_id=RUNNER, attempt_id=holder.attempt_id)
+    world.notices.clear()
+    await world.input(idle.task_id)
+    assert not [notice for notice in world.notices if isinstance(notice, InputsMoved)]
+    await world.input(task.task_id)
+    assert world.notices.count(told) == 1
+    await world.take_up(holder, task.task_id)
+    assert world.notices.count(told) == 2

@@ -245,8 +245,8 @@ async def kinds_told(world: World, task_id: str) -> list[str]:
     return [event_pb2.EventBody.FromString(each.body).WhichOneof("kind") or "" for each in found]
 
 
-def event(sequence: int, effect: Effect = None) -> RunnerEvent:
-    return RunnerEvent(sequence=sequence, kind="step_finished", body=b"", effect=effect)
+def event(sequence: int, effect: Effect = None, *, body: bytes = b"", kind: str = "step_finished") -> RunnerEvent:
+    return RunnerEvent(sequence=sequence, kind=kind, body=body, effect=effect)
 
 
 def reason_of(error: BaseException) -> str:
