@@ -6,10 +6,7 @@ from errand_scheduler.lifecycle import input_changes
 from errand_scheduler.store import inputs
 from errand_scheduler.store.inputs import Input
 from errand_scheduler.store.transaction import Tx
-from tests.unit.scheduler.world import (
-    USER,
-    World,
-)
+from tests.unit.scheduler.world import USER, World
 
 Change = Callable[[Tx, str, str], Input]
 

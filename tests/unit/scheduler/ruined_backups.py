@@ -11,6 +11,7 @@ from errand_scheduler.store.blobs import Blob
 
 CONTENT = b"long content, as far as this test goes" * 3000
 BLOB = Blob(sha256=sha256(CONTENT).hexdigest(), size_bytes=len(CONTENT))
+"""What a whole one holds beside the database."""
 
 
 def members(file: Path) -> dict[str, bytes]:

@@ -9,19 +9,7 @@ from hypothesis import strategies as st
 from errand_scheduler.watching.feed import PAUSE_S
 from errand_scheduler.watching.hub import Hub, Subscription
 from tests.unit.scheduler.leaping import leaping
-from tests.unit.scheduler.watched import (
-    ANN,
-    OUTPUT,
-    TEXT,
-    Screen,
-    follow,
-    new_hub,
-    pass_on,
-    piece,
-    ran,
-    row,
-    said,
-)
+from tests.unit.scheduler.watched import ANN, OUTPUT, TEXT, Screen, follow, new_hub, pass_on, piece, ran, row, said
 
 
 @dataclass

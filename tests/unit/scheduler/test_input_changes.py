@@ -9,14 +9,7 @@ from errand_scheduler.store import inputs
 from errand_scheduler.store.inputs import Input
 from errand_scheduler.store.notices import InputsMoved
 from tests.unit.scheduler.changing import Change, added, change, edit, promote, remove, waiting
-from tests.unit.scheduler.world import (
-    OTHER_USER,
-    RUNNER,
-    USER,
-    World,
-    kinds_told,
-    reason_of,
-)
+from tests.unit.scheduler.world import OTHER_USER, RUNNER, USER, World, kinds_told, reason_of
 
 
 async def stored(world: World, input_id: str) -> Input:

@@ -6,12 +6,7 @@ import pytest
 
 from errand_common.values import AttemptPhase, FailureReason, InputKind, TaskStatus
 from tests.unit.scheduler.changing import added, change, remove, waiting
-from tests.unit.scheduler.world import (
-    ALLOWANCE,
-    QUESTION,
-    QUOTA,
-    World,
-)
+from tests.unit.scheduler.world import ALLOWANCE, QUESTION, QUOTA, World
 
 
 async def stopped_before_it_was_read(world: World, task_id: str) -> None:
