@@ -29,11 +29,11 @@ from errand_scheduler.store.connection import open_for_writing
 from errand_scheduler.store.database import prepare
 from errand_scheduler.store.group import commit_group
 from errand_scheduler.store.messages import Message
-from errand_scheduler.store.notices import AttemptMoved, DeadlineSet
 from errand_scheduler.store.query import Query
 from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.sweeper import attempt_is_due, task_is_due
+from tests.unit.scheduler.swept import hear
 from tests.unit.scheduler.world import (
     ALLOWANCE,
     DURATIONS,
@@ -96,11 +96,7 @@ class Life(RuleBasedStateMachine):
         if outcome.error is not None:
             assert isinstance(outcome.error, Conflict | Exhausted), outcome.error
             return None
-        for notice in outcome.notices:
-            if isinstance(notice, AttemptMoved):
-                self.board.apply(notice.attempt)
-            elif isinstance(notice, DeadlineSet):
-                self.board.follow(notice)
+        hear(self.board, outcome.notices)
         return outcome.result  # type: ignore[return-value]  # what `fn` returned
 
     def all(self, query: Query[T]) -> list[T]:

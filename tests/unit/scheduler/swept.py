@@ -1,13 +1,13 @@
 """A board that follows a world and is swept, and a disk that may be full."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from errand_scheduler.board import Board
 from errand_scheduler.lifecycle.turns import Holder
 from errand_scheduler.modes import Modes
 from errand_scheduler.store import attempts, clocked
-from errand_scheduler.store.notices import AttemptMoved, DeadlineSet
+from errand_scheduler.store.notices import AttemptMoved, DeadlineSet, Notice
 from errand_scheduler.store.reader import Reader
 from errand_scheduler.store.transaction import Tx
 from errand_scheduler.store.writer import Write, Writer
@@ -17,13 +17,18 @@ from tests.unit.scheduler.world import DURATIONS, World
 T = TypeVar("T")
 
 
-def follow(world: World, board: Board) -> None:
-    """What the announcer does with the notices so far."""
-    for notice in world.notices:
+def hear(board: Board, notices: Iterable[Notice]) -> None:
+    """What the announcer has a board hear."""
+    for notice in notices:
         if isinstance(notice, AttemptMoved):
             board.apply(notice.attempt)
         elif isinstance(notice, DeadlineSet):
             board.follow(notice)
+
+
+def follow(world: World, board: Board) -> None:
+    """The notices so far."""
+    hear(board, world.notices)
     world.notices.clear()
 
 
