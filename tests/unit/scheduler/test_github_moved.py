@@ -1,59 +1,33 @@
 """GitHub renames, blocks and limits: its answers are followed within its own API, and told in words."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import httpx2
 import pytest
 
 from errand_common.errors import NotFound
-from errand_scheduler.github import GitHub, GitHubUnavailable, Proposal, Wanted, Wire, open_wire, patience
+from errand_scheduler.github import GitHub, GitHubUnavailable, Proposal, Wanted, Wire, patience
 from errand_scheduler.github.pull_requests import settle
 from tests.standins.github import GitHubStandin
-from tests.standins.github.git import git
+from tests.unit.scheduler.at_github import BRANCH, REPOSITORY
 
-REPOSITORY, NOW = "octo/demo", "hubot/tool"
-BRANCH = "errand/tsk_1"
-
-
-@pytest.fixture
-async def github(tmp_path: Path) -> AsyncIterator[GitHubStandin]:
-    """A repository with the task's branch, one commit ahead."""
-    async with GitHubStandin(tmp_path) as standin:
-        standin.add_user("octo")
-        repository = await standin.add_repository(REPOSITORY, {"README.md": b"# Demo\n"})
-        standin.grant("octo", REPOSITORY, "push")
-        made = await git("commit-tree", "main^{tree}", "-p", "main", "-m", "One", directory=repository.directory)
-        await git("update-ref", f"refs/heads/{BRANCH}", made, directory=repository.directory)
-        yield standin
-
-
-@pytest.fixture
-def token(github: GitHubStandin) -> str:
-    return github.issue_token("octo")
-
-
-@pytest.fixture
-async def wire(github: GitHubStandin) -> AsyncIterator[Wire]:
-    async with open_wire(github.api_url) as opened:
-        yield opened
+RENAMED = "hubot/tool"
 
 
 async def test_a_renamed_repository_is_told_by_the_name_that_it_has_now(
     github: GitHubStandin, wire: Wire, token: str
 ) -> None:
-    github.rename_repository(REPOSITORY, NOW)
+    github.rename_repository(REPOSITORY, RENAMED)
 
     found = await GitHub(wire).repository(token, REPOSITORY)
 
-    assert (found.name, found.may_push) == (NOW, True)
+    assert (found.name, found.may_push) == (RENAMED, True)
 
 
 async def test_a_renamed_repositorys_pull_request_is_opened_and_then_found_under_the_old_name(
     github: GitHubStandin, wire: Wire, token: str
 ) -> None:
-    github.rename_repository(REPOSITORY, NOW)
+    github.rename_repository(REPOSITORY, RENAMED)
     words = Wanted("Mend it", "It was broken.", "facts", chosen=True, attempt=1)
     later = Wanted("Mend all", "All was broken.", "facts", chosen=True, attempt=2)
 
@@ -61,8 +35,8 @@ async def test_a_renamed_repositorys_pull_request_is_opened_and_then_found_under
     again = await settle(wire, token, Proposal(REPOSITORY, BRANCH, "main", "", later, before=True))
 
     assert (opened.number, again.number) == (1, 1)
-    assert f"/{NOW}/pull/1" in opened.url
-    assert [pull.title for pull in github.pull_requests(NOW)] == ["Mend all"]
+    assert f"/{RENAMED}/pull/1" in opened.url
+    assert [pull.title for pull in github.pull_requests(RENAMED)] == ["Mend all"]
 
 
 @pytest.mark.parametrize(

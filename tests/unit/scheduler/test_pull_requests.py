@@ -1,52 +1,15 @@
 """Pull requests over GitHub's wire: what is opened, and what becomes of it where GitHub says no."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import httpx2
 import pytest
 
 from errand_common.errors import Denied, Invalid
-from errand_scheduler.github import GitHubUnavailable, Proposal, Wanted, Wire, open_wire
+from errand_scheduler.github import GitHubUnavailable, Proposal, Wanted, Wire
 from errand_scheduler.github.pull_requests import NO_DRAFTS, settle
 from tests.patience import ANSWER_S
 from tests.standins.github import GitHubStandin
 from tests.standins.github.git import git
-
-REPOSITORY = "octo/demo"
-BRANCH = "errand/tsk_1"
-
-
-@pytest.fixture
-async def github(tmp_path: Path) -> AsyncIterator[GitHubStandin]:
-    """A repository with the task's branch, one commit ahead."""
-    async with GitHubStandin(tmp_path) as standin:
-        standin.add_user("octo")
-        repository = await standin.add_repository(REPOSITORY, {"README.md": b"# Demo\n"})
-        standin.grant("octo", REPOSITORY, "push")
-        await commit(repository.directory, "First")
-        yield standin
-
-
-@pytest.fixture
-def token(github: GitHubStandin) -> str:
-    return github.issue_token("octo")
-
-
-@pytest.fixture
-async def wire(github: GitHubStandin) -> AsyncIterator[Wire]:
-    async with open_wire(github.api_url) as opened:
-        yield opened
-
-
-async def commit(directory: Path, message: str) -> str:
-    """One more commit on the task's branch."""
-    there = await git("for-each-ref", f"refs/heads/{BRANCH}", directory=directory)
-    parent = BRANCH if there else "main"
-    made = await git("commit-tree", f"{parent}^{{tree}}", "-p", parent, "-m", message, directory=directory)
-    await git("update-ref", f"refs/heads/{BRANCH}", made, directory=directory)
-    return made
-
+from tests.unit.scheduler.at_github import BRANCH, REPOSITORY, commit
 
 WANTED = Wanted("Mend it", "It was broken.", "facts", chosen=True, attempt=1)
 LATER = Wanted("Mend all", "All was broken.", "facts", chosen=True, attempt=2)
@@ -113,7 +76,7 @@ async def test_a_closed_one_is_left_until_something_new_was_pushed_and_then_foll
     left = await settle(wire, token, proposal(LATER, before=True, commit=commit_before))
     assert (left.url, left.remark) == (first.url, "pull request #1 was closed, and nothing was committed since")
 
-    newer = await commit(github_directory(github), "Second")
+    newer = await commit(github.directory(REPOSITORY), "Second")
     followed = await settle(wire, token, proposal(LATER, before=True, commit=newer))
     assert (followed.number, followed.remark) == (2, "#1 was closed, so this one follows it")
 
@@ -135,7 +98,7 @@ async def test_one_that_somebody_wrote_is_found_and_its_words_stay(
 async def test_where_the_base_has_it_all_there_is_nothing_to_open(
     github: GitHubStandin, wire: Wire, token: str
 ) -> None:
-    await git("update-ref", "refs/heads/main", BRANCH, directory=github_directory(github))
+    await git("update-ref", "refs/heads/main", BRANCH, directory=github.directory(REPOSITORY))
 
     nothing = await settle(wire, token, proposal())
 
@@ -143,7 +106,7 @@ async def test_where_the_base_has_it_all_there_is_nothing_to_open(
 
 
 async def test_a_base_that_is_gone_is_named(github: GitHubStandin, wire: Wire, token: str) -> None:
-    await git("update-ref", "-d", "refs/heads/main", directory=github_directory(github))
+    await git("update-ref", "-d", "refs/heads/main", directory=github.directory(REPOSITORY))
 
     with pytest.raises(Invalid, match="the base branch main is gone at GitHub"):
         await settle(wire, token, proposal())
@@ -190,7 +153,3 @@ async def test_words_that_may_not_be_changed_are_no_more_than_a_remark(
     told = await settle(wire, github.issue_token("reader"), proposal(LATER, before=True))
 
     assert (told.url, "does not let its words be changed" in told.remark) == (first.url, True)
-
-
-def github_directory(github: GitHubStandin) -> Path:
-    return github.directory(REPOSITORY)
