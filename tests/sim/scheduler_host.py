@@ -78,7 +78,6 @@ class SchedulerHost:
         self.mood = GitHubMood()
         self.process: Process | None = None
         self.core: _SimScheduler | None = None
-        self.writer: InlineWriter | None = None
         self.starts = 0
         self.killed: Callable[[], None] = lambda: None
         self._stop: asyncio.Event | None = None
@@ -142,7 +141,7 @@ class SchedulerHost:
             server.interceptors = list(interceptors)
             return server
 
-        writer = self.writer = InlineWriter(self.disk, self.clock, process, announcer.announce, self._committed)
+        writer = InlineWriter(self.disk, self.clock, process, announcer.announce, self._committed)
         blob_files = BlobFiles(self._folder / "blobs")
         blob_files.prepare()
         core = self.core = _SimScheduler(
