@@ -143,7 +143,7 @@ def test_a_file_that_is_not_there_is_named(folder: DataFolder, tmp_path: Path) -
         put(tmp_path / "none.tar", folder)
 
 
-async def test_one_is_made_at_a_time_and_whoever_goes_away_leaves_nothing(folder: DataFolder, tmp_path: Path) -> None:
+async def test_one_is_made_at_a_time(folder: DataFolder, tmp_path: Path) -> None:
     async with open_world(folder.root) as world:
         served = await serve(folder, world)
         first = served.backups.pieces()
@@ -152,9 +152,23 @@ async def test_one_is_made_at_a_time_and_whoever_goes_away_leaves_nothing(folder
         with pytest.raises(Exhausted, match="another backup is under way"):
             await take(served, tmp_path / "second.tar")
         await first.aclose()
-        assert not served.backups.under_way
-        assert not folder.backup.exists()
         await take(served, tmp_path / "third.tar")
+        assert not served.backups.under_way
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_nothing_is_left_of_it_here_though_who_takes_it_goes_away(
+    folder: DataFolder, tmp_path: Path, whole: bool
+) -> None:
+    async with open_world(folder.root) as world:
+        served = await serve(folder, world)
+        if whole:
+            await take(served, tmp_path / "backup.tar")
+        else:
+            pieces = served.backups.pieces()
+            await anext(pieces)
+            assert folder.backup.exists()
+            await pieces.aclose()
         assert not folder.backup.exists()
 
 
