@@ -83,6 +83,15 @@ async def test_after_a_restart_everybody_has_two_leases_to_be_heard_of(world: Wo
     assert watched.board.lease_renewed(holder.attempt_id)
 
 
+async def test_after_a_restart_an_offer_that_nobody_took_is_taken_back(world: World) -> None:
+    holder = await world.offered((await world.new_task()).task_id)
+    world.clock.move(3600)
+    watched = Watched(world)
+    await watched.restore(world.reader)
+    await watched.sweep()
+    assert (await world.attempt(holder.attempt_id)).phase is AttemptPhase.WITHDRAWN
+
+
 async def test_a_scheduler_that_was_suspended_blames_nobody(world: World) -> None:
     watched = Watched(world)
     holder = await world.running((await world.new_task()).task_id)
