@@ -48,8 +48,11 @@ class Observer:
     ) -> Json:
         """The first event for which `seen` holds, of all or of those after one, as soon as it is there."""
         begin = 0 if after is None else self.events.index(after) + 1
-        async with asyncio.timeout(within_s), self._changed:
-            await self._changed.wait_for(lambda: any(map(seen, self.events[begin:])))
+        try:
+            async with asyncio.timeout(within_s), self._changed:
+                await self._changed.wait_for(lambda: any(map(seen, self.events[begin:])))
+        except TimeoutError:
+            raise AssertionError(f"not seen within {within_s:.0f} s; last came {self.events[-1:]}") from None
         return next(filter(seen, self.events[begin:]))
 
     async def until_phase(self, phase: str) -> None:

@@ -41,12 +41,16 @@ class Operator:
 
     async def until(self, name: str, *conditions: "runner_pb2.RunnerCondition.ValueType") -> runner_pb2.Runner:
         """The runner, once it stands so."""
-        async with asyncio.timeout(60):
-            while True:
-                found = [each for each in await self.runners() if each.name == name and each.condition in conditions]
-                if found:
-                    return found[0]
-                await asyncio.sleep(0.1)
+        found: list[runner_pb2.Runner] = []
+        try:
+            async with asyncio.timeout(60):
+                while not (found and found[0].condition in conditions):
+                    await asyncio.sleep(0.1)
+                    found = [each for each in await self.runners() if each.name == name]
+        except TimeoutError:
+            stands = [runner_pb2.RunnerCondition.Name(each.condition) for each in found]
+            raise AssertionError(f"{name} stands not so within 60 s, but {stands}") from None
+        return found[0]
 
     async def at_work(self) -> runner_pb2.Runner:
         """The one runner that has an attempt."""

@@ -21,7 +21,8 @@ async def one_way(trial: Trial) -> None:
             await host.drop(*ways)
             trial.injected()
             away = await operator.until(host.name, runner_pb2.RUNNER_CONDITION_SILENT)
-            assert [each.attempt_id for each in away.attempts] == [observer.attempts()[0][0]]
+            has = [each.attempt_id for each in away.attempts]
+            assert has == [observer.attempts()[0][0]], f"it has {has}, of {observer.attempts()}"
             await asyncio.sleep(8 * BEAT_S)
             await host.heal()
             with trial.recovery(limit_s=15.0):
