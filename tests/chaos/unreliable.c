@@ -52,8 +52,8 @@ static void look(const void *data, size_t length) {
 
 static int synced(int fd, const char *name) {
     char text[64];
-    if (met_before) kill(getpid(), SIGKILL);
     wait_ms("slow");
+    if (met_before) kill(getpid(), SIGKILL);
     if (told("broken", text, sizeof text) >= 0) { errno = EIO; return -1; }
     int result = ((int (*)(int)) dlsym(RTLD_NEXT, name))(fd);
     if (met_after) kill(getpid(), SIGKILL);

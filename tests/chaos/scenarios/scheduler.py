@@ -29,6 +29,8 @@ WATCHED = 15
 KILLS = 8
 STREAMS = 100
 RECOVERED_S = 10.0
+SYNC_S = 0.3
+"""Of each in which a commit is broken off: whoever is told of it before it is done has time to hear that."""
 
 
 @fault("T1", "kill -9 of the scheduler once a placement is committed, before its offer is sent", needs=("cc",))
@@ -68,6 +70,7 @@ async def killed_in_a_commit(trial: Trial) -> None:
         for number in trial.rounds(4):
             async with home.watch(steps(0.2)) as observer:
                 await observer.until(began(0))
+                library.slow(SYNC_S)
                 (library.kill_before, library.kill_after)[number % 2](f"echo {trial.chance.randrange(1, 5)} >> trace")
                 await _dies(trial, home, library, observer, phases=("running",))
                 await check(observer)
@@ -167,7 +170,8 @@ async def _dies(trial: Trial, home: Home, library: Unreliable, observer: Observe
     assert found in phases, f"{found} at its death, not {phases}"
     if acked:
         stored = observer.told(attempt_id)
-        assert [number for number, _ in stored] == list(range(1, acked + 1))
+        numbers = [number for number, _ in stored]
+        assert numbers == list(range(1, acked + 1)), f"I4: {acked} events are acknowledged, and {numbers} are there"
         _, waiting = outbox(home.stack, attempt_id)
         ahead = {event.sequence: event.body for event in waiting}
         assert min(ahead, default=acked + 1) <= acked + 1, "I3: neither there nor there"
