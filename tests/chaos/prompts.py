@@ -8,8 +8,9 @@ STEPS = 5
 
 
 def steps(seconds: float, count: int = STEPS) -> str:
-    """So many commands, each of so many seconds, each of which leaves one line."""
-    return "Steps: " + "; ".join(f"sleep {seconds} && echo {number} >> trace" for number in range(count))
+    """So many commands, each of so many seconds, each of which leaves one line as it begins: one that is broken off and
+    run again leaves two."""
+    return "Steps: " + "; ".join(f"echo {number} >> trace && sleep {seconds}" for number in range(count))
 
 
 def lines(count: int = STEPS) -> list[str]:

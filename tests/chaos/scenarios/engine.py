@@ -5,6 +5,7 @@ import asyncio
 import os
 import signal
 
+from errand_runner.agent.transcript import INTERRUPTED
 from errand_runner.sandbox.profile import GUEST_FOLDER
 from tests.chaos.fault import fault, lacking
 from tests.chaos.home import Home
@@ -23,6 +24,10 @@ CUTS = (
 )
 """Where the runner is killed: before a container is made, before it is started, before it is told that it was; and how
 many containers it leaves."""
+
+STEP_S = 1.25
+KILLED = {"command": "exit code 137", "supervisor": INTERRUPTED, "container": INTERRUPTED}
+"""What dies in a sandbox, and what Claude is told of the call that it was at."""
 
 
 @fault("T10", "kill -9 of the runner before a container is made, before it is started, before it knows", quick=True)
@@ -44,7 +49,7 @@ async def killed_while_it_opens(trial: Trial) -> None:
                         await observer.until(ran("sleep 600"))
                     at_work = containers(observer.task)
                     assert len(at_work) == 1, "never two containers"
-                    assert (at_work == left) is reply
+                    assert (at_work == left) is reply, f"{left} was left, and {at_work} is at work"
                     await home.phone.stop(observer.task)
                     assert (await observer.ended())["status"] == "cancelled"
                     opened = [event["kind"] for event in observer.events if event["kind"].startswith("sandbox_")]
@@ -61,8 +66,8 @@ async def killed_while_it_opens(trial: Trial) -> None:
 @fault("T11", "kill -9 of what runs in a sandbox: the command, its supervisor, the container; and out of memory")
 async def sandbox_dies(trial: Trial) -> None:
     home = await trial.home()
-    for victim in ("command", "supervisor", "container"):
-        async with home.watch(steps(1.0, 4)) as observer:
+    for victim, words in KILLED.items():
+        async with home.watch(steps(STEP_S, 4)) as observer:
             await observer.until(began(1))
             await _hit(home, observer.container(), victim)
             trial.injected()
@@ -72,6 +77,8 @@ async def sandbox_dies(trial: Trial) -> None:
             trace = observer.trace()
             assert sorted(set(trace)) == trace, f"a command ran twice: {trace}"
             assert {"0", "2", "3"} <= set(trace), trace
+            told = [call["output"] for call in await home.phone.tool_calls(observer.task)]
+            assert any(words in output for output in told), told
             await no_container(observer.task)
     hog = "python3 -c 'x = bytearray(3 << 30)'"
     async with home.watch(f"Steps: echo 0 >> trace; {hog}; echo 2 >> trace") as observer:
@@ -193,7 +200,7 @@ async def _hit(home: Home, container: str, victim: str) -> None:
         return
     listed = (await home.docker("top", container, "-eo", "pid,args")).splitlines()[1:]
     rows = [line.split(None, 1) for line in listed]
-    found = [
-        pid for pid, words in rows if (words.startswith("sleep") if victim == "command" else GUEST_FOLDER in words)
-    ]
+    # A container has a sleep of its own too.
+    step = f"sleep {STEP_S}"
+    found = [pid for pid, words in rows if (words == step if victim == "command" else GUEST_FOLDER in words)]
     os.kill(int(found[0]), signal.SIGKILL)
