@@ -6,12 +6,14 @@ from errand.v1 import event_pb2, runner_pb2
 from tests.chaos.fault import fault
 from tests.chaos.invariants import finals, read
 from tests.chaos.middle import middle
-from tests.chaos.observer import check
+from tests.chaos.observer import check, gapless
 from tests.chaos.prompts import began, kind, lines, steps
 from tests.chaos.runner_outbox import outbox, sent_again
 from tests.chaos.trial import Trial
 
 LOST = 5
+ONCE = ("attempt_phase_changed", "pull_request_opened", "work_finished")
+"""What is told once of an attempt, of its phases each."""
 
 
 @fault("T3", "the answer to an acceptance is lost five times")
@@ -45,10 +47,18 @@ async def requests_twice(trial: Trial) -> None:
             await check(observer)
             assert observer.trace() == lines(3)
         assert (await stopped.ended())["status"] == "cancelled"
+        await gapless(stopped)
+        stories = [(each, list(each.events)) for each in (*observers, stopped)]
+        for _, story in stories:
+            once = [event for event in story if event["kind"] in ONCE]
+            said = [(each["attempt_id"], each["kind"], each["detail"].get("phase")) for each in once]
+            assert len(set(said)) == len(said), f"told twice: {said}"
         between.twice = False
         before, record = finals(home.stack), read(home.stack)
         again = list(between.seen)
         trial.chance.shuffle(again)
+        # Once a session is opened anew, what comes of the one before is refused for that alone.
+        again.sort(key=lambda call: call.method.endswith("/OpenSession"))
         for call in again:
             await between.send_again(call)
         trial.injected(len(again))
@@ -56,6 +66,9 @@ async def requests_twice(trial: Trial) -> None:
         assert finals(home.stack) == before, "I5"
         assert after.tasks == record.tasks, "a request that came again changed a task"
         assert after.told == record.told, "I4"
+        for each, story in stories:
+            assert await home.phone.events(each.task) == story, "a request that came again was told again"
+        assert '"method_failed"' not in home.stack.processes.log_of("scheduler").read_text(), "one broke its method"
         assert len({task.task_id for task in after.tasks}) == len(observers) + 1
     trial.checked("no request did anything twice", "I8")
 
