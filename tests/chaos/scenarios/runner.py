@@ -3,10 +3,12 @@
 import signal
 from contextlib import AsyncExitStack
 
+from errand.v1 import event_pb2, runner_pb2
 from tests.chaos.fault import fault
 from tests.chaos.home import Home
 from tests.chaos.observer import check, gapless
 from tests.chaos.prompts import began, kind, ran
+from tests.chaos.runner_outbox import outbox, sent_again
 from tests.chaos.trial import Trial
 from tests.e2e.watching import containers, no_container
 
@@ -86,16 +88,23 @@ async def stale(trial: Trial) -> None:
             told = list(observer.events)
             assert (lost["status"], lost["failure_reason"]) == ("failed", "runner_lost"), lost
             assert containers(observer.task) == [old], "whoever could end it stands still"
+            ((given_up, _, acked),) = observer.attempts()
+            ref, _ = outbox(home.stack, given_up)
             await home.phone.add_input(observer.task, "Steps: echo 1 >> trace")
         finally:
             runner.send_signal(signal.SIGCONT)
         with trial.recovery(limit_s=20.0):
             opened = await observer.until(kind("sandbox_opened"), after=told[-1])
+        # It heard at once that the attempt is over, and told nothing more: this is what one would who did not hear.
+        delayed = event_pb2.EventBody(git_delayed=event_pb2.GitDelayed(reason="it went on"))
+        late = runner_pb2.AttemptEvent(sequence=acked + 1, body=delayed)
+        (answer,) = await sent_again(home.stack, ref, [[late]])
+        assert answer.error_reason == "LEASE_SUPERSEDED", f"it came too late, and was answered {answer.error_reason!r}"
         ended = await observer.until(kind("pull_request_opened"), after=told[-1])
         await observer.until(lambda event: event["detail"].get("status") == "completed", after=ended)
         await gapless(observer)
         assert observer.events[: len(told)] == told
-        (given_up,) = {each["attempt_id"] for each in told if each["attempt_id"]}
+        assert given_up in {each["attempt_id"] for each in told}
         since = {each["attempt_id"] for each in observer.events[len(told) :] if each["attempt_id"]}
         assert given_up not in since
         assert len(since) == 1, since
