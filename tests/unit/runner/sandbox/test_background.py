@@ -148,9 +148,10 @@ async def test_its_time_and_its_silence_are_told_apart(supervisor: Supervisor, t
 
 async def test_jobs_are_listed_and_the_oldest_that_ended_forgotten(supervisor: Supervisor, tmp_path: Path) -> None:
     running = await start(supervisor, "sleep 300", tmp_path)
-    ended = [await start(supervisor, "true", tmp_path) for _ in range(MOST_ENDED + 1)]
-    for job in ended[1:]:
-        await end(supervisor, job)
+    ended = []
+    for _ in range(MOST_ENDED + 1):
+        ended.append(await start(supervisor, "true", tmp_path))
+        await end(supervisor, ended[-1])
     found = {state.job: state.running for state in await supervisor.background.jobs()}
     assert found == {running: True} | dict.fromkeys(ended[1:], False)
     with pytest.raises(FileError) as refusal:
@@ -178,10 +179,12 @@ async def test_past_the_most_that_is_kept_the_newest_output_is_read(supervisor: 
 
 
 async def test_a_wait_that_is_cancelled_disturbs_nothing(supervisor: Supervisor, tmp_path: Path) -> None:
-    job = await start(supervisor, "sleep 0.5; exit 5", tmp_path)
+    go = tmp_path / "go"
+    job = await start(supervisor, f"until test -e {go}; do sleep 0.01; done; exit 5", tmp_path)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
             await supervisor.background.wait(job, timeout_s=20)
+    go.touch()
     assert (await end(supervisor, job)).code == 5
 
 

@@ -51,6 +51,8 @@ async def test_beside_floods_that_stay_in_the_sandbox_calls_and_commands_go_on(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
     floods = [await supervisor.background.start(["yes"], cwd="/", folder=str(tmp_path)) for _ in range(5)]
+    for job in floods:
+        await supervisor.background.wait(job, timeout_s=20, beyond=0)
     for _ in range(5):
         done = await supervisor.capture(["echo", "quick"], cwd="/", timeout_s=20)
         assert done.stdout == b"quick\n"

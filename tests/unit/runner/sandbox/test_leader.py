@@ -3,11 +3,12 @@
 import asyncio
 import os
 import signal
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
-from errand_runner.sandbox.supervisor import FileError, Finished, Supervisor
+from errand_runner.sandbox.supervisor import Chunk, FileError, Finished, Supervisor
 from tests.unit.runner.sandbox.processes import alive
 
 OTHERS = "ps -o pid= --ppid $(ps -o ppid= -p $PPID) | grep -vw $PPID"
@@ -55,10 +56,11 @@ async def test_what_cannot_start_leaves_its_leader_to_the_next(supervisor: Super
 
 
 async def test_a_leader_whose_command_was_killed_serves_no_other(supervisor: Supervisor) -> None:
-    killed = await sh(supervisor, "echo $PPID; sleep 300", timeout_s=0.2)
-    assert killed.exit.timed_out
+    async with aclosing(supervisor.run(["bash", "-c", "echo $PPID; sleep 300"], cwd="/", timeout_s=20)) as killed:
+        said = await anext(killed)
+        assert isinstance(said, Chunk)
     async with asyncio.timeout(20):
-        while alive(int(killed.stdout)):
+        while alive(int(said.data)):
             await asyncio.sleep(0.01)
     assert (await sh(supervisor, "echo still")).stdout == b"still\n"
 

@@ -103,9 +103,12 @@ async def test_what_cannot_be_looked_at_is_a_file_error(supervisor: Supervisor, 
 
 async def test_a_search_that_takes_too_long_ends_and_holds_nobody_up(supervisor: Supervisor, tree: Path) -> None:
     (tree / "evil").write_text("a" * 64 + "\n")
+    # Its time is not up before others were served.
+    await supervisor.hold()
     evil = asyncio.ensure_future(supervisor.look.grep("(a+)+b", path=str(tree), timeout_s=1))
     assert (await supervisor.stat(str(tree))).is_dir
     assert not evil.done()
+    supervisor.go_on()
     with pytest.raises(FileError) as refusal:
         await evil
     assert refusal.value.name == "ETIME"

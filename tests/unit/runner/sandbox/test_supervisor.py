@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -25,8 +26,18 @@ sleep 300
 """
 
 
-async def sh(supervisor: Supervisor, script: str, *, timeout_s: float = 20) -> Finished:
-    return await supervisor.capture(["bash", "-c", script], cwd="/", timeout_s=timeout_s)
+async def sh(supervisor: Supervisor, script: str) -> Finished:
+    return await supervisor.capture(["bash", "-c", script], cwd="/", timeout_s=20)
+
+
+async def told_of(items: AsyncIterator[Chunk | Exit]) -> list[int]:
+    """The processes of TREE, once it stands."""
+    pids: list[int] = []
+    while len(pids) < 3:
+        item = await anext(items)
+        assert isinstance(item, Chunk)
+        pids += [int(line) for line in item.data.split()]
+    return pids
 
 
 async def test_a_command_gives_its_output_by_stream_and_its_exit_code(supervisor: Supervisor) -> None:
@@ -98,22 +109,21 @@ async def test_many_commands_run_side_by_side(supervisor: Supervisor) -> None:
 
 
 async def test_at_its_time_the_whole_tree_is_killed(supervisor: Supervisor) -> None:
-    done = await sh(supervisor, TREE, timeout_s=0.5)
-    assert (done.exit.timed_out, done.exit.signal) == (True, 9)
-    assert done.exit.duration_s < 3
-    pids = [int(line) for line in done.stdout.split()]
-    assert len(pids) == 3
+    # None of its time runs before the tree stands.
+    await supervisor.hold()
+    async with aclosing(supervisor.run(["bash", "-c", TREE], cwd="/", timeout_s=0.5)) as items:
+        pids = await told_of(items)
+        supervisor.go_on()
+        end = [item async for item in items][-1]
+    assert isinstance(end, Exit)
+    assert (end.timed_out, end.signal) == (True, 9)
+    assert end.duration_s < 3
     assert not [pid for pid in pids if alive(pid)]
 
 
 async def test_closing_the_generator_kills_the_whole_tree(supervisor: Supervisor) -> None:
-    pids: list[int] = []
     async with aclosing(supervisor.run(["bash", "-c", TREE], cwd="/", timeout_s=60)) as items:
-        async for item in items:
-            assert isinstance(item, Chunk)
-            pids += [int(line) for line in item.data.split()]
-            if len(pids) == 3:
-                break
+        pids = await told_of(items)
     assert not [pid for pid in pids if alive(pid)]
 
 
