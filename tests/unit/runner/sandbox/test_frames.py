@@ -4,7 +4,7 @@ import asyncio
 import json
 import struct
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from hypothesis import given, settings
@@ -24,17 +24,20 @@ Script = Callable[[dict[str, object]], bytes]
 @asynccontextmanager
 async def hostile(script: Script) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A pair of streams to an end that answers each request as the script says."""
+    over = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 lengths = struct.unpack(">II", await reader.readexactly(8))
                 head = json.loads(await reader.readexactly(lengths[0]))
                 await reader.readexactly(lengths[1])
                 writer.write(script(head))
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        over.set()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server, asyncio.timeout(20):
@@ -43,6 +46,8 @@ async def hostile(script: Script) -> AsyncGenerator[tuple[asyncio.StreamReader, 
             yield reader, writer
         finally:
             writer.close()
+            # A line that is open when the loop closes is a warning, later, of some other test.
+            await over.wait()
 
 
 async def test_a_supervisor_that_greets_wrongly_is_refused() -> None:
