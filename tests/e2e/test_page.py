@@ -11,7 +11,7 @@ from playwright.async_api import Route, expect
 from tests.demo.stack import REPOSITORY
 from tests.e2e.browser import open_phone_without_cookies
 from tests.e2e.scripted import pill, queued, said, tools, written
-from tests.e2e.watching import event, run, until
+from tests.e2e.watching import HELD, event, let_go, run, until
 from tests.unit.runner.agent.drawings import png
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -46,6 +46,11 @@ async def at_work(signed_in, phone, project, steps):
     return page
 
 
+def task_of(page):
+    """Of the page that shows it."""
+    return {"task_id": page.url.rpartition("/")[2]}
+
+
 async def ends(page, status):
     await expect(pill(page)).to_have_text(status, timeout=60_000)
     # The stop button goes with the last event: what is drawn then is the end.
@@ -70,16 +75,17 @@ async def test_a_prompt_becomes_a_pull_request_before_ones_eyes(handset, stack):
     await repository.fill("prici")
     await page.get_by_role("option", name=REPOSITORY).click()
     await expect(repository).to_have_value(REPOSITORY)
-    await page.get_by_label("Prompt").fill("Steps: echo begun && sleep 3; echo news > NEWS.md")
+    await page.get_by_label("Prompt").fill(f"Steps: echo begun && {HELD}; echo news > NEWS.md")
     await handset.fits()
     await page.get_by_role("button", name="Send").click()
 
     runs = tools(page).filter(has=page.locator(".spinner"))
-    await expect(runs).to_contain_text("echo begun && sleep 3")
+    await expect(runs).to_contain_text("echo begun && until")
     await expect(runs.locator(".tail")).to_have_text("begun")
     await expect(pill(page)).to_have_text("Running")
     await handset.fits()
 
+    let_go(task_of(page))
     await ends(page, "Completed")
     link = page.get_by_role("link", name=re.compile(r"^Pull request #\d+$"))
     await expect(link).to_have_attribute(
@@ -171,13 +177,14 @@ async def test_a_stop_is_seen_at_once_and_ends_a_running_command(signed_in, phon
 
 
 async def test_a_word_reaches_claude_in_the_middle_of_its_work(signed_in, phone, project):
-    page = await at_work(signed_in, phone, project, "sleep 5; true")
+    page = await at_work(signed_in, phone, project, f"{HELD}; true")
 
     await page.get_by_label("Tell Claude something").fill("Mind the gap.")
     await page.get_by_role("button", name="Steer now").click()
 
     await expect(queued(page)).to_contain_text("Mind the gap.")
     await expect(queued(page)).to_contain_text("Steers with the next step")
+    let_go(task_of(page))
     await expect(written(page).last).to_have_text("Mind the gap.Steered")
     await expect(queued(page)).to_have_count(0)
     await ends(page, "Completed")
@@ -187,12 +194,13 @@ async def test_a_word_reaches_claude_in_the_middle_of_its_work(signed_in, phone,
 
 
 async def test_a_word_can_wait_for_the_end_of_the_turn(signed_in, phone, project):
-    page = await at_work(signed_in, phone, project, "sleep 3; true")
+    page = await at_work(signed_in, phone, project, f"{HELD}; true")
 
     await page.get_by_label("Tell Claude something").fill("And then rest.")
     await page.get_by_role("button", name="After this turn").click()
 
     await expect(queued(page)).to_contain_text("Queued: after this turn")
+    let_go(task_of(page))
     await expect(said(page).filter(has_text="Nobody said anything meanwhile")).to_be_visible()
     await expect(said(page).last).to_contain_text("And then rest.")
     await expect(written(page).last).to_have_text("And then rest.")
@@ -200,10 +208,11 @@ async def test_a_word_can_wait_for_the_end_of_the_turn(signed_in, phone, project
 
 
 async def test_a_gateway_that_dies_leaves_no_gap_and_repeats_nothing(signed_in, stack, phone, project):
-    page = await at_work(signed_in, phone, project, "sleep 3; echo kept > NEWS.md; echo seen")
+    page = await at_work(signed_in, phone, project, f"{HELD}; echo kept > NEWS.md; echo seen")
 
     await stack.processes.kill("gateway")
     await expect(page.get_by_text("Connecting again…")).to_be_visible()
+    let_go(task_of(page))
     await stack.start_gateway()
 
     await ends(page, "Completed")

@@ -11,7 +11,7 @@ from errand.v1.dispatch_service_pb2_grpc import DispatchServiceStub
 from errand.v1.runner_pb2 import AttemptRef, HeldAttempt
 from errand_common import rpc
 from tests.demo.phone import is_final
-from tests.e2e.watching import containers, no_container, started, until
+from tests.e2e.watching import HELD, containers, event, let_go, no_container, started, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -60,9 +60,11 @@ async def test_a_killed_runner_goes_on_in_the_container_that_it_left(stack, phon
 
 
 async def test_a_process_whose_place_was_taken_stands_still_until_it_is_confirmed(stack, phone, project):
-    task = await started(phone, project, "sleep 5; echo survived")
+    task = await started(phone, project, f"{HELD}; echo survived")
 
     await another_process_appears(stack, attempt_of(stack, task))
+    await until(phone, task, event("attempt_thawed"))
+    let_go(task)
     await until(phone, task, is_final)
 
     events = await phone.events(task)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.demo.phone import Json, Phone, is_final
-from tests.e2e.watching import attempts, event, run, until
+from tests.e2e.watching import HELD, attempts, event, let_go, run, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -43,9 +43,10 @@ def carrying(events: list[Json]) -> list[list[str]]:
 
 
 async def test_a_steer_reaches_claude_with_the_next_tool_results(phone, project):
-    task = await at_step(phone, project, "Steps: touch a; sleep 3; touch b; touch c", 2)
+    task = await at_step(phone, project, f"Steps: touch a; {HELD}; touch b; touch c", 2)
 
     added = await phone.steer(task, "Use tabs.")
+    let_go(task)
     task |= await ended(phone, task)
 
     assert (added["kind"], added["taken"]) == ("steer", False)
@@ -60,9 +61,10 @@ async def test_a_steer_reaches_claude_with_the_next_tool_results(phone, project)
 
 
 async def test_a_follow_up_to_a_running_task_is_its_next_turn_in_the_same_container(phone, project):
-    task = await at_step(phone, project, "Steps: touch d; sleep 3", 2)
+    task = await at_step(phone, project, f"Steps: touch d; {HELD}", 2)
 
     await phone.add_input(task, "Then tell me more.")
+    let_go(task)
     task |= await ended(phone, task)
 
     messages = await phone.messages(task)

@@ -11,6 +11,8 @@ from tests.demo.stack import Stack
 from tests.patience import ANSWER_S
 
 TASK_S = 60.0
+HELD = "until test -e /tmp/go\ndo sleep 0.1\ndone"
+"""A command that lasts until `let_go`."""
 
 
 async def until(phone: Phone, task: Json, seen: Callable[[Json], bool], *, cursor: str = "") -> list[Json]:
@@ -85,6 +87,12 @@ async def started(phone: Phone, project: Json, command: str) -> Json:
     task = await phone.create_task(project, f"Run: echo it runs; {command}")
     await until(phone, task, printed("it runs"))
     return task
+
+
+def let_go(task: Json) -> None:
+    """What is HELD goes on."""
+    (container,) = containers(task)
+    subprocess.run(["docker", "exec", container, "touch", "/tmp/go"], check=True, capture_output=True)
 
 
 async def no_container(task: Json) -> None:
