@@ -16,7 +16,8 @@ async def test_a_loop_that_stands_still_is_told_of_with_where_and_for_how_long()
         async with asyncio.timeout(WITHIN_S):
             while len(told) < 2:
                 await asyncio.sleep(0)
-    blocked, unblocked = told
+    # A busy host may have stood still once more since.
+    blocked, unblocked, *_ = told
     assert blocked["event"] == "loop_blocked"
     assert "stand_still_until" in blocked["stack"]
     assert unblocked["event"] == "loop_unblocked"

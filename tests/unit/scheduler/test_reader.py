@@ -91,7 +91,7 @@ async def test_it_holds_no_place_in_the_log_any_more(database: Path) -> None:
         assert not asked.done(), "it is the question that holds the log"
         with pytest.raises(Unavailable):
             await asked
-        await reader.one(EASY)
+        await answer(reader)
         while not wal.truncate(writing):
             await asyncio.sleep(0.01)
     writing.close()
