@@ -1,8 +1,8 @@
 """A small internet: names with public addresses, and behind these servers of the test on the loopback interface."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from errand_runner.broker.egress.ledger import Ledger, Use
 from errand_runner.broker.egress.proxy import Bounds
 from errand_runner.broker.egress.rules import Rules
 from tests.integration.certificates import Identity, identity
+from tests.patience import ANSWER_S
 
 PUBLIC = "93.184.216.34"
 """An address that the broker takes for one of the internet."""
@@ -106,16 +107,28 @@ class Mirror:
 @asynccontextmanager
 async def serving(
     folder: Path,
-    handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], object],
+    handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
     *,
     name: str = "mirror.example",
 ) -> AsyncIterator[Mirror]:
-    """Answer by `handle` over TLS."""
+    """Answer by `handle` over TLS. At the end all lines to it are to have ended."""
+    lines: set[asyncio.Task[None]] = set()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            await handle(reader, writer)
+            writer.close()
+            await writer.wait_closed()
+
     shown = identity(name)
     context = await asyncio.to_thread(shown.context, folder)
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=context)  # type: ignore[arg-type]
+    server = await asyncio.start_server(
+        lambda *line: lines.add(asyncio.ensure_future(answer(*line))), "127.0.0.1", 0, ssl=context
+    )
     async with server:
         yield Mirror(shown, server.sockets[0].getsockname()[1])
+    async with asyncio.timeout(ANSWER_S):
+        await asyncio.gather(*lines)
 
 
 def at(names: Mapping[str, int]) -> SmallInternet:

@@ -50,6 +50,9 @@ async def line(state_dir: Path) -> AsyncIterator[tuple[asyncio.StreamReader, asy
     async with asyncio.timeout(20):
         yield reader, writer
     writer.close()
+    # One that is open when the loop closes is a warning, later, of some other test.
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 async def ask(state_dir: Path, target: str = f"{HOST}:443") -> str:
