@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,9 @@ from errand_runner.sandbox.docker import Engine, Sandbox
 from errand_runner.sandbox.limits import Limits
 from errand_runner.sandbox.quota import Quota
 from errand_runner.sandbox.strain import Strain
+from errand_runner.sandbox.supervisor import Finished, Supervisor
 from tests.integration.sandboxing import SMALL, MakeSpec
+from tests.patience import ANSWER_S
 
 MIB = 1 << 20
 LIMITS = replace(SMALL, open_files=256, file_bytes=32 * MIB)
@@ -39,6 +42,30 @@ class Shell:
                 if isinstance(piece, Outcome):
                     return piece
         raise AssertionError("a tool ends with its outcome")
+
+
+class Looked:
+    """A supervisor through which only a quota looks, and its looks counted."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._looks = 0
+
+    async def capture(self, *argv: Any, **given: Any) -> Finished:
+        done = await self._supervisor.capture(*argv, **given)
+        self._looks += 1
+        return done
+
+    async def kill_all(self) -> None:
+        await self._supervisor.kill_all()
+
+    async def once_more(self) -> None:
+        """Wait until it looked, from beginning to end."""
+        seen = self._looks
+        async with asyncio.timeout(ANSWER_S):
+            # One may be under way.
+            while self._looks < seen + 2:
+                await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize(
@@ -82,14 +109,18 @@ async def test_a_workspace_that_holds_too_much_stops_what_fills_it_and_can_be_ti
     engine: Engine, make_spec: MakeSpec
 ) -> None:
     async with engine.open(make_spec(limits=LIMITS)) as sandbox:
-        quota = Quota(40 * MIB)
-        quota.watch_over(sandbox.supervisor)
+        quota, looked = Quota(40 * MIB), Looked(sandbox.supervisor)
+        quota.watch_over(looked)  # type: ignore[arg-type]
         shell = Shell(sandbox, LIMITS, quota)
         watching = asyncio.ensure_future(quota.watch())
         try:
             fills = "for i in 1 2 3; do head -c 20M /dev/zero > file$i; done; sleep 40"
             filled = await shell(fills)
-            tidied = await shell("sleep 4; rm file*; sleep 3; echo tidy")
+            tidying = asyncio.ensure_future(shell("until test -e go; do sleep 0.1; done; rm file*; echo tidy"))
+            await looked.once_more()
+            await sandbox.supervisor.write("/workspace/go", b"")
+            tidied = await tidying
+            await looked.once_more()
             again = await shell(fills)
         finally:
             watching.cancel()
