@@ -43,6 +43,8 @@ async def test_a_pause_counts_against_no_command(
 
 async def test_after_a_pause_time_limits_hold_again(engine: Engine, make_spec: MakeSpec) -> None:
     async with engine.open(make_spec()) as sandbox:
+        # However long the pause takes to come, none of the command's time runs before it.
+        await sandbox.supervisor.hold()
         command = asyncio.ensure_future(sandbox.supervisor.capture(["sleep", "600"], cwd="/workspace", timeout_s=0.5))
         await sh(sandbox, "true")
         await sandbox.freeze()
@@ -60,8 +62,9 @@ async def test_what_is_asked_of_a_frozen_sandbox_is_answered_after_the_thaw(
 ) -> None:
     async with engine.open(make_spec()) as sandbox:
         await sandbox.freeze()
-        asked = asyncio.ensure_future(sh(sandbox, "echo late", timeout_s=0.5))
-        await asyncio.sleep(1)
+        asked = asyncio.ensure_future(sh(sandbox, "echo late", timeout_s=3))
+        # Longer than it may take.
+        await asyncio.sleep(4)
         assert not asked.done()
         await sandbox.thaw()
         assert await asked == "late\n"
