@@ -35,12 +35,15 @@ if TYPE_CHECKING:  # the stubs of the aio flavour are known to the type checker 
 
 GIT_HOST = "git.example.org"
 """A git host beside GitHub, at which nothing is."""
+USUAL_BEAT_S = 5.0
+"""As people run it: nobody is taken for silent on a busy host. A test that waits for beats has a pace of its own."""
 
 __all__ = [
     "DEADLINE_S",
     "GIT_HOST",
     "IDS",
     "REPOSITORY",
+    "USUAL_BEAT_S",
     "Person",
     "ScriptedRunner",
     "Seen",
@@ -58,7 +61,7 @@ __all__ = [
 ]
 
 
-def settings(data: Path, github: GitHubStandin, *, beat_s: float = 0.5, **others: str) -> SchedulerSettings:
+def settings(data: Path, github: GitHubStandin, *, beat_s: float = USUAL_BEAT_S, **others: str) -> SchedulerSettings:
     return SchedulerSettings.model_validate(
         {
             "ERRAND_GITHUB_CLIENT_ID": "Iv23test",
@@ -75,7 +78,7 @@ def settings(data: Path, github: GitHubStandin, *, beat_s: float = 0.5, **others
 
 
 def single_user_settings(
-    data: Path, github: GitHubStandin, token: str, *, beat_s: float = 0.5, **others: str
+    data: Path, github: GitHubStandin, token: str, *, beat_s: float = USUAL_BEAT_S, **others: str
 ) -> SchedulerSettings:
     """The mode in which the owner of a token is the only user."""
     others = {"ERRAND_GITHUB_CLIENT_ID": None, "ERRAND_GITHUB_TOKEN": token, **others}  # type: ignore[dict-item]
@@ -181,7 +184,7 @@ async def stack(
     data: Path,
     github: GitHubStandin,
     *,
-    beat_s: float = 0.5,
+    beat_s: float = USUAL_BEAT_S,
     wanted: SchedulerSettings | None = None,
     clock: Clock | None = None,
 ) -> AsyncIterator[Stack]:

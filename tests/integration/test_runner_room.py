@@ -7,6 +7,8 @@ from errand.v1 import task_pb2
 from tests.integration.scheduling import Stack, new_task
 from tests.integration.whole_runner import runner
 
+BEAT_S = 0.5
+
 
 @dataclass
 class Disk:

@@ -16,6 +16,7 @@ from tests.integration.refused import refusal
 from tests.integration.scheduling import (
     DEADLINE_S,
     REPOSITORY,
+    USUAL_BEAT_S,
     Stack,
     github_with_repository,
     new_task,
@@ -32,7 +33,7 @@ async def github(tmp_path: Path) -> AsyncIterator[GitHubStandin]:
         yield standin
 
 
-def with_app(folder: Path, github: GitHubStandin, *, beat_s: float = 0.5) -> SchedulerSettings:
+def with_app(folder: Path, github: GitHubStandin, *, beat_s: float = USUAL_BEAT_S) -> SchedulerSettings:
     app_id, key = github.add_app("errand")
     path = folder / "app.pem"
     path.write_text(key)

@@ -14,7 +14,7 @@ from tests.integration.scheduling import (
     stack,
 )
 
-BEAT_S = 0.2
+BEAT_S = 0.5
 
 
 async def test_an_offer_that_nobody_accepts_is_made_again(running: Stack) -> None:

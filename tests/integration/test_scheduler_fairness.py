@@ -51,7 +51,7 @@ async def shared(tmp_path: Path) -> AsyncIterator[Stack]:
         wanted = settings(
             tmp_path / "data",
             github,
-            beat_s=0.2,
+            beat_s=1.0,
             ERRAND_RUNNERS="big,small",
             ERRAND_MAX_RUNNING_PER_USER="1",
         )

@@ -27,7 +27,7 @@ async def host(tmp_path: Path) -> AsyncIterator[GitBackend]:
 async def started(tmp_path: Path, host: GitBackend) -> AsyncIterator[Stack]:
     base = host.url.removesuffix("/octo/demo.git")
     async with github_with_repository(tmp_path / "github") as github:
-        wanted = settings(tmp_path / "data", github, beat_s=0.3, ERRAND_GIT_HOSTS=base)
+        wanted = settings(tmp_path / "data", github, beat_s=1.0, ERRAND_GIT_HOSTS=base)
         async with stack(tmp_path / "data", github, wanted=wanted) as running:
             yield running
 

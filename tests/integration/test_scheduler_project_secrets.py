@@ -126,12 +126,16 @@ async def test_they_are_lent_to_the_attempt_under_its_lease_and_to_no_other(runn
         assert (await refusal(lent(runner, request))).reason == "LEASE_SUPERSEDED"
 
 
-async def test_none_is_lent_without_a_lease_that_was_renewed_lately(running: Stack) -> None:
-    person = await running.sign_in()
-    project_id = (await person.add_project()).project_id
-    await put(person, project_id, "NPM_TOKEN")
-    task = await person.create(project_id)
-    async with running.runner() as runner:
+async def test_none_is_lent_without_a_lease_that_was_renewed_lately(tmp_path: Path) -> None:
+    async with (
+        github_with_repository(tmp_path / "github") as github,
+        stack(tmp_path / "data", github, beat_s=0.5) as running,
+        running.runner() as runner,
+    ):
+        person = await running.sign_in()
+        project_id = (await person.add_project()).project_id
+        await put(person, project_id, "NPM_TOKEN")
+        task = await person.create(project_id)
         ref = (await runner.take()).attempt
         watch = person.watch(task.task_id)
         while "not heard of" not in (await watch.next()).event.body.task_status_changed.status_reason:

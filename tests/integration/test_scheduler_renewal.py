@@ -23,7 +23,7 @@ async def started(tmp_path: Path) -> AsyncIterator[Stack]:
         github.add_client("Iv23app", "app-secret", ["https://errand.test/auth/callback"], expiring=True)
         github.add_app("errand", client_id="Iv23app")
         github.install("errand", "octocat/demo")
-        wanted = settings(tmp_path / "data", github, beat_s=0.2, **CLIENT)
+        wanted = settings(tmp_path / "data", github, beat_s=1.0, **CLIENT)
         async with stack(tmp_path / "data", github, wanted=wanted) as running:
             yield running
 

@@ -21,7 +21,7 @@ from tests.integration.scheduling import (
     stack,
 )
 
-BEAT_S = 0.2
+BEAT_S = 0.5
 
 
 async def refusal_of(runner: ScriptedRunner) -> Exhausted:

@@ -20,6 +20,7 @@ from tests.integration.refused import refusal
 from tests.integration.scheduling import (
     DEADLINE_S,
     REPOSITORY,
+    USUAL_BEAT_S,
     Person,
     Stack,
     github_with_repository,
@@ -40,7 +41,9 @@ async def github(tmp_path: Path) -> AsyncIterator[GitHubStandin]:
 
 
 @asynccontextmanager
-async def owned_by(token: str, folder: Path, github: GitHubStandin, *, beat_s: float = 0.5) -> AsyncIterator[Stack]:
+async def owned_by(
+    token: str, folder: Path, github: GitHubStandin, *, beat_s: float = USUAL_BEAT_S
+) -> AsyncIterator[Stack]:
     wanted = single_user_settings(folder / "data", github, token, beat_s=beat_s)
     async with stack(folder / "data", github, wanted=wanted) as running:
         yield running
