@@ -152,10 +152,12 @@ async def come_back(folder: Path, *, count: int, tasks: int) -> Figures:
             await first.child.wait()
             async with scheduler_process(data, github, begin=forked, **settings) as second:
                 start_s = time.monotonic() - killed_s
+                # They wait when the runners come, and are offered at once.
+                creating = asyncio.ensure_future(_create(second.stack.again(person), project.project_id, tasks))
                 figures = await _return(second, running, fleet, before, start_s=start_s)
                 for runner in fleet:
                     runner.take()
-                await _create(second.stack.again(person), project.project_id, tasks)
+                await creating
                 # I1, and what runners have is what the scheduler knows of it.
                 await _until(running, lambda: _live(data) == 2 * tasks and _accepted(data) == _held(fleet))
                 _check(data, fleet, killed_us=killed_us)

@@ -29,6 +29,8 @@ class Observer:
     events: list[Json] = field(default_factory=list)
     late_s: list[float] = field(default_factory=list)
     """How long after it was made each event was seen, while it was watched without a break."""
+    shown: int = 0
+    """Characters of what was going on."""
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def follow(self) -> None:
@@ -105,6 +107,8 @@ class Observer:
             return connection.execute(query, (value,)).fetchall()
 
     async def _see(self, message: Json) -> None:
+        if message["type"] == "delta":
+            self.shown += len(message["delta"]["text"])
         if message["type"] != "event":
             return
         made = datetime.fromisoformat(message["event"]["created_time"])
@@ -141,7 +145,7 @@ async def check(observer: Observer, *, attempts: int = 1, within_s: float = WITH
     assert phases[-1] == "succeeded", phases
     await gapless(observer)
     calls = await observer.phone.tool_calls(observer.task)
-    assert all(call["output"] for call in calls)
+    assert all(call["output"] for call in calls), "a command without what it printed"
 
 
 async def gapless(observer: Observer) -> None:

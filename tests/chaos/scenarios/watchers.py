@@ -108,8 +108,9 @@ async def event_bomb(trial: Trial) -> None:
         await check(observer, within_s=120)
         for call in await home.phone.tool_calls(observer.task):
             assert len(json.dumps(call)) < 200_000, "more than a result may have"
+        assert observer.shown < 2_000_000, f"{observer.shown} characters were shown live"
     assert observer.trace() == ["9"]
-    trial.checked("results are capped", f"others see events within {late_s * 1000:.0f} ms", "I8")
+    trial.checked("results are capped, and what is live", f"others see events within {late_s * 1000:.0f} ms", "I8")
 
 
 async def _slow_socket(home: Home, task: Json) -> None:
