@@ -18,7 +18,7 @@ from tests.chaos.observer import gapless
 from tests.chaos.prompts import final, ran, steps
 from tests.chaos.trial import Trial
 from tests.demo.phone import FINAL, Json
-from tests.e2e.watching import no_container
+from tests.e2e.watching import containers
 from tests.standins.github.remote import RemoteGitHub
 from tests.standins.registry import registry
 
@@ -141,7 +141,7 @@ async def will_not_end(trial: Trial) -> None:
             trial.injected()
             with trial.recovery(limit_s=15.0):
                 assert (await observer.ended())["status"] == "cancelled"
-                await no_container(observer.task)
+                assert not containers(observer.task), "its slot is free before it is gone"
             await gapless(observer)
     async with home.watch(steps(0.1, 2)) as observer:
         assert (await observer.ended())["status"] == "completed", "the slot is free"
