@@ -107,18 +107,19 @@ class _Stops:
         return task
 
     async def _ends(self, task: Json, *, twice: bool = False) -> None:
-        await self.home.phone.stop(task)
+        answered = await self.home.phone.stop(task)
         self.trial.injected()
         with self.trial.recovery(limit_s=20.0):
             if twice:
                 again = await self.home.phone.stop(task)
                 self.twice += again["status"] not in FINAL
             await self.feed.until(task, final, within_s=WITHIN_S)
-        await self._judge(task)
+        await self._judge(task, answered)
 
-    async def _judge(self, task: Json) -> None:
+    async def _judge(self, task: Json, answered: Json) -> None:
         ended = await self.home.phone.task(task)
-        assert ended["status"] in ("cancelled", "completed"), ended
+        # What was not over when it was stopped is not completed any more.
+        assert ended["status"] == ("completed" if answered["status"] == "completed" else "cancelled"), ended
         stored = await self.home.phone.events(task)
         seen = self.feed.events[task["task_id"]]
         await self.feed.until(task, lambda event: bool(event["cursor"] == stored[-1]["cursor"]), within_s=WITHIN_S)
