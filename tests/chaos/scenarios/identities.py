@@ -13,6 +13,7 @@ from errand.v1 import fleet_service_pb2 as pb
 from errand.v1.enrolment_service_pb2 import JoinTokenContent
 from errand_common import join_token, rpc
 from errand_common.clock import Clock
+from errand_runner.sandbox.docker import Engine
 from errand_scheduler import tls
 from tests.chaos.fault import fault
 from tests.chaos.fleet import joining_settings
@@ -109,6 +110,9 @@ async def doubled(trial: Trial) -> None:
                 await home.stack.processes.logged("scheduler", "runner_quarantined")
             ended = await observer.ended()
             await home.stack.processes.stop("copy")
+            async with Engine.connect(state_dir=folder, base_url=elsewhere.docker_host) as engine:
+                for runner_id in home.stack.runner_ids():
+                    await engine.remove_everything(runner_id)
         trace = observer.trace() if ended["status"] == "completed" else []
         assert sorted(set(trace)) == trace, f"a command ran twice: {trace}"
         await gapless(observer)

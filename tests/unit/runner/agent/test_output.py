@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errand_runner.agent.redact import MASK, Redactor
-from errand_runner.agent.tools.output import LIVE_PIECE_CHARS, CommandOutput, Digest
+from errand_runner.agent.tools.output import LIVE_CHARS, LIVE_PIECE_CHARS, CommandOutput, Digest
 from errand_runner.agent.tools.stream import clean
 
 SECRET = "s3cret-s3cret-s3cret"
@@ -43,6 +43,12 @@ def test_where_the_bytes_are_cut_changes_nothing(fragments: list[str], cuts: lis
     assert live == whole_live or b"\r" in data
     assert SECRET not in live + result
     assert not set("\0\x1b\r") & set(live + result)
+
+
+def test_a_flood_is_live_up_to_a_limit_and_has_its_end_all_the_same() -> None:
+    live, result = feed([b"a line of a log\n" * 1_000] * 100 + [b"the end\n"])
+    assert len(live) == LIVE_CHARS
+    assert result.endswith("the end")
 
 
 def test_colours_titles_and_controls_are_dropped() -> None:
