@@ -29,8 +29,8 @@ class Homes:
 
     async def discard(self, *, keep: str = "") -> None:
         """Close them, with all that they have; their logs are kept under a name."""
-        for opened in (self._home, self._fleet):
+        for of, opened in (("home", self._home), ("fleet", self._fleet)):
             if keep and opened is not None:
-                keep_logs(opened.stack, keep)
+                keep_logs(opened.stack, keep, of=of)
         self._home = self._fleet = None
         await self._exits.aclose()

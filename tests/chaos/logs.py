@@ -9,9 +9,9 @@ from tests.demo.stack import Stack
 LOGS = Path(".cache/chaos")
 
 
-def keep_logs(stack: Stack, name: str) -> None:
-    """Copies them to a folder of the trial's, and says where that is."""
-    folder = LOGS / name
+def keep_logs(stack: Stack, name: str, *, of: str) -> None:
+    """Copies those `of` an Errand to a folder of the trial's, and says where that is."""
+    folder = LOGS / name / of
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for log in stack.folder.glob("*.log"):

@@ -61,7 +61,7 @@ class Trial:
                 yield home
                 await self.judge(home.stack, earlier, slots)
             except BaseException:
-                keep_logs(home.stack, self.name)
+                keep_logs(home.stack, self.name, of="own_home")
                 raise
 
     def rounds(self, whole: int, *, quick: int = 1) -> range:

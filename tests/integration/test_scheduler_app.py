@@ -138,8 +138,9 @@ async def test_one_that_was_refused_is_made_anew_once_for_all_who_named_it(
 
 
 async def test_a_stop_that_the_runner_never_hears_revokes_too_and_so_does_the_next_start(
-    wanted: SchedulerSettings, github: GitHubStandin
+    tmp_path: Path, github: GitHubStandin
 ) -> None:
+    wanted = with_app(tmp_path, github, beat_s=0.5)
     github.install("errand", REPOSITORY)
     async with running(wanted, github) as started:
         person, task = await new_task(started)

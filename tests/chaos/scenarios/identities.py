@@ -24,7 +24,7 @@ from tests.chaos.prompts import began, lines, ran, steps
 from tests.chaos.trial import Trial
 from tests.chaos.unreliable import unreliable
 from tests.e2e.engine_proxy import engine_proxy
-from tests.e2e.watching import containers
+from tests.e2e.watching import containers, no_container
 from tests.integration.certificates import identity
 from tests.later import FROM_LATER
 
@@ -116,6 +116,8 @@ async def doubled(trial: Trial) -> None:
         trace = observer.trace() if ended["status"] == "completed" else []
         assert sorted(set(trace)) == trace, f"a command ran twice: {trace}"
         await gapless(observer)
+        # Who is quarantined stands still, and learns what became of its task when it is let in again: after 30 s here.
+        await no_container(observer.task)
     trial.checked("quarantined, and told", "no command ran twice", "I8")
 
 
