@@ -16,8 +16,8 @@ SHORT_BEAT_S = 0.1
 """Where a scenario is about being lost: a lease freezes after 10.8 s, and is lost after 12 s."""
 
 
-LONG_FIRST = "Steps: sleep 30 && echo 0 >> trace; echo 1 >> trace; echo 2 >> trace"
-"""The first command outlasts the start of all the others."""
+LONG_STEP = "Steps: touch /tmp/here; sleep 30 && echo 0 >> trace; echo 1 >> trace; test -e /tmp/here && echo 2 >> trace"
+"""The long one outlasts the start of all the others. The last leaves no line but in the container of the first."""
 
 
 @fault("T8", "kill -9 of the runner while its tasks run, restarted at once", quick=True)
@@ -31,10 +31,9 @@ async def killed_and_back(trial: Trial) -> None:
 
 async def _killed_and_back(trial: Trial, home: Home, *, tasks: int) -> None:
     async with AsyncExitStack() as watches:
-        observers = [await watches.enter_async_context(home.watch(LONG_FIRST)) for _ in range(tasks)]
+        observers = [await watches.enter_async_context(home.watch(LONG_STEP)) for _ in range(tasks)]
         for observer in observers:
             await observer.until(began(0))
-        before = [observer.container() for observer in observers]
         await home.kill("runner")
         trial.injected()
         seen = [observer.events[-1] for observer in observers]
@@ -42,13 +41,12 @@ async def _killed_and_back(trial: Trial, home: Home, *, tasks: int) -> None:
             await home.start("runner")
             for observer, last in zip(observers, seen, strict=True):
                 await observer.until(lambda event: event["kind"] == "tool_call_finished", after=last)
-        assert [observer.container() for observer in observers] == before
         for observer in observers:
             await check(observer)
             # The interrupted step may have run or not; it is never run again unasked.
             trace = observer.trace()
             assert sorted(set(trace)) == trace, f"a command ran twice: {trace}"
-            assert trace[-2:] == ["1", "2"], trace
+            assert trace[-2:] == ["1", "2"], f"something is missing, or its container is another: {trace}"
             await no_container(observer.task)
     trial.checked("the same containers", "one attempt", "no command ran twice", "I8")
 
