@@ -1,5 +1,6 @@
 """The figures of bench.json as a part of docs/measurements.md; the words around it are people's."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,31 @@ BEGIN, END = "<!-- figures: written by `make bench PAGE=1` -->", "<!-- end of fi
 
 
 def write(parts: Mapping[str, Mapping[str, Any]], page: Path = PAGE) -> None:
-    """Replaces the figures. Raises ValueError where the page has no place for them."""
+    """Replaces the figures of these parts, and leaves those of others. Raises ValueError where the page has no place
+    for them."""
     text = page.read_text()
     before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    figures, end, after = rest.partition(END)
     if not (begin and end):
         raise ValueError(f"{page} has no place for figures: {BEGIN!r}, and below it {END!r}")
-    measured = "\n".join(_measured(name, part["machine"]) for name, part in parts.items())
-    rows = "\n".join(_line(cells(name, row)) for name, part in parts.items() for row in part["rows"])
+    lines = _lines_of(figures)
+    for name, part in parts.items():
+        lines[name] = [_measured(name, part["machine"]), *(_line(cells(name, row)) for row in part["rows"])]
+    measured = "\n".join(each for each, *_ in lines.values())
+    rows = "\n".join(row for _, *part in lines.values() for row in part)
     head = f"{_line(COLUMNS)}\n{_line('--:' if name in FIGURES else '---' for name in COLUMNS)}"
     page.write_text(f"{before}{BEGIN}\n\n{measured}\n\n{head}\n{rows}\n\n{END}{after}")
+
+
+def _lines_of(figures: str) -> dict[str, list[str]]:
+    """Of each part in the order of the page: the line that tells when it was measured, then its rows."""
+    lines: dict[str, list[str]] = {}
+    for line in figures.splitlines():
+        if told := re.search(r"^- .*ONLY=(\w+)`$", line):
+            lines[told[1]] = [line]
+        elif (row := re.match(r"\| (\w+) \|", line)) and row[1] in lines:
+            lines[row[1]].append(line)
+    return lines
 
 
 def cells(part: str, row: Mapping[str, Any]) -> tuple[str, ...]:
