@@ -38,13 +38,13 @@ from tests.unit.scheduler.world import (
     ALLOWANCE,
     DURATIONS,
     OTHER_RUNNER,
-    PROJECT,
     QUESTION,
     QUOTA,
     RUNNER,
     THIRD_RUNNER,
     USER,
     StillClock,
+    created,
     seed,
 )
 
@@ -128,20 +128,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: len(self.tasks()) < MOST_TASKS)
     @rule()
     def create(self) -> None:
-        task_id, input_id = self.ids.new("tsk"), self.ids.new("inp")
-        self.write(
-            lambda tx: asks.create_task(
-                tx,
-                user_id=USER,
-                project_id=PROJECT,
-                prompt="do it",
-                task_id=task_id,
-                input_id=input_id,
-                durations=DURATIONS,
-                most_pending=MOST_TASKS,
-                required_labels={},
-            )
-        )
+        self.write(lambda tx: created(tx, self.ids, durations=DURATIONS, most_pending=MOST_TASKS))
 
     @rule(runner_id=RUNNERS, steps=st.sampled_from([0, 1, 2, 3, 3, 3]), reads=st.booleans())
     def work(self, runner_id: str, steps: int, reads: bool) -> None:

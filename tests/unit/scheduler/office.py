@@ -20,7 +20,6 @@ from errand_scheduler.board import Board
 from errand_scheduler.durations import Durations
 from errand_scheduler.git_hosts import open_git_hosts
 from errand_scheduler.github import GitHub, open_wire
-from errand_scheduler.lifecycle import asks
 from errand_scheduler.metrics.phases import Phases
 from errand_scheduler.placing.placer import Placer
 from errand_scheduler.runners import Arrival, RunnerSessions
@@ -34,7 +33,7 @@ from errand_scheduler.store.writer_thread import open_writer
 from errand_scheduler.watching.cursors import Cursors
 from errand_scheduler.watching.hub import Hub
 from tests.unit.scheduler.moody import Moody
-from tests.unit.scheduler.world import PROJECT, RUNNER, USER, StillClock, seed
+from tests.unit.scheduler.world import PROJECT, RUNNER, USER, StillClock, created, seed
 
 DEADLINE_S = 20.0
 DURATIONS = Durations(beat_s=10_000.0)
@@ -63,21 +62,8 @@ class Office:
         self.placer.wake()
 
     async def create(self) -> str:
-        task_id, input_id = self.ids.new("tsk"), self.ids.new("inp")
-        await self.writer.write(
-            lambda tx: asks.create_task(
-                tx,
-                user_id=USER,
-                project_id=PROJECT,
-                prompt="do it",
-                task_id=task_id,
-                input_id=input_id,
-                durations=DURATIONS,
-                most_pending=1000,
-                required_labels={},
-            )
-        )
-        return task_id
+        task = await self.writer.write(lambda tx: created(tx, self.ids, durations=DURATIONS, most_pending=1000))
+        return task.task_id
 
     async def offered(self, task_id: str) -> Attempt:
         """The task's offer, once it is made."""

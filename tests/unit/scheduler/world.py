@@ -58,6 +58,21 @@ class StillClock(Clock):
         self.seconds += seconds
 
 
+def created(tx: Tx, ids: Ids, *, durations: Durations, most_pending: int) -> Task:
+    """A task that any runner may have."""
+    return asks.create_task(
+        tx,
+        user_id=USER,
+        project_id=PROJECT,
+        prompt="do it",
+        task_id=ids.new("tsk"),
+        input_id=ids.new("inp"),
+        durations=durations,
+        most_pending=most_pending,
+        required_labels={},
+    )
+
+
 @dataclass
 class World:
     """The store's two ends, and what was announced."""
