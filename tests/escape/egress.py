@@ -230,11 +230,13 @@ EGRESS = (
             servers = {each.decode() for each in listed} | usual
             def over_udp(server):
                 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
-                    line.settimeout(0.3)
-                    line.sendto(question, (server, 53))
+                    line.settimeout(3)
+                    # Connected, so that it is told where nobody listens.
+                    line.connect((server, 53))
+                    line.send(question)
                     return reveal(line.recv(4096))
             def over_tcp(server):
-                with socket.create_connection((server, 53), 0.3) as line:
+                with socket.create_connection((server, 53), 3) as line:
                     line.sendall(len(question).to_bytes(2, "big") + question)
                     return reveal(line.recv(4096))
             each(sorted(servers), lambda server: over_udp(server))

@@ -157,7 +157,7 @@ HOST_WALLS = (
         python("""
             def speak(path):
                 with socket.socket(socket.AF_UNIX) as line:
-                    line.settimeout(2)
+                    line.settimeout(5)
                     line.connect(path)
                     line.sendall(b"GET /version HTTP/1.0\\r\\n\\r\\n")
                     if b"ApiVersion" in line.recv(4096) + line.recv(4096):

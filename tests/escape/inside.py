@@ -130,7 +130,7 @@ def tree(root: str = "/") -> Iterator[str]:
 def ask(family: int, address: object) -> bytes:
     """What a listener says to whoever connects."""
     with socket.socket(family, socket.SOCK_STREAM) as line:
-        line.settimeout(2)
+        line.settimeout(5)
         line.connect(address)  # type: ignore[arg-type]
         return line.recv(4096)
 

@@ -5,7 +5,8 @@ from tests.escape.layouts import NEIGHBOUR, USER
 
 _YAMA = {"/proc/sys/kernel/yama/ptrace_scope": "0"}
 _LENT = (*USER, "--env", "SETUP_SECRET={setup_secret}")
-_LEFT = "setsid sh -c 'while sleep 60; do :; done' setup-leftover > /dev/null 2>&1 &"
+_LEFT = """setsid sh -c 'while sleep 60; do :; done' setup-leftover > /dev/null 2>&1 &
+until tr '\\0' '\\n' < /proc/$!/cmdline | grep -qx setup-leftover; do sleep 0.1; done"""
 
 SETUP_SECRETS = (
     Attempt(

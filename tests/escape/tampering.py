@@ -14,7 +14,8 @@ _OUTLIVE_S = 1.5
 _ONE_USER = Control(
     "where one user has both",
     USER,
-    before="sh -c 'while sleep 60; do :; done' sh /run/broker/alive > /dev/null 2>&1 &",
+    before="""sh -c 'while sleep 60; do :; done' sh /run/broker/alive > /dev/null 2>&1 &
+until tr '\\0' '\\n' < /proc/$!/cmdline | grep -qx /run/broker/alive; do sleep 0.1; done""",
     needs=_YAMA,
 )
 

@@ -18,6 +18,8 @@ FLOOD_CHARS = 1_000_000
 """No call may leave more than this with the runner."""
 
 _LOOK_S = 0.2
+# A control must succeed, and may take its time on a busy host.
+_PATIENCE_S = 15
 _LONG_CHARS = 20_000
 # Followed by the whole command.
 _KILLED = re.compile(r"^bash: line \d+: +\d+ Killed ", re.MULTILINE)
@@ -76,7 +78,7 @@ async def try_inside(world: World, attempt: Attempt) -> Verdict:
         await world.replace()
     trouble = await world.recover()
     if not verdict.through and attempt.lingers_s:
-        verdict = await judge.linger(lambda: world.inside, verdict)
+        verdict = await judge.linger(lambda: world.inside, verdict, attempt.lingers_s)
     changes = outside.changed(before, await asyncio.to_thread(world.seen_from_outside))
     if changes:
         trouble = f"changed outside: {', '.join(changes)}"
@@ -93,7 +95,7 @@ async def try_control(world: World, attempt: Attempt) -> Verdict:
     then = attempt.control.then
     verdict = await judge.judge(place, place, place.run(then, timeout_s=attempt.timeout_s) if then else None)
     if not verdict.through and attempt.lingers_s:
-        verdict = await judge.linger(lambda: place, verdict)
+        verdict = await judge.linger(lambda: place, verdict, _PATIENCE_S)
     if absent := _ABSENT.search(verdict.words):
         raise ControlMissing(f"the kernel does not have it: {absent[1]}")
     return verdict
@@ -125,9 +127,9 @@ class _Judge:
             return Verdict(self._through(), f"sandbox replaced: {exc}")
         return Verdict(self._through(), self._victim or _last_line(self._said))
 
-    async def linger(self, place: Callable[[], Place], verdict: Verdict) -> Verdict:
+    async def linger(self, place: Callable[[], Place], verdict: Verdict, lingers_s: float) -> Verdict:
         """What it does after the call is seen by a file that it leaves."""
-        until = time.monotonic() + self._attempt.lingers_s
+        until = time.monotonic() + lingers_s
         while not self._through() and time.monotonic() < until:
             await asyncio.sleep(_LOOK_S)
             await self._hear(place().run("cat /workspace/through", timeout_s=10), place())
