@@ -15,9 +15,9 @@ from errand_runner.broker.egress.rules import Rules
 from errand_runner.sandbox.docker import Sandbox
 from tests.bench import tls_client
 from tests.bench.rows import Table
+from tests.certificates import Identity, identity
 from tests.demo.stack import ROOT, image_tag
 from tests.integration.brokering import Lender, make_broker, open_sandbox
-from tests.integration.certificates import Identity, identity
 from tests.integration.git_backend import GitBackend
 from tests.integration.internet import Way, at
 

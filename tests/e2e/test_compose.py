@@ -12,6 +12,7 @@ from errand_common.config import Settings, variables
 from errand_gateway.config import GatewaySettings
 from errand_runner.config import RunnerSettings
 from errand_scheduler.config import SchedulerSettings
+from tests.certificates import identity
 from tests.demo.outside import check_out_branch, run_tests
 from tests.demo.phone import Phone
 from tests.demo.stack import REPOSITORY, USER
@@ -19,7 +20,6 @@ from tests.demo.story import PROMPT
 from tests.e2e import composing
 from tests.e2e.composed import READY_S, SERVICES, open_composed
 from tests.e2e.watching import history, run
-from tests.integration.certificates import identity
 
 # The images are built first, from nothing where nobody has done so before.
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]

@@ -11,7 +11,7 @@ from errand_runner.broker.broker import Egress
 from errand_runner.broker.egress.ledger import Ledger, Use
 from errand_runner.broker.egress.proxy import Bounds
 from errand_runner.broker.egress.rules import Rules
-from tests.integration.certificates import Identity, identity
+from tests.certificates import Identity, identity
 from tests.patience import ANSWER_S
 
 PUBLIC = "93.184.216.34"

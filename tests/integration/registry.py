@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from tests.integration.certificates import identity
+from tests.certificates import identity
 from tests.integration.internet import Mirror
 
 NAME = "registry.example"

@@ -15,8 +15,8 @@ from errand.v1.dispatch_service_pb2_grpc import (
 )
 from errand_common import rpc
 from errand_common.errors import Unavailable, Unimplemented
+from tests.certificates import identity, scheduler_showing
 from tests.chaos.wire import Wire, wire_to
-from tests.integration.certificates import identity, scheduler_showing
 
 WITHIN_S = 20.0
 """Where an option is lost it takes a minute, or for ever; a tenth of this where none is."""

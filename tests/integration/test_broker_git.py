@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from errand_common.clock import Clock
+from errand_runner import doorway
 from errand_runner.broker.broker import Broker
 from errand_runner.broker.lent import Lent
 from errand_runner.broker.remote import Remote
@@ -132,7 +133,7 @@ async def test_deleting_and_other_repositories_are_refused_with_words(
     said = await sh(
         sandbox,
         f"""git clone -q {broker.remote_url} repo; cd repo; git push -q origin HEAD:{BRANCH}; git push origin :{BRANCH}
-        git ls-remote http://127.0.0.1:3128/git/octo/other.git""",
+        git ls-remote http://127.0.0.1:{doorway.PORT}/git/octo/other.git""",
     )
     assert "(deleting is not allowed from this sandbox)" in said
     assert "remote: git reaches only octo/demo from this sandbox" in said

@@ -15,7 +15,7 @@ from errand_common.clock import Clock
 from errand_scheduler import tls
 from errand_scheduler.certificates import keep_own_fresh
 from errand_scheduler.folder import DataFolder
-from tests.integration.certificates import Identity, identity
+from tests.certificates import Identity, identity
 from tests.integration.moved_clock import MovedClock
 from tests.integration.scheduling import (
     DEADLINE_S,

@@ -9,7 +9,7 @@ import pytest
 
 from errand.v1 import task_pb2
 from errand_cli.exits import Exit
-from tests.integration.certificates import identity
+from tests.certificates import identity
 from tests.integration.errand_shell import Shell, shell
 from tests.integration.scheduling import Stack, inputs_event, new_task, phase_event
 from tests.integration.waiting import QUESTION, waits

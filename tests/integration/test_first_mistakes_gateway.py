@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.integration.certificates import DAY, Identity, identity, scheduler_showing
+from tests.certificates import DAY, Identity, identity, scheduler_showing
 from tests.integration.starting import refused_start, started
 from tests.patience import ANSWER_S
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from errand_common.service import NOT_YET
-from tests.integration.certificates import DAY, identity, scheduler_showing
+from tests.certificates import DAY, identity, scheduler_showing
 from tests.integration.starting import refused_start, started, traces
 
 ENGINE = "unix:///var/run/docker.sock"

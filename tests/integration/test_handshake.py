@@ -16,8 +16,8 @@ from errand_runner.agent.exchange import ModelUnavailable, Request
 from errand_runner.agent.model import Model
 from errand_runner.agent.prefix import Prefix
 from errand_scheduler.github import GitHub, GitHubUnavailable, open_wire
+from tests.certificates import DAY, Identity, identity, scheduler_showing
 from tests.integration.brokering import Lender, make_broker, unix_http
-from tests.integration.certificates import DAY, Identity, identity, scheduler_showing
 from tests.integration.git_backend import GitBackend
 
 TOO_EARLY = {"start": DAY, "end": 9 * DAY}

@@ -17,7 +17,7 @@ from errand.v1.fleet_service_pb2_grpc import FleetServiceStub
 from errand_common import join_token, rpc
 from errand_common.errors import NotFound
 from errand_common.service import NOT_YET, WRONG_START
-from tests.integration.certificates import identity, scheduler_showing
+from tests.certificates import identity, scheduler_showing
 from tests.integration.scheduling import DEADLINE_S, Stack, github_with_repository, stack
 from tests.integration.starting import REFUSAL_S, started
 

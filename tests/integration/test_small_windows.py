@@ -10,7 +10,7 @@ from errand.v1 import task_service_pb2 as pb
 from errand.v1.event_pb2 import Event
 from errand.v1.task_service_pb2_grpc import TaskServiceServicer, TaskServiceStub, add_TaskServiceServicer_to_server
 from errand_common import rpc
-from tests.integration.certificates import identity
+from tests.certificates import identity
 
 MESSAGE = pb.WatchEventsResponse(events=[Event(cursor="x" * 16_384)])
 QUIET_S = 0.5

@@ -16,7 +16,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from errand_common import rpc
 from errand_common.crowd import Crowd
-from tests.integration.certificates import identity
+from tests.certificates import identity
 from tests.integration.scheduler_process import SchedulerProcess, scheduler_process
 from tests.integration.scheduling import DEADLINE_S, Stack, github_with_repository
 from tests.integration.strangers import crowd, hello, over_http2, over_tls, until_closed

@@ -15,6 +15,7 @@ from errand_common import join_token, rpc
 from errand_common.clock import Clock
 from errand_runner.sandbox.docker import Engine
 from errand_scheduler import tls
+from tests.certificates import identity
 from tests.chaos.fault import fault
 from tests.chaos.fleet import joining_settings
 from tests.chaos.home import Home
@@ -25,7 +26,6 @@ from tests.chaos.trial import Trial
 from tests.chaos.unreliable import unreliable
 from tests.e2e.engine_proxy import engine_proxy
 from tests.e2e.watching import containers, no_container
-from tests.integration.certificates import identity
 from tests.later import FROM_LATER
 
 HOUR_S = 3600.0

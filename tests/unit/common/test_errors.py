@@ -12,6 +12,7 @@ from errand.v1.account_service_pb2_grpc import AccountServiceStub
 from errand.v1.task_service_pb2_grpc import TaskServiceServicer, TaskServiceStub, add_TaskServiceServicer_to_server
 from errand_common import errors, rpc
 from tests.patience import ANSWER_S
+from tests.unit import unguarded
 
 
 class Failing(TaskServiceServicer):
@@ -28,11 +29,7 @@ class Failing(TaskServiceServicer):
 
 @asynccontextmanager
 async def calling(error, *, stub=TaskServiceStub):
-    @asynccontextmanager
-    async def around(method, context):
-        yield
-
-    server = rpc.server([rpc.Boundary(around)])
+    server = rpc.server([unguarded.boundary()])
     add_TaskServiceServicer_to_server(Failing(error), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -14,8 +14,9 @@ from errand.v1.dispatch_service_pb2_grpc import (
 )
 from errand_common import handshake, rpc
 from errand_common.errors import TooLarge
-from tests.integration.certificates import identity
+from tests.certificates import identity
 from tests.patience import ANSWER_S
+from tests.unit import unguarded
 
 FITS, GIANT = rpc.MESSAGE_BYTES - 64, rpc.MESSAGE_BYTES + 1
 UNLIMITED = [
@@ -40,12 +41,8 @@ class Parrot(DispatchServiceServicer):
 async def parrot(*, limited: bool) -> AsyncIterator[DispatchServiceStub]:
     """Called as Errand's own services do, or by a client that takes and sends anything."""
 
-    @asynccontextmanager
-    async def around(method, context):
-        yield
-
     shown = identity()
-    server = rpc.server([rpc.Boundary(around)])
+    server = rpc.server([unguarded.boundary()])
     add_DispatchServiceServicer_to_server(Parrot(), server)
     port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(shown.key, shown.certificate)]))
     await server.start()

@@ -18,6 +18,7 @@ from errand.v1.runner_pb2 import AttemptEvent, AttemptOutcome, Directives, ItemR
 from errand_common import rpc
 from errand_common.errors import ErrandError, Internal, Invalid
 from errand_runner.outbox.blobs import blobs_of
+from tests.unit import unguarded
 
 
 class SchedulerDouble(DispatchServiceServicer):
@@ -145,11 +146,7 @@ class SchedulerDouble(DispatchServiceServicer):
 async def serving(double: SchedulerDouble | None):
     """The double behind a real gRPC server, or one that knows no call; yields a stub."""
 
-    @asynccontextmanager
-    async def around(method, context):
-        yield
-
-    server = rpc.server([rpc.Boundary(around)])
+    server = rpc.server([unguarded.boundary()])
     if double is not None:
         add_DispatchServiceServicer_to_server(double, server)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -10,7 +10,7 @@ from errand_common.clock import Clock
 from errand_common.service import StartError
 from errand_scheduler import tls
 from errand_scheduler.certificates import Files, checked
-from tests.integration.certificates import DAY, Identity, identity
+from tests.certificates import DAY, Identity, identity
 
 NOW_US = Clock().now_us()
 NAMES = ("CERTIFICATE", "KEY", "CA")

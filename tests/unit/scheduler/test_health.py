@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
@@ -14,7 +14,8 @@ from errand_common import rpc
 from errand_common.errors import Exhausted, NotFound, from_rpc_error
 from errand_scheduler.edges.health import MOST_WATCHES, HealthEdge
 from errand_scheduler.edges.stream import SEND_S, SendLimit
-from tests.integration.certificates import identity
+from tests.certificates import identity
+from tests.unit import unguarded
 
 if TYPE_CHECKING:
     Watch = grpc.aio.UnaryStreamCall[pb.HealthCheckRequest, pb.HealthCheckResponse]
@@ -24,14 +25,9 @@ WITHIN_S = 10.0
 
 
 @asynccontextmanager
-async def around(method: str, context: "grpc.aio.ServicerContext[Any, Any]") -> AsyncIterator[None]:
-    yield
-
-
-@asynccontextmanager
 async def serving(edge: HealthEdge) -> AsyncIterator[health_pb2_grpc.HealthStub]:
     shown = identity()
-    server = rpc.server([rpc.Boundary(around), SendLimit(SEND_S)])
+    server = rpc.server([unguarded.boundary(), SendLimit(SEND_S)])
     health_pb2_grpc.add_HealthServicer_to_server(edge, server)
     port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(shown.key, shown.certificate)]))
     await server.start()

@@ -18,6 +18,7 @@ from errand.v1.task_service_pb2_grpc import (
 from errand_common import rpc
 from errand_common.errors import Exhausted, from_rpc_error
 from errand_scheduler.edges.stream import SendLimit
+from tests.unit import unguarded
 
 if TYPE_CHECKING:  # the stubs of the aio flavour are known to the type checker alone
     from errand.v1.task_service_pb2_grpc import TaskServiceAsyncStub
@@ -43,13 +44,8 @@ class Spring(TaskServiceServicer):
 
 
 @asynccontextmanager
-async def around(method: str, context: Context) -> AsyncIterator[None]:
-    yield
-
-
-@asynccontextmanager
 async def serving(spring: Spring, send_s: float) -> AsyncIterator["TaskServiceAsyncStub"]:
-    server = rpc.server([rpc.Boundary(around), SendLimit(send_s)])
+    server = rpc.server([unguarded.boundary(), SendLimit(send_s)])
     add_TaskServiceServicer_to_server(spring, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
