@@ -73,10 +73,10 @@ async def test_who_takes_nothing_is_cut_off_and_told_to_come_back() -> None:
 
 async def test_who_takes_slowly_is_served() -> None:
     spring = Spring()
-    async with asyncio.timeout(20), serving(spring, 1.0) as stub:
+    async with asyncio.timeout(20), serving(spring, 2.5) as stub:
         call = stub.WatchEvents(WatchEventsRequest())
         loop = asyncio.get_running_loop()
-        end_s = loop.time() + 1.2
+        end_s = loop.time() + 2.7
         while loop.time() < end_s:
             for _ in range(4):
                 assert await call.read() is not grpc.aio.EOF

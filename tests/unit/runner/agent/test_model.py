@@ -141,8 +141,8 @@ async def test_a_service_that_falls_silent_is_given_up() -> None:
 
 
 async def test_a_slow_reply_counts_however_long_it_takes_while_it_goes_on() -> None:
-    slow = Scripted([Text("one two three four")], pace_s=0.15)
-    async with serving(in_turn(slow), silence_s=1.0) as model:
+    slow = Scripted([Text("one two three four")], pace_s=0.3)
+    async with serving(in_turn(slow), silence_s=2.5) as model:
         _, reply = await ask(model)
     assert reply.blocks == [{"type": "text", "text": "one two three four"}]
 

@@ -113,7 +113,7 @@ async def test_a_service_that_does_not_answer_holds_the_start_up_for_a_moment_on
         return web.Response()
 
     async with service(web.get("/{path:.*}", asleep)) as model:
-        assert await warned(model, limit_s=1.0) == "no answer in 1 s"
+        assert await warned(model, limit_s=3.0) == "no answer in 3 s"
     assert asked.is_set()
 
 

@@ -138,8 +138,8 @@ async def test_a_command_that_says_nothing_for_too_long_is_ended(supervisor: Sup
 
 
 async def test_a_command_that_goes_on_speaking_is_not_silent(supervisor: Supervisor, tmp_path: Path) -> None:
-    script = "for n in 1 2 3 4 5 6 7 8; do echo $n; sleep 0.2; done"
-    _, _, _, ended = await kept(supervisor, script, tmp_path, silence_s=1)
+    script = "for n in 1 2 3 4 5 6 7; do echo $n; sleep 0.4; done"
+    _, _, _, ended = await kept(supervisor, script, tmp_path, silence_s=2.5)
     assert (ended.code, ended.silent) == (0, False)
 
 
