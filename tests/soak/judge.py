@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-import re
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from tests.demo.phone import FINAL, Json
 from tests.demo.stack import Stack
+from tests.soak import branch
 from tests.soak.errand import Errand
 from tests.standins.claude.rules import Refused, check
 
@@ -17,9 +16,6 @@ KEPT = Path("soak.broken.jsonl")
 """Here is what is known of each errand of which a promise broke."""
 _SEEN_S = 60.0
 _LOOK_S = 1.0
-_KEPT = re.compile(r"^kept (m\d+)$", re.MULTILINE)
-"""A command's own words; a person's, who answers a question with further orders, are no line of their own."""
-_MARK = re.compile(r"echo (m\d+) >> trace")
 
 
 async def judge(stack: Stack, errand: Errand, *, within_s: float) -> tuple[str, list[str]]:
@@ -27,7 +23,8 @@ async def judge(stack: Stack, errand: Errand, *, within_s: float) -> tuple[str, 
     until_s = asyncio.get_running_loop().time() + within_s
     task, events, messages, open_inputs = await _read(errand, until_s)
     found = [*errand.breaches, *_status(task), *_transcript(task, messages), *_inputs(errand, events, open_inputs)]
-    found += _branch(task, messages, await asyncio.to_thread(_trace, stack, str(task["branch"])))
+    trace = await asyncio.to_thread(_trace, stack, str(task["branch"]))
+    found += branch.breaches(task, events, messages, trace)
     found += await _watched(errand, len(events))
     if found:
         _keep(found, task, events, messages)
@@ -104,30 +101,8 @@ def _inputs(errand: Errand, events: list[Json], still_open: list[Json]) -> list[
     return [f"{each} was said {carried.count(each)} times" for each in errand.said if carried.count(each) != 1]
 
 
-def _branch(task: Json, messages: list[Json], trace: list[str]) -> list[str]:
-    """What the transcript says was done is there once and in order, and of what was interrupted no more than that."""
-    ordered: list[str] = []
-    kept: list[str] = []
-    for message in messages:
-        for block in json.loads(message["content"]):
-            if block["type"] == "tool_use":
-                ordered += _MARK.findall(str(block["input"].get("command", "")))
-            elif block["type"] == "tool_result":
-                kept += _KEPT.findall(_text(block.get("content")))
-    missing = [mark for mark in kept if mark not in trace] if task["status"] == "completed" else []
-    found = [f"{mark} was done, and is not on the branch" for mark in missing]
-    if [mark for mark in ordered if mark in trace] != trace:
-        found.append(f"the branch has {trace}, which is not what the transcript did: {ordered}")
-    return found
-
-
-def _trace(stack: Stack, branch: str) -> list[str]:
+def _trace(stack: Stack, name: str) -> list[str]:
     folder = stack.bare()
-    command = ["git", "-C", str(folder), "show", f"refs/heads/{branch}:trace"]
+    command = ["git", "-C", str(folder), "show", f"refs/heads/{name}:trace"]
     # No branch, or nothing on it, is a trace without a line.
     return subprocess.run(command, check=False, capture_output=True, text=True).stdout.split()
-
-
-def _text(content: Any) -> str:
-    """Of a tool's result, which is a text or a list of blocks."""
-    return content if isinstance(content, str) else "\n".join(part.get("text", "") for part in content or ())

@@ -9,7 +9,7 @@ from errand_scheduler import facts
 from errand_scheduler.durations import Durations
 from errand_scheduler.lifecycle.allowances import allowance_for
 from errand_scheduler.lifecycle.decisions import Stop, on_stop
-from errand_scheduler.lifecycle.endings import STOPPED
+from errand_scheduler.lifecycle.endings import STOPPED, UNHEARD
 from errand_scheduler.lifecycle.moves import (
     LOOKING,
     begin_task,
@@ -136,7 +136,7 @@ def stop_task(tx: Tx, *, user_id: str, task_id: str, runner_present: bool, durat
             end_attempt(tx, attempt, AttemptPhase.WITHDRAWN, reason=STOPPED)
             return close_task(tx, task, TaskStatus.CANCELLED, reason=STOPPED)
         case Stop.CANCEL_WITHOUT_RUNNER:
-            reason = "stopped while its runner was away"
+            reason = f"stopped while its runner was away; {UNHEARD}"
             end_attempt(tx, attempt, AttemptPhase.CANCELLED, reason=reason)
             return close_task(tx, task, TaskStatus.CANCELLED, reason=reason)
         case Stop.ASK_RUNNER:

@@ -3,7 +3,7 @@
 from errand_common.values import AttemptPhase, FailureReason, TaskStatus
 from errand_scheduler.durations import Durations
 from errand_scheduler.lifecycle.decisions import AT_WORK, BEFORE_WORK
-from errand_scheduler.lifecycle.endings import end_both
+from errand_scheduler.lifecycle.endings import UNHEARD, end_both
 from errand_scheduler.lifecycle.moves import (
     close_task,
     end_attempt,
@@ -53,7 +53,7 @@ def mark_back(tx: Tx, attempt_id: str) -> None:
 def lose(tx: Tx, attempt_id: str, durations: Durations) -> None:
     """Give up an attempt whose runner was not heard of for too long."""
     if attempt := _in_phase(tx, attempt_id, *AT_WORK):
-        reason = "its runner was not heard of for too long; send the task on to try again"
+        reason = f"its runner was not heard of for too long; {UNHEARD}; send the task on to try again"
         end_both(tx, attempt, AttemptPhase.LOST, durations, reason=reason)
 
 
@@ -71,7 +71,8 @@ def end_phase(tx: Tx, attempt_id: str, phase: AttemptPhase, durations: Durations
 def finish_stop(tx: Tx, attempt_id: str, durations: Durations) -> None:
     """Finish a stop that the runner did not finish in time."""
     if attempt := _in_phase(tx, attempt_id, AttemptPhase.STOPPING):
-        end_both(tx, attempt, AttemptPhase.CANCELLED, durations, reason="stopped without its runner's answer")
+        reason = f"stopped without its runner's answer; {UNHEARD}"
+        end_both(tx, attempt, AttemptPhase.CANCELLED, durations, reason=reason)
 
 
 def end_pending(tx: Tx, task_id: str, *, deadline_time: int | None) -> None:

@@ -21,6 +21,8 @@ from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
 
 STOPPED = "stopped"
+UNHEARD = "its branch may hold more than is told here"
+"""Said where an end did not wait for the runner: what that did until it heard is told to nobody."""
 DRAINED = "its runner is taken out of service; it goes on elsewhere"
 """Why an attempt is stopped that a drain did not leave the time for."""
 _NOT_BEGUN = "it could not begin"
