@@ -20,10 +20,6 @@ def breaches(task: Json, events: list[Json], messages: list[Json], trace: list[s
     """
     told: list[str] = []
     kept: list[str] = []
-    ordered = set(_MARK.findall(task["prompt"]))
-    for event in events:
-        if event["kind"] == "input_added":
-            ordered.update(_MARK.findall(event["detail"]["summary"]))
     for message in messages:
         for block in json.loads(message["content"]):
             if block["type"] == "tool_use":
@@ -34,8 +30,7 @@ def breaches(task: Json, events: list[Json], messages: list[Json], trace: list[s
     found = [f"{mark} was done, and is not on the branch" for mark in missing]
     done = [mark for mark in told if mark in trace]
     more = _beyond(done, trace)
-    unheard = _ended_unheard(events) and more is not None and set(more) <= ordered and len(set(more)) == len(more)
-    if done != trace and not unheard:
+    if more is None or not set(more) <= _perhaps_done(task, events) or len(set(more)) < len(more):
         found.append(f"the branch has {trace}, which is not what the transcript did: {told}")
     return found
 
@@ -51,9 +46,16 @@ def _beyond(done: list[str], trace: list[str]) -> list[str] | None:
     return None if left else more
 
 
-def _ended_unheard(events: list[Json]) -> bool:
-    ends = [event["detail"] for event in events if event["kind"] == "attempt_phase_changed"]
-    return any(end["phase"] == "lost" or _UNHEARD in end["reason"] for end in ends)
+def _perhaps_done(task: Json, events: list[Json]) -> set[str]:
+    """What was ordered before the last attempt that ended unheard; nothing where none did."""
+    ordered = set(_MARK.findall(task["prompt"]))
+    perhaps: set[str] = set()
+    for event in events:
+        if event["kind"] == "input_added":
+            ordered.update(_MARK.findall(event["detail"]["summary"]))
+        elif event["kind"] == "attempt_phase_changed" and _UNHEARD in event["detail"]["reason"]:
+            perhaps = set(ordered)
+    return perhaps
 
 
 def _text(content: Any) -> str:

@@ -4,15 +4,16 @@ import json
 
 import pytest
 
+from errand_scheduler.lifecycle import endings
 from tests.demo.phone import Json
 from tests.soak import branch
 
 TASK = {"status": "cancelled", "prompt": "Steps: echo m1 >> trace; echo m2 >> trace"}
 UNHEARD = [
-    ("cancelled", "stopped without its runner's answer; its branch may hold more than is told here"),
-    ("lost", ""),
+    ("cancelled", f"stopped without its runner's answer; {endings.UNHEARD}"),
+    ("lost", f"its runner was not heard of for too long; {endings.UNHEARD}; send the task on to try again"),
 ]
-HEARD = [("cancelled", "stopped"), ("succeeded", "")]
+HEARD = [("cancelled", "stopped"), ("succeeded", ""), ("lost", "its runner restarted and no longer has it")]
 
 
 def end(phase: str, reason: str) -> Json:
@@ -45,9 +46,10 @@ def test_it_may_have_done_nothing_in_another_order_or_again_and_again_or_that_no
     assert branch.breaches(TASK, [end(*UNHEARD[0])], transcript("m1", "m2"), trace)
 
 
-def test_what_was_sent_on_later_is_ordered_too() -> None:
+def test_what_was_sent_on_before_that_end_may_have_been_done_and_nothing_of_later() -> None:
     sent = {"kind": "input_added", "detail": {"summary": "Steps: echo m3 >> trace"}}
-    assert branch.breaches(TASK, [end(*UNHEARD[0]), sent], transcript("m1"), ["m1", "m3"]) == []
+    assert branch.breaches(TASK, [sent, end(*UNHEARD[0])], transcript("m1"), ["m1", "m3"]) == []
+    assert branch.breaches(TASK, [end(*UNHEARD[0]), sent], transcript("m1"), ["m1", "m3"])
 
 
 def test_what_a_completed_task_kept_is_there() -> None:
