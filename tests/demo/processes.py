@@ -101,7 +101,7 @@ class Processes:
         log = self.log_of(name)
         try:
             async with asyncio.timeout(READY_S):
-                while not (log.exists() and f'"event": "{event}"' in log.read_text()):
+                while not (log.exists() and f'"event":"{event}"' in log.read_text()):
                     await asyncio.sleep(0.05)
         except TimeoutError as exc:
             raise self.failure(name, f"did not log {event} within {READY_S:.0f} s") from exc

@@ -119,18 +119,26 @@ def renamed_errors() -> Iterator[None]:
 
 
 class Boundary(grpc.aio.ServerInterceptor):
-    """The outer edge of every method: runs it inside `around(method, context)` and turns what escapes into a status."""
+    """The outer edge of every method: runs it inside `around(method, context)` and turns what escapes into a status.
+
+    Belongs to one server: a method's handler is looked up, and wrapped, when it is called for the first time."""
 
     def __init__(self, around: Around) -> None:
         self._around = around
+        self._wrapped: dict[str, Any] = {}
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        handler = await continuation(handler_call_details)
-        return None if handler is None else _wrap(handler, handler_call_details.method, self._around)
+        method = handler_call_details.method
+        if method not in self._wrapped:
+            handler = await continuation(handler_call_details)
+            if handler is None:
+                return None
+            self._wrapped[method] = _wrap(handler, method, self._around)
+        return self._wrapped[method]
 
 
 def _wrap(handler: Any, method: str, around: Around) -> Any:

@@ -175,7 +175,7 @@ class RunnerSessions:
             self.wake(attempt.runner_id, attempt.attempt_id)
         if attempt.phase.final:
             self.tellers.over(attempt.attempt_id)
-        if self._resting.note(attempt, old_phase, present=self._present(attempt.runner_id)):
+        if self._resting.note(attempt, old_phase, present=self._present):
             log.error("runner_rests", runner_id=attempt.runner_id)
         return self._illness.note(attempt, old_phase)
 

@@ -92,7 +92,7 @@ async def _foreign_reader(trial: Trial, home: Home, waits: Json) -> None:
         await home.stack.processes.logged("scheduler", "log_grows")
         assert reader.execute("SELECT COUNT(*) FROM events").fetchone() == (seen,)
         reader.execute("ROLLBACK")
-    assert home.stack.processes.log_of("scheduler").read_text().count('"event": "log_grows"') == 1
+    assert home.stack.processes.log_of("scheduler").read_text().count('"event":"log_grows"') == 1
 
 
 def _move_log(home: Home) -> None:

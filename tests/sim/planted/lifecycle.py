@@ -9,7 +9,8 @@ from errand_scheduler.edges import idempotency
 from errand_scheduler.edges import task as task_edge
 from errand_scheduler.lifecycle import asks, decisions, endings, input_changes, moves, records, turns
 from errand_scheduler.lifecycle.decisions import Stop
-from errand_scheduler.store import runners
+from errand_scheduler.store import carried
+from errand_scheduler.store.carried import Offerable
 from errand_scheduler.store.query import Query
 from tests.sim.planted.planting import Undo, all_of, bug, put
 
@@ -119,4 +120,10 @@ def _request_done_twice() -> Undo:
 @bug
 def _offers_whatever_the_mode() -> Undo:
     """Placement alone minds the mode of a runner, from memory."""
-    return put(runners, takes_offers=lambda runner_id: Query("SELECT 1", lambda row: True))
+    offerable = carried.offerable
+
+    def whatever(task_id: str, *, runner_id: str) -> Query[Offerable]:
+        asked = offerable(task_id, runner_id=runner_id)
+        return Query(asked.sql, lambda row: replace(asked.of(row), takes_offers=True), asked.params)
+
+    return put(carried, offerable=whatever)

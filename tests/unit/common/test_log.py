@@ -134,3 +134,31 @@ def test_lines_are_written_at_once_but_those_that_are_held_together():
     result = subprocess.run([sys.executable, "-c", TOGETHER], capture_output=True, text=True, check=True)
 
     assert result.stdout == "[1, 2, 1]\n"
+
+
+ODD = """
+import structlog
+from dataclasses import dataclass
+from errand_common import log
+log.configure(service="runner")
+@dataclass
+class Plain:
+    number: int = 1
+structlog.get_logger().info("said", text="caf\\u00e9 \\u202e\\u009b31m\\u2028", of=Plain())
+structlog.get_logger().info("said", text="\\ud800", of=Plain())
+structlog.get_logger().info("said", text="plain", of=Plain())
+structlog.get_logger().info("said", number=2**70, of=Plain())
+"""
+
+
+def test_whatever_is_said_a_line_is_ascii_and_read_as_it_was():
+    written = subprocess.run([sys.executable, "-c", ODD], capture_output=True, check=True).stderr
+
+    lines = [json.loads(line) for line in written.decode("ascii").splitlines()]
+    assert [line.get("text", line.get("number")) for line in lines] == [
+        "café \u202e\u009b31m\u2028",
+        "\ud800",
+        "plain",
+        2**70,
+    ]
+    assert {line["of"] for line in lines} == {"Plain(number=1)"}

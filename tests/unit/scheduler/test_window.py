@@ -39,7 +39,7 @@ async def settled() -> None:
 
 async def test_the_answers_are_in_order_whichever_is_there_first() -> None:
     answers = Answers()
-    stream = answered(numbers(3), answers, window=3)
+    stream = answered(numbers(3), answers, window=3, stopped=asyncio.Event())
     first = asyncio.ensure_future(anext(stream))
     await settled()
     for request in (2, 1):
@@ -52,7 +52,7 @@ async def test_the_answers_are_in_order_whichever_is_there_first() -> None:
 
 async def test_no_more_than_the_window_are_taken() -> None:
     answers = Answers()
-    stream = answered(numbers(9), answers, window=4)
+    stream = answered(numbers(9), answers, window=4, stopped=asyncio.Event())
     first = asyncio.ensure_future(anext(stream))
     await settled()
     assert answers.begun == [0, 1, 2, 3]
@@ -67,7 +67,7 @@ async def test_no_more_than_the_window_are_taken() -> None:
 
 async def test_an_answer_that_fails_ends_the_stream_behind_the_answers_before_it() -> None:
     answers = Answers()
-    stream = answered(numbers(4), answers, window=4)
+    stream = answered(numbers(4), answers, window=4, stopped=asyncio.Event())
     first = asyncio.ensure_future(anext(stream))
     await settled()
     answers.open[1].set_exception(ValueError("no"))
@@ -82,7 +82,7 @@ async def test_an_answer_that_fails_ends_the_stream_behind_the_answers_before_it
 
 async def test_a_reader_that_goes_away_leaves_nothing_running() -> None:
     answers = Answers()
-    stream = answered(numbers(9), answers, window=2)
+    stream = answered(numbers(9), answers, window=2, stopped=asyncio.Event())
     first = asyncio.ensure_future(anext(stream))
     await settled()
     first.cancel()
@@ -98,5 +98,22 @@ async def test_requests_that_break_off_end_the_stream() -> None:
 
     answers = Answers()
     with pytest.raises(ConnectionError):
-        await anext(answered(broken(), answers, window=2))
+        await anext(answered(broken(), answers, window=2, stopped=asyncio.Event()))
     assert answers.cancelled == [0]
+
+
+async def test_a_stop_ends_the_stream_behind_the_answers_to_what_was_taken() -> None:
+    async def one_and_then_none() -> AsyncIterator[int]:
+        yield 0
+        await asyncio.get_running_loop().create_future()
+
+    answers, stopped = Answers(), asyncio.Event()
+    stream = answered(one_and_then_none(), answers, window=2, stopped=stopped)
+    first = asyncio.ensure_future(anext(stream))
+    await settled()
+    stopped.set()
+    await settled()
+    assert not first.done()
+    answers.open[0].set_result("answer 0")
+    assert [await first, *[each async for each in stream]] == ["answer 0"]
+    assert len(asyncio.all_tasks()) == 1

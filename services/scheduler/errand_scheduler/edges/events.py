@@ -14,7 +14,6 @@ from errand_scheduler.board import Board
 from errand_scheduler.durations import Durations
 from errand_scheduler.edges import incoming
 from errand_scheduler.edges.each import written
-from errand_scheduler.edges.stream import until_stopped
 from errand_scheduler.edges.window import answered
 from errand_scheduler.lifecycle import records
 from errand_scheduler.lifecycle.turns import Holder
@@ -60,13 +59,11 @@ class EventsIn:
 
         While some wait for the disk the next are taken: one sync serves them all.
         """
-        async with (
-            aclosing(until_stopped(requests, self._sessions.stopped)) as coming,
-            aclosing(answered(coming, self._answer, window=_WINDOW)) as answers,
-        ):
+        stopped = self._sessions.stopped
+        async with aclosing(answered(requests, self._answer, window=_WINDOW, stopped=stopped)) as answers:
             async for answer in answers:
                 yield answer
-        if self._sessions.stopped.is_set():
+        if stopped.is_set():
             raise Unavailable("the scheduler is stopping; stream again")
 
     async def _answer(self, request: pb.StreamEventsRequest) -> pb.StreamEventsResponse:

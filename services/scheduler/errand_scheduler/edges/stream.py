@@ -1,42 +1,19 @@
-"""Streams on both sides of a call: requests until there were enough, responses as long as somebody takes them."""
+"""Streams of responses, sent as long as somebody takes them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 
 from errand_common.errors import Exhausted
 
-T = TypeVar("T")
-
 SEND_S = 15.0
 """How long a caller may take nothing of a stream before it is cut off."""
 
 _COME_BACK = timedelta(seconds=1)
-
-
-async def until_stopped(requests: AsyncIterator[T], stopped: asyncio.Event) -> AsyncGenerator[T, None]:
-    """The requests as they come; ends when there are no more, or promptly once `stopped` is set."""
-    stop = asyncio.ensure_future(stopped.wait())
-    following: asyncio.Future[T] | None = None
-    try:
-        while True:
-            following = asyncio.ensure_future(anext(requests))
-            await asyncio.wait({following, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if not following.done():
-                return
-            try:
-                request = following.result()
-            except StopAsyncIteration:
-                return
-            yield request
-    finally:
-        stop.cancel()
-        if following is not None:
-            following.cancel()
 
 
 class SendLimit(grpc.aio.ServerInterceptor):

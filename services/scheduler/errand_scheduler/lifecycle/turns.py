@@ -4,16 +4,15 @@ from dataclasses import dataclass
 
 from errand.v1 import runner_pb2
 from errand_common.errors import Conflict
-from errand_common.values import AttemptPhase, FailureReason, TaskStatus
+from errand_common.values import AttemptPhase, FailureReason
 from errand_scheduler.durations import Durations
 from errand_scheduler.lifecycle.decisions import ended_as, follows, next_fence, owns, precedes
 from errand_scheduler.lifecycle.endings import end_with
 from errand_scheduler.lifecycle.finishes import note_finish
 from errand_scheduler.lifecycle.moves import begin_attempt, follow_attempt, later, move_attempt, run_task
-from errand_scheduler.store import attempts, carried, runners, tasks
+from errand_scheduler.store import attempts, carried, tasks
 from errand_scheduler.store.attempts import Attempt, StopCause
 from errand_scheduler.store.carried import Carried
-from errand_scheduler.store.tasks import Task
 from errand_scheduler.store.transaction import Tx
 
 
@@ -40,16 +39,26 @@ class AttemptEnd:
 def offer(tx: Tx, *, task_id: str, runner_id: str, attempt_id: str, durations: Durations) -> Attempt | None:
     """Offer a pending task to a runner under a new fence; none if the task no longer waits, or the runner is not to be
     offered anything: whoever took it out of service meanwhile was told that nothing follows."""
-    task = tx.one(tasks.by_id(task_id))
-    if task is None or task.status is not TaskStatus.PENDING or not tx.one(runners.takes_offers(runner_id)):
+    found = tx.one(carried.offerable(task_id, runner_id=runner_id))
+    if found is None or not found.pending or not found.takes_offers or found.live:
         return None
-    before = tx.one(attempts.before(task_id))
-    assert before is not None  # always one row
-    if before.live:
-        return None
-    fence = next_fence(before.last_fence, before.generation)
-    within_s = durations.offer_s
-    attempt = _new_attempt(tx, task, runner_id=runner_id, attempt_id=attempt_id, fence=fence, within_s=within_s)
+    attempt = Attempt(
+        attempt_id=attempt_id,
+        task_id=task_id,
+        user_id=found.user_id,
+        runner_id=runner_id,
+        fence=next_fence(found.last_fence, found.generation),
+        phase=AttemptPhase.OFFERED,
+        reason="",
+        failure_reason=None,
+        stop_cause=None,
+        disconnected=False,
+        deadline_time=later(tx, durations.offer_s),
+        acked_sequence=0,
+        created_time=tx.now_us,
+        accepted_time=None,
+        completed_time=None,
+    )
     begin_attempt(tx, attempt)
     return attempt
 
@@ -141,23 +150,3 @@ def _load_carried(tx: Tx, holder: Holder) -> Carried:
     if found is None or not owns(found.attempt, runner_id=holder.runner_id, fence=holder.fence):
         raise superseded(holder)
     return found
-
-
-def _new_attempt(tx: Tx, task: Task, *, runner_id: str, attempt_id: str, fence: int, within_s: float) -> Attempt:
-    return Attempt(
-        attempt_id=attempt_id,
-        task_id=task.task_id,
-        user_id=task.user_id,
-        runner_id=runner_id,
-        fence=fence,
-        phase=AttemptPhase.OFFERED,
-        reason="",
-        failure_reason=None,
-        stop_cause=None,
-        disconnected=False,
-        deadline_time=later(tx, within_s),
-        acked_sequence=0,
-        created_time=tx.now_us,
-        accepted_time=None,
-        completed_time=None,
-    )

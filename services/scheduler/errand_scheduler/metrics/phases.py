@@ -7,6 +7,10 @@ from errand_scheduler.store.attempts import Attempt
 from errand_scheduler.store.notices import TaskMoved
 
 _BEFORE_WORK = (AttemptPhase.OFFERED, AttemptPhase.ACCEPTED, AttemptPhase.STARTING)
+_PENDING = "pending"
+# Found once: to find a label's own counter costs more than to count.
+_REACHED = {phase: counted.ATTEMPTS.labels(phase) for phase in AttemptPhase}
+_LASTED = {phase: counted.PHASE_S.labels(phase) for phase in (_PENDING, *_BEFORE_WORK)}
 
 
 class Phases:
@@ -23,11 +27,11 @@ class Phases:
             if moved.old is not TaskStatus.PENDING:
                 self._since_s[moved.task_id] = self._clock.boot_s()
         elif moved.old is TaskStatus.PENDING:
-            self._end(moved.task_id, "pending")
+            self._end(moved.task_id, _PENDING)
 
     def attempt_moved(self, attempt: Attempt, old: AttemptPhase | None) -> None:
         """An attempt was made, or its phase changed."""
-        counted.ATTEMPTS.labels(attempt.phase).inc()
+        _REACHED[attempt.phase].inc()
         if attempt.phase.final and attempt.failure_reason is not None:
             counted.FAILURES.labels(attempt.failure_reason).inc()
         if old is not None:
@@ -38,4 +42,4 @@ class Phases:
     def _end(self, subject_id: str, phase: str) -> None:
         since_s = self._since_s.pop(subject_id, None)
         if since_s is not None:
-            counted.PHASE_S.labels(phase).observe(self._clock.boot_s() - since_s)
+            _LASTED[phase].observe(self._clock.boot_s() - since_s)

@@ -1,5 +1,6 @@
 """Runners that rest because they let offers pass: told from how the last offers to each went."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from errand_common.clock import Clock
@@ -33,7 +34,7 @@ class Resting:
         self._durations = durations
         self._rows: dict[str, _Row] = {}
 
-    def note(self, attempt: Attempt, old_phase: AttemptPhase | None, *, present: bool) -> bool:
+    def note(self, attempt: Attempt, old_phase: AttemptPhase | None, *, present: Callable[[str], bool]) -> bool:
         """Follow an attempt's move; returns whether its runner is to rest from now on. What passes while the runner was
         not `present` to take it, or rests already, counts only for the task."""
         if attempt.phase is AttemptPhase.ACCEPTED:
@@ -43,7 +44,7 @@ class Resting:
             return False
         row = self._rows.setdefault(attempt.runner_id, _Row())
         _remember(row.tasks, attempt.task_id)
-        if not present or self.rests(attempt.runner_id):
+        if not present(attempt.runner_id) or self.rests(attempt.runner_id):
             return False
         row.passed += 1
         return row.passed >= _PASSED and self._rest(row)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -51,16 +50,6 @@ class Attempt(NamedTuple):
     created_time: int
     accepted_time: int | None
     completed_time: int | None
-
-
-@dataclass(frozen=True)
-class Before:
-    """The highest fence that a task has had, 0 before the first, whether an attempt of it is not final, and the
-    history's generation."""
-
-    last_fence: int
-    live: bool
-    generation: int
 
 
 def by_id(attempt_id: str) -> Query[Attempt]:
@@ -117,20 +106,6 @@ def last_runners(task_id: str, *, count: int) -> Query[str]:
         """,
         lambda row: str(row["runner_id"]),
         {"task_id": task_id, "count": count},
-    )
-
-
-def before(task_id: str) -> Query[Before]:
-    """What the task's attempts so far leave to the next."""
-    return Query(
-        """
-        SELECT COALESCE(MAX(fence), 0) AS last_fence, COALESCE(MAX(completed_time IS NULL), 0) AS live,
-            (SELECT generation FROM meta) AS generation
-        FROM attempts
-        WHERE task_id = :task_id
-        """,
-        lambda row: Before(last_fence=row["last_fence"], live=bool(row["live"]), generation=row["generation"]),
-        {"task_id": task_id},
     )
 
 

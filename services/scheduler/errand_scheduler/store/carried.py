@@ -1,4 +1,4 @@
-"""An attempt with what a decision about it looks at, in one question: to ask is most of what it costs."""
+"""What a decision about an attempt looks at, in one question: to ask is most of what it costs."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -20,6 +20,20 @@ class Carried:
     generation: int
 
 
+@dataclass(frozen=True)
+class Offerable:
+    """A task as an offer to a runner finds it: whether it is pending, whether an operator lets the runner be offered
+    anything, whether an attempt of the task is not final, the highest fence that it has had, 0 before the first, and
+    the history's generation."""
+
+    user_id: str
+    pending: bool
+    takes_offers: bool
+    live: bool
+    last_fence: int
+    generation: int
+
+
 def by_id(attempt_id: str) -> Query[Carried]:
     """The attempt, and what belongs to it."""
     return Query(
@@ -31,6 +45,30 @@ def by_id(attempt_id: str) -> Query[Carried]:
         _carried,
         {"attempt_id": attempt_id},
     )
+
+
+def offerable(task_id: str, *, runner_id: str) -> Query[Offerable]:
+    """The task, and what an offer of it to this runner looks at."""
+    return Query(
+        """
+        SELECT user_id, status = 'pending',
+            COALESCE(
+                (SELECT mode = 'active' AND removed_time IS NULL FROM runners WHERE runner_id = :runner_id), 0
+            ),
+            EXISTS (SELECT 1 FROM attempts WHERE task_id = :task_id AND completed_time IS NULL),
+            COALESCE((SELECT MAX(fence) FROM attempts WHERE task_id = :task_id), 0),
+            (SELECT generation FROM meta)
+        FROM tasks
+        WHERE task_id = :task_id
+        """,
+        _offerable,
+        {"task_id": task_id, "runner_id": runner_id},
+    )
+
+
+def _offerable(row: sqlite3.Row) -> Offerable:
+    user_id, pending, takes_offers, live, last_fence, generation = row
+    return Offerable(user_id, bool(pending), bool(takes_offers), bool(live), last_fence, generation)
 
 
 def _carried(row: sqlite3.Row) -> Carried:

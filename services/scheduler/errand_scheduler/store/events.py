@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from errand_scheduler.store.appends import Append
@@ -27,8 +26,7 @@ class Event(NamedTuple):
     created_time: int
 
 
-@dataclass(frozen=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """One fact of the scheduler's own to be stored."""
 
     task_id: str

@@ -1,7 +1,10 @@
-"""What a committed transaction tells the rest of the process; nothing is told of one that was rolled back."""
+"""What a committed transaction tells the rest of the process; nothing is told of one that was rolled back.
+
+What every move tells is a tuple: a frozen dataclass takes four times as long to make.
+"""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from errand_common.clock import Instant
 from errand_common.values import AttemptPhase, FailureReason, RunnerMode, TaskStatus, UserRole
@@ -12,8 +15,7 @@ if TYPE_CHECKING:
     from errand_scheduler.store.events import Event
 
 
-@dataclass(frozen=True)
-class EventsStored:
+class EventsStored(NamedTuple):
     """Events of one task can be read; the rows as committed, oldest first, at least one."""
 
     user_id: str
@@ -30,8 +32,7 @@ class EventsDiffer:
     count: int
 
 
-@dataclass(frozen=True)
-class TaskMoved:
+class TaskMoved(NamedTuple):
     """A task's status, or the reason for it, changed."""
 
     task_id: str
@@ -41,8 +42,7 @@ class TaskMoved:
     failure: FailureReason | None = None
 
 
-@dataclass(frozen=True)
-class DeadlineSet:
+class DeadlineSet(NamedTuple):
     """A task's deadline changed, at the instant `set_at`; none once its status has none."""
 
     task_id: str
@@ -51,8 +51,7 @@ class DeadlineSet:
     set_at: Instant
 
 
-@dataclass(frozen=True)
-class AttemptMoved:
+class AttemptMoved(NamedTuple):
     """An attempt was made or its phase changed; the row as committed."""
 
     attempt: Attempt

@@ -64,15 +64,6 @@ def named(id_or_name: str) -> Query[Runner]:
     )
 
 
-def takes_offers(runner_id: str) -> Query[bool]:
-    """Whether an operator lets the runner be offered anything."""
-    return Query(
-        "SELECT mode = 'active' AND removed_time IS NULL FROM runners WHERE runner_id = :runner_id",
-        lambda row: bool(row[0]),
-        {"runner_id": runner_id},
-    )
-
-
 def nonce(runner_id: str) -> Query[str]:
     """The process that opened the runner's last session; empty before the first."""
     return Query(
