@@ -89,6 +89,8 @@ class Feed:
         self._newest_delta = self._visible_delta = 0
         self._on_flush = on_flush
         self._events: deque[_Stored] = deque()
+        self._of_task: dict[str, deque[_Stored]] = {}
+        """The same by task: who watches one does not look through all."""
         self._deltas: deque[_Passing] = deque()
         self._delta_bytes = 0
         self._fresh_tasks: dict[str, None] = {}
@@ -104,7 +106,9 @@ class Feed:
     def stored(self, task_id: str, encoded: Sequence[tuple[int, bytes]]) -> None:
         """Events of a task were committed: their numbers, rising, and what stands for each in a response."""
         now_s = asyncio.get_running_loop().time()
-        self._events.extend([_Stored(event_id, task_id, each, now_s) for event_id, each in encoded])
+        stored = [_Stored(event_id, task_id, each, now_s) for event_id, each in encoded]
+        self._events.extend(stored)
+        self._of_task.setdefault(task_id, deque()).extend(stored)
         self._newest = encoded[-1][0]
         self._grown(task_id, sum([len(each) for _, each in encoded]))
 
@@ -157,20 +161,20 @@ class Feed:
         deltas, number = self._next_deltas(place, task_id)
         events: list[bytes] = []
         last, room, more = place.event_id, MESSAGE_BYTES, False
-        for each in self._after(place.event_id):
-            if task_id in ("", each.task_id):
-                room -= len(each.encoded)
-                if room < 0 and events:
-                    more = True
-                    break
-                events.append(each.encoded)
+        for each in self._after(place.event_id, task_id):
+            room -= len(each.encoded)
+            if room < 0 and events:
+                more = True
+                break
+            events.append(each.encoded)
             last = each.event_id
         return Piece(_response(events, deltas), Place(last if more else max(last, self.visible), number), more)
 
-    def _after(self, event_id: int) -> Iterator[_Stored]:
-        """The visible events after one. Who asks mostly wants the last few: they are looked for from the end."""
+    def _after(self, event_id: int, task_id: str) -> Iterator[_Stored]:
+        """The visible events after one, of one task or of all. Who asks mostly wants the last few: they are looked for
+        from the end."""
         found = []
-        for each in reversed(self._events):
+        for each in reversed(self._of_task.get(task_id, ()) if task_id else self._events):
             if each.event_id <= event_id:
                 break
             if each.event_id <= self.visible:
@@ -213,6 +217,10 @@ class Feed:
 
     def _drop_event(self) -> None:
         dropped = self._events.popleft()
+        of_task = self._of_task[dropped.task_id]
+        of_task.popleft()
+        if not of_task:
+            del self._of_task[dropped.task_id]
         self._floor = dropped.event_id
         self._budget.used_bytes -= len(dropped.encoded)
 
