@@ -31,7 +31,9 @@ async def at_a_terminal(mine: Shell, *words: str, until: bytes, **others: str) -
     try:
         async with asyncio.timeout(ENDS_S):
             while until not in said:
-                said += await asyncio.to_thread(os.read, near, 65536)
+                piece = await asyncio.to_thread(read, near)
+                assert piece, f"it ended too soon, with {await process.wait()}: {said.decode()}"
+                said += piece
             # What the terminal does of the key.
             process.send_signal(signal.SIGINT)
             while piece := await asyncio.to_thread(read, near):
