@@ -213,13 +213,13 @@ async def test_down_leaves_no_process(up, host):
 
 
 async def first_lines(host, count):
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "errand_local", "--env-file", str(host.env_file), "logs"),
-        env=plain_environment(),
-        stdout=asyncio.subprocess.PIPE,
-        preexec_fn=interrupts.heard,
-    )
+    with interrupts.heard():
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "errand_local", "--env-file", str(host.env_file), "logs"),
+            env=plain_environment(),
+            stdout=asyncio.subprocess.PIPE,
+        )
     assert process.stdout is not None
     try:
         async with asyncio.timeout(WITHIN_S):

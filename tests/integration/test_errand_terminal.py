@@ -18,14 +18,14 @@ SHOWN, HIDDEN = b"\x1b[?25h", b"\x1b[?25l"
 async def at_a_terminal(mine: Shell, *words: str, until: bytes, **others: str) -> tuple[int, str]:
     """Runs it until it has said something, then types Ctrl-C; gives how it ended, and all that stood there."""
     near, far = os.openpty()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "errand_cli", *words),
-        env={"PATH": os.environ["PATH"], "TERM": "xterm", **mine.environment, **others},
-        stdin=far,
-        stdout=far,
-        stderr=far,
-        preexec_fn=interrupts.heard,
-    )
+    with interrupts.heard():
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "errand_cli", *words),
+            env={"PATH": os.environ["PATH"], "TERM": "xterm", **mine.environment, **others},
+            stdin=far,
+            stdout=far,
+            stderr=far,
+        )
     os.close(far)
     said = b""
     try:
