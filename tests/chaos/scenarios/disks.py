@@ -53,7 +53,7 @@ async def scheduler_disk_full(trial: Trial) -> None:
 async def runner_disk_full(trial: Trial) -> None:
     short = {"ERRAND_MIN_FREE_BYTES": str(16 * MIB)}
     async with trial.own_home(runner=short) as home, _on(home, "runner", size_kib=64 * 1024) as disk:
-        async with home.watch(steps(0.5, 12)) as observer:
+        async with home.watch(steps(0.5, 30)) as observer:
             await observer.until(began(1))
             _leave(disk, 10 * MIB)
             trial.injected()
@@ -71,7 +71,7 @@ async def runner_disk_full(trial: Trial) -> None:
                 ended = await later.ended()
                 assert ended["status"] == "completed", ended
             await check(observer)
-        assert observer.trace() == lines(12)
+        assert observer.trace() == lines(30)
     # 0: nobody looks at what is free.
     blind = {"ERRAND_MIN_FREE_BYTES": "0"}
     async with trial.own_home(runner=blind) as home, _on(home, "runner", size_kib=64 * 1024) as disk:
