@@ -1,12 +1,23 @@
 """Watchers are woken for what concerns them, share what they are sent, and see no text twice or with a hole in it."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
 from errand.v1 import event_pb2
-from errand_scheduler.watching.feed import ALL_BYTES, DELTA_BYTES, KEPT_S, MESSAGE_BYTES, PAUSE_S, SPARE, Piece
+from errand_scheduler.watching.feed import (
+    ALL_BYTES,
+    DELTA_BYTES,
+    KEPT_S,
+    MESSAGE_BYTES,
+    PAUSE_S,
+    SPARE,
+    Budget,
+    Feed,
+    Piece,
+)
 from errand_scheduler.watching.hub import Hub
 from tests.unit.scheduler.leaping import leaping
 from tests.unit.scheduler.watched import (
@@ -240,3 +251,15 @@ def test_when_the_scheduler_stops_every_watch_ends() -> None:
         assert watching_before.over
     with hub.subscribe(user_id=BOB, task_id="") as watching_after:
         assert watching_after.over
+
+
+def test_what_is_old_is_kept_nowhere() -> None:
+    async def scene() -> None:
+        feed, content = Feed(Budget(), floor=0, on_flush=lambda before, tasks: None), bytes(1000)
+        held = sys.getrefcount(content)
+        feed.stored("t", [(1, content)])
+        assert sys.getrefcount(content) > held
+        await asyncio.sleep(2 * KEPT_S)
+        assert sys.getrefcount(content) == held
+
+    leaping(scene())

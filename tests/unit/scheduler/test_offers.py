@@ -45,6 +45,17 @@ async def test_a_task_has_one_live_attempt_at_most(world: World) -> None:
     assert again is None
 
 
+async def test_a_task_that_does_not_wait_is_not_offered(world: World) -> None:
+    task = await world.new_task()
+    await world.finished(await world.accepted(task.task_id), AttemptPhase.SUCCEEDED)
+    again = await world.writer.write(
+        lambda tx: turns.offer(
+            tx, task_id=task.task_id, runner_id=OTHER_RUNNER, attempt_id="att_2", durations=DURATIONS
+        )
+    )
+    assert again is None
+
+
 async def test_only_the_holder_accepts_and_again_changes_nothing(world: World) -> None:
     task = await world.new_task()
     holder = await world.offered(task.task_id)

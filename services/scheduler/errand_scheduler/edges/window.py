@@ -28,7 +28,7 @@ async def answered(
         while more or under_way:
             if more and following is None and len(under_way) < window:
                 following = asyncio.create_task(_next(requests))
-            coming = [task for task in (following, stop) if task is not None] if more else []
+            coming = [stop, *filter(None, [following])] if more else []
             await asyncio.wait([*coming, *list(under_way)[:1]], return_when=asyncio.FIRST_COMPLETED)
             if more and following is not None and following.done():
                 request, following = following.result(), None
